@@ -1,0 +1,148 @@
+"""The four axes of flexibility, their degrees, and the 16 classes they span.
+
+The axes (tiling, ordering, parallelization, array shape) and the 16 classes are those of Kao et al., "A Formalism
+of DNN Accelerator Flexibility" (SIGMETRICS 2022, arXiv 2206.02987). The degree ``p`` (part) between fixed and full
+is this project's own notion.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import total_ordering
+
+from flexloop.errors import UnknownNameError
+
+
+class Axis(Enum):
+    """An axis of flexibility; the value is the letter used in a class name."""
+
+    TILING = "T"
+    ORDERING = "O"
+    PARALLELIZATION = "P"
+    SHAPE = "S"
+
+
+@total_ordering
+class Degree(Enum):
+    """How flexible an axis is: fixed (``0``), part (``p``) or full (``1``), in that order."""
+
+    FIXED = "0"
+    PART = "p"
+    FULL = "1"
+
+    def __lt__(self, other: Degree) -> bool:
+        return _RANK[self] < _RANK[other]
+
+
+_RANK = {Degree.FIXED: 0, Degree.PART: 1, Degree.FULL: 2}
+_NAME = re.compile(r"T([01p])O([01p])P([01p])S([01p])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FlexClass:
+    """A point of the flexibility lattice: one degree for each axis.
+
+    With degrees 0 and 1 only it is one of the paper's 16 classes. Comparison is the partial order of the lattice:
+    ``a <= b`` where every axis of ``a`` is at most that of ``b``.
+
+    Examples:
+        >>> FlexClass.parse("t1o0p1s0") <= FlexClass.parse("T1O1P1S0")
+        True
+        >>> str(FlexClass.parse("TpO0P1S0").bits)
+        'T1O0P1S0'
+    """
+
+    tiling: Degree
+    ordering: Degree
+    parallelization: Degree
+    shape: Degree
+
+    @classmethod
+    def parse(cls, text: str) -> FlexClass:
+        """Read ``T1O0P1S0`` in any letter case, or a form with degrees such as ``TpO0P1S0``.
+
+        Raises:
+            UnknownNameError: if the text is no class name; the nearest names are given.
+        """
+        match = _NAME.fullmatch(text.strip())
+        if match is None:
+            known = [str(c) for c in all_classes()]
+            raise UnknownNameError(
+                "class", text, known, "(four axes, each 0, p or 1: for example T1O0P1S0; `flexloop classes` lists them)"
+            )
+        return cls(*(Degree(digit.lower()) for digit in match.groups()))
+
+    @classmethod
+    def of(cls, name: str | FlexClass) -> FlexClass:
+        """Return a class given as a name or as itself."""
+        return name if isinstance(name, FlexClass) else cls.parse(name)
+
+    def degree(self, axis: Axis) -> Degree:
+        """Return the degree of one axis."""
+        return dict(zip(Axis, self.degrees, strict=True))[axis]
+
+    @property
+    def degrees(self) -> tuple[Degree, Degree, Degree, Degree]:
+        """The degrees in the order T, O, P, S."""
+        return (self.tiling, self.ordering, self.parallelization, self.shape)
+
+    @property
+    def bits(self) -> FlexClass:
+        """The class this point belongs to: an axis at ``p`` counts as 1."""
+        return FlexClass(*(Degree.FIXED if d is Degree.FIXED else Degree.FULL for d in self.degrees))
+
+    def __str__(self) -> str:
+        return "".join(axis.value + degree.value for axis, degree in zip(Axis, self.degrees, strict=True))
+
+    def __le__(self, other: FlexClass) -> bool:
+        return all(a <= b for a, b in zip(self.degrees, other.degrees, strict=True))
+
+    def __lt__(self, other: FlexClass) -> bool:
+        return self != other and self <= other
+
+    def __ge__(self, other: FlexClass) -> bool:
+        return other <= self
+
+    def __gt__(self, other: FlexClass) -> bool:
+        return other < self
+
+    def replace(self, axis: Axis, degree: Degree) -> FlexClass:
+        """Return this point with one axis at another degree."""
+        return FlexClass(*(degree if a is axis else d for a, d in zip(Axis, self.degrees, strict=True)))
+
+    def subclasses(self, *, degrees: bool = False) -> list[FlexClass]:
+        """All points below this one, itself left out; among the 16 classes, or all 81 points with ``degrees``."""
+        return [c for c in all_classes(degrees=degrees) if c < self]
+
+    def superclasses(self, *, degrees: bool = False) -> list[FlexClass]:
+        """All points above this one, itself left out; among the 16 classes, or all 81 points with ``degrees``."""
+        return [c for c in all_classes(degrees=degrees) if c > self]
+
+    def lower_neighbours(self, *, degrees: bool = False) -> list[FlexClass]:
+        """The subclasses with nothing between them and this point."""
+        below = self.subclasses(degrees=degrees)
+        return [c for c in below if not any(c < other for other in below)]
+
+    def upper_neighbours(self, *, degrees: bool = False) -> list[FlexClass]:
+        """The superclasses with nothing between this point and them."""
+        above = self.superclasses(degrees=degrees)
+        return [c for c in above if not any(c > other for other in above)]
+
+
+def all_classes(*, degrees: bool = False) -> list[FlexClass]:
+    """The 16 classes, or the 81 points with ``degrees``, ordered so that subclasses come before superclasses."""
+    return sorted(_points(degrees), key=lambda c: (sum(_RANK[d] for d in c.degrees), str(c)))
+
+
+def _points(degrees: bool) -> Iterator[FlexClass]:
+    steps = tuple(Degree) if degrees else (Degree.FIXED, Degree.FULL)
+    for combination in itertools.product(steps, repeat=len(Axis)):
+        yield FlexClass(*combination)
+
+
+RIGID = FlexClass.parse("T0O0P0S0")
+FULLY_FLEXIBLE = FlexClass.parse("T1O1P1S1")

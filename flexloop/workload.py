@@ -1,0 +1,119 @@
+"""Layers in the canonical eight-dimensional shape, and networks of them.
+
+    Weights[G,C,M,R,S]   Inputs[N,G,C, R*Wdilation+P*Wstride, S*Hdilation+Q*Hstride]   Outputs[N,G,M,P,Q]
+
+G is groups: a depthwise convolution is G=channels, C=M=1; attention scores are G=heads; a linear layer has P=rows,
+Q=R=S=1.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DIMENSIONS = ("N", "G", "C", "M", "R", "S", "P", "Q")
+"""The eight dimensions, in the order used everywhere."""
+
+TENSORS = ("Weights", "Inputs", "Outputs")
+"""The three data spaces, in Timeloop's order."""
+
+RELEVANT: dict[str, frozenset[str]] = {
+    "Weights": frozenset("GCMRS"),
+    "Inputs": frozenset("NGCRSPQ"),
+    "Outputs": frozenset("NGMPQ"),
+}
+"""The dimensions that each data space is indexed by."""
+
+Bound = Annotated[int, Field(ge=1, le=2**40)]
+Step = Annotated[int, Field(ge=1, le=2**20)]
+
+
+class Layer(BaseModel):
+    """One layer: bounds of the eight dimensions, strides and dilations, and how often it occurs.
+
+    Attributes:
+        name: unique in its network.
+        N, G, C, M, R, S, P, Q: loop bounds. C and M are per group.
+        Wstride, Hstride: output strides, along P and Q.
+        Wdilation, Hdilation: filter dilations, along R and S.
+        count: occurrences of this very shape in the network (evaluated once).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
+    N: Bound = 1
+    G: Bound = 1
+    C: Bound = 1
+    M: Bound = 1
+    R: Bound = 1
+    S: Bound = 1
+    P: Bound = 1
+    Q: Bound = 1
+    Wstride: Step = 1
+    Hstride: Step = 1
+    Wdilation: Step = 1
+    Hdilation: Step = 1
+    count: Annotated[int, Field(ge=1, le=10**6)] = 1
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """Loop bound of each dimension, in the order of DIMENSIONS."""
+        return {d: getattr(self, d) for d in DIMENSIONS}
+
+    @property
+    def coefficients(self) -> dict[str, int]:
+        """Strides and dilations under Timeloop's names."""
+        return {c: getattr(self, c) for c in ("Wstride", "Hstride", "Wdilation", "Hdilation")}
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one occurrence."""
+        return prod(self.bounds.values())
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether this is a depthwise layer in the sense of the depthwise rule: C = M = 1 and G > 1."""
+        return self.C == 1 and self.M == 1 and self.G > 1
+
+    def tensor_size(self, tensor: str) -> int:
+        """Words of a data space (inputs with their halo), from the layer's real bounds."""
+        return tile_size(tensor, self.bounds, self.coefficients)
+
+    @property
+    def shape_key(self) -> tuple[int, ...]:
+        """What identical layers share: bounds, strides and dilations."""
+        return (*self.bounds.values(), *self.coefficients.values())
+
+
+def tile_size(tensor: str, tile: dict[str, int], coefficients: dict[str, int]) -> int:
+    """Words of the bounding box of a tile of a data space.
+
+    Args:
+        tensor: one of TENSORS.
+        tile: extent of each dimension.
+        coefficients: Wstride, Hstride, Wdilation, Hdilation.
+    """
+    if tensor != "Inputs":
+        return prod(tile[d] for d in DIMENSIONS if d in RELEVANT[tensor])
+    width = 1 + coefficients["Wdilation"] * (tile["R"] - 1) + coefficients["Wstride"] * (tile["P"] - 1)
+    height = 1 + coefficients["Hdilation"] * (tile["S"] - 1) + coefficients["Hstride"] * (tile["Q"] - 1)
+    return tile["N"] * tile["G"] * tile["C"] * width * height
+
+
+class Network(BaseModel):
+    """A network: its layers, merged where identical, and where its numbers come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
+    description: str = ""
+    sources: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = Field(min_length=1)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference, counts included."""
+        return sum(layer.macs * layer.count for layer in self.layers)
