@@ -1,0 +1,382 @@
+"""Arch specs: the hardware, what of it is fixed, and what the partial degree of each axis offers.
+
+An arch spec is one YAML file. It lists the storage levels from DRAM inwards, says where the flexible PE array stands
+among them, and gives for each of the four axes the fixed value (degree 0) and the few values of the partial degree
+(degree p); the full degree needs no values. Every field is described here, and a wrong file is answered by field name.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cached_property
+from math import floor, prod
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from flexloop.workload import DIMENSIONS, TENSORS
+
+Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$")]
+LevelName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Tensor = Literal["Weights", "Inputs", "Outputs"]
+Dimension = Literal["N", "G", "C", "M", "R", "S", "P", "Q"]
+Size = Annotated[int, Field(ge=1, le=2**40)]
+Bandwidth = Annotated[float, Field(gt=0, le=2**40, allow_inf_nan=False)]
+
+
+def _permutation(value: Any) -> Any:
+    return tuple(value) if isinstance(value, str) else value
+
+
+Permutation = Annotated[tuple[Dimension, ...], BeforeValidator(_permutation)]
+"""An order of all eight dimensions, leftmost innermost, as Timeloop reads it; in YAML a string such as ``PQNRSCMG``."""
+
+
+def _share(value: Any) -> Any:
+    return Fraction(value) if isinstance(value, (str, int, float)) else value
+
+
+Share = Annotated[Fraction, BeforeValidator(_share), Field(gt=0, le=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class StorageLevel(_Model):
+    """One storage level of the chain.
+
+    Attributes:
+        name: the component's name in Timeloop's YAML.
+        component: what it is made of, which picks its energy: ``DRAM``, ``SRAM`` or ``regfile``.
+        datawidth: bits of one word.
+        width: bits of one row; ``width / datawidth`` words are read or written by one access.
+        depth: rows; absent means unbounded (DRAM).
+        read_bandwidth, write_bandwidth: words a cycle of one instance.
+        multiple_buffering: the capacity is divided by it (2 for double buffering).
+        keep: data spaces stored here; the others bypass this level, in every class.
+        loops: whether temporal loops may stand at this level. Buffers side by side, each for a tensor of its own, are
+            written one below the other with loops at the innermost alone; they then share one tile.
+    """
+
+    name: LevelName
+    component: Literal["DRAM", "SRAM", "regfile"] = Field(alias="class")
+    datawidth: Annotated[int, Field(ge=1, le=1024)]
+    width: Annotated[int, Field(ge=1, le=2**20)]
+    depth: Size | None = None
+    read_bandwidth: Bandwidth
+    write_bandwidth: Bandwidth
+    multiple_buffering: Annotated[float, Field(ge=1, le=64)] = 1.0
+    keep: tuple[Tensor, ...] = TENSORS  # type: ignore[assignment]
+    loops: bool = True
+
+    @property
+    def block_size(self) -> int:
+        """Words of one row."""
+        return self.width // self.datawidth
+
+    @property
+    def capacity(self) -> int | None:
+        """Words that a tile may occupy, or None where unbounded (Timeloop: floor(depth * block / buffering))."""
+        return None if self.depth is None else floor(self.depth * self.block_size / self.multiple_buffering)
+
+    @property
+    def bypass(self) -> tuple[str, ...]:
+        """The data spaces not stored here."""
+        return tuple(t for t in TENSORS if t not in self.keep)
+
+    @model_validator(mode="after")
+    def _rows_hold_whole_words(self) -> Self:
+        if self.width % self.datawidth:
+            raise ValueError(f"width {self.width} is not a multiple of datawidth {self.datawidth}")
+        if not self.keep:
+            raise ValueError("keep is empty: a level that stores nothing should be left out")
+        return self
+
+
+class Mac(_Model):
+    """The arithmetic unit of a PE: its name and operand width in bits."""
+
+    name: LevelName = "MAC"
+    datawidth: Annotated[int, Field(ge=1, le=128)] = 8
+
+
+class Shape(_Model):
+    """Extents of an array along its two mesh axes."""
+
+    X: Size
+    Y: Size
+
+    @property
+    def pes(self) -> int:
+        """Number of processing elements."""
+        return self.X * self.Y
+
+
+class Pair(_Model):
+    """The dimension unrolled along X and the one along Y."""
+
+    X: Dimension
+    Y: Dimension
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.X == self.Y:
+            raise ValueError(f"X and Y both unroll {self.X}: a dimension lies on one mesh axis only")
+        return self
+
+
+class InnerFanout(_Model):
+    """A further fanout below the innermost storage level (vector lanes), pinned in every class.
+
+    Attributes:
+        X, Y: number of MACs along each axis.
+        x_factors, y_factors: the spatial factor of each dimension on that axis; the rest is 1.
+    """
+
+    X: Size
+    Y: Size = 1
+    x_factors: dict[Dimension, Size]
+    y_factors: dict[Dimension, Size] = {}
+
+    @property
+    def factors(self) -> dict[str, int]:
+        """Spatial factor of each dimension named."""
+        return {**self.x_factors, **self.y_factors}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if both := sorted(set(self.x_factors) & set(self.y_factors)):
+            raise ValueError(f"{both[0]} stands in x_factors and in y_factors: a dimension lies on one mesh axis only")
+        for axis, factors, size in (("X", self.x_factors, self.X), ("Y", self.y_factors, self.Y)):
+            if prod(factors.values()) > size:
+                raise ValueError(f"{axis.lower()}_factors multiply to {prod(factors.values())}, above {axis} = {size}")
+        return self
+
+
+class Array(_Model):
+    """The flexible PE array: the storage level directly above it, and the PE's name."""
+
+    below: LevelName
+    pe: LevelName = "PE"
+    inner: InnerFanout | None = None
+
+
+class Tiling(_Model):
+    """The T axis: tile size per level and dimension (dimensions not named: 1), and the shares of the partition.
+
+    Attributes:
+        fixed: for each level with loops but the outermost, the extent of its tile along each dimension.
+        partial: for the level above the array, the share of its capacity that each tensor it keeps may use.
+    """
+
+    fixed: dict[LevelName, dict[Dimension, Size]]
+    partial: dict[Tensor, Share]
+
+
+class Ordering(_Model):
+    """The O axis: an order is a permutation at each level with loops except the innermost."""
+
+    fixed: dict[LevelName, Permutation]
+    partial: Annotated[tuple[dict[LevelName, Permutation], ...], Field(min_length=1)]
+
+
+class Parallelization(_Model):
+    """The P axis: which dimension lies on X and which on Y."""
+
+    fixed: Pair
+    partial: Annotated[tuple[Pair, ...], Field(min_length=1)]
+
+
+class ArrayShape(_Model):
+    """The S axis: the array's extents, and the building block that partial shapes are multiples of."""
+
+    fixed: Shape
+    block: Shape
+
+
+class Axes(_Model):
+    """The fixed and partial values of the four axes."""
+
+    tiling: Tiling
+    ordering: Ordering
+    parallelization: Parallelization
+    shape: ArrayShape
+
+
+class ArchSpec(_Model):
+    """An accelerator: storage levels, array, MAC, and the values of the four axes.
+
+    Attributes:
+        name: how commands refer to it.
+        description: one line for tables.
+        sources: where the sizes come from.
+        technology: node of the energy table.
+        levels: storage levels from the outermost (DRAM) to the innermost (in the PE).
+        mac: the arithmetic unit.
+        array: where the flexible array stands.
+        axes: the values of the four axes.
+        edge: ``clip`` shrinks a fixed tile at a layer that it exceeds, ``pad`` never does.
+        depthwise: ``as_output_channels`` gives the fixed values of M to G where C = M = 1 and G > 1; ``off`` does not.
+    """
+
+    name: Name
+    description: str = ""
+    sources: tuple[str, ...] = ()
+    technology: str = "45nm"
+    levels: Annotated[tuple[StorageLevel, ...], Field(min_length=3, max_length=16)]
+    mac: Mac = Mac()
+    array: Array
+    axes: Axes
+    edge: Literal["clip", "pad"] = "clip"
+    depthwise: Literal["as_output_channels", "off"] = "as_output_channels"
+
+    @property
+    def pes(self) -> int:
+        """Processing elements of the array."""
+        return self.axes.shape.fixed.pes
+
+    @property
+    def lanes(self) -> int:
+        """MACs in one PE."""
+        return self.array.inner.X * self.array.inner.Y if self.array.inner else 1
+
+    @property
+    def inner_factors(self) -> dict[str, int]:
+        """The pinned spatial factors below the innermost level, for every dimension."""
+        named = self.array.inner.factors if self.array.inner else {}
+        return {d: named.get(d, 1) for d in DIMENSIONS}
+
+    @cached_property
+    def inner_to_outer(self) -> tuple[StorageLevel, ...]:
+        """The storage levels, innermost first."""
+        return tuple(reversed(self.levels))
+
+    @cached_property
+    def loop_levels(self) -> tuple[StorageLevel, ...]:
+        """The levels that temporal loops stand at, innermost first."""
+        return tuple(level for level in self.inner_to_outer if level.loops)
+
+    @cached_property
+    def array_index(self) -> int:
+        """Index in ``loop_levels`` of the level directly above the array."""
+        return [level.name for level in self.loop_levels].index(self.array.below)
+
+    @cached_property
+    def ordered_levels(self) -> tuple[StorageLevel, ...]:
+        """The levels whose order the O axis is about: those with loops, except the innermost."""
+        return self.loop_levels[1:]
+
+    def level(self, name: str) -> StorageLevel:
+        """Return the storage level of that name (KeyError if there is none)."""
+        return {level.name: level for level in self.levels}[name]
+
+    def fixed_tile(self, level: str) -> dict[str, int]:
+        """The spec's tile extents at a level with loops, for every dimension."""
+        named = self.axes.tiling.fixed[level]
+        return {d: named.get(d, 1) for d in DIMENSIONS}  # type: ignore[call-overload]
+
+    def partition(self) -> dict[str, int]:
+        """Capacity limit in words of each tensor in the partitioned buffer (the T axis at degree p)."""
+        limits = {}
+        for tensor, share in self.axes.tiling.partial.items():
+            capacity = self._buffer_of(tensor).capacity
+            assert capacity is not None
+            limits[tensor] = floor(capacity * share)
+        return limits
+
+    def _buffer_of(self, tensor: str) -> StorageLevel:
+        """The on-chip level above the array, in the group that shares the array's parent tile, that keeps a tensor."""
+        index = [level.name for level in self.inner_to_outer].index(self.array.below)
+        for level in self.inner_to_outer[index:-1]:
+            if level is not self.inner_to_outer[index] and level.loops:
+                break
+            if tensor in level.keep:
+                return level
+        raise ValueError(f"axes.tiling.partial names {tensor}, which no buffer at {self.array.below} keeps")
+
+    # -- what a spec must satisfy ------------------------------------------------------------------------------------
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self._check_levels()
+        self._check_tiles()
+        self._check_orders()
+        self._check_pairs_and_shapes()
+        return self
+
+    def _check_levels(self) -> None:
+        names = [level.name for level in self.levels] + [self.mac.name]
+        if repeated := sorted({n for n in names if names.count(n) > 1}):
+            raise ValueError(f"levels: the name {repeated[0]!r} stands twice")
+        top = self.levels[0]
+        if top.keep != TENSORS or top.depth is not None or not top.loops:
+            raise ValueError(f"levels: the outermost, {top.name}, must keep all tensors, have loops and no depth")
+        for level in self.levels[1:]:
+            if level.depth is None:
+                raise ValueError(f"levels: {level.name} has no depth; only the outermost level is unbounded")
+        if self.array.below not in [level.name for level in self.loop_levels]:
+            raise ValueError(f"array.below: {self.array.below!r} is no storage level with loops")
+        if not 0 < self.array_index < len(self.loop_levels) - 1:
+            raise ValueError(
+                f"array.below: {self.array.below!r} must stand between the outermost and the innermost level with loops"
+            )
+        if not self.levels[-1].loops:
+            raise ValueError(f"levels: the innermost, {self.levels[-1].name}, must have loops")
+        for tensor in self.axes.tiling.partial:
+            self._buffer_of(tensor)
+
+    def _check_tiles(self) -> None:
+        expected = {level.name for level in self.loop_levels[:-1]}
+        if set(self.axes.tiling.fixed) != expected:
+            raise ValueError(f"axes.tiling.fixed: give a tile for each of {sorted(expected)} and no other level")
+        pair, shape = self.axes.parallelization.fixed, self.axes.shape.fixed
+        unrolled = {pair.X: shape.X, pair.Y: shape.Y}
+        for d in DIMENSIONS:
+            below, where = self.inner_factors[d], "the inner fanout"
+            for index, level in enumerate(self.loop_levels[:-1]):
+                if index == self.array_index:
+                    below *= unrolled.get(d, 1)  # type: ignore[call-overload]
+                    where += " times the array's extent"
+                tile = self.fixed_tile(level.name)[d]
+                if tile % below:
+                    raise ValueError(
+                        f"axes.tiling.fixed.{level.name}.{d}: {tile} is not a multiple of {below}, {where} along {d}"
+                    )
+                below, where = tile, f"the tile of {level.name}"
+        self._check_partition()
+
+    def _check_partition(self) -> None:
+        buffers: dict[str, Fraction] = {}
+        for tensor, share in self.axes.tiling.partial.items():
+            name = self._buffer_of(tensor).name
+            buffers[name] = buffers.get(name, Fraction(0)) + share
+        for name, total in buffers.items():
+            if total > 1:
+                raise ValueError(f"axes.tiling.partial: the shares of {name} add up to {total}, above 1")
+
+    def _check_orders(self) -> None:
+        ordering = self.axes.ordering
+        names = {level.name for level in self.ordered_levels}
+        for where, order in [("fixed", ordering.fixed), *((f"partial[{i}]", o) for i, o in enumerate(ordering.partial))]:
+            if set(order) != names:
+                raise ValueError(f"axes.ordering.{where}: give a permutation for each of {sorted(names)}")
+            for level, permutation in order.items():
+                if sorted(permutation) != sorted(DIMENSIONS):
+                    raise ValueError(
+                        f"axes.ordering.{where}.{level}: {''.join(permutation)!r} is no permutation of {''.join(DIMENSIONS)}"
+                    )
+        if ordering.fixed not in ordering.partial:
+            raise ValueError("axes.ordering.partial: the fixed order must be among the partial ones")
+
+    def _check_pairs_and_shapes(self) -> None:
+        parallelization, shape = self.axes.parallelization, self.axes.shape
+        if parallelization.fixed not in parallelization.partial:
+            raise ValueError("axes.parallelization.partial: the fixed pair must be among the partial ones")
+        if shape.fixed.pes < 2:
+            raise ValueError("axes.shape.fixed: an array needs at least 2 PEs")
+        if shape.fixed.X % shape.block.X or shape.fixed.Y % shape.block.Y:
+            raise ValueError(
+                f"axes.shape.block: {shape.block.X}x{shape.block.Y} does not tile the fixed shape "
+                f"{shape.fixed.X}x{shape.fixed.Y}"
+            )
