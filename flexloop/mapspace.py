@@ -1,0 +1,196 @@
+"""The mapspace of a class on an arch spec and a layer, as a union of Timeloop mapspaces.
+
+A fixed axis is a constraint, a free axis the absence of one. What one Timeloop run cannot express as a choice (the
+array's shape, one of a few orders or pairs, the padded bounds) becomes a `Variant`: a mapspace of its own, and the
+class's mapspace is the union of its variants. Read axis by axis, the mapspace of degree 0 lies inside that of degree p,
+which lies inside that of degree 1.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flexloop.archspec import ArchSpec, Pair, Shape
+from flexloop.classes import Axis, Degree, FlexClass
+from flexloop.tiles import FixedTiles, as_seen, fixed_tiles, inner_factors, padded_bounds, spatial_factor
+from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
+from flexloop.workload import DIMENSIONS, TENSORS, Layer
+
+PARTITION_SUFFIX = {"Weights": "_Weights", "Inputs": "_Inputs", "Outputs": "_Outputs"}
+"""What is added to a buffer's name to name the level that limits one tensor's share of it."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One Timeloop mapspace: an array shape, the allowed bounds, and constraints.
+
+    Attributes:
+        arch: the arch spec.
+        layer: the layer, with its real bounds.
+        shape: the array's extents.
+        bounds: for each dimension the padded bounds that may be factorised, independently of the other dimensions.
+        partitioned: whether each tensor is held to its share of the buffer above the array (tiling at degree p).
+        constraints: what is pinned.
+    """
+
+    arch: ArchSpec
+    layer: Layer
+    shape: Shape
+    bounds: dict[str, tuple[int, ...]]
+    partitioned: bool
+    constraints: Constraints
+
+    @property
+    def paddings(self) -> int:
+        """Number of padded bounds in the cross product."""
+        size = 1
+        for choices in self.bounds.values():
+            size *= len(choices)
+        return size
+
+
+@dataclass(frozen=True)
+class MapSpace:
+    """All mappings that a class allows for a layer: the union of its variants."""
+
+    flexclass: FlexClass
+    arch: ArchSpec
+    layer: Layer
+    variants: tuple[Variant, ...]
+
+
+def mapspace(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> MapSpace:
+    """Return the mapspace of a class (degrees allowed) on an arch spec for one layer."""
+    return MapSpace(flexclass, arch, layer, tuple(_variants(flexclass, arch, layer)))
+
+
+def _variants(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> Iterator[Variant]:
+    tiling = flexclass.degree(Axis.TILING)
+    fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
+    bounds = {d: (b,) for d, b in fixed.bounds.items()} if fixed else padded_bounds(arch, layer)
+    for shape, order, pair in itertools.product(
+        shapes(arch, flexclass.degree(Axis.SHAPE)),
+        orders(arch, flexclass.degree(Axis.ORDERING)),
+        pairs(arch, flexclass.degree(Axis.PARALLELIZATION)),
+    ):
+        loops = [
+            *_temporal_constraints(arch, order, fixed),
+            *_spatial_constraints(arch, layer, shape, pair, fixed),
+        ]
+        if tiling is Degree.PART:
+            loops.extend(_idle(name) for name in partition_levels(arch))
+        constraints = Constraints(tuple(loops), tuple(_dataspaces(arch, partitioned=tiling is Degree.PART)))
+        yield Variant(arch, layer, shape, bounds, tiling is Degree.PART, constraints)
+
+
+def shapes(arch: ArchSpec, degree: Degree) -> list[Shape]:
+    """The array shapes of a degree: the fixed one, those made of the building block, or every X*Y = PEs."""
+    axis = arch.axes.shape
+    if degree is Degree.FIXED:
+        return [axis.fixed]
+    block = axis.block if degree is Degree.PART else Shape(X=1, Y=1)
+    pes = axis.fixed.pes
+    return [
+        Shape(X=x, Y=pes // x)
+        for x in range(block.X, pes + 1, block.X)
+        if pes % x == 0 and (pes // x) % block.Y == 0
+    ]
+
+
+def orders(arch: ArchSpec, degree: Degree) -> list[dict[str, tuple[str, ...]] | None]:
+    """The orders of a degree, a permutation for each ordered level; None stands for a free order."""
+    axis = arch.axes.ordering
+    if degree is Degree.FULL:
+        return [None]
+    chosen = [axis.fixed] if degree is Degree.FIXED else list(axis.partial)
+    return [{level: tuple(permutation) for level, permutation in order.items()} for order in chosen]
+
+
+def pairs(arch: ArchSpec, degree: Degree) -> list[Pair | None]:
+    """The pairs of a degree; None stands for free parallelism."""
+    axis = arch.axes.parallelization
+    if degree is Degree.FULL:
+        return [None]
+    return [axis.fixed] if degree is Degree.FIXED else list(axis.partial)
+
+
+def partition_levels(arch: ArchSpec) -> dict[str, str]:
+    """Name of the level that limits each tensor's share of the buffer above the array, by tensor."""
+    return {t: arch.array.below + PARTITION_SUFFIX[t] for t in TENSORS if t in arch.axes.tiling.partial}
+
+
+def _temporal_constraints(
+    arch: ArchSpec, order: dict[str, tuple[str, ...]] | None, fixed: FixedTiles | None
+) -> Iterator[LoopConstraint]:
+    for level in arch.inner_to_outer:
+        if not level.loops:
+            yield _idle(level.name)
+            continue
+        index = arch.loop_levels.index(level)
+        permutation: tuple[str, ...] = ()
+        if index == 0:
+            permutation = DIMENSIONS
+        elif order is not None:
+            permutation = order[level.name]
+        factors = _pinned_factors(index, fixed) if fixed and index != arch.array_index else {}
+        if factors or permutation:
+            yield LoopConstraint(level.name, factors=factors, permutation=permutation)
+
+
+def _idle(level: str) -> LoopConstraint:
+    """The constraint of a level that no temporal loop may stand at."""
+    return LoopConstraint(level, factors=dict.fromkeys(DIMENSIONS, 1), permutation=DIMENSIONS)
+
+
+def _pinned_factors(index: int, fixed: FixedTiles) -> dict[str, int]:
+    """Temporal factors at one level: its tile, or the whole bound at the outermost, over what lies inside it."""
+    inside = fixed.tiles[index - 1] if index else fixed.inner
+    outside = fixed.tiles[index] if index < len(fixed.tiles) else fixed.bounds
+    return {d: outside[d] // inside[d] for d in DIMENSIONS}
+
+
+def _spatial_constraints(
+    arch: ArchSpec, layer: Layer, shape: Shape, pair: Pair | None, fixed: FixedTiles | None
+) -> Iterator[LoopConstraint]:
+    if arch.array.inner is not None:
+        yield _inner_fanout(arch, layer)
+    if pair is not None:
+        yield _array_pair(arch, layer, shape, pair, fixed)
+
+
+def _inner_fanout(arch: ArchSpec, layer: Layer) -> LoopConstraint:
+    assert arch.array.inner is not None
+    factors = inner_factors(arch, layer)
+    on_x = {as_seen(arch, layer, d) for d in arch.array.inner.x_factors}
+    permutation = [d for d in DIMENSIONS if d in on_x] + [d for d in DIMENSIONS if d not in on_x]
+    target = arch.inner_to_outer[0].name
+    return LoopConstraint(target, spatial=True, factors=factors, permutation=tuple(permutation), split=len(on_x))
+
+
+def _array_pair(
+    arch: ArchSpec, layer: Layer, shape: Shape, pair: Pair, fixed: FixedTiles | None
+) -> LoopConstraint:
+    on_x, on_y = as_seen(arch, layer, pair.X), as_seen(arch, layer, pair.Y)
+    factors = {d: 1 for d in DIMENSIONS if d not in (on_x, on_y)}
+    if fixed is not None:
+        outside, inside = fixed.tiles[arch.array_index], fixed.tiles[arch.array_index - 1]
+        factors[on_x] = spatial_factor(outside[on_x], inside[on_x], shape.X)
+        factors[on_y] = spatial_factor(outside[on_y], inside[on_y], shape.Y)
+    rest = [d for d in DIMENSIONS if d not in (on_x, on_y)]
+    return LoopConstraint(
+        arch.array.below,
+        spatial=True,
+        factors={d: factors[d] for d in DIMENSIONS if d in factors},
+        permutation=(on_x, on_y, *rest),
+        split=1,
+    )
+
+
+def _dataspaces(arch: ArchSpec, *, partitioned: bool) -> Iterator[DataspaceConstraint]:
+    for level in arch.inner_to_outer:
+        yield DataspaceConstraint(level.name, tuple(t for t in TENSORS if t in level.keep), level.bypass)
+    if partitioned:
+        for tensor, name in partition_levels(arch).items():
+            yield DataspaceConstraint(name, (tensor,), tuple(t for t in TENSORS if t != tensor))
