@@ -1,0 +1,134 @@
+"""Render a mapspace variant, or one mapping in it, as the YAML files that Timeloop reads.
+
+The templates lie in ``templates/`` and may be overridden by a folder of the user's own. They run in Jinja's sandbox with
+strict undefined names: a template can neither reach the interpreter nor leave a gap silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from flexloop.archspec import ArchSpec, Shape
+from flexloop.errors import SpecError
+from flexloop.mapspace import Variant
+from flexloop.resources import shipped
+from flexloop.timeloop import tree
+from flexloop.timeloop.mapping import Mapping
+from flexloop.workload import DIMENSIONS
+
+METRICS = {"latency": ("delay", "energy"), "energy": ("energy", "delay"), "edp": ("edp", "energy")}
+"""Timeloop's ``optimization_metrics`` for each objective, the tie-break second."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How long ``timeloop-mapper`` searches; the names and meanings are Timeloop's.
+
+    Attributes:
+        algorithm: ``linear_pruned`` enumerates, ``random_pruned`` samples.
+        threads: search threads.
+        timeout: consecutive invalid mappings after which a thread gives up.
+        victory_condition: consecutive valid mappings without an improvement after which it stops (0: never).
+        search_size: valid mappings after which it stops (0: no limit).
+    """
+
+    algorithm: str
+    threads: int
+    timeout: int
+    victory_condition: int
+    search_size: int
+
+
+class Renderer:
+    """The templates, from the shipped folder or one of the user's own that overrides some of them.
+
+    Args:
+        overrides: a folder whose templates take the place of the shipped ones of the same name.
+
+    Raises:
+        SpecError: if the folder does not exist; while rendering, if a template is wrong.
+    """
+
+    def __init__(self, overrides: Path | None = None) -> None:
+        if overrides is not None and not overrides.is_dir():
+            raise SpecError(f"templates: {overrides} is no folder; give one that holds files such as arch.yaml.j2")
+        folders = [*([overrides] if overrides else []), shipped("templates")]
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,  # noqa: S701 - the output is YAML, not HTML
+            keep_trailing_newline=True,
+        )
+        self._environment.filters["number"] = _number
+
+    def architecture(self, arch: ArchSpec, shape: Shape, *, partitioned: bool) -> str:
+        """Render ``arch.yaml``: the component tree of an arch spec at an array shape."""
+        nodes = tree.partition_nodes(arch) if partitioned else []
+        datawidth = arch.level(arch.array.below).datawidth
+        return self._render(
+            "arch.yaml.j2",
+            arch=arch,
+            shape=shape,
+            outer=arch.levels[0],
+            above=tree.levels_above_array(arch),
+            in_pe=tree.levels_in_pe(arch),
+            partition=[{"name": name, "words": words, "datawidth": datawidth} for name, _, words in nodes],
+            partition_before=tree.partitioned_group_start(arch),
+            pe_name=tree.pe_name(arch),
+            mac_name=tree.mac_name(arch),
+            mac_mesh_x=shape.X * (arch.array.inner.X if arch.array.inner else 1),
+        )
+
+    def problem(self, variant: Variant, bounds: Map[str, int]) -> str:
+        """Render ``problem.yaml``: the canonical layer shape with padded bounds."""
+        for d in DIMENSIONS:
+            if bounds[d] not in variant.bounds[d]:
+                raise ValueError(f"bound {d}={bounds[d]} is none of the variant's {variant.bounds[d]}")
+        return self._render(
+            "problem.yaml.j2",
+            layer=variant.layer,
+            bounds={d: bounds[d] for d in DIMENSIONS},
+            coefficients=variant.layer.coefficients,
+        )
+
+    def constraints(self, variant: Variant) -> str:
+        """Render ``constraints.yaml``: every pinned axis as Timeloop directives."""
+        return self._render("constraints.yaml.j2", directives=variant.constraints.to_directives())
+
+    def mapper(self, objective: str, search: SearchSettings) -> str:
+        """Render ``mapper.yaml``: the objective and how long to search."""
+        return self._render("mapper.yaml.j2", metrics=METRICS[objective], search=search)
+
+    def mapping(self, mapping: Mapping) -> str:
+        """Render ``map.yaml``: one mapping, for ``timeloop-model``."""
+        return self._render("mapping.yaml.j2", directives=mapping.to_directives())
+
+    def ert(self, ert: Map[str, Any]) -> str:
+        """Render ``ert.yaml`` from an energy reference table (the content of Timeloop's ``ERT`` key)."""
+        return self._render("ert.yaml.j2", tables=ert["tables"])
+
+    def _render(self, name: str, **names: Any) -> str:
+        try:
+            return self._environment.get_template(name).render(names)
+        except jinja2.TemplateSyntaxError as error:
+            raise SpecError(f"template {error.filename or name}, line {error.lineno}: {error.message}") from error
+        except jinja2.TemplateError as error:
+            raise SpecError(f"template {name}: {error}") from error
+
+
+def _number(value: float) -> str:
+    """A number as Timeloop reads it: whole where it is whole, else with all its digits and no exponent trap."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
+
+
+@lru_cache(maxsize=1)
+def shipped_renderer() -> Renderer:
+    """The renderer of the shipped templates."""
+    return Renderer()
