@@ -1,0 +1,52 @@
+# `make run` does the main job, `make test` passes the tests. Each installs what it needs into .venv first.
+VENV ?= .venv
+CLASS ?= T1O0P1S0
+NET ?= bert
+
+# The interpreter: PYTHON if given, else the first of these that starts, is 3.11 or newer and can make environments.
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
+USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(USABLE)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test lint format bench wheel clean
+
+run: $(VENV)/.installed
+	$(VENV)/bin/flexloop run --class $(CLASS) --net $(NET)
+
+test: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(VENV)/.installed-dev
+	for script in benchmarks/*.py; do $(VENV)/bin/python "$$script" || exit 1; done
+
+wheel: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m hatchling build --target wheel
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find flexloop tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { \
+	  echo "no usable Python: flexloop needs Python 3.11 or newer with venv and pip (Debian: apt install python3-venv)," >&2; \
+	  echo "then run make again, or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable '.[dev]'
+	@touch $(VENV)/.installed $@

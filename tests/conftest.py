@@ -1,0 +1,32 @@
+"""What all tests share: which tests this machine can run, and hypothesis without a clock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("flexloop", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "flexloop"))
+
+
+def _missing_timeloop() -> str | None:
+    absent = [program for program in ("timeloop-model", "timeloop-mapper") if shutil.which(program) is None]
+    return f"{' and '.join(absent)} not on PATH" if absent else None
+
+
+def _missing_container() -> str | None:
+    if not any(shutil.which(cli) for cli in ("docker", "podman")):
+        return "neither docker nor podman on PATH"
+    if "FLEXLOOP_TEST_IMAGE" not in os.environ:
+        return "FLEXLOOP_TEST_IMAGE does not name an image that holds timeloop-model and timeloop-mapper"
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose marker asks for what this machine lacks, and say what that is."""
+    for marker, missing in (("timeloop", _missing_timeloop), ("container", _missing_container)):
+        if item.get_closest_marker(marker) and (reason := missing()):
+            pytest.skip(reason)
