@@ -95,6 +95,11 @@ class FlexClass:
         """The class this point belongs to: an axis at ``p`` counts as 1."""
         return FlexClass(*(Degree.FIXED if d is Degree.FIXED else Degree.FULL for d in self.degrees))
 
+    @property
+    def rank(self) -> int:
+        """Height in the lattice of 81 points: 1 for each axis at p, 2 for each at 1. Subclasses rank lower."""
+        return sum(_RANK[d] for d in self.degrees)
+
     def __str__(self) -> str:
         return "".join(axis.value + degree.value for axis, degree in zip(Axis, self.degrees, strict=True))
 
@@ -135,7 +140,7 @@ class FlexClass:
 
 def all_classes(*, degrees: bool = False) -> list[FlexClass]:
     """The 16 classes, or the 81 points with ``degrees``, ordered so that subclasses come before superclasses."""
-    return sorted(_points(degrees), key=lambda c: (sum(_RANK[d] for d in c.degrees), str(c)))
+    return sorted(_points(degrees), key=lambda c: (c.rank, str(c)))
 
 
 def _points(degrees: bool) -> Iterator[FlexClass]:

@@ -57,3 +57,13 @@ def partition_nodes(arch: ArchSpec) -> list[tuple[str, str, int]]:
     """Name, tensor and capacity in words of each level that limits a tensor's share, in the order of the tensors."""
     limits = arch.partition()
     return [(partition_levels(arch)[t], t, limits[t]) for t in TENSORS if t in limits]
+
+
+def chain(arch: ArchSpec, *, partitioned: bool) -> tuple[str, ...]:
+    """Names of the storage levels, innermost first, as Timeloop orders them."""
+    above = [level.name for level in levels_above_array(arch)]
+    if partitioned:
+        start = partitioned_group_start(arch)
+        above[start:start] = [name for name, _, _ in partition_nodes(arch)]
+    outer_to_inner = [arch.levels[0].name, *above, *(level.name for level in levels_in_pe(arch))]
+    return tuple(reversed(outer_to_inner))

@@ -1,0 +1,76 @@
+"""Carry a mapping of one class over to the mapspace of a superclass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flexloop.archspec import ArchSpec
+from flexloop.engines.base import Candidate
+from flexloop.mapspace import MapSpace, Variant, partition_levels
+from flexloop.timeloop.constraints import LoopConstraint
+from flexloop.timeloop.mapping import LevelMapping, Mapping
+from flexloop.timeloop.tree import chain
+from flexloop.workload import DIMENSIONS, TENSORS
+
+
+def carry_over(candidate: Candidate, space: MapSpace) -> Candidate:
+    """Return a subclass's mapping as a mapping of this mapspace, with the same tiles, orders and figures.
+
+    Raises:
+        ValueError: if the mapspace does not contain it, so that the class is no superclass.
+    """
+    for variant in space.variants:
+        if variant.shape != candidate.variant.shape:
+            continue
+        if any(candidate.bounds[d] not in variant.bounds[d] for d in DIMENSIONS):
+            continue
+        mapping = repartition(candidate.mapping, variant.arch, partitioned=variant.partitioned)
+        if satisfies(mapping, variant):
+            return Candidate(variant, candidate.bounds, mapping)
+    raise ValueError(f"{space.flexclass} on {space.layer.name} does not contain {candidate.mapping.one_line()}")
+
+
+def repartition(mapping: Mapping, arch: ArchSpec, *, partitioned: bool) -> Mapping:
+    """Add or take away the levels that limit each tensor's share of the buffer; they carry no loops."""
+    limits = {name: tensor for tensor, name in partition_levels(arch).items()}
+    kept = {level.target: level for level in mapping.levels if level.target not in limits}
+    levels = []
+    for name in chain(arch, partitioned=partitioned):
+        levels.append(kept[name] if name in kept else _idle(name, limits[name]))
+    return replace(mapping, levels=tuple(levels))
+
+
+def _idle(name: str, tensor: str) -> LevelMapping:
+    ones = dict.fromkeys(DIMENSIONS, 1)
+    return LevelMapping(
+        target=name,
+        factors=ones,
+        permutation=DIMENSIONS,
+        keep=(tensor,),
+        bypass=tuple(t for t in TENSORS if t != tensor),
+    )
+
+
+def satisfies(mapping: Mapping, variant: Variant) -> bool:
+    """Whether a mapping keeps to a variant's loop constraints. Loops of factor 1 may stand anywhere."""
+    levels = {level.target: level for level in mapping.levels}
+    return all(_satisfied(levels[c.target], c) for c in variant.constraints.loops)
+
+
+def _satisfied(level: LevelMapping, constraint: LoopConstraint) -> bool:
+    factors = dict(level.spatial_factors if constraint.spatial else level.factors)
+    permutation = level.spatial_permutation if constraint.spatial else level.permutation
+    if any(factors.get(d, 1) != n for d, n in constraint.factors.items()):
+        return False
+    if not constraint.permutation:
+        return True
+    if not constraint.spatial:
+        return [d for d in permutation if factors.get(d, 1) > 1] == [
+            d for d in constraint.permutation if factors.get(d, 1) > 1
+        ]
+    assert constraint.split is not None
+    on_x = {d for d in permutation[: level.split] if factors.get(d, 1) > 1}
+    on_y = {d for d in permutation[level.split :] if factors.get(d, 1) > 1}
+    return on_x <= set(constraint.permutation[: constraint.split]) and on_y <= set(
+        constraint.permutation[constraint.split :]
+    )

@@ -1,0 +1,95 @@
+"""Results on disk: Parquet and CSV tables beside the YAML of every winning mapping."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from flexloop.errors import OutputError, SpecError
+from flexloop.results import Results
+
+_SAFE = re.compile(r"[^A-Za-z0-9_.\-]")
+
+
+def save(results: Results, folder: Path) -> Path:
+    """Write a study's tables and mappings into a folder, which is made; return the folder.
+
+    Files: ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json``, and for each cell
+    ``mappings/<network>/<class>/<layer>/*.yaml``, ready for plain Timeloop.
+
+    Raises:
+        OutputError: if the folder cannot be written, with the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for key, files in results.mappings.items():
+            cell = folder.joinpath("mappings", *(safe_name(part) for part in key))
+            cell.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                (cell / safe_name(name)).write_text(text, encoding="utf-8")
+        _replace(folder / "results.csv", results.rows.to_csv(index=False).encode())
+        _replace(folder / "totals.csv", results.totals.to_csv(index=False).encode())
+        _replace(folder / "meta.json", json.dumps(results.meta, indent=2, sort_keys=True).encode())
+        _replace(folder / "results.parquet", results.rows.to_parquet(index=False))
+    except OSError as error:
+        raise OutputError(
+            f"cannot write results to {folder}: {error.strerror or error}; give another folder with -o"
+        ) from error
+    return folder
+
+
+def load(folder: str | Path) -> Results:
+    """Read back what `save` wrote.
+
+    Args:
+        folder: the folder, or its ``results.parquet``.
+
+    Raises:
+        SpecError: if there are no results, or the file is damaged.
+    """
+    folder = Path(folder)
+    table = folder if folder.suffix == ".parquet" else folder / "results.parquet"
+    if not table.is_file():
+        raise SpecError(f"no results at {table}; `flexloop run ... -o DIR` writes them")
+    try:
+        rows = pd.read_parquet(table)
+        meta_file = table.parent / "meta.json"
+        meta = json.loads(meta_file.read_text(encoding="utf-8")) if meta_file.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{table.parent}: damaged results ({error}); run the study again") from error
+    return Results(rows, meta, _mappings(table.parent, rows))
+
+
+def safe_name(name: str) -> str:
+    """A file name made of a name: no separators, never empty, never a parent folder."""
+    cleaned = _SAFE.sub("_", name)
+    return cleaned if cleaned.strip(".") else "_" + cleaned
+
+
+def _mappings(folder: Path, rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, str]]:
+    found = {}
+    for key in rows[["network", "class", "layer"]].itertuples(index=False, name=None):
+        cell = folder.joinpath("mappings", *(safe_name(str(part)) for part in key))
+        if cell.is_dir():
+            found[key] = {file.name: file.read_text(encoding="utf-8") for file in sorted(cell.glob("*.yaml"))}
+    return found
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

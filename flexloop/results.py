@@ -1,0 +1,194 @@
+"""The result of a study as pandas tables: one row a layer and class, totals a network and class.
+
+Rows can be aggregated, compared along the lattice, saved and loaded. Columns are documented in `COLUMNS`; beside them
+stand, for every component of the arch, ``energy_pj_<level>`` and ``accesses_<level>``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flexloop.classes import RIGID, FlexClass
+from flexloop.errors import FlexloopError, SpecError
+
+COLUMNS = {
+    "network": "network name",
+    "layer": "layer name",
+    "count": "occurrences of this layer shape in the network",
+    "arch": "arch spec name",
+    "class": "flexibility class, degrees included",
+    "objective": "what the search minimised: latency, energy or edp",
+    "status": "ok, unmappable or failed",
+    "reason": "why there is no result",
+    "cycles": "latency of one occurrence, cycles",
+    "energy_pj": "energy of one occurrence, pJ",
+    "edp": "energy_pj * cycles, pJ*cycles",
+    "utilization": "real MACs / (MAC units * cycles)",
+    "macs": "multiply-accumulates of the layer itself",
+    "padded_macs": "multiply-accumulates with padding",
+    "array_x": "PEs along X",
+    "array_y": "PEs along Y",
+    "padding": "dimensions padded and to what",
+    "depthwise_rule": "whether G took the fixed values of M",
+    "mapping": "the winning mapping, outermost level first",
+    "optimal": "whether the mapping is proved to be the best of its mapspace",
+    "lower_bound": "no mapping of the mapspace costs less (in the objective)",
+    "gap": "(cost - lower_bound) / cost",
+    "evaluated": "mappings costed one by one",
+    "excluded": "mappings excluded by proof",
+    "notes": "inherited mappings, paddings searched",
+    "mapper": "engine that searched",
+    "engine": "engine whose figures these are",
+    "engine_version": "its version",
+    "energy_source": "where the energy reference table comes from",
+    "ert_hash": "SHA-256 of the energy reference table, first 12 digits",
+    "effort": "how long the search was allowed to take",
+    "seed": "of random choices",
+    "wall_s": "seconds that search and evaluation took when they were computed",
+}
+"""Meaning of every column that does not depend on the arch."""
+
+COST_COLUMN = {"latency": "cycles", "energy": "energy_pj", "edp": "edp"}
+"""The column of the rows that each objective minimises."""
+
+TOTAL_COST_COLUMN = {"latency": "cycles", "energy": "energy_pj", "edp": "edp_sum"}
+"""The column of the totals that is monotone over the lattice for each objective."""
+
+
+class LatticeError(FlexloopError):
+    """A more flexible class came out worse than a less flexible one, which its mapspace rules out."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's outcome.
+
+    Attributes:
+        rows: one row a layer and class; columns as in `COLUMNS`.
+        meta: the command, versions and assumptions of the study.
+        mappings: for each (network, class, layer) with a result the files of its winning mapping, by file name.
+    """
+
+    rows: pd.DataFrame
+    meta: dict[str, Any] = field(default_factory=dict)
+    mappings: dict[tuple[str, str, str], dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def totals(self) -> pd.DataFrame:
+        """Totals for each network and class, layers weighed by their counts."""
+        return totals(self.rows)
+
+    def speedups(self, baseline: str | FlexClass = RIGID) -> pd.DataFrame:
+        """Totals with ``speedup``, ``energy_gain`` and ``edp_gain`` over a baseline class of the same network."""
+        return speedups(self.totals, str(FlexClass.of(baseline)))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json`` and the mappings' YAML files."""
+        from flexloop.resultfiles import save
+
+        return save(self, Path(folder))
+
+
+def totals(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sum rows over each network's layers, weighed by their counts.
+
+    Columns: network, class, arch, objective, layers, unmappable (layers without a result), cycles, energy_pj, edp
+    (total energy times total latency), edp_sum (sum of layer EDPs), macs, utilization, optimal (all cells proved), wall_s, and the energies
+    and accesses by level. A network with a layer that has no result has no totals: its figures are NaN.
+    """
+    records = [_total(keys, group) for keys, group in rows.groupby(["network", "class"], sort=False)]
+    return pd.DataFrame.from_records(records)
+
+
+def _total(keys: Any, group: pd.DataFrame) -> dict[str, Any]:
+    complete = bool((group["status"] == "ok").all())
+
+    def weighed(column: str) -> float:
+        return float((group[column] * group["count"]).sum()) if complete else float("nan")
+
+    cycles, energy = weighed("cycles"), weighed("energy_pj")
+    record = {
+        "network": keys[0],
+        "class": keys[1],
+        "arch": group["arch"].iloc[0],
+        "objective": group["objective"].iloc[0],
+        "layers": int(group["count"].sum()),
+        "unmappable": int(group.loc[group["status"] != "ok", "count"].sum()),
+        "cycles": cycles,
+        "energy_pj": energy,
+        "edp": cycles * energy,
+        "edp_sum": weighed("edp"),
+        "macs": weighed("macs"),
+        "utilization": _utilization(group, cycles) if complete else float("nan"),
+        "optimal": bool(group["optimal"].all()) if complete else False,
+        "wall_s": float(group["wall_s"].sum()),
+    }
+    by_level = [c for c in group.columns if c.startswith(("energy_pj_", "accesses_")) and group[c].notna().all()]
+    return record | {column: weighed(column) for column in by_level}
+
+
+def _utilization(group: pd.DataFrame, cycles: float) -> float:
+    busy = (group["utilization"] * group["cycles"] * group["count"]).sum()
+    return float(busy / cycles)
+
+
+def speedups(table: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Add to totals how much faster and how much thriftier each class is than the baseline class."""
+    base = table[table["class"] == baseline].set_index("network")
+    if base.empty:
+        raise SpecError(f"no row of class {baseline} to compare with; run that class too")
+    out = table.copy()
+    for gain, column in (("speedup", "cycles"), ("energy_gain", "energy_pj"), ("edp_gain", "edp")):
+        out[gain] = out["network"].map(base[column]) / out[column]
+    return out
+
+
+def geomean(values: pd.Series) -> float:
+    """Geometric mean of positive numbers; NaN if any is missing."""
+    return float(np.exp(np.log(values.astype(float)).mean(skipna=False)))
+
+
+def check_lattice(rows: pd.DataFrame) -> None:
+    """Hold a study to the lattice: layer by layer, a superclass never costs more than a subclass.
+
+    Compared is the cost of the objective searched, ties aside. A layer that a class cannot map has infinite cost.
+
+    Raises:
+        LatticeError: naming the network, the layer, the two classes and their costs.
+    """
+    by_layer = rows[rows["status"] != "failed"].groupby(["network", "arch", "layer", "objective"], sort=False)
+    for (network, _, layer, objective), group in by_layer:
+        column = COST_COLUMN[str(objective)]
+        costs = {
+            FlexClass.parse(name): float(cost) if status == "ok" else float("inf")
+            for name, cost, status in zip(group["class"], group[column], group["status"], strict=True)
+        }
+        _check_layer(costs, f"{network}, layer {layer}, {column}")
+
+
+def _check_layer(costs: dict[FlexClass, float], where: str) -> None:
+    for lower, cost in costs.items():
+        for upper, other in costs.items():
+            if lower < upper and other > cost:
+                raise LatticeError(
+                    f"{where}: class {upper} costs {other:.6g} although its subclass {lower} costs {cost:.6g}; "
+                    "this is a fault of the search, please report it with the command that you ran"
+                )
+
+
+def to_json(results: Results) -> str:
+    """One JSON object: ``rows`` (a layer and class each), ``totals`` (a class and network each) and ``meta``."""
+    return json.dumps(
+        {"rows": _records(results.rows), "totals": _records(results.totals), "meta": results.meta}, allow_nan=False
+    )
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    text = table.to_json(orient="records", double_precision=15)
+    return json.loads(text) if text else []
