@@ -1,13 +1,19 @@
-"""Mapspace constraints in Timeloop's terms: temporal, spatial and dataspace directives.
+"""Mapspace constraints in Timeloop's terms: temporal, spatial, dataspace and parallelism directives.
 
-See Timeloop's documentation, "Constraints": https://timeloop.csail.mit.edu/v4/input-formats/constraints.
+See Timeloop's documentation, "Constraints": https://timeloop.csail.mit.edu/v4/input-formats/constraints. What
+``timeloop-mapper`` accepts is accepted here with the same meaning; what is not modelled is refused by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
+
+from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,42 @@ class LoopConstraint:
 
 @dataclass(frozen=True)
 class DataspaceConstraint:
-    """Which data spaces a level must keep and which must bypass it; those named in neither are free."""
+    """Which data spaces a level must keep and which must bypass it; those named in neither are free.
+
+    At the outermost level the unnamed ones are kept.
+    """
 
     target: str
     keep: tuple[str, ...] = ()
     bypass: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ParallelismConstraint:
+    """The least share of the array that a mapping must use: the product over fanouts of used over present.
+
+    Timeloop wants it at the innermost level.
+    """
+
+    target: str
+    minimum: float
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What directives are about: the names that they may use.
+
+    Attributes:
+        levels: storage levels, inner to outer.
+        fanouts: those with more than one instance of the next inner level below them.
+        bounds: problem dimensions and their bounds.
+        data_spaces: the data spaces of the problem.
+    """
+
+    levels: tuple[str, ...]
+    fanouts: Collection[str]
+    bounds: Mapping[str, int]
+    data_spaces: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,6 +86,7 @@ class Constraints:
 
     loops: tuple[LoopConstraint, ...] = ()
     dataspaces: tuple[DataspaceConstraint, ...] = ()
+    parallelism: ParallelismConstraint | None = None
 
     def loop(self, target: str, *, spatial: bool) -> LoopConstraint:
         """Return the directive for a level's temporal loops or the fanout below it; an empty one if there is none."""
@@ -56,6 +94,13 @@ class Constraints:
             if constraint.target == target and constraint.spatial == spatial:
                 return constraint
         return LoopConstraint(target, spatial)
+
+    def dataspace(self, target: str) -> DataspaceConstraint:
+        """Return the bypass directive for a level; an empty one if there is none."""
+        for constraint in self.dataspaces:
+            if constraint.target == target:
+                return constraint
+        return DataspaceConstraint(target)
 
     def to_directives(self) -> list[dict[str, Any]]:
         """Return the list that stands under ``targets`` of Timeloop's ``architecture_constraints``."""
@@ -70,7 +115,298 @@ class Constraints:
                 }
             )
         directives.extend(_loop_directive(loop) for loop in self.loops)
+        if self.parallelism is not None:
+            directives.append(
+                {"target": self.parallelism.target, "type": "parallelism", "min": self.parallelism.minimum}
+            )
         return directives
+
+    @classmethod
+    def from_directives(cls, directives: Sequence[Mapping[str, Any]], subject: Subject) -> Constraints:
+        """Read the list that stands under ``targets`` (or is the whole of ``mapspace_constraints``).
+
+        As in Timeloop, several directives may speak about one level as long as none repeats another; a factor above
+        its dimension's bound is dropped with a warning, which leaves that factor free.
+
+        Raises:
+            SpecError: a directive that is malformed or repeats another.
+            UnknownNameError: a level, dimension or data space that does not exist.
+            UnsupportedError: a directive or an entry that is not modelled, residual loops among them.
+        """
+        reader = _Reader(subject)
+        for position, directive in enumerate(directives):
+            if not isinstance(directive, Mapping):
+                raise SpecError(f"constraint {position + 1} is {directive!r}, not a mapping with target and type")
+            reader.read(directive)
+        return reader.constraints()
+
+
+def from_config(config: Mapping[str, Any], subject: Subject) -> Constraints:
+    """Read the constraints of a whole Timeloop configuration, wherever ``timeloop-mapper`` looks for them.
+
+    Architecture constraints stand in ``architecture.constraints``, ``arch_constraints`` or
+    ``architecture_constraints``, mapspace constraints in ``mapspace`` or ``mapspace_constraints``; each is a list, or a
+    mapping with a list under ``targets`` or ``constraints``.
+
+    Raises:
+        SpecError, UnknownNameError, UnsupportedError: as `Constraints.from_directives`.
+    """
+    if "mapspace" in config and "mapspace_constraints" in config:
+        raise SpecError("found both mapspace and mapspace_constraints: give one of them")
+    architecture = config.get("architecture", config.get("arch")) or {}
+    nodes = [("mapspace", config.get("mapspace")), ("mapspace_constraints", config.get("mapspace_constraints"))]
+    for key, node in (
+        ("architecture.constraints", architecture.get("constraints") if isinstance(architecture, Mapping) else None),
+        ("arch_constraints", config.get("arch_constraints")),
+        ("architecture_constraints", config.get("architecture_constraints")),
+    ):
+        if node is not None:
+            nodes.append((key, node))
+            break
+    return Constraints.from_directives([d for key, node in nodes for d in _directive_list(key, node)], subject)
+
+
+def _directive_list(key: str, node: Any) -> list[Any]:
+    if node is None:
+        return []
+    if isinstance(node, list):
+        return node
+    if not isinstance(node, Mapping):
+        raise SpecError(f"{key} is {node!r}: write a list of directives, or targets: with that list")
+    template = node.get("template", "uber")
+    if template != "uber":
+        raise UnsupportedError(f"{key}.template is {template!r}: only 'uber' (perfect factors) is modelled")
+    for name in ("constraints", "targets"):
+        found = node.get(name)
+        if isinstance(found, list):
+            return found
+        if found is not None:
+            raise UnsupportedError(f"{key}.{name} is {found!r}: only a list of directives is read")
+    if unknown := sorted(set(node) - {"template", "version", "constraints", "targets"}):
+        raise UnsupportedError(f"{key}.{unknown[0]} is not a list of directives: put them under targets:")
+    return []
+
+
+_DATASPACE_TYPES = ("dataspace", "datatype", "bypass", "bypassing")
+_PARALLELISM_TYPES = ("parallelism", "utilization")
+_COMMON_KEYS = {"target", "name", "type", "attributes"}
+_LOOP_KEYS = _COMMON_KEYS | {"factors", "permutation", "default_max_factor", "default_min_factor"}
+_KEYS = {
+    "temporal": _LOOP_KEYS,
+    "spatial": _LOOP_KEYS | {"split"},
+    "dataspace": _COMMON_KEYS | {"keep", "bypass"},
+    "parallelism": _COMMON_KEYS | {"min"},
+}
+# Timeloop finds each kind of entry with a pattern of its own; an entry it does not recognise is skipped in silence,
+# which is why whatever stands between the entries is refused here.
+_FACTOR = re.compile(r"([A-Za-z]+)\s*(<=|>=|=*)\s*([0-9]+)")
+
+
+@dataclass
+class _Draft:
+    """One level's loop constraint while directives are merged into it."""
+
+    factors: dict[str, int] = field(default_factory=dict)
+    min_factors: dict[str, int] = field(default_factory=dict)
+    max_factors: dict[str, int] = field(default_factory=dict)
+    permutation: tuple[str, ...] = ()
+    suffix: tuple[str, ...] = ()
+    split: int | None = None
+
+
+class _Reader:
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.drafts: dict[tuple[str, bool], _Draft] = {}
+        self.bypass: dict[str, dict[str, bool]] = {}
+        self.parallelism: ParallelismConstraint | None = None
+
+    def read(self, directive: Mapping[str, Any]) -> None:
+        """Merge one directive, which may hold several under ``constraints``."""
+        if "constraints" in directive:
+            nested = directive["constraints"]
+            if not isinstance(nested, list):
+                raise SpecError(f"constraints of {directive.get('target')!r} is {nested!r}, not a list")
+            for inner in nested:
+                self.read({"target": directive.get("target", directive.get("name")), **inner})
+            return
+        target = self._target(directive)
+        kind = _kind(directive, target)
+        attributes = directive.get("attributes", directive)
+        for key in sorted((set(directive) | set(attributes)) - _KEYS[kind]):
+            if directive.get(key, attributes.get(key)) not in (None, [], ""):
+                raise UnsupportedError(f"constraint {key!r} at {target} ({kind}) is not modelled: remove it")
+        if kind == "dataspace":
+            self._dataspace(target, attributes)
+        elif kind == "parallelism":
+            self._parallelism(target, attributes)
+        else:
+            self._loops(target, attributes, directive.get("split"), spatial=kind == "spatial")
+
+    def constraints(self) -> Constraints:
+        """Return what was read, levels inner to outer."""
+        self._refuse_residuals()
+        loops = []
+        for (target, spatial), draft in self._in_order():
+            loops.append(LoopConstraint(target, spatial, **vars(draft)))
+        dataspaces = tuple(
+            DataspaceConstraint(
+                level,
+                tuple(t for t in self.subject.data_spaces if self.bypass[level].get(t) is True),
+                tuple(t for t in self.subject.data_spaces if self.bypass[level].get(t) is False),
+            )
+            for level in self.subject.levels
+            if level in self.bypass
+        )
+        return Constraints(tuple(loops), dataspaces, self.parallelism)
+
+    def _in_order(self) -> Iterator[tuple[tuple[str, bool], _Draft]]:
+        for level in self.subject.levels:
+            for spatial in (True, False):
+                if (level, spatial) in self.drafts:
+                    yield (level, spatial), self.drafts[level, spatial]
+
+    def _target(self, directive: Mapping[str, Any]) -> str:
+        target = directive.get("target", directive.get("name"))
+        if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(self.subject.levels):
+            return self.subject.levels[target]
+        if target not in self.subject.levels:
+            raise UnknownNameError("constraint target", str(target), self.subject.levels)
+        return str(target)
+
+    def _dataspace(self, target: str, attributes: Mapping[str, Any]) -> None:
+        settings = self.bypass.setdefault(target, {})
+        for key, kept in (("keep", True), ("bypass", False)):
+            names = attributes.get(key) or []
+            if not isinstance(names, list):
+                raise SpecError(f"{key} at {target} is {names!r}: write a list of data spaces")
+            for name in names:
+                if name not in self.subject.data_spaces:
+                    raise UnknownNameError(f"data space in {key} at {target}", str(name), self.subject.data_spaces)
+                if name in settings and target != self.subject.levels[-1]:
+                    raise SpecError(f"{name} at {target} is set twice in keep/bypass: name it once")
+                settings[name] = kept
+
+    def _parallelism(self, target: str, attributes: Mapping[str, Any]) -> None:
+        if target != self.subject.levels[0]:
+            raise SpecError(
+                f"min parallelism stands at {target}: put it at the innermost level {self.subject.levels[0]}"
+            )
+        if self.parallelism is not None:
+            raise SpecError(f"min parallelism is set twice, at {target}: set it once")
+        minimum = attributes.get("min")
+        if isinstance(minimum, bool) or not isinstance(minimum, (int, float)):
+            raise SpecError(f"min of the parallelism constraint at {target} is {minimum!r}, not a number")
+        self.parallelism = ParallelismConstraint(target, float(minimum))
+
+    def _loops(self, target: str, attributes: Mapping[str, Any], split: Any, *, spatial: bool) -> None:
+        if spatial and target not in self.subject.fanouts:
+            raise SpecError(
+                f"spatial constraint at {target}: the next inner level has as many instances, so there is no fanout "
+                "below it; remove the constraint"
+            )
+        where = f"{target} ({'spatial' if spatial else 'temporal'})"
+        draft = self.drafts.setdefault((target, spatial), _Draft())
+        for name, found in self._factors(attributes, where).items():
+            known: dict[str, int] = getattr(draft, name)
+            for dimension, value in found.items():
+                if dimension in known:
+                    raise SpecError(f"{name} of {dimension} at {where} is set twice: set it once")
+                known[dimension] = value
+        prefix, suffix = self._permutation(attributes.get("permutation"), where)
+        if prefix or suffix:
+            if draft.permutation or draft.suffix:
+                raise SpecError(f"permutation at {where} is set twice: set it once")
+            draft.permutation, draft.suffix = prefix, suffix
+        if split is not None:
+            if draft.split is not None:
+                raise SpecError(f"split at {where} is set twice: set it once")
+            if isinstance(split, bool) or not isinstance(split, int) or split < 0:
+                raise SpecError(f"split at {where} is {split!r}, not a number of dimensions")
+            draft.split = split
+
+    def _factors(self, attributes: Mapping[str, Any], where: str) -> dict[str, dict[str, int]]:
+        text = _text(attributes.get("factors"), f"factors at {where}")
+        if rest := _FACTOR.sub(" ", text).replace(",", " ").split():
+            raise SpecError(
+                f"factors at {where}: cannot read {rest[0]!r} in {text!r}; write for example 'C=4 M<=8 P=0'"
+            )
+        found: dict[str, dict[str, int]] = {"factors": {}, "min_factors": {}, "max_factors": {}}
+        for dimension, operator, digits in _FACTOR.findall(text):
+            value = int(digits)
+            if dimension not in self.subject.bounds:
+                raise UnknownNameError(f"dimension in factors at {where}", dimension, self.subject.bounds)
+            if operator in ("<=", ">="):
+                if value == 0:
+                    raise SpecError(f"factors at {where}: {dimension}{operator}0; the limit must be positive")
+                found["max_factors" if operator == "<=" else "min_factors"][dimension] = value
+            elif value > self.subject.bounds[dimension]:
+                warnings.warn(
+                    f"constraint {dimension}={value} at {where} exceeds the bound "
+                    f"{dimension}={self.subject.bounds[dimension]} and is ignored, as Timeloop does",
+                    stacklevel=2,
+                )
+            else:
+                found["factors"][dimension] = value or self.subject.bounds[dimension]
+        for key, name in (("default_max_factor", "max_factors"), ("default_min_factor", "min_factors")):
+            if attributes.get(key) is not None:
+                limit = _positive(attributes[key], f"{key} at {where}")
+                found[name] = {d: found[name].get(d, limit) for d in self.subject.bounds}
+        return found
+
+    def _permutation(self, value: Any, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        parts: tuple[list[str], list[str]] = ([], [])
+        text = _text(value, f"permutation at {where}")
+        seen_separator = False
+        for letter in text:
+            if letter == "_":
+                seen_separator = True
+            elif not letter.isspace():
+                if letter not in self.subject.bounds:
+                    raise UnknownNameError(f"dimension in permutation {text!r} at {where}", letter, self.subject.bounds)
+                if letter in parts[0] or letter in parts[1]:
+                    raise SpecError(f"permutation {text!r} at {where} names {letter} twice")
+                parts[seen_separator].append(letter)
+        return tuple(parts[0]), tuple(parts[1])
+
+    def _refuse_residuals(self) -> None:
+        for dimension, bound in self.subject.bounds.items():
+            pinned = prod(draft.factors.get(dimension, 1) for draft in self.drafts.values())
+            if bound % pinned:
+                raise UnsupportedError(
+                    f"the pinned factors of {dimension} multiply to {pinned}, which does not divide its bound {bound}: "
+                    "Timeloop would make residual loops, which are not modelled; pad the bound or change the factors"
+                )
+
+
+def _kind(directive: Mapping[str, Any], target: str) -> str:
+    kind = directive.get("type")
+    if kind in ("temporal", "spatial"):
+        return str(kind)
+    if kind in _DATASPACE_TYPES:
+        return "dataspace"
+    if kind in _PARALLELISM_TYPES:
+        return "parallelism"
+    known = ("temporal", "spatial", *_DATASPACE_TYPES, *_PARALLELISM_TYPES)
+    raise UnsupportedError(f"constraint type {kind!r} at {target} is not modelled; known: {', '.join(known)}")
+
+
+def _text(value: Any, what: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise SpecError(f"{what} is {value!r}: write one string")
+    return value.partition("#")[0].strip()
+
+
+def _positive(value: Any, what: str) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number <= 0 or isinstance(value, (bool, float)):
+        raise SpecError(f"{what} is {value!r}, not a positive whole number")
+    return number
 
 
 def _loop_directive(loop: LoopConstraint) -> dict[str, Any]:
