@@ -36,6 +36,7 @@ class Plan:
         mapper: the engine that searches.
         evaluator: the engine whose figures count.
         options: objective, effort, seed.
+        templates: digest of the templates.
         store: where finished cells are kept, or None.
     """
 
@@ -44,6 +45,7 @@ class Plan:
     mapper: Engine
     evaluator: Engine
     options: SearchOptions
+    templates: str
     store: Store | None = None
 
 
@@ -161,6 +163,7 @@ def _key(plan: Plan, space: MapSpace, seeds: Sequence[Candidate]) -> str:
             "layer": space.layer.shape_key,
             "class": str(space.flexclass),
             "ert": plan.energy.digest,
+            "templates": plan.templates,
             "options": asdict(plan.options),
             "mapper": asdict(mapper),
             "evaluator": asdict(evaluator),

@@ -6,6 +6,7 @@ strict undefined names: a template can neither reach the interpreter nor leave a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from functools import lru_cache
@@ -67,6 +68,16 @@ class Renderer:
             keep_trailing_newline=True,
         )
         self._environment.filters["number"] = _number
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all templates in force, in hexadecimal."""
+        digest = hashlib.sha256()
+        for name in sorted(self._environment.list_templates(extensions=["j2"])):
+            assert self._environment.loader is not None
+            source, _, _ = self._environment.loader.get_source(self._environment, name)
+            digest.update(f"{name}\0{source}\0".encode())
+        return digest.hexdigest()
 
     def architecture(self, arch: ArchSpec, shape: Shape, *, partitioned: bool) -> str:
         """Render ``arch.yaml``: the component tree of an arch spec at an array shape."""

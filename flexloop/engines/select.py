@@ -1,0 +1,83 @@
+"""Pick the engines that search and evaluate, from what the user asked for and what this machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flexloop.engines.base import Engine
+from flexloop.errors import EngineError, UnknownNameError
+
+ENGINES = ("auto", "embedded", "timeloop", "container")
+"""Names that ``--engine`` and ``--mapper`` take."""
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What engines are asked for.
+
+    Attributes:
+        engine: whose figures count.
+        mapper: who searches; ``auto`` means the embedded mapper under ``--engine auto``, else the engine itself.
+        container_cli: ``docker`` or ``podman``; None takes whichever is found.
+        image: container image; None takes the default one for this machine.
+        container_args: further arguments of the container CLI's ``run``.
+        templates: a folder of templates that override the shipped ones.
+    """
+
+    engine: str = "auto"
+    mapper: str = "auto"
+    container_cli: str | None = None
+    image: str | None = None
+    container_args: tuple[str, ...] = ()
+    templates: Path | None = None
+
+
+def select_engines(settings: EngineSettings) -> tuple[Engine, Engine]:
+    """Return the engine that searches and the engine that evaluates (one object where they are the same).
+
+    Raises:
+        UnknownNameError: for a name that is no engine.
+        EngineError: if an engine that was named does not work here, with the way out.
+    """
+    for field, name in (("engine", settings.engine), ("mapper", settings.mapper)):
+        if name not in ENGINES:
+            raise UnknownNameError(field, name, ENGINES)
+    makers = _makers(settings)
+    evaluator = _auto(makers) if settings.engine == "auto" else makers[settings.engine]()
+    evaluator.info()
+    mapper_name = settings.mapper
+    if mapper_name == "auto":
+        mapper_name = "embedded" if settings.engine == "auto" else settings.engine
+    if mapper_name == evaluator.info().name:
+        return evaluator, evaluator
+    mapper = makers[mapper_name]()
+    mapper.info()
+    return mapper, evaluator
+
+
+def _makers(settings: EngineSettings) -> dict[str, Callable[[], Engine]]:
+    from flexloop.engines.container import ContainerEngine
+    from flexloop.engines.embedded.engine import EmbeddedEngine
+    from flexloop.engines.timeloop import TimeloopEngine
+
+    return {
+        "embedded": lambda: EmbeddedEngine(settings.templates),
+        "timeloop": lambda: TimeloopEngine(settings.templates),
+        "container": lambda: ContainerEngine(
+            settings.container_cli, settings.image, settings.container_args, settings.templates
+        ),
+    }
+
+
+def _auto(makers: dict[str, Callable[[], Engine]]) -> Engine:
+    """Timeloop on PATH, else a container whose image is already present, else the embedded engine."""
+    for name in ("timeloop", "container"):
+        engine = makers[name]()
+        try:
+            engine.info()
+        except EngineError:
+            continue
+        return engine
+    return makers["embedded"]()

@@ -1,0 +1,120 @@
+"""Turn finished cells into the rows of a results table, and winners into the files that rerun them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+import pandas as pd
+
+from flexloop.classes import FlexClass
+from flexloop.engines.base import Candidate, cost
+from flexloop.evaluation import Evaluation
+from flexloop.results import COLUMNS, Results
+from flexloop.runner import CellResult, Plan
+from flexloop.tiles import follows_depthwise_rule
+from flexloop.timeloop.bundle import mapping_files
+from flexloop.timeloop.render import Renderer
+from flexloop.workload import Layer, Network
+
+Found = Mapping[tuple[FlexClass, tuple[int, ...]], CellResult]
+
+
+def build_results(
+    plan: Plan,
+    classes: Sequence[FlexClass],
+    networks: Sequence[Network],
+    found: Found,
+    meta: dict[str, Any],
+    renderer: Renderer,
+) -> Results:
+    """One row for each network, class and layer, and the YAML files of every winner."""
+    ert_text = renderer.ert(plan.energy.ert)
+    rows, files = [], {}
+    for network in networks:
+        for flexclass in classes:
+            for layer in network.layers:
+                result = found[flexclass, layer.shape_key]
+                rows.append(_row(plan, network, flexclass, layer, result))
+                if result.winner is not None:
+                    candidate = result.winner.candidate
+                    key = (network.name, str(flexclass), layer.name)
+                    files[key] = mapping_files(renderer, candidate.variant, candidate.bounds, candidate.mapping, ert_text)
+    return Results(_table(rows), meta, files)
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame.from_records(rows)
+    first = [column for column in COLUMNS if column in table.columns]
+    return table[[*first, *(column for column in table.columns if column not in COLUMNS)]]
+
+
+def _row(plan: Plan, network: Network, flexclass: FlexClass, layer: Layer, result: CellResult) -> dict[str, Any]:
+    evaluator = plan.evaluator.info()
+    row: dict[str, Any] = dict.fromkeys(COLUMNS) | {
+        "network": network.name,
+        "layer": layer.name,
+        "count": layer.count,
+        "arch": plan.arch.name,
+        "class": str(flexclass),
+        "objective": plan.options.objective,
+        "status": result.status,
+        "reason": result.reason,
+        "macs": layer.macs,
+        "depthwise_rule": follows_depthwise_rule(plan.arch, layer),
+        "mapper": plan.mapper.info().name,
+        "engine": evaluator.name,
+        "engine_version": evaluator.version,
+        "energy_source": plan.energy.source,
+        "ert_hash": plan.energy.digest[:12],
+        "effort": plan.options.effort,
+        "seed": plan.options.seed,
+        "wall_s": result.wall_s,
+    }
+    if result.winner is not None:
+        row |= _figures(plan, layer, result)
+    return row
+
+
+def _figures(plan: Plan, layer: Layer, result: CellResult) -> dict[str, Any]:
+    assert result.winner is not None
+    winner, figures = result.winner, result.winner.evaluation
+    candidate = winner.candidate
+    searched, _ = cost(plan.options.objective, figures)
+    macs_available = plan.arch.pes * plan.arch.lanes
+    lower = searched if winner.optimal else winner.lower_bound
+    return {
+        "cycles": figures.cycles,
+        "energy_pj": figures.energy_pj,
+        "edp": figures.edp,
+        "utilization": layer.macs / (macs_available * figures.cycles),
+        "padded_macs": prod(candidate.bounds.values()),
+        "array_x": candidate.variant.shape.X,
+        "array_y": candidate.variant.shape.Y,
+        "padding": _padding(layer, candidate),
+        "mapping": candidate.mapping.one_line(),
+        "optimal": winner.optimal,
+        "lower_bound": lower,
+        "gap": None if lower is None else max(0.0, 1 - lower / searched),
+        "evaluated": winner.evaluated,
+        "excluded": float(winner.excluded),
+        "notes": "; ".join(winner.notes),
+        **_by_level(figures),
+    }
+
+
+def _padding(layer: Layer, candidate: Candidate) -> str:
+    changed = [(d, b, candidate.bounds[d]) for d, b in layer.bounds.items() if candidate.bounds[d] != b]
+    return " ".join(f"{d}:{real}->{padded}" for d, real, padded in changed)
+
+
+def _by_level(figures: Evaluation) -> dict[str, float]:
+    columns: dict[str, float] = {}
+    for level in figures.levels:
+        columns[f"energy_pj_{level.name}"] = level.energy_pj
+        if level.tensors:
+            columns[f"accesses_{level.name}"] = sum(
+                (t.reads + t.fills + t.updates) * t.utilized_instances for t in level.tensors.values()
+            )
+    return columns

@@ -1,0 +1,185 @@
+"""Whole questions, each one function: what a class costs on a network, and how classes compare.
+
+`run_study` lists the pipeline in one place: spec and networks, energies, engines, unique layers, cells, rows.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import flexloop
+from flexloop.archs import load_arch
+from flexloop.archspec import ArchSpec
+from flexloop.classes import FlexClass, all_classes
+from flexloop.energy.source import energy_tables
+from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
+from flexloop.engines.select import EngineSettings, select_engines
+from flexloop.networks import load_network
+from flexloop.results import Results, check_lattice
+from flexloop.rows import build_results
+from flexloop.runner import CellResult, Plan, run_layers
+from flexloop.store import Store, default_folder
+from flexloop.timeloop.render import Renderer
+from flexloop.workload import Layer, Network
+
+DEFAULT_ARCH = "edge256"
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """How a study is carried out; every field is an option of the command line too.
+
+    Attributes:
+        objective: ``latency``, ``energy`` or ``edp``.
+        effort: ``quick``, ``normal`` or ``thorough``.
+        engines: who searches and who evaluates.
+        energy: ``table`` or a file with an energy reference table.
+        jobs: processes; 0 takes one a core.
+        seed: of random choices.
+        timeout_s: seconds an engine's process may take.
+        store: folder of finished cells; None takes the default one.
+        use_store: whether finished cells are kept and taken from the store.
+        network_parameters: values for networks that take parameters, such as ``sequence_length``.
+    """
+
+    objective: str = "edp"
+    effort: str = "normal"
+    engines: EngineSettings = field(default_factory=EngineSettings)
+    energy: str = "table"
+    jobs: int = 0
+    seed: int = 0
+    timeout_s: float | None = None
+    store: Path | None = None
+    use_store: bool = True
+    network_parameters: dict[str, int] = field(default_factory=dict)
+
+
+class Progress(Protocol):
+    """Hears of a study's progress."""
+
+    def begin(self, cells: int, mapper: str, engine: str) -> None:
+        """The study starts: that many cells, searched and evaluated by these engines."""
+
+    def finished(self, result: CellResult) -> None:
+        """One cell is done."""
+
+
+def run_study(
+    classes: Sequence[str | FlexClass],
+    networks: Sequence[str | Network],
+    arch: str | ArchSpec = DEFAULT_ARCH,
+    options: StudyOptions | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Find the best mapping of every class on every layer of the networks, and tabulate their costs.
+
+    Args:
+        classes: class names or classes, degrees allowed.
+        networks: shipped names, files, or networks.
+        arch: shipped name, file, or arch spec.
+        options: how; the defaults suit a first look.
+        progress: hears of finished cells.
+
+    Returns:
+        One row a layer and class, with the files of every winning mapping.
+
+    Raises:
+        FlexloopError: for anything the caller can mend; its text says how.
+        LatticeError: if a class costs more than one of its subclasses.
+    """
+    options = options or StudyOptions()
+    chosen = [FlexClass.of(name) for name in classes]
+    spec = load_arch(arch) if isinstance(arch, str) else arch
+    nets = [_network(net, options.network_parameters) for net in networks]
+    plan = _plan(spec, options)
+    layers = _unique_layers(nets)
+
+    found: dict[tuple[FlexClass, tuple[int, ...]], CellResult] = {}
+    if progress:
+        progress.begin(len(chosen) * len(layers), plan.mapper.info().name, plan.evaluator.info().name)
+    for result in run_layers(plan, chosen, layers, _jobs(options.jobs, len(layers))):
+        found[result.flexclass, result.layer.shape_key] = result
+        if progress:
+            progress.finished(result)
+
+    results = build_results(plan, chosen, nets, found, _meta(plan, options), Renderer(options.engines.templates))
+    check_lattice(results.rows)
+    return results
+
+
+def run(
+    flexclass: str | FlexClass,
+    network: str | Network,
+    arch: str | ArchSpec = DEFAULT_ARCH,
+    **options: Any,
+) -> Results:
+    """What one class costs on one network; ``options`` are the fields of `StudyOptions`."""
+    return run_study([flexclass], [network], arch, StudyOptions(**options))
+
+
+def compare(
+    network: str | Network | Sequence[str | Network],
+    arch: str | ArchSpec = DEFAULT_ARCH,
+    *,
+    degrees: bool = False,
+    **options: Any,
+) -> Results:
+    """All 16 classes, or the 81 points with ``degrees``, on one network or several."""
+    networks = [network] if isinstance(network, (str, Network)) else list(network)
+    return run_study(all_classes(degrees=degrees), networks, arch, StudyOptions(**options))
+
+
+def _network(network: str | Network, parameters: dict[str, int]) -> Network:
+    return load_network(network, **parameters) if isinstance(network, str) else network
+
+
+def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:
+    mapper, evaluator = select_engines(options.engines)
+    search = SearchOptions(
+        objective=parse_objective(options.objective),
+        effort=parse_effort(options.effort),
+        seed=options.seed,
+        timeout_s=options.timeout_s,
+    )
+    store = Store(options.store or default_folder()) if options.use_store else None
+    renderer = Renderer(options.engines.templates)
+    return Plan(arch, energy_tables(options.energy, arch), mapper, evaluator, search, renderer.digest, store)
+
+
+def _unique_layers(networks: Sequence[Network]) -> list[Layer]:
+    """Each layer shape once, whatever its names and counts."""
+    unique: dict[tuple[int, ...], Layer] = {}
+    for network in networks:
+        for layer in network.layers:
+            unique.setdefault(layer.shape_key, layer)
+    return list(unique.values())
+
+
+def _jobs(asked: int, layers: int) -> int:
+    import os
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(asked or cores, layers)
+
+
+def _meta(plan: Plan, options: StudyOptions) -> dict[str, Any]:
+    return {
+        "flexloop": flexloop.__version__,
+        "python": sys.version.split()[0],
+        "command": sys.argv,
+        "arch": plan.arch.model_dump(mode="json"),
+        "mapper": plan.mapper.info().name,
+        "engine": plan.evaluator.info().name,
+        "engine_version": plan.evaluator.info().version,
+        "energy_source": plan.energy.source,
+        "ert": plan.energy.ert,
+        "objective": options.objective,
+        "effort": options.effort,
+        "seed": options.seed,
+    }
+
+

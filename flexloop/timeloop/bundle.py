@@ -1,0 +1,34 @@
+"""The files of one Timeloop run: a mapspace to search, or a mapping to evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+
+from flexloop.mapspace import Variant
+from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.render import Renderer, SearchSettings
+
+
+def mapspace_files(
+    renderer: Renderer, variant: Variant, bounds: Map[str, int], objective: str, search: SearchSettings, ert: str
+) -> dict[str, str]:
+    """Content of the files that ``timeloop-mapper`` reads for a variant at some padded bounds, by file name."""
+    return {
+        "arch.yaml": renderer.architecture(variant.arch, variant.shape, partitioned=variant.partitioned),
+        "problem.yaml": renderer.problem(variant, bounds),
+        "constraints.yaml": renderer.constraints(variant),
+        "mapper.yaml": renderer.mapper(objective, search),
+        "ert.yaml": ert,
+    }
+
+
+def mapping_files(
+    renderer: Renderer, variant: Variant, bounds: Map[str, int], mapping: Mapping, ert: str
+) -> dict[str, str]:
+    """Content of the files that ``timeloop-model`` reads for one mapping, by file name."""
+    return {
+        "arch.yaml": renderer.architecture(variant.arch, variant.shape, partitioned=variant.partitioned),
+        "problem.yaml": renderer.problem(variant, bounds),
+        "map.yaml": renderer.mapping(mapping),
+        "ert.yaml": ert,
+    }
