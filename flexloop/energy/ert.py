@@ -1,0 +1,57 @@
+"""Timeloop's energy reference table (ERT) and Accelergy's area reference table (ART) of an arch spec.
+
+Energies are in pJ of one *vector* access: Timeloop counts words, divides by the words of one row (``block_size``),
+rounds up, and multiplies by these. A table belongs to the spec and serves every variant of it unchanged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flexloop.archspec import ArchSpec
+from flexloop.energy.table import EnergyTable, load_table
+from flexloop.timeloop.tree import component_paths
+
+STORAGE_ACTIONS = ("read", "write", "update")
+"""The actions of a storage level: a read, a fill from its parent, and an update by its child."""
+
+
+def build_ert(arch: ArchSpec) -> dict[str, Any]:
+    """Return the content of Timeloop's ``ERT`` key for an arch spec, from the shipped table.
+
+    Leakage is 0: the sources of the table tell dynamic energy only. The levels that only limit a tensor's share of a
+    buffer (tiling at degree p) cost nothing.
+
+    Raises:
+        UnknownNameError: if no table is shipped for the spec's technology.
+    """
+    table = load_table(arch.technology)
+    return {
+        "version": 0.4,
+        "tables": [_energies(arch, table, name, path) for name, path in component_paths(arch).items()],
+    }
+
+
+def build_art(arch: ArchSpec) -> dict[str, Any]:
+    """Return the content of Accelergy's ``ART`` key for an arch spec: area in um^2 of one instance.
+
+    Raises:
+        UnknownNameError: if no table is shipped for the spec's technology.
+    """
+    table = load_table(arch.technology)
+    areas = {level.name: table.storage_area(level) for level in arch.levels}
+    areas[arch.mac.name] = table.mac_area(arch.mac.datawidth)
+    tables = [{"name": path, "area": areas.get(name, 0.0)} for name, path in component_paths(arch).items()]
+    return {"version": 0.4, "tables": tables}
+
+
+def _energies(arch: ArchSpec, table: EnergyTable, name: str, path: str) -> dict[str, Any]:
+    if name == arch.mac.name:
+        return _entry(path, {"compute": table.mac_energy(arch.mac.datawidth)})
+    storage = {level.name: table.storage_energy(level) for level in arch.levels}
+    return _entry(path, dict.fromkeys(STORAGE_ACTIONS, storage.get(name, 0.0)))
+
+
+def _entry(path: str, energies: dict[str, float]) -> dict[str, Any]:
+    actions = [{"name": action, "arguments": {}, "energy": energy} for action, energy in energies.items()]
+    return {"name": path, "actions": [*actions, {"name": "leak", "arguments": {}, "energy": 0.0}]}
