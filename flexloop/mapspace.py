@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flexloop.archspec import ArchSpec, Pair, Shape
+from flexloop.capacity import fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.tiles import FixedTiles, as_seen, fixed_tiles, inner_factors, padded_bounds, spatial_factor
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
@@ -68,6 +69,14 @@ def mapspace(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> MapSpace:
 
 def _variants(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> Iterator[Variant]:
     tiling = flexclass.degree(Axis.TILING)
+    if tiling is Degree.PART and fixed_tile_exceeds_only_the_partition(arch, layer):
+        # A buffer with a partition can still be run as fixed tiling runs it; without this, nesting would break. These
+        # come first, so that a mapping carried over from fixed tiling meets them before the partition it exceeds.
+        yield from _tiled(flexclass, arch, layer, Degree.FIXED)
+    yield from _tiled(flexclass, arch, layer, tiling)
+
+
+def _tiled(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> Iterator[Variant]:
     fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
     bounds = {d: (b,) for d, b in fixed.bounds.items()} if fixed else padded_bounds(arch, layer)
     for shape, order, pair in itertools.product(
@@ -93,9 +102,7 @@ def shapes(arch: ArchSpec, degree: Degree) -> list[Shape]:
     block = axis.block if degree is Degree.PART else Shape(X=1, Y=1)
     pes = axis.fixed.pes
     return [
-        Shape(X=x, Y=pes // x)
-        for x in range(block.X, pes + 1, block.X)
-        if pes % x == 0 and (pes // x) % block.Y == 0
+        Shape(X=x, Y=pes // x) for x in range(block.X, pes + 1, block.X) if pes % x == 0 and (pes // x) % block.Y == 0
     ]
 
 
@@ -169,9 +176,7 @@ def _inner_fanout(arch: ArchSpec, layer: Layer) -> LoopConstraint:
     return LoopConstraint(target, spatial=True, factors=factors, permutation=tuple(permutation), split=len(on_x))
 
 
-def _array_pair(
-    arch: ArchSpec, layer: Layer, shape: Shape, pair: Pair, fixed: FixedTiles | None
-) -> LoopConstraint:
+def _array_pair(arch: ArchSpec, layer: Layer, shape: Shape, pair: Pair, fixed: FixedTiles | None) -> LoopConstraint:
     on_x, on_y = as_seen(arch, layer, pair.X), as_seen(arch, layer, pair.Y)
     factors = {d: 1 for d in DIMENSIONS if d not in (on_x, on_y)}
     if fixed is not None:

@@ -40,7 +40,9 @@ def build_results(
                 if result.winner is not None:
                     candidate = result.winner.candidate
                     key = (network.name, str(flexclass), layer.name)
-                    files[key] = mapping_files(renderer, candidate.variant, candidate.bounds, candidate.mapping, ert_text)
+                    files[key] = mapping_files(
+                        renderer, candidate.variant, candidate.bounds, candidate.mapping, ert_text
+                    )
     return Results(_table(rows), meta, files)
 
 

@@ -82,13 +82,9 @@ def run_layers(
         yield from _scatter(pool, plan, ordered, layers)
 
 
-def _scatter(
-    pool: Executor, plan: Plan, classes: Sequence[FlexClass], layers: Sequence[Layer]
-) -> Iterator[CellResult]:
+def _scatter(pool: Executor, plan: Plan, classes: Sequence[FlexClass], layers: Sequence[Layer]) -> Iterator[CellResult]:
     """The largest layers first, so that none of them is left running alone at the end."""
-    pending = {
-        pool.submit(_run_layer_list, plan, classes, layer) for layer in sorted(layers, key=lambda x: -x.macs)
-    }
+    pending = {pool.submit(_run_layer_list, plan, classes, layer) for layer in sorted(layers, key=lambda x: -x.macs)}
     try:
         while pending:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)

@@ -181,5 +181,3 @@ def _meta(plan: Plan, options: StudyOptions) -> dict[str, Any]:
         "effort": options.effort,
         "seed": options.seed,
     }
-
-

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 
 from flexloop.mapspace import Variant
+from flexloop.tiles import uniform_paddings
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.render import Renderer, SearchSettings
+from flexloop.workload import DIMENSIONS
 
 
 def mapspace_files(
@@ -32,3 +35,17 @@ def mapping_files(
         "map.yaml": renderer.mapping(mapping),
         "ert.yaml": ert,
     }
+
+
+def run_variants(variants: Sequence[Variant]) -> Iterator[tuple[Variant, str, dict[str, int]]]:
+    """Each variant with each uniform padding that it allows, and a name for its run."""
+    for index, variant in enumerate(variants):
+        stem = f"{index:03d}-{variant.shape.X}x{variant.shape.Y}"
+        for rule, bounds in _paddings(variant).items():
+            yield variant, f"{stem}-{rule}", bounds
+
+
+def _paddings(variant: Variant) -> dict[str, dict[str, int]]:
+    if variant.paddings == 1:
+        return {"fixed": {d: variant.bounds[d][0] for d in DIMENSIONS}}
+    return uniform_paddings(variant.arch, variant.layer)

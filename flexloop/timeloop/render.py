@@ -64,7 +64,7 @@ class Renderer:
         self._environment = ImmutableSandboxedEnvironment(
             loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
             undefined=jinja2.StrictUndefined,
-            autoescape=False,  # noqa: S701 - the output is YAML, not HTML
+            autoescape=False,
             keep_trailing_newline=True,
         )
         self._environment.filters["number"] = _number

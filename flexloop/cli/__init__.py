@@ -1,0 +1,32 @@
+"""The command line: ``flexloop COMMAND``. Commands only; what they do lies in the modules they call."""
+
+from __future__ import annotations
+
+import typer
+
+from flexloop.cli import files, show, studies
+from flexloop.cli.common import FlexloopGroup, print_version
+
+app = typer.Typer(
+    name="flexloop",
+    cls=FlexloopGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="What each kind of flexibility buys a DNN accelerator.",
+    epilog="Start with: flexloop run --class T1O0P1S0 --net bert",
+)
+
+
+@app.callback()
+def _main(
+    version: bool = typer.Option(False, "--version", callback=print_version, is_eager=True, help="Show the version."),
+) -> None:
+    """What each kind of flexibility buys a DNN accelerator."""
+
+
+studies.register(app)
+show.register(app)
+files.register(app)
+
+__all__ = ["app"]

@@ -1,0 +1,72 @@
+"""What all commands share: consoles, errors on one screen, and options."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from flexloop.errors import FlexloopError, UnknownNameError
+
+PIPED_WIDTH = 240
+"""Columns of a table that is not shown on a terminal: wide enough that nothing is cut."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console for this moment's stdout or stderr; plain and wide where it is no terminal."""
+    plain = not (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=PIPED_WIDTH if plain else None, highlight=False, soft_wrap=plain)
+
+
+class FlexloopGroup(TyperGroup):
+    """Turns flexloop's own errors into one message on stderr, and an interrupt into a word on what is kept."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        warnings.showwarning = _show_warning
+        try:
+            return super().invoke(ctx)
+        except FlexloopError as error:
+            console(stderr=True).print(f"error: {error}", markup=False, style="red")
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            console(stderr=True).print("interrupted; finished cells are kept, the same command goes on from there")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(141) from None
+
+
+def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    console(stderr=True).print(f"warning: {message}", markup=False, style="yellow")
+
+
+def print_version(asked: bool) -> None:
+    """Print the version and stop, if asked."""
+    if asked:
+        from flexloop._version import __version__
+
+        typer.echo(f"flexloop {__version__}")
+        raise typer.Exit
+
+
+def parse_parameters(pairs: list[str]) -> dict[str, int]:
+    """Read ``name=integer`` pairs of ``--param``."""
+    parameters = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not value.strip().lstrip("-").isdigit():
+            raise FlexloopError(f"--param {pair!r}: write NAME=INTEGER, for example --param sequence_length=128")
+        parameters[name.strip()] = int(value)
+    return parameters
+
+
+def choose(kind: str, name: str, known: tuple[str, ...]) -> str:
+    """Return the name if it is known, else raise UnknownNameError with the nearest ones."""
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return name

@@ -1,0 +1,58 @@
+"""Commands on Timeloop's own files: ``render``, ``model`` and ``mapper``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flexloop.cli.common import console, parse_parameters
+
+Inputs = Annotated[list[Path], typer.Argument(help="Timeloop YAML files: architecture, problem, ...; merged.")]
+OutDir = Annotated[Path, typer.Option("--output", "-o", help="Folder for the output files.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("render")(render)
+    app.command("model")(model)
+    app.command("mapper")(mapper)
+
+
+def render(
+    net: Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file.")],
+    flexclass: Annotated[list[str], typer.Option("--class", "-c", help="Class, such as T1O0P1S0; may be repeated.")],
+    output: OutDir,
+    arch: Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")] = "edge256",
+    objective: Annotated[str, typer.Option(help="latency, energy or edp.")] = "edp",
+    effort: Annotated[str, typer.Option(help="quick, normal or thorough: the mapper settings written.")] = "normal",
+    energy: Annotated[str, typer.Option(help="table or a file with an ERT.")] = "table",
+    param: Annotated[list[str], typer.Option("--param", help="NAME=INTEGER; may be repeated.")] = [],  # noqa: B006
+    templates: Annotated[Path | None, typer.Option(help="Folder of templates that override the shipped ones.")] = None,
+) -> None:
+    """Write the Timeloop YAML of every layer's mapspace, one folder a variant, for use with plain Timeloop."""
+    from flexloop.renderfiles import render_files
+
+    count = render_files(flexclass, net, arch, output, objective, effort, energy, parse_parameters(param), templates)
+    console().print(f"{count} mapspaces written to {output}", markup=False)
+
+
+def model(files: Inputs, output: OutDir = Path()) -> None:
+    """Evaluate one mapping as timeloop-model does, and write its output files."""
+    from flexloop.engines.embedded.dropin import run_model
+
+    evaluation = run_model(files, output)
+    console().print(
+        f"Utilization = {evaluation.utilization:.2f} | Cycles = {evaluation.cycles} | "
+        f"Energy = {evaluation.energy_pj / 1e6:.2f} uJ",
+        markup=False,
+    )
+
+
+def mapper(files: Inputs, output: OutDir = Path()) -> None:
+    """Search a mapspace as timeloop-mapper does, to the proved optimum where one is found, and write its output files."""
+    from flexloop.engines.embedded.dropin_mapper import run_mapper
+
+    outcome = run_mapper(files, output)
+    console().print(str(outcome), markup=False)

@@ -1,0 +1,83 @@
+"""The options that every study command takes, written once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from flexloop.cli.common import parse_parameters
+from flexloop.engines.select import EngineSettings
+from flexloop.study import StudyOptions
+
+Objective = Annotated[str, typer.Option(help="What to minimise: latency, energy or edp.")]
+Engine = Annotated[str, typer.Option(help="Whose figures count: auto, embedded, timeloop or container.")]
+MapperName = Annotated[str, typer.Option("--mapper", help="Who searches: auto, embedded, timeloop or container.")]
+EffortName = Annotated[str, typer.Option("--effort", help="How long a search may take: quick, normal or thorough.")]
+Energy = Annotated[str, typer.Option(help="Energies: table (shipped, 45 nm) or a file with an ERT.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes (0: one a core).")]
+Seed = Annotated[int, typer.Option(help="Seed of random choices.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds that one Timeloop process may take.")]
+Parameter = Annotated[list[str], typer.Option("--param", help="A network's parameter, NAME=INTEGER; may be repeated.")]
+Templates = Annotated[Path | None, typer.Option(help="Folder of templates that override the shipped ones.")]
+NoStore = Annotated[bool, typer.Option("--no-store", help="Neither read nor keep finished cells.")]
+Cli = Annotated[str | None, typer.Option("--container-cli", help="docker or podman (default: whichever is found).")]
+Image = Annotated[str | None, typer.Option("--image", help="Container image with Timeloop.")]
+RunArgument = Annotated[list[str], typer.Option("--container-arg", help="Further argument of the container's run.")]
+
+
+def study_options(
+    *,
+    objective: Objective = "edp",
+    engine: Engine = "auto",
+    mapper: MapperName = "auto",
+    effort: EffortName = "normal",
+    energy: Energy = "table",
+    jobs: Jobs = 0,
+    seed: Seed = 0,
+    timeout: Timeout = None,
+    param: Parameter = [],  # noqa: B006 - Typer copies it
+    templates: Templates = None,
+    no_store: NoStore = False,
+    container_cli: Cli = None,
+    image: Image = None,
+    container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
+) -> StudyOptions:
+    """Make a study's options of what the user typed."""
+    return StudyOptions(
+        objective=objective,
+        effort=effort,
+        engines=EngineSettings(engine, mapper, container_cli, image, tuple(container_arg), templates),
+        energy=energy,
+        jobs=jobs,
+        seed=seed,
+        timeout_s=timeout,
+        use_store=not no_store,
+        network_parameters=parse_parameters(param),
+    )
+
+
+def with_study_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `study_options`, which reach it as its argument ``options``."""
+    shared = _parameters(study_options)
+    own = _parameters(command)
+    del own["options"]
+
+    def wrapper(**arguments: Any) -> None:
+        options = study_options(**{name: arguments.pop(name) for name in shared})
+        command(options=options, **arguments)
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own.values(), *shared.values()]]
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    wrapper.__doc__ = command.__doc__
+    wrapper.__name__ = command.__name__
+    return wrapper
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    hints = get_type_hints(function, include_extras=True)
+    return {n: p.replace(annotation=hints[n]) for n, p in inspect.signature(function).parameters.items()}

@@ -1,0 +1,137 @@
+"""Commands that show what there is: classes, arch specs, networks, engines."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flexloop.cli.common import console, parse_parameters
+
+arch_app = typer.Typer(no_args_is_help=True, help="Arch specs: show one.")
+net_app = typer.Typer(no_args_is_help=True, help="Networks: show one.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("classes")(classes)
+    app.command("archs")(archs)
+    app.add_typer(arch_app, name="arch")
+    app.command("nets")(nets)
+    app.add_typer(net_app, name="net")
+    app.command("doctor")(doctor)
+
+
+def classes(
+    arch: Annotated[str, typer.Option("--arch", "-a", help="Show this arch spec's fixed values.")] = "edge256",
+) -> None:
+    """Show the 16 classes: what each pins and what it frees."""
+    from flexloop.archs import load_arch
+    from flexloop.classes import all_classes
+    from flexloop.cli.tables import table
+    from flexloop.describe import describe_axes, pinned_and_free
+
+    out = console()
+    spec = load_arch(arch)
+    rows = [(str(c), *pinned_and_free(c)) for c in all_classes()]
+    out.print(table(out, "The 16 classes of flexibility", ["class", "pinned", "free"], rows, right=3))
+    out.print(table(out, f"What each degree means on {spec.name}", ["axis", "0 (fixed)", "p (part)", "1 (full)"],
+                    describe_axes(spec), right=4))  # fmt: skip
+
+
+def archs() -> None:
+    """List the shipped arch specs."""
+    from flexloop.archs import arch_names, load_arch
+    from flexloop.cli.tables import table
+    from flexloop.describe import arch_summary
+
+    out = console()
+    rows = [arch_summary(load_arch(name)) for name in arch_names()]
+    columns = ["name", "array", "MACs", "on-chip buffers", "description"]
+    made = table(out, "Arch specs", columns, rows, right=5)
+    made.columns[1].no_wrap = True
+    out.print(made)
+
+
+@arch_app.command("show")
+def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML file.")]) -> None:
+    """Show an arch spec: storage levels, energies, and the values of the four axes."""
+    from flexloop.archs import load_arch
+    from flexloop.cli.tables import table
+    from flexloop.describe import LEVEL_COLUMNS, describe_axes, describe_levels
+    from flexloop.energy.source import energy_tables
+
+    out = console()
+    spec = load_arch(name)
+    out.print(f"{spec.name}: {spec.description}", markup=False)
+    for source in spec.sources:
+        out.print(f"  source: {source}", markup=False)
+    shape = spec.axes.shape.fixed
+    out.print(
+        f"  array {shape.X}x{shape.Y} below {spec.array.below}, {spec.lanes} MAC(s) a PE, "
+        f"edge: {spec.edge}, depthwise: {spec.depthwise}",
+        markup=False,
+    )
+    out.print(table(out, "Storage levels", LEVEL_COLUMNS, describe_levels(spec, energy_tables("table", spec).ert)))
+    out.print(table(out, "Axes", ["axis", "0 (fixed)", "p (part)", "1 (full)"], describe_axes(spec), right=4))
+
+
+def nets() -> None:
+    """List the shipped networks."""
+    from flexloop.cli.tables import number, table
+    from flexloop.networks import load_network, network_names
+
+    out = console()
+    rows = []
+    for name in network_names():
+        net = load_network(name)
+        rows.append(
+            (
+                name,
+                net.description,
+                str(sum(layer.count for layer in net.layers)),
+                str(len({layer.shape_key for layer in net.layers})),
+                number(net.macs),
+            )
+        )
+    out.print(table(out, "Networks", ["name", "description", "layers", "unique", "MACs"], rows, right=2))
+
+
+@net_app.command("show")
+def net_show(
+    name: Annotated[str, typer.Argument(help="Shipped name or YAML file.")],
+    param: Annotated[list[str], typer.Option("--param", help="NAME=INTEGER; may be repeated.")] = [],  # noqa: B006
+) -> None:
+    """Show a network's layers and where its numbers come from."""
+    from flexloop.cli.tables import number, table
+    from flexloop.networks import load_network
+    from flexloop.workload import DIMENSIONS
+
+    out = console()
+    net = load_network(name, **parse_parameters(param))
+    out.print(f"{net.name}: {net.description}", markup=False)
+    for source in net.sources:
+        out.print(f"  source: {source}", markup=False)
+    rows = [
+        (
+            layer.name,
+            str(layer.count),
+            *(str(layer.bounds[d]) for d in DIMENSIONS),
+            f"{layer.Wstride}x{layer.Hstride}",
+            f"{layer.Wdilation}x{layer.Hdilation}",
+            number(layer.macs),
+        )
+        for layer in net.layers
+    ]
+    columns = ["layer", "count", *DIMENSIONS, "stride", "dilation", "MACs each"]
+    out.print(table(out, f"{number(net.macs)} MACs in all", columns, rows))
+
+
+def doctor() -> None:
+    """Say which engines work on this machine, and how to get the others."""
+    from flexloop.cli.tables import table
+    from flexloop.doctor import examine
+
+    out = console()
+    rows = [(finding.name, "works" if finding.works else "missing", finding.detail) for finding in examine()]
+    out.print(table(out, "", ["what", "state", "detail"], rows, right=3))

@@ -1,0 +1,135 @@
+"""Tables for the terminal, made of results and specs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import isnan
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number with an SI prefix, to so many significant digits; a dash where there is none."""
+    if value is None or isnan(value):
+        return "-"
+    for size, unit in _UNITS:
+        if abs(value) >= size:
+            scaled = value / size
+            return f"{scaled:.{digits}g}{unit}" if scaled < 10**digits else f"{scaled:.0f}{unit}"
+    return f"{value:.{digits}g}"
+
+
+def energy(picojoules: float | None) -> str:
+    """An energy in the unit that suits it."""
+    if picojoules is None or isnan(picojoules):
+        return "-"
+    for size, unit in ((1e12, "J"), (1e9, "mJ"), (1e6, "uJ"), (1e3, "nJ")):
+        if abs(picojoules) >= size:
+            return f"{picojoules / size:.4g} {unit}"
+    return f"{picojoules:.4g} pJ"
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as a percentage."""
+    return "-" if fraction is None or isnan(fraction) else f"{100 * fraction:.1f}%"
+
+
+def times(ratio: float) -> str:
+    """A gain as a factor."""
+    return "-" if isnan(ratio) else f"{ratio:.2f}x"
+
+
+def table(out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 1) -> Table:
+    """A table whose first ``right`` columns are text and whose others are numbers, aligned to the right."""
+    made = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD if out.is_terminal else box.SIMPLE_HEAD.substitute(out.options, safe=True),
+        pad_edge=False,
+    )
+    for index, column in enumerate(columns):
+        made.add_column(column, justify="left" if index < right else "right", no_wrap=index >= right)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def layers_table(out: Console, rows: pd.DataFrame, totals: pd.DataFrame) -> Table:
+    """The layers of one network and class, and the network's totals in the last row."""
+    columns = ["layer", "count", "MACs", "cycles", "energy", "EDP (pJ*cyc)", "util", "array", "proved", "mapping"]
+    total = totals.iloc[0]
+    made = table(out, f"{total['network']} on {total['arch']}, class {total['class']}", columns, [], right=1)
+    made.columns[-1].justify = "left"
+    made.columns[-1].overflow = "ellipsis"
+    for row in rows.to_dict("records"):
+        made.add_row(*_layer_cells(row))
+    made.add_section()
+    made.add_row(
+        "total",
+        str(total["layers"]),
+        number(total["macs"]),
+        number(total["cycles"]),
+        energy(total["energy_pj"]),
+        number(total["edp"]),
+        percent(total["utilization"]),
+        "",
+        "all" if total["optimal"] else "",
+        f"{total['unmappable']} layers without a result" if total["unmappable"] else "",
+        style="bold",
+    )
+    return made
+
+
+def _layer_cells(row: dict[str, object]) -> list[str]:
+    name, count, macs = str(row["layer"]), str(row["count"]), number(float(str(row["macs"])))
+    if row["status"] != "ok":
+        return [name, count, macs, "-", "-", "-", "-", "-", "", f"{row['status']}: {row['reason']}"]
+
+    def value(column: str) -> float:
+        return float(str(row[column]))
+
+    proved = "yes" if row["optimal"] else (f"gap {percent(value('gap'))}" if row["gap"] is not None else "no")
+    array = f"{value('array_x'):.0f}x{value('array_y'):.0f}"
+    return [
+        name,
+        count,
+        macs,
+        number(value("cycles")),
+        energy(value("energy_pj")),
+        number(value("edp")),
+        percent(value("utilization")),
+        array,
+        proved,
+        str(row["mapping"]),
+    ]
+
+
+def classes_table(out: Console, title: str, gains: pd.DataFrame) -> Table:
+    """Totals of the classes of one network, with the gains over the baseline."""
+    columns = ["class", "cycles", "energy", "EDP (pJ*cyc)", "util", "speedup", "energy gain", "EDP gain", "note"]
+    rows = [
+        [
+            str(row["class"]),
+            number(row["cycles"]),
+            energy(row["energy_pj"]),
+            number(row["edp"]),
+            percent(row["utilization"]),
+            times(row["speedup"]),
+            times(row["energy_gain"]),
+            times(row["edp_gain"]),
+            _note(row),
+        ]
+        for row in gains.to_dict("records")
+    ]
+    return table(out, title, columns, rows)
+
+
+def _note(row: dict[str, object]) -> str:
+    if row["unmappable"]:
+        return f"{row['unmappable']} layers unmappable"
+    return "all proved optimal" if row["optimal"] else ""

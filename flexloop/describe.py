@@ -1,0 +1,105 @@
+"""Say in words and table cells what a class pins and what an arch spec is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flexloop.archspec import ArchSpec
+from flexloop.classes import Axis, Degree, FlexClass
+from flexloop.mapspace import shapes
+from flexloop.timeloop.tree import component_paths
+
+_WORDS = {
+    Axis.TILING: "tile sizes",
+    Axis.ORDERING: "loop order",
+    Axis.PARALLELIZATION: "parallel dimensions",
+    Axis.SHAPE: "array shape",
+}
+_PARTIAL = {
+    Axis.TILING: "each tensor within its share of the buffer",
+    Axis.ORDERING: "one of a few",
+    Axis.PARALLELIZATION: "one of a few pairs",
+    Axis.SHAPE: "made of building blocks",
+}
+LEVEL_COLUMNS = [
+    "level",
+    "kind",
+    "words",
+    "word bits",
+    "words/access",
+    "read w/cyc",
+    "write w/cyc",
+    "pJ read",
+    "pJ write",
+    "keeps",
+]
+"""Headings of `describe_levels`."""
+
+
+def pinned_and_free(flexclass: FlexClass) -> tuple[str, str]:
+    """What a class pins and what it leaves free, each as a list in words."""
+    pinned = [_WORDS[a] for a in Axis if flexclass.degree(a) is Degree.FIXED]
+    free = [
+        _WORDS[a] + (f" ({_PARTIAL[a]})" if flexclass.degree(a) is Degree.PART else "")
+        for a in Axis
+        if flexclass.degree(a) is not Degree.FIXED
+    ]
+    return ", ".join(pinned) or "nothing", ", ".join(free) or "nothing"
+
+
+def arch_summary(arch: ArchSpec) -> tuple[str, str, str, str, str]:
+    """Name, array, MACs, buffers and description of an arch spec."""
+    shape = arch.axes.shape.fixed
+    buffers = ", ".join(f"{level.name} {_bytes(level.depth or 0, level.width)}" for level in arch.levels[1:])
+    return arch.name, f"{shape.X}x{shape.Y}", str(arch.pes * arch.lanes), buffers, arch.description
+
+
+def _bytes(depth: int, width: int) -> str:
+    size = depth * width / 8
+    for unit, scale in (("MiB", 2**20), ("KiB", 2**10)):
+        if size >= scale:
+            return f"{size / scale:.4g} {unit}"
+    return f"{size:.4g} B"
+
+
+def describe_levels(arch: ArchSpec, ert: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """One row a storage level, outermost first; columns as in `LEVEL_COLUMNS`."""
+    energies = {t["name"]: {a["name"]: a["energy"] for a in t["actions"]} for t in ert["tables"]}
+    paths = component_paths(arch)
+    return [
+        (
+            level.name,
+            level.component,
+            "unbounded" if level.capacity is None else str(level.capacity),
+            str(level.datawidth),
+            str(level.block_size),
+            f"{level.read_bandwidth:g}",
+            f"{level.write_bandwidth:g}",
+            f"{energies[paths[level.name]]['read']:.4g}",
+            f"{energies[paths[level.name]]['write']:.4g}",
+            ", ".join(level.keep),
+        )
+        for level in arch.levels
+    ]
+
+
+def describe_axes(arch: ArchSpec) -> list[tuple[str, str, str, str]]:
+    """For each axis: its fixed value, its partial values, and what full means."""
+    axes = arch.axes
+    tiles = "; ".join(
+        f"{level.name}: " + (" ".join(f"{d}{n}" for d, n in arch.fixed_tile(level.name).items() if n > 1) or "1 word")
+        for level in reversed(arch.loop_levels[:-1])
+    )
+    orders = [", ".join(f"{level} {''.join(p)}" for level, p in order.items()) for order in axes.ordering.partial]
+    fixed_order = ", ".join(f"{level} {''.join(p)}" for level, p in axes.ordering.fixed.items())
+    shares = ", ".join(f"{tensor} {share}" for tensor, share in axes.tiling.partial.items())
+    pairs = " ".join(f"{pair.X}|{pair.Y}" for pair in axes.parallelization.partial)
+    shape, pair = axes.shape.fixed, axes.parallelization.fixed
+    return [
+        ("T", tiles, f"any within the shares of {arch.array.below}: {shares}", "any that fit"),
+        ("O", f"inner to outer: {fixed_order}", " / ".join(orders), "any"),
+        ("P", f"X: {pair.X}, Y: {pair.Y}", f"X|Y: {pairs}", "any dimensions, each on one mesh axis"),
+        ("S", f"{shape.X}x{shape.Y}", " ".join(f"{s.X}x{s.Y}" for s in shapes(arch, Degree.PART)),
+         f"every X*Y = {arch.pes}"),
+    ]  # fmt: skip

@@ -1,0 +1,57 @@
+"""Which engines work on this machine, and how to get the others."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from flexloop.engines.base import Engine
+from flexloop.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked for: whether it works, and its version or the way to get it."""
+
+    name: str
+    works: bool
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Look at every engine and at the optional programs and packages."""
+    from flexloop.engines.container import ContainerEngine
+    from flexloop.engines.embedded.engine import EmbeddedEngine
+    from flexloop.engines.timeloop import TimeloopEngine
+
+    findings = [
+        _engine("engine embedded", EmbeddedEngine()),
+        _engine("engine timeloop", TimeloopEngine()),
+        _engine("engine container", ContainerEngine()),
+        _program("accelergy", "part of the Timeloop image; or install Accelergy from its repository"),
+    ]
+    return [*findings, *(_package(name, extra) for name, extra in _EXTRAS.items())]
+
+
+_EXTRAS = {"dask": "dask", "matplotlib": "figures", "onnx": "onnx", "optuna": "explore"}
+
+
+def _engine(name: str, engine: Engine) -> Finding:
+    try:
+        info = engine.info()
+    except EngineError as error:
+        return Finding(name, False, str(error))
+    return Finding(name, True, f"{info.version} {info.detail}".strip())
+
+
+def _program(name: str, remedy: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(f"program {name}", path is not None, path or remedy)
+
+
+def _package(name: str, extra: str) -> Finding:
+    try:
+        return Finding(f"package {name}", True, version(name))
+    except PackageNotFoundError:
+        return Finding(f"package {name}", False, f"pip install 'flexloop[{extra}]'")

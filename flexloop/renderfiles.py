@@ -1,0 +1,62 @@
+"""Write the Timeloop files of whole networks to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flexloop.archs import load_arch
+from flexloop.classes import FlexClass
+from flexloop.energy.source import energy_tables
+from flexloop.engines.base import parse_effort, parse_objective
+from flexloop.errors import OutputError
+from flexloop.mapspace import mapspace
+from flexloop.networks import load_network
+from flexloop.resultfiles import safe_name
+from flexloop.timeloop.bundle import mapspace_files, run_variants
+from flexloop.timeloop.effort import search_settings
+from flexloop.timeloop.render import Renderer
+
+
+def render_files(
+    classes: Sequence[str],
+    networks: Sequence[str],
+    arch: str,
+    folder: Path,
+    objective: str,
+    effort: str,
+    energy: str,
+    parameters: dict[str, int],
+    templates: Path | None,
+) -> int:
+    """Write ``<network>/<class>/<layer>/<variant>/*.yaml`` for every layer's mapspace; return how many were written.
+
+    A variant's folder is named by its array shape, its place among the variants of that shape, and its padding.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
+    spec = load_arch(arch)
+    renderer = Renderer(templates)
+    ert = renderer.ert(energy_tables(energy, spec).ert)
+    metric = parse_objective(objective)
+    count = 0
+    for network in (load_network(name, **parameters) for name in networks):
+        for flexclass in map(FlexClass.parse, classes):
+            for layer in network.layers:
+                home = folder / safe_name(network.name) / str(flexclass) / safe_name(layer.name)
+                for variant, name, bounds in run_variants(mapspace(flexclass, spec, layer).variants):
+                    settings = search_settings(variant, bounds, parse_effort(effort))
+                    write_files(home / name, mapspace_files(renderer, variant, bounds, metric, settings, ert))
+                    count += 1
+    return count
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Write files into a folder, which is made (OutputError if it cannot be written)."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}; give another folder with -o") from error

@@ -1,0 +1,72 @@
+"""What quick, normal and thorough mean for ``timeloop-mapper``, and when it enumerates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import comb, factorial, prod
+
+from flexloop.mapspace import Variant
+from flexloop.timeloop.constraints import Constraints
+from flexloop.timeloop.render import SearchSettings
+from flexloop.workload import DIMENSIONS
+
+ENUMERATED = 20_000
+"""A mapspace of at most this many mappings is enumerated (``linear_pruned``) rather than sampled."""
+
+_SAMPLING = {
+    # effort: timeout (consecutive invalid), victory_condition (valid without improvement), search_size (valid)
+    "quick": (20_000, 500, 5_000),
+    "normal": (100_000, 5_000, 100_000),
+    "thorough": (1_000_000, 50_000, 0),
+}
+
+
+def search_settings(variant: Variant, bounds: Mapping[str, int], effort: str, threads: int = 1) -> SearchSettings:
+    """Settings of ``timeloop-mapper`` for a variant at some padded bounds.
+
+    Small mapspaces are enumerated whole: random search never notices that it has seen everything.
+    """
+    size = size_limit(variant, bounds)
+    if size <= ENUMERATED:
+        return SearchSettings("linear_pruned", threads, timeout=size + 1, victory_condition=0, search_size=0)
+    timeout, victory, most = _SAMPLING[effort]
+    return SearchSettings("random_pruned", threads, timeout, victory, most)
+
+
+def size_limit(variant: Variant, bounds: Mapping[str, int]) -> int:
+    """An upper bound on the number of mappings that Timeloop counts in a variant's mapspace at some bounds."""
+    factorizations = prod(_factorizations(variant, d, bounds[d]) for d in DIMENSIONS)
+    return factorizations * _orders(variant.constraints, variant)
+
+
+def _factorizations(variant: Variant, dimension: str, bound: int) -> int:
+    """Ordered factorisations of a bound over the places that are not pinned, pinned factors taken out first."""
+    free = 0
+    for level in variant.arch.loop_levels:
+        free += dimension not in variant.constraints.loop(level.name, spatial=False).factors
+    array = variant.constraints.loop(variant.arch.array.below, spatial=True)
+    free += dimension not in array.factors
+    for loop in variant.constraints.loops:
+        bound //= loop.factors.get(dimension, 1)
+    return prod(comb(power + free - 1, free - 1) for power in _powers(bound)) if free else 1
+
+
+def _powers(number: int) -> list[int]:
+    """Exponents of a number's prime factors."""
+    powers, prime = [], 2
+    while prime * prime <= number:
+        power = 0
+        while number % prime == 0:
+            number, power = number // prime, power + 1
+        powers.append(power)
+        prime += 1
+    return [*powers, 1] if number > 1 else powers
+
+
+def _orders(constraints: Constraints, variant: Variant) -> int:
+    free = sum(
+        1 for level in variant.arch.ordered_levels if not constraints.loop(level.name, spatial=False).permutation
+    )
+    spatial = constraints.loop(variant.arch.array.below, spatial=True)
+    orders = factorial(len(DIMENSIONS)) ** free
+    return orders * (1 if spatial.permutation else factorial(len(DIMENSIONS)) * (len(DIMENSIONS) + 1))
