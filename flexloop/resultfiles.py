@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
+from flexloop.atomic import write_atomically
 from flexloop.errors import OutputError, SpecError
 from flexloop.results import Results
 
@@ -32,10 +31,10 @@ def save(results: Results, folder: Path) -> Path:
             cell.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
                 (cell / safe_name(name)).write_text(text, encoding="utf-8")
-        _replace(folder / "results.csv", results.rows.to_csv(index=False).encode())
-        _replace(folder / "totals.csv", results.totals.to_csv(index=False).encode())
-        _replace(folder / "meta.json", json.dumps(results.meta, indent=2, sort_keys=True).encode())
-        _replace(folder / "results.parquet", results.rows.to_parquet(index=False))
+        write_atomically(folder / "results.csv", results.rows.to_csv(index=False).encode())
+        write_atomically(folder / "totals.csv", results.totals.to_csv(index=False).encode())
+        write_atomically(folder / "meta.json", json.dumps(results.meta, indent=2, sort_keys=True).encode())
+        write_atomically(folder / "results.parquet", results.rows.to_parquet(index=False))
     except OSError as error:
         raise OutputError(
             f"cannot write results to {folder}: {error.strerror or error}; give another folder with -o"
@@ -78,18 +77,3 @@ def _mappings(folder: Path, rows: pd.DataFrame) -> dict[tuple[str, str, str], di
         if cell.is_dir():
             found[key] = {file.name: file.read_text(encoding="utf-8") for file in sorted(cell.glob("*.yaml"))}
     return found
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,7 +1,7 @@
 """Every finished cell on disk, under a hash of everything that determines it.
 
-An entry is one file, a checksum line and a line of JSON, written whole or not at all. Processes may share a store; a damaged
-entry is reported and computed anew.
+An entry is one file, a checksum line and a line of JSON, written whole or not at all. Processes may share a store; a
+damaged entry is reported and computed anew.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from flexloop.atomic import write_atomically
 from flexloop.errors import OutputError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.mapping import Mapping
@@ -108,16 +108,7 @@ class Store:
         path = self.path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_encode(cell))
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            write_atomically(path, _encode(cell))
         except OSError as error:
             raise OutputError(
                 f"cannot write to the store at {self.folder}: {error.strerror or error}; "

@@ -51,7 +51,7 @@ def model(files: Inputs, output: OutDir = Path()) -> None:
 
 
 def mapper(files: Inputs, output: OutDir = Path()) -> None:
-    """Search a mapspace as timeloop-mapper does, to the proved optimum where one is found, and write its output files."""
+    """Search a mapspace as timeloop-mapper does, to a proved optimum where it can, and write its output files."""
     from flexloop.engines.embedded.dropin_mapper import run_mapper
 
     outcome = run_mapper(files, output)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
-from flexloop.energy import EnergyTables
+from flexloop.energy.source import EnergyTables
 from flexloop.errors import UnknownNameError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant

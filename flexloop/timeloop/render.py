@@ -1,7 +1,7 @@
 """Render a mapspace variant, or one mapping in it, as the YAML files that Timeloop reads.
 
-The templates lie in ``templates/`` and may be overridden by a folder of the user's own. They run in Jinja's sandbox with
-strict undefined names: a template can neither reach the interpreter nor leave a gap silently.
+The templates lie in ``templates/`` and may be overridden by a folder of the user's own. They run in Jinja's sandbox
+with strict undefined names: a template can neither reach the interpreter nor leave a gap silently.
 """
 
 from __future__ import annotations
