@@ -78,7 +78,9 @@ def _variants(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> Iterator[Va
 
 def _tiled(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> Iterator[Variant]:
     fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
-    bounds = {d: (b,) for d, b in fixed.bounds.items()} if fixed else padded_bounds(arch, layer)
+    bounds = padded_bounds(arch, layer)
+    if fixed:
+        bounds = {d: (bound,) for d, bound in fixed.bounds.items()}
     for shape, order, pair in itertools.product(
         shapes(arch, flexclass.degree(Axis.SHAPE)),
         orders(arch, flexclass.degree(Axis.ORDERING)),

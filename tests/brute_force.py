@@ -1,0 +1,161 @@
+"""Every mapping of a variant, listed straight from its constraints: slow, plain, and shared by several tests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from flexloop.archspec import StorageLevel
+from flexloop.mapspace import MapSpace, Variant
+from flexloop.workload import DIMENSIONS, tile_size
+
+Loops = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class ListedMapping:
+    """A mapping in a form that two descriptions of the same mapping share: loops of one iteration are left out.
+
+    Attributes:
+        shape: extents of the array.
+        bounds: the padded bound of each dimension.
+        temporal: for each level with loops, innermost first, its loops from the innermost outwards.
+        x, y: what lies on each mesh axis, in the order of DIMENSIONS.
+    """
+
+    shape: tuple[int, int]
+    bounds: tuple[int, ...]
+    temporal: tuple[Loops, ...]
+    x: Loops
+    y: Loops
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The factors of one dimension: the padded bound, the temporal one of each level, and what the array unrolls."""
+
+    bound: int
+    inner: int
+    temporal: tuple[int, ...]
+    axis: str
+    spatial: int
+
+    def tile(self, index: int, array_index: int) -> int:
+        unrolled = self.spatial if index >= array_index else 1
+        return self.inner * prod(self.temporal[: index + 1]) * unrolled
+
+
+def list_mappings(space: MapSpace) -> list[ListedMapping]:
+    """All mappings of a mapspace, those of overlapping variants repeated."""
+    return [mapping for variant in space.variants for mapping in variant_mappings(variant)]
+
+
+def variant_mappings(variant: Variant) -> Iterator[ListedMapping]:
+    """All mappings of one variant that fit the array and the buffers."""
+    for columns in _legal_columns(variant):
+        loops = [
+            [(d, columns[d].temporal[i]) for d in DIMENSIONS if columns[d].temporal[i] > 1]
+            for i in range(len(variant.arch.loop_levels))
+        ]
+        choices = [_orders(variant, level, loops[i]) for i, level in enumerate(variant.arch.loop_levels)]
+        for temporal in itertools.product(*choices):
+            yield ListedMapping(
+                shape=(variant.shape.X, variant.shape.Y),
+                bounds=tuple(columns[d].bound for d in DIMENSIONS),
+                temporal=temporal,
+                x=_unrolled(columns, "X"),
+                y=_unrolled(columns, "Y"),
+            )
+
+
+def tile_tuples(variant: Variant) -> set[tuple[tuple[int, ...], ...]]:
+    """The distinct (bounds, tiles of each level with loops but the outermost) of a variant's legal mappings."""
+    arch = variant.arch
+    found = set()
+    for columns in _legal_columns(variant):
+        tiles = [
+            tuple(columns[d].tile(i, arch.array_index) for d in DIMENSIONS) for i in range(len(arch.loop_levels) - 1)
+        ]
+        found.add((tuple(columns[d].bound for d in DIMENSIONS), *tiles))
+    return found
+
+
+def _unrolled(columns: dict[str, _Column], axis: str) -> Loops:
+    return tuple((d, c.spatial) for d, c in columns.items() if c.axis == axis)
+
+
+def _legal_columns(variant: Variant) -> Iterator[dict[str, _Column]]:
+    options = [_columns(variant, d) for d in DIMENSIONS]
+    for chosen in itertools.product(*options):
+        columns = dict(zip(DIMENSIONS, chosen, strict=True))
+        if _fits_array(variant, columns) and _fits_buffers(variant, columns):
+            yield columns
+
+
+def _columns(variant: Variant, d: str) -> list[_Column]:
+    """Every way to split each padded bound of one dimension over the levels and the array."""
+    arch, constraints = variant.arch, variant.constraints
+    array = constraints.loop(arch.array.below, spatial=True)
+    inner = constraints.loop(arch.levels[-1].name, spatial=True).factors.get(d, 1)
+    axes: tuple[str, ...] = ("X", "Y")
+    if array.permutation:
+        assert array.split is not None
+        axes = ("X",) if array.permutation.index(d) < array.split else ("Y",)
+    pinned = [constraints.loop(level.name, spatial=False).factors.get(d) for level in arch.loop_levels]
+    columns = []
+    for bound in variant.bounds[d]:
+        assert bound % inner == 0
+        for spatial in _divisors(bound // inner):
+            if array.factors.get(d, spatial) != spatial:
+                continue
+            for temporal in _splits(bound // inner // spatial, pinned):
+                columns += [_Column(bound, inner, temporal, axis, spatial) for axis in (axes if spatial > 1 else ("",))]
+    return columns
+
+
+def _splits(product: int, pinned: list[int | None]) -> Iterator[tuple[int, ...]]:
+    """Every tuple of factors, one per level, with this product; pinned ones as they are."""
+    if not pinned:
+        if product == 1:
+            yield ()
+        return
+    for factor in _divisors(product) if pinned[0] is None else [pinned[0]]:
+        if product % factor == 0:
+            for rest in _splits(product // factor, pinned[1:]):
+                yield (factor, *rest)
+
+
+def _divisors(n: int) -> list[int]:
+    return [k for k in range(1, n + 1) if n % k == 0]
+
+
+def _fits_array(variant: Variant, columns: dict[str, _Column]) -> bool:
+    on_x = prod(c.spatial for c in columns.values() if c.axis == "X")
+    on_y = prod(c.spatial for c in columns.values() if c.axis == "Y")
+    return on_x <= variant.shape.X and on_y <= variant.shape.Y
+
+
+def _fits_buffers(variant: Variant, columns: dict[str, _Column]) -> bool:
+    arch, coefficients = variant.arch, variant.layer.coefficients
+    index = -1
+    for level in arch.inner_to_outer[:-1]:
+        index += level.loops  # a level without loops shares the tile of the one inside it
+        tile = {d: columns[d].tile(index, arch.array_index) for d in DIMENSIONS}
+        sizes = {t: tile_size(t, tile, coefficients) for t in level.keep}
+        assert level.capacity is not None
+        if sum(sizes.values()) > level.capacity:
+            return False
+        if index == arch.array_index and variant.partitioned:
+            limits = arch.partition()
+            if any(size > limits.get(t, size) for t, size in sizes.items()):
+                return False
+    return True
+
+
+def _orders(variant: Variant, level: StorageLevel, loops: list[tuple[str, int]]) -> list[Loops]:
+    permutation = variant.constraints.loop(level.name, spatial=False).permutation
+    if permutation:
+        return [tuple(sorted(loops, key=lambda loop: permutation.index(loop[0])))]
+    return list(itertools.permutations(loops))

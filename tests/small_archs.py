@@ -1,0 +1,96 @@
+"""Arch specs small enough that every mapping of a small layer can be listed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from flexloop.archspec import ArchSpec
+
+PLAIN: dict[str, Any] = {
+    "name": "plain4",
+    "levels": [
+        {"name": "DRAM", "class": "DRAM", "datawidth": 8, "width": 64, "read_bandwidth": 4, "write_bandwidth": 4},
+        {
+            "name": "GlobalBuffer",
+            "class": "SRAM",
+            "datawidth": 8,
+            "width": 16,
+            "depth": 16,
+            "read_bandwidth": 8,
+            "write_bandwidth": 8,
+        },
+        {
+            "name": "Spad",
+            "class": "regfile",
+            "datawidth": 8,
+            "width": 8,
+            "depth": 14,
+            "read_bandwidth": 4,
+            "write_bandwidth": 4,
+        },
+    ],
+    "array": {"below": "GlobalBuffer"},
+    "axes": {
+        "tiling": {
+            "fixed": {"Spad": {"P": 2}, "GlobalBuffer": {"C": 2, "M": 4, "P": 2}},
+            "partial": {"Weights": "1/3", "Inputs": "1/3", "Outputs": "1/3"},
+        },
+        "ordering": {
+            "fixed": {"GlobalBuffer": "PQNRSCMG", "DRAM": "PQNRSCMG"},
+            "partial": [
+                {"GlobalBuffer": "PQNRSCMG", "DRAM": "PQNRSCMG"},
+                {"GlobalBuffer": "MRSCPQNG", "DRAM": "MRSCPQNG"},
+                {"GlobalBuffer": "CRSMPQNG", "DRAM": "CRSMPQNG"},
+            ],
+        },
+        "parallelization": {
+            "fixed": {"X": "C", "Y": "M"},
+            "partial": [{"X": "C", "Y": "M"}, {"X": "P", "Y": "M"}, {"X": "R", "Y": "P"}],
+        },
+        "shape": {"fixed": {"X": 2, "Y": 2}, "block": {"X": 2, "Y": 1}},
+    },
+}
+"""Four PEs, one shared buffer of 32 words, a scratchpad of 14 words."""
+
+
+def plain() -> ArchSpec:
+    """The small arch as it stands."""
+    return ArchSpec.model_validate(PLAIN)
+
+
+def padded() -> ArchSpec:
+    """The same with tiles that never shrink."""
+    return ArchSpec.model_validate(PLAIN | {"name": "padded4", "edge": "pad"})
+
+
+def own_channels() -> ArchSpec:
+    """The same without the depthwise rule."""
+    return ArchSpec.model_validate(PLAIN | {"name": "own_channels4", "depthwise": "off"})
+
+
+def lanes() -> ArchSpec:
+    """Two lanes of C in each PE, buffers side by side there, and weights that bypass the big buffer."""
+    spec = copy.deepcopy(PLAIN) | {"name": "lanes4"}
+    dram, glb, spad = spec["levels"]
+    weights = spad | {"name": "WeightSpad", "depth": 8, "keep": ["Weights"], "loops": False}
+    spec["levels"] = [dram, glb | {"keep": ["Inputs", "Outputs"]}, weights, spad | {"keep": ["Inputs", "Outputs"]}]
+    spec["array"] = {"below": "GlobalBuffer", "inner": {"X": 2, "x_factors": {"C": 2}}}
+    tiling = spec["axes"]["tiling"]
+    tiling["fixed"] = {"Spad": {"C": 2, "P": 2}, "GlobalBuffer": {"C": 4, "M": 2, "P": 2}}
+    tiling["partial"] = {"Inputs": "1/2", "Outputs": "1/2"}
+    return ArchSpec.model_validate(spec)
+
+
+def four_levels() -> ArchSpec:
+    """A further buffer between DRAM and the one above the array."""
+    spec = copy.deepcopy(PLAIN) | {"name": "deep4"}
+    dram, glb, spad = spec["levels"]
+    spec["levels"] = [dram, glb | {"name": "LastLevel", "depth": 40}, glb, spad]
+    spec["axes"]["tiling"]["fixed"]["LastLevel"] = {"C": 2, "M": 4, "P": 4}
+    for order in [spec["axes"]["ordering"]["fixed"], *spec["axes"]["ordering"]["partial"]]:
+        order["LastLevel"] = order["DRAM"]
+    return ArchSpec.model_validate(spec)
+
+
+ALL = {make.__name__: make for make in (plain, padded, own_channels, lanes, four_levels)}

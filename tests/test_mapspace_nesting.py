@@ -1,0 +1,76 @@
+"""The mapspace of a class contains those of its subclasses, shown by listing every mapping of small layers."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import small_archs
+from brute_force import ListedMapping, list_mappings
+
+from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
+from flexloop.mapspace import mapspace
+from flexloop.workload import Layer
+
+POINTS = all_classes(degrees=True)
+LAYERS = {
+    "matmul": Layer(name="matmul", C=4, M=4, P=2),
+    "indivisible": Layer(name="indivisible", C=3, M=5),
+    "one_word_more": Layer(name="one_word_more", M=3, P=5),
+    "depthwise": Layer(name="depthwise", G=4, R=2, P=2),
+    "indivisible_depthwise": Layer(name="indivisible_depthwise", G=5, P=3),
+    "strided": Layer(name="strided", M=2, R=3, P=2, Wstride=2),
+    "dilated_batch": Layer(name="dilated_batch", N=2, R=2, P=3, Wdilation=2),
+    "channels": Layer(name="channels", C=3, M=2),
+    "channels_alone": Layer(name="channels_alone", C=3),
+    "groups_alone": Layer(name="groups_alone", G=3),
+    "wide_stride": Layer(name="wide_stride", C=2, P=2, Wstride=10),
+    "groups": Layer(name="groups", G=2, C=2, M=3),
+}
+CASES = [
+    *(("plain", layer) for layer in LAYERS),
+    ("padded", "channels_alone"),
+    ("padded", "groups_alone"),
+    ("own_channels", "depthwise"),
+    ("lanes", "one_word_more"),
+    ("lanes", "groups"),
+    ("lanes", "indivisible_depthwise"),
+    ("four_levels", "channels"),
+    ("four_levels", "groups_alone"),
+]
+
+
+@cache
+def _mappings(arch: str, layer: str, flexclass: FlexClass) -> frozenset[ListedMapping]:
+    return frozenset(list_mappings(mapspace(flexclass, small_archs.ALL[arch](), LAYERS[layer])))
+
+
+@pytest.mark.parametrize(("arch", "layer"), CASES)
+def test_every_point_contains_the_points_just_below_it(arch: str, layer: str) -> None:
+    """For all 81 points; what holds for immediate neighbours holds for the whole lattice."""
+    for point in POINTS:
+        for below in point.lower_neighbours(degrees=True):
+            outside = _mappings(arch, layer, below) - _mappings(arch, layer, point)
+            assert not outside, (
+                f"{below} has {len(outside)} mappings that {point} lacks, such as {min(outside, key=str)}"
+            )
+    _mappings.cache_clear()
+
+
+@pytest.mark.parametrize(("arch", "layer"), CASES)
+def test_the_rigid_class_has_exactly_one_mapping(arch: str, layer: str) -> None:
+    assert len(list_mappings(mapspace(RIGID, small_archs.ALL[arch](), LAYERS[layer]))) == 1
+
+
+@pytest.mark.parametrize("axis", Axis)
+def test_each_degree_adds_mappings(axis: Axis) -> None:
+    """No degree is a mere name: on a layer that can use it, each step up an axis adds mappings."""
+    sizes = [len(_mappings("plain", "matmul", FULLY_FLEXIBLE.replace(axis, degree))) for degree in Degree]
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+def test_a_fixed_tile_that_overflows_only_the_partition_stays_in_partial_tiling() -> None:
+    """A stride of 10 makes two inputs span 11 words: the fixed tile fits the buffer, but not the inputs' share."""
+    rigid = _mappings("plain", "wide_stride", RIGID)
+    assert len(rigid) == 1
+    assert rigid < _mappings("plain", "wide_stride", RIGID.replace(Axis.TILING, Degree.PART))
