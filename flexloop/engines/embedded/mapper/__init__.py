@@ -1,0 +1,5 @@
+"""The embedded mapper: the best mapping of a set of mapspaces, with a statement of how good it is."""
+
+from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
+
+__all__ = ["Certificate", "Objective", "Optimum", "Seed", "Space"]

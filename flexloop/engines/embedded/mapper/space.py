@@ -1,0 +1,84 @@
+"""What the embedded mapper is given and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from typing import Literal
+
+from flexloop.engines.embedded.spec import Spec
+from flexloop.timeloop.constraints import Constraints
+from flexloop.timeloop.mapping import Mapping
+
+Objective = Literal["latency", "energy", "edp"]
+
+
+@dataclass(frozen=True)
+class Space:
+    """One Timeloop mapspace as the mapper sees it.
+
+    Attributes:
+        spec: architecture, problem shape and energy table.
+        bounds: for each dimension the allowed (padded) bounds, independent of the other dimensions.
+        constraints: what is pinned; what no directive names is free.
+    """
+
+    spec: Spec
+    bounds: Map[str, tuple[int, ...]]
+    constraints: Constraints
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A mapping known to be in a space, to start from.
+
+    Attributes:
+        space: index into the spaces given to the mapper.
+        bounds: the padded bound of each dimension.
+        mapping: the mapping.
+    """
+
+    space: int
+    bounds: Map[str, int]
+    mapping: Mapping
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How good an optimum is known to be.
+
+    Attributes:
+        optimal: whether the mapping is proved to be the best of all spaces.
+        lower_bound: no mapping of the spaces costs less in the objective searched (the cost itself where optimal).
+        evaluated: mappings costed one by one.
+        excluded: mappings excluded by proof.
+    """
+
+    optimal: bool
+    lower_bound: float
+    evaluated: int
+    excluded: float
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best mapping found.
+
+    Attributes:
+        space: index into the spaces given.
+        bounds: the padded bound chosen for each dimension.
+        mapping: the mapping.
+        cost: the objective and its tie-break: latency by energy, energy by latency, EDP by energy.
+        certificate: what is proved about it.
+    """
+
+    space: int
+    bounds: dict[str, int]
+    mapping: Mapping
+    cost: tuple[float, float]
+    certificate: Certificate
+
+    @property
+    def gap(self) -> float:
+        """Largest possible relative distance of the objective from the true optimum."""
+        return 0.0 if self.certificate.optimal else (self.cost[0] - self.certificate.lower_bound) / self.cost[0]
