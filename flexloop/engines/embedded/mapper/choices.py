@@ -1,0 +1,468 @@
+"""The choices that a Timeloop mapspace leaves, slot by slot: factors, orders, splits, bypass.
+
+A *slot* is a place where loops stand: the temporal loops of a storage level, or the fanout below one. Slots run inner
+to outer. A mapping is a factor of each dimension in each slot, an order of all dimensions in each slot (leftmost
+innermost), a split of each fanout's order into X and Y, and what each level keeps. Timeloop enumerates all of these,
+loops of one iteration included; two mappings that differ in those alone are the same nest and count once here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import factorial, prod
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.timeloop.constraints import Constraints, LoopConstraint
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_LISTED = 1 << 16
+"""Factorisations of one dimension that are kept as a table; beyond that they are drawn slot by slot."""
+
+
+@dataclass(frozen=True)
+class Genomes:
+    """A batch of n mappings as Timeloop parametrises them.
+
+    Attributes:
+        factors: [n, slots, dimensions].
+        orders: [n, slots, dimensions], dimensions from the innermost outwards, unit loops included.
+        splits: [n, slots], how many dimensions of a fanout's order lie on X; 0 for temporal slots.
+        keep: [n, levels, data spaces].
+    """
+
+    factors: IntArray
+    orders: IntArray
+    splits: IntArray
+    keep: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.factors)
+
+    def take(self, rows: npt.NDArray[np.intp] | slice) -> Genomes:
+        """The chosen rows."""
+        return Genomes(self.factors[rows], self.orders[rows], self.splits[rows], self.keep[rows])
+
+    def on_x(self) -> BoolArray:
+        """[n, slots, dimensions]: whether a fanout's loop over the dimension lies on X."""
+        position = np.argsort(self.orders, axis=2)
+        return position < self.splits[:, :, None]
+
+
+def concatenate(parts: Sequence[Genomes]) -> Genomes:
+    """Batches one after the other."""
+    return Genomes(
+        np.concatenate([p.factors for p in parts]),
+        np.concatenate([p.orders for p in parts]),
+        np.concatenate([p.splits for p in parts]),
+        np.concatenate([p.keep for p in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for loops: a level's temporal loops, or the fanout below it with its extents and its order's rule.
+
+    Attributes:
+        level: index of the storage level, innermost first.
+        spatial: whether this is the fanout below the level.
+        extent: instances along X and Y; (1, 1) for temporal slots.
+        prefix, middle, suffix: dimensions pinned innermost, free, and pinned outermost.
+        split: the pinned split, or None.
+        counted: whether the order of its loops can change a cost.
+    """
+
+    level: int
+    spatial: bool
+    extent: tuple[int, int]
+    prefix: tuple[int, ...]
+    middle: tuple[int, ...]
+    suffix: tuple[int, ...]
+    split: int | None
+    counted: bool
+
+    def order_count(self, middle: int, total: int) -> int:
+        """Distinct orders and splits of ``total`` loops > 1, ``middle`` of them free to move."""
+        orders = factorial(middle) if self.counted else 1
+        return orders * (len(self._x_counts(middle, total)) if self.spatial else 1)
+
+    def _x_counts(self, middle: int, total: int) -> range:
+        """How many free loops a split may put on X (split pinned), or loops at all (split free)."""
+        if self.split is None:
+            return range(total + 1)
+        reach = self.split - len(self.prefix)
+        if reach <= 0 or reach >= len(self.middle):
+            return range(1)
+        units = len(self.middle) - middle
+        return range(max(0, reach - units), min(reach, middle) + 1)
+
+    def arrangements(self, moving: frozenset[int]) -> tuple[IntArray, IntArray]:
+        """Every distinct order of the loops > 1, as orders of all dimensions [k, dimensions], and splits [k]."""
+        free = [d for d in self.middle if d in moving]
+        idle = [d for d in self.middle if d not in moving]
+        orders, splits = [], []
+        for loops in itertools.permutations(free) if self.counted else [tuple(free)]:
+            for x in self._x_counts(len(free), len(moving)) if self.spatial else range(1):
+                order, split = self._arrange(loops, idle, x, moving)
+                orders.append(order)
+                splits.append(split)
+        return np.array(orders, dtype=np.int64), np.array(splits, dtype=np.int64)
+
+    def _arrange(
+        self, loops: tuple[int, ...], idle: list[int], x: int, moving: frozenset[int]
+    ) -> tuple[tuple[int, ...], int]:
+        if not self.spatial:
+            return (*self.prefix, *loops, *idle, *self.suffix), 0
+        if self.split is None:
+            order = (*self.prefix, *loops, *idle, *self.suffix)
+            seen = itertools.accumulate((d in moving for d in order), initial=0)
+            return order, next(position for position, count in enumerate(seen) if count == x)
+        reach = self.split - len(self.prefix)
+        if 0 < reach < len(self.middle):
+            cut = reach - x
+            return (*self.prefix, *loops[:x], *idle[:cut], *loops[x:], *idle[cut:], *self.suffix), self.split
+        return (*self.prefix, *loops, *idle, *self.suffix), self.split
+
+
+class Factorizations:
+    """The ways to write a bound as one factor per slot, within limits.
+
+    Args:
+        bound: the product.
+        lows, highs: least and greatest factor of each slot.
+    """
+
+    def __init__(self, bound: int, lows: Sequence[int], highs: Sequence[int]) -> None:
+        self.bound = bound
+        self._lows, self._highs = lows, highs
+        self._divisors = divisors(bound)
+        self._index = {n: i for i, n in enumerate(self._divisors)}
+        self._ways = self._count()
+        self.count = self._ways[0][self._index[bound]]
+
+    def _count(self) -> list[list[int]]:
+        """ways[slot][i]: in how many ways the slots from ``slot`` on multiply to divisor i."""
+        ways = [[0] * len(self._divisors) for _ in range(len(self._lows) + 1)]
+        ways[-1][0] = 1
+        for slot in range(len(self._lows) - 1, -1, -1):
+            for i, rest in enumerate(self._divisors):
+                ways[slot][i] = sum(ways[slot + 1][self._index[rest // f]] for f in self._allowed(slot, rest))
+        return ways
+
+    def count_with(self, moves: Sequence[bool]) -> int:
+        """How many have a factor > 1 in just the slots that move."""
+        lows = [max(low, 2) if move else low for low, move in zip(self._lows, moves, strict=True)]
+        highs = [high if move else min(high, 1) for high, move in zip(self._highs, moves, strict=True)]
+        if any(low > high for low, high in zip(lows, highs, strict=True)):
+            return 0
+        return Factorizations(self.bound, lows, highs).count
+
+    def first(self) -> tuple[int, ...]:
+        """The one with the smallest tiles inside."""
+        return next(self._walk(0, self.bound))
+
+    def _allowed(self, slot: int, rest: int) -> list[int]:
+        low, high = self._lows[slot], self._highs[slot]
+        return [f for f in divisors(rest) if low <= f <= high]
+
+    @cached_property
+    def table(self) -> IntArray:
+        """[count, slots]: all of them, those with the smallest tiles inside first."""
+        rows = list(self._walk(0, self.bound))
+        return np.array(rows, dtype=np.int64).reshape(len(rows), len(self._lows))
+
+    def _walk(self, slot: int, rest: int) -> Iterator[tuple[int, ...]]:
+        if slot == len(self._lows):
+            yield ()
+            return
+        for f in self._allowed(slot, rest):
+            if self._ways[slot + 1][self._index[rest // f]]:
+                for tail in self._walk(slot + 1, rest // f):
+                    yield (f, *tail)
+
+    def sample(self, rng: np.random.Generator, n: int) -> IntArray:
+        """[n, slots]: n of them, each as likely as any other."""
+        if self.count <= _LISTED:
+            return self.table[rng.integers(0, self.count, n)]
+        rows = np.empty((n, len(self._lows)), dtype=np.int64)
+        for row in rows:
+            rest = self.bound
+            for slot in range(len(self._lows)):
+                options = self._allowed(slot, rest)
+                ways = np.array([self._ways[slot + 1][self._index[rest // f]] for f in options], dtype=float)
+                row[slot] = options[int(np.searchsorted(np.cumsum(ways), rng.random() * ways.sum(), side="right"))]
+                rest //= int(row[slot])
+        return rows
+
+
+class Choices:
+    """Everything a mapspace leaves open, and drawing or listing mappings from it.
+
+    Args:
+        levels: storage levels, inner to outer.
+        fanouts: instances along X and Y of what lies below each level.
+        bounds: for each dimension its allowed bounds.
+        data_spaces: names.
+        constraints: what is pinned.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[str],
+        fanouts: Sequence[tuple[int, int]],
+        bounds: Mapping[str, tuple[int, ...]],
+        data_spaces: Sequence[str],
+        constraints: Constraints,
+    ) -> None:
+        self.levels, self.data_spaces = tuple(levels), tuple(data_spaces)
+        self.dimensions = tuple(bounds)
+        self.fanouts = tuple(fanouts)
+        self.min_parallelism = constraints.parallelism.minimum if constraints.parallelism else 0.0
+        rules: list[LoopConstraint] = []
+        slots: list[Slot] = []
+        for level, name in enumerate(levels):
+            for spatial in (True, False):
+                if spatial and prod(fanouts[level]) == 1:
+                    continue
+                rule = constraints.loop(name, spatial=spatial)
+                rules.append(rule)
+                slots.append(self._slot(level, spatial, rule))
+        self.slots = tuple(slots)
+        self.factorizations = [
+            [f for f in (self._factorizations(d, bound, rules) for bound in sorted(allowed)) if f.count]
+            for d, allowed in bounds.items()
+        ]
+        self._set_bypass(constraints)
+
+    def _slot(self, level: int, spatial: bool, rule: LoopConstraint) -> Slot:
+        place = {d: i for i, d in enumerate(self.dimensions)}
+        prefix = tuple(place[d] for d in rule.permutation)
+        suffix = tuple(place[d] for d in rule.suffix)
+        middle = tuple(i for i in range(len(place)) if i not in prefix and i not in suffix)
+        extent = self.fanouts[level] if spatial else (1, 1)
+        # Without a fanout to the MACs every operand is read once a cycle, whatever the innermost order.
+        counted = spatial or level > 0 or prod(self.fanouts[0]) > 1
+        return Slot(level, spatial, extent, prefix, middle, suffix, rule.split, counted)
+
+    def _factorizations(self, dimension: str, bound: int, rules: Sequence[LoopConstraint]) -> Factorizations:
+        lows, highs = [], []
+        for slot, rule in zip(self.slots, rules, strict=True):
+            high = min(bound, max(slot.extent)) if slot.spatial else bound
+            low = rule.min_factors.get(dimension, 1)
+            high = min(high, rule.max_factors.get(dimension, high))
+            if dimension in rule.factors:
+                pinned = rule.factors[dimension]
+                low, high = max(low, pinned), min(high, pinned)
+            lows.append(low)
+            highs.append(high)
+        return Factorizations(bound, lows, highs)
+
+    def _set_bypass(self, constraints: Constraints) -> None:
+        self.kept = np.ones((len(self.levels), len(self.data_spaces)), dtype=np.bool_)
+        self.free_bypass: list[tuple[int, int]] = []
+        for level, name in enumerate(self.levels):
+            rule = constraints.dataspace(name)
+            for t, tensor in enumerate(self.data_spaces):
+                if tensor in rule.bypass:
+                    self.kept[level, t] = False
+                elif tensor not in rule.keep and level < len(self.levels) - 1:
+                    self.free_bypass.append((level, t))
+
+    @property
+    def empty_dimension(self) -> str | None:
+        """A dimension that no factors within the constraints multiply to, or None."""
+        for dimension, options in zip(self.dimensions, self.factorizations, strict=True):
+            if not options:
+                return dimension
+        return None
+
+    def bypass_patterns(self) -> Iterator[BoolArray]:
+        """Every [levels, data spaces] of what is kept, the fullest first."""
+        for bits in itertools.product((True, False), repeat=len(self.free_bypass)):
+            keep = self.kept.copy()
+            for (level, t), bit in zip(self.free_bypass, bits, strict=True):
+                keep[level, t] = bit
+            yield keep
+
+    def raw_size(self) -> int:
+        """Mappings as Timeloop counts them: loops of one iteration have orders and splits too."""
+        size = 2 ** len(self.free_bypass)
+        for options in self.factorizations:
+            size *= sum(f.count for f in options)
+        for slot in self.slots:
+            size *= factorial(len(slot.middle))
+            if slot.spatial and slot.split is None:
+                size *= len(self.dimensions) + 1
+        return size
+
+    def size(self) -> int:
+        """Distinct mappings, those that do not fit the hardware included."""
+        state: Counter[tuple[tuple[int, int], ...]] = Counter({((0, 0),) * len(self.slots): 1})
+        for d in range(len(self.dimensions)):
+            patterns = self._unit_patterns(d)
+            grown: Counter[tuple[tuple[int, int], ...]] = Counter()
+            for counts, ways in state.items():
+                for pattern, more in patterns.items():
+                    grown[self._grow(counts, pattern, d)] += ways * more
+            state = grown
+        orders = (
+            ways * prod(slot.order_count(*count) for slot, count in zip(self.slots, counts, strict=True))
+            for counts, ways in state.items()
+        )
+        return sum(orders) << len(self.free_bypass)
+
+    def _unit_patterns(self, d: int) -> Counter[tuple[bool, ...]]:
+        """How many factorisations of a dimension have a loop > 1 in just these slots."""
+        patterns: Counter[tuple[bool, ...]] = Counter()
+        for options in self.factorizations[d]:
+            for moves in itertools.product((False, True), repeat=len(self.slots)):
+                if count := options.count_with(moves):
+                    patterns[moves] += count
+        return patterns
+
+    def _grow(
+        self, counts: tuple[tuple[int, int], ...], pattern: tuple[bool, ...], d: int
+    ) -> tuple[tuple[int, int], ...]:
+        return tuple(
+            (middle + (moves and d in slot.middle), total + moves) if slot.spatial or slot.counted else (middle, total)
+            for slot, (middle, total), moves in zip(self.slots, counts, pattern, strict=True)
+        )
+
+    def fits_array(self, genomes: Genomes) -> BoolArray:
+        """[n]: whether every fanout holds its loops and the least parallelism is reached."""
+        on_x = genomes.on_x()
+        fits = np.ones(len(genomes), dtype=np.bool_)
+        used = np.ones(len(genomes))
+        for s, slot in enumerate(self.slots):
+            if slot.spatial:
+                x = np.where(on_x[:, s], genomes.factors[:, s], 1).prod(axis=1)
+                y = np.where(on_x[:, s], 1, genomes.factors[:, s]).prod(axis=1)
+                fits &= (x <= slot.extent[0]) & (y <= slot.extent[1])
+                # Timeloop's order of operations, innermost fanout first.
+                used *= x.astype(np.float64) * y.astype(np.float64) / prod(slot.extent)
+        return fits & (used >= self.min_parallelism)
+
+    def listed(self, batch: int = 8192) -> Iterator[Genomes]:
+        """All distinct mappings that fit the array, in batches of about ``batch``."""
+        patterns = np.array(list(self.bypass_patterns()))
+        tables = [np.concatenate([f.table for f in options]) for options in self.factorizations]
+        parts: list[Genomes] = []
+        rows = 0
+        for factors in _spatially_possible(tables, self.slots):
+            part = self._all_orders(factors, patterns)
+            part = part.take(self.fits_array(part).nonzero()[0])
+            if len(part):
+                parts.append(part)
+                rows += len(part)
+            if rows >= batch:
+                yield from _chunks(concatenate(parts), batch)
+                parts, rows = [], 0
+        if parts:
+            yield from _chunks(concatenate(parts), batch)
+
+    def _all_orders(self, factors: IntArray, patterns: BoolArray) -> Genomes:
+        """Every order, split and bypass for one [slots, dimensions] of factors."""
+        options = [
+            _arrangements(slot, frozenset(np.flatnonzero(row > 1).tolist()))
+            for slot, row in zip(self.slots, factors, strict=True)
+        ]
+        shape = [len(splits) for _, splits in options] + [len(patterns)]
+        index = np.unravel_index(np.arange(prod(shape)), shape)
+        n = len(index[0])
+        return Genomes(
+            np.broadcast_to(factors, (n, *factors.shape)),
+            np.stack([orders[i] for (orders, _), i in zip(options, index, strict=False)], axis=1),
+            np.stack([splits[i] for (_, splits), i in zip(options, index, strict=False)], axis=1),
+            patterns[index[-1]],
+        )
+
+    def sampled(self, rng: np.random.Generator, n: int) -> Genomes:
+        """n random mappings; those that do not fit the array are left in."""
+        factors = np.empty((n, len(self.slots), len(self.dimensions)), dtype=np.int64)
+        for d, options in enumerate(self.factorizations):
+            which = rng.integers(0, len(options), n)
+            for i, option in enumerate(options):
+                rows = np.flatnonzero(which == i)
+                factors[rows, :, d] = option.sample(rng, len(rows))
+        orders = np.stack([self.random_orders(rng, n, s) for s in range(len(self.slots))], axis=1)
+        splits = np.stack([self.random_splits(rng, factors, orders, s) for s in range(len(self.slots))], axis=1)
+        keep = np.broadcast_to(self.kept, (n, *self.kept.shape)).copy()
+        for level, t in self.free_bypass:
+            keep[:, level, t] = rng.integers(0, 2, n) == 1
+        return Genomes(factors, orders, splits, keep)
+
+    def random_orders(self, rng: np.random.Generator, n: int, s: int) -> IntArray:
+        """[n, dimensions]: random orders of one slot."""
+        slot = self.slots[s]
+        middle = rng.permuted(np.tile(np.array(slot.middle, dtype=np.int64), (n, 1)), axis=1)
+        pinned = [np.tile(np.array(part, dtype=np.int64), (n, 1)) for part in (slot.prefix, slot.suffix)]
+        return np.concatenate([pinned[0], middle, pinned[1]], axis=1)
+
+    def random_splits(self, rng: np.random.Generator, factors: IntArray, orders: IntArray, s: int) -> IntArray:
+        """[n]: random splits of one slot, among those that fit its extents where some do."""
+        slot, n = self.slots[s], len(factors)
+        if not slot.spatial:
+            return np.zeros(n, dtype=np.int64)
+        if slot.split is not None:
+            return np.full(n, slot.split, dtype=np.int64)
+        placed = np.take_along_axis(factors[:, s], orders[:, s], axis=1)
+        x = np.concatenate([np.ones((n, 1), dtype=np.int64), np.cumprod(placed, axis=1)], axis=1)
+        fits = (x <= slot.extent[0]) & (x[:, -1:] // x <= slot.extent[1])
+        return np.argmax(rng.random(x.shape) + fits, axis=1).astype(np.int64)
+
+    def smallest(self) -> Genomes:
+        """The mapping with the smallest tiles inside and everything kept: what fits if anything does."""
+        factors = np.array([options[0].first() for options in self.factorizations], dtype=np.int64).T
+        orders = np.array([(*s.prefix, *s.middle, *s.suffix) for s in self.slots], dtype=np.int64)
+        splits = np.array([s.split or 0 for s in self.slots], dtype=np.int64)
+        return Genomes(factors[None], orders[None], splits[None], self.kept[None])
+
+
+@lru_cache(maxsize=4096)
+def _arrangements(slot: Slot, moving: frozenset[int]) -> tuple[IntArray, IntArray]:
+    return slot.arrangements(moving)
+
+
+def _spatially_possible(tables: Sequence[IntArray], slots: Sequence[Slot]) -> Iterator[IntArray]:
+    """Every [slots, dimensions] of factors whose fanouts hold their loops by count."""
+    limits = np.array([prod(s.extent) if s.spatial else np.iinfo(np.int64).max for s in slots])
+
+    def walk(d: int, columns: list[IntArray], used: IntArray) -> Iterator[IntArray]:
+        if d == len(tables):
+            yield np.stack(columns, axis=1)
+            return
+        for row in tables[d]:
+            grown = np.where(limits < np.iinfo(np.int64).max, used * row, 1)
+            if (grown <= limits).all():
+                yield from walk(d + 1, [*columns, row], grown)
+
+    yield from walk(0, [], np.ones(len(slots), dtype=np.int64))
+
+
+def _chunks(genomes: Genomes, batch: int) -> Iterator[Genomes]:
+    for start in range(0, len(genomes), batch):
+        yield genomes.take(slice(start, start + batch))
+
+
+@lru_cache(maxsize=65536)
+def divisors(n: int) -> tuple[int, ...]:
+    """All divisors, ascending."""
+    found = [1]
+    rest, p = n, 2
+    while rest > 1:
+        if p * p > rest:
+            p = rest
+        powers = [1]
+        while rest % p == 0:
+            powers.append(powers[-1] * p)
+            rest //= p
+        found = [a * b for a in found for b in powers]
+        p += 1
+    return tuple(sorted(found))
