@@ -1,0 +1,113 @@
+"""Rendered Timeloop YAML: golden files of the 16 classes, the traps of Timeloop's parser, and the sandbox."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+import pytest
+import yaml
+from small_archs import plain
+
+from flexloop.classes import FlexClass, all_classes
+from flexloop.energy.ert import build_ert
+from flexloop.errors import SpecError
+from flexloop.mapspace import mapspace
+from flexloop.timeloop.bundle import mapspace_files, run_variants
+from flexloop.timeloop.constraints import Constraints
+from flexloop.timeloop.effort import search_settings
+from flexloop.timeloop.render import Renderer
+from flexloop.workload import DIMENSIONS, Layer
+
+GOLDEN = Path(__file__).parent / "golden_render"
+LAYER = Layer(name="conv", C=6, M=5, R=3, P=4, Wstride=2)
+
+
+def rendered(flexclass: FlexClass) -> str:
+    """All files of a class on the small arch and LAYER, one after the other."""
+    arch, renderer = plain(), Renderer()
+    ert = renderer.ert(build_ert(arch))
+    parts = []
+    for variant, name, bounds in run_variants(mapspace(flexclass, arch, LAYER).variants):
+        files = mapspace_files(renderer, variant, bounds, "edp", search_settings(variant, bounds, "quick"), ert)
+        parts += [f"# ==== {name}/{file}\n{text.rstrip()}\n" for file, text in files.items()]
+    return "".join(parts)
+
+
+@pytest.mark.parametrize("flexclass", all_classes(), ids=str)
+def test_the_files_of_each_class_are_the_golden_ones(flexclass: FlexClass) -> None:
+    assert rendered(flexclass) == (GOLDEN / f"{flexclass}.txt").read_text(encoding="utf-8")
+
+
+def test_a_fixed_axis_is_a_constraint_and_a_free_one_is_none() -> None:
+    def directives(name: str) -> list[tuple[str, str]]:
+        variant = mapspace(FlexClass.parse(name), plain(), LAYER).variants[0]
+        return [(d["type"], d["target"]) for d in variant.constraints.to_directives() if d["type"] != "dataspace"]
+
+    innermost = ("temporal", "Spad")
+    assert directives("T1O1P1S1") == [innermost]
+    assert directives("T1O0P1S1") == [innermost, ("temporal", "GlobalBuffer"), ("temporal", "DRAM")]
+    assert directives("T1O1P0S1") == [innermost, ("spatial", "GlobalBuffer")]
+    assert directives("T0O1P1S1") == [innermost, ("temporal", "DRAM")]
+
+
+@pytest.mark.parametrize("name", ["T0O0P0S0", "T0O1P0S1", "TpO0PpSp", "T1O0P0S1"])
+def test_pinned_factors_divide_the_bounds(name: str) -> None:
+    """Timeloop drops a factor above the bound and alters one that does not divide it, both without an error."""
+    for variant, _, bounds in run_variants(mapspace(FlexClass.parse(name), plain(), LAYER).variants):
+        for d in DIMENSIONS:
+            pinned = prod(loop.factors.get(d, 1) for loop in variant.constraints.loops)
+            assert bounds[d] % pinned == 0
+
+
+@pytest.mark.parametrize("name", ["T0O0P0S0", "TpO0P1S0", "T1O1P1S1"])
+def test_every_level_names_every_tensor(name: str) -> None:
+    """A tensor in neither keep nor bypass would leave its bypass free."""
+    for variant in mapspace(FlexClass.parse(name), plain(), LAYER).variants:
+        dataspaces = [d for d in variant.constraints.to_directives() if d["type"] == "dataspace"]
+        assert {d["target"] for d in dataspaces} >= {"Spad", "GlobalBuffer", "DRAM"}
+        assert all(sorted([*d["keep"], *d["bypass"]]) == ["Inputs", "Outputs", "Weights"] for d in dataspaces)
+
+
+def test_rendered_constraints_read_back_as_they_were() -> None:
+    variant = mapspace(FlexClass.parse("T0O0P0S0"), plain(), LAYER).variants[0]
+    document = yaml.safe_load(Renderer().constraints(variant))
+    targets = document["architecture_constraints"]["targets"]
+    assert Constraints.from_directives(targets, DIMENSIONS) == variant.constraints
+
+
+def test_own_templates_take_the_place_of_the_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "constraints.yaml.j2").write_text("mine: {{ directives | length }}\n")
+    variant = mapspace(FlexClass.parse("T1O1P1S0"), plain(), LAYER).variants[0]
+    renderer = Renderer(tmp_path)
+    assert renderer.constraints(variant) == "mine: 4\n"
+    assert "P: 4" in renderer.problem(variant, LAYER.bounds)
+    assert renderer.digest != Renderer().digest
+
+
+@pytest.mark.parametrize(
+    ("template", "complaint"),
+    [
+        ("{{ nobody_set_this }}", "nobody_set_this"),
+        ("{{ directives.__class__.__mro__ }}", "unsafe"),
+        ("{{ ''.__class__.__base__.__subclasses__() }}", "unsafe"),
+        ("{% for %}", "line 1"),
+        ("{% include '../secret' %}", "secret"),
+    ],
+)
+def test_a_template_can_neither_leave_a_gap_nor_reach_out(tmp_path: Path, template: str, complaint: str) -> None:
+    (tmp_path / "constraints.yaml.j2").write_text(template)
+    variant = mapspace(FlexClass.parse("T1O1P1S0"), plain(), LAYER).variants[0]
+    with pytest.raises(SpecError, match=complaint):
+        Renderer(tmp_path).constraints(variant)
+
+
+def test_a_missing_template_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="no folder"):
+        Renderer(tmp_path / "absent")
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for each in all_classes():
+        (GOLDEN / f"{each}.txt").write_text(rendered(each), encoding="utf-8")
