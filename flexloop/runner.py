@@ -1,16 +1,14 @@
 """Run the cells of a study: layer by layer, each layer's classes from the least flexible to the most.
 
-The unit of work is one layer with all its classes, because the best mapping of a class is a legal, known-good start for
-its superclasses. Layers are independent of each other and run side by side.
+The best mapping of a class is a legal, known-good start for its superclasses, so a cell waits for its subclasses.
+Layers are independent of each other and run side by side.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +19,7 @@ from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, Engine, SearchOptions, Winner, cost
 from flexloop.engines.carry import carry_over
 from flexloop.errors import EngineError, UnmappableError
+from flexloop.executors import DaskCluster, Executor, LocalProcesses, Serial
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.store import Status, Store, StoredCell, StoredWinner, cell_key
 from flexloop.workload import Layer
@@ -50,6 +49,29 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where a study runs.
+
+    Attributes:
+        jobs: processes of this machine; 1 runs everything in this one.
+        dask: address of a Dask scheduler, ``local``, or None.
+    """
+
+    jobs: int = 1
+    dask: str | None = None
+
+    def executor(
+        self, function: Callable[[CellTask], list[CellResult]], cells: int
+    ) -> Executor[CellTask, list[CellResult]]:
+        """Return an executor of the function; one cell alone never pays for a process."""
+        if self.dask is not None:
+            return DaskCluster(function, self.dask, self.jobs)
+        if self.jobs > 1 and cells > 1:
+            return LocalProcesses(function, min(self.jobs, cells))
+        return Serial(function)
+
+
+@dataclass(frozen=True)
 class CellResult:
     """What came out of one class and layer: a winner, or the reason why there is none."""
 
@@ -62,8 +84,18 @@ class CellResult:
     from_store: bool = False
 
 
+@dataclass(frozen=True)
+class CellTask:
+    """Some classes of one layer, subclasses first, and what is known of their subclasses."""
+
+    plan: Plan
+    layer: Layer
+    classes: tuple[FlexClass, ...]
+    found: dict[FlexClass, Winner]
+
+
 def run_layers(
-    plan: Plan, classes: Sequence[FlexClass], layers: Sequence[Layer], jobs: int = 1
+    plan: Plan, classes: Sequence[FlexClass], layers: Sequence[Layer], placement: Placement
 ) -> Iterator[CellResult]:
     """Run every class on every layer and yield results as they finish.
 
@@ -71,44 +103,73 @@ def run_layers(
         plan: arch, engines, options, store.
         classes: the classes, in any order.
         layers: the layers; give each shape once.
-        jobs: processes to use; 1 runs everything in this one.
+        placement: where to run.
     """
     ordered = sorted(set(classes), key=lambda c: (c.rank, str(c)))
-    if jobs <= 1 or len(layers) <= 1:
-        for layer in layers:
-            yield from run_layer(plan, ordered, layer)
-        return
-    with ProcessPoolExecutor(min(jobs, len(layers)), mp_context=get_context("spawn")) as pool:
-        yield from _scatter(pool, plan, ordered, layers)
-
-
-def _scatter(pool: Executor, plan: Plan, classes: Sequence[FlexClass], layers: Sequence[Layer]) -> Iterator[CellResult]:
-    """The largest layers first, so that none of them is left running alone at the end."""
-    pending = {pool.submit(_run_layer_list, plan, classes, layer) for layer in sorted(layers, key=lambda x: -x.macs)}
+    executor = placement.executor(run_task, len(layers) * len(ordered))
     try:
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield from future.result()
+        yield from _schedule(executor, plan, ordered, sorted(layers, key=lambda layer: -layer.macs))
     finally:
-        for future in pending:
-            future.cancel()
+        executor.close()
 
 
-def _run_layer_list(plan: Plan, classes: Sequence[FlexClass], layer: Layer) -> list[CellResult]:
-    return list(run_layer(plan, classes, layer))
+def _schedule(
+    executor: Executor[CellTask, list[CellResult]],
+    plan: Plan,
+    classes: Sequence[FlexClass],
+    layers: Sequence[Layer],
+) -> Iterator[CellResult]:
+    """Hand in tasks as soon as what they start from is known.
+
+    A mapper that needs no seeds and answers in no time gets a layer's classes as one task, so that it can share its
+    tables among them; any other gets each class as a task of its own, after its subclasses.
+    """
+    waiting = {layer.shape_key: list(classes) for layer in layers}
+    finished: dict[tuple[int, ...], dict[FlexClass, Winner | None]] = {layer.shape_key: {} for layer in layers}
+    whole = bool(getattr(plan.mapper, "exhaustive", False))
+    in_flight = 0
+
+    def submit_ready(layer: Layer) -> int:
+        done = finished[layer.shape_key]
+        rest = waiting[layer.shape_key]
+        ready = list(rest) if whole else [c for c in rest if all(b in done for b in classes if b < c)]
+        waiting[layer.shape_key] = [c for c in rest if c not in ready]
+        groups = [tuple(ready)] if whole and ready else [(c,) for c in ready]
+        for group in groups:
+            known = {c: w for c, w in done.items() if w is not None and any(c < other for other in group)}
+            executor.submit(CellTask(plan, layer, group, known))
+        return len(groups)
+
+    for layer in layers:
+        in_flight += submit_ready(layer)
+    while in_flight:
+        task, outcome = executor.next()
+        in_flight -= 1
+        results = _failures(task, outcome) if isinstance(outcome, BaseException) else outcome
+        for result in results:
+            finished[task.layer.shape_key][result.flexclass] = result.winner
+            yield result
+        in_flight += submit_ready(task.layer)
 
 
-def run_layer(plan: Plan, classes: Sequence[FlexClass], layer: Layer) -> Iterator[CellResult]:
-    """Run the classes, subclasses first, on one layer; each starts from the best mappings of its subclasses."""
-    found: dict[FlexClass, Winner] = {}
-    for flexclass in classes:
-        space = mapspace(flexclass, plan.arch, layer)
-        inherited = [(c, w) for c, w in found.items() if c < flexclass]
-        result = _run_cell(plan, space, inherited)
+def _failures(task: CellTask, error: BaseException) -> list[CellResult]:
+    """An engine's own failure is reported cell by cell; anything else is a fault that must not be hidden."""
+    if not isinstance(error, EngineError):
+        raise error
+    return [CellResult(c, task.layer, "failed", str(error), 0.0) for c in task.classes]
+
+
+def run_task(task: CellTask) -> list[CellResult]:
+    """Run a task's classes; each starts from the best mappings of its subclasses."""
+    found = dict(task.found)
+    results = []
+    for flexclass in task.classes:
+        space = mapspace(flexclass, task.plan.arch, task.layer)
+        result = _run_cell(task.plan, space, [(c, w) for c, w in found.items() if c < flexclass])
         if result.winner is not None:
             found[flexclass] = result.winner
-        yield result
+        results.append(result)
+    return results
 
 
 def _run_cell(plan: Plan, space: MapSpace, inherited: Sequence[tuple[FlexClass, Winner]]) -> CellResult:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from flexloop.engines.select import EngineSettings, select_engines
 from flexloop.networks import load_network
 from flexloop.results import Results, check_lattice
 from flexloop.rows import build_results
-from flexloop.runner import CellResult, Plan, run_layers
+from flexloop.runner import CellResult, Placement, Plan, run_layers
 from flexloop.store import Store, default_folder
 from flexloop.timeloop.render import Renderer
 from flexloop.workload import Layer, Network
@@ -39,6 +40,7 @@ class StudyOptions:
         engines: who searches and who evaluates.
         energy: ``table`` or a file with an energy reference table.
         jobs: processes; 0 takes one a core.
+        dask: address of a Dask scheduler, ``local``, or None.
         seed: of random choices.
         timeout_s: seconds an engine's process may take.
         store: folder of finished cells; None takes the default one.
@@ -51,6 +53,7 @@ class StudyOptions:
     engines: EngineSettings = field(default_factory=EngineSettings)
     energy: str = "table"
     jobs: int = 0
+    dask: str | None = None
     seed: int = 0
     timeout_s: float | None = None
     store: Path | None = None
@@ -101,7 +104,7 @@ def run_study(
     found: dict[tuple[FlexClass, tuple[int, ...]], CellResult] = {}
     if progress:
         progress.begin(len(chosen) * len(layers), plan.mapper.info().name, plan.evaluator.info().name)
-    for result in run_layers(plan, chosen, layers, _jobs(options.jobs, len(layers))):
+    for result in run_layers(plan, chosen, layers, Placement(options.jobs or _cores(), options.dask)):
         found[result.flexclass, result.layer.shape_key] = result
         if progress:
             progress.finished(result)
@@ -159,11 +162,9 @@ def _unique_layers(networks: Sequence[Network]) -> list[Layer]:
     return list(unique.values())
 
 
-def _jobs(asked: int, layers: int) -> int:
-    import os
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(asked or cores, layers)
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _meta(plan: Plan, options: StudyOptions) -> dict[str, Any]:

@@ -19,6 +19,9 @@ MapperName = Annotated[str, typer.Option("--mapper", help="Who searches: auto, e
 EffortName = Annotated[str, typer.Option("--effort", help="How long a search may take: quick, normal or thorough.")]
 Energy = Annotated[str, typer.Option(help="Energies: table (shipped, 45 nm) or a file with an ERT.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes (0: one a core).")]
+DaskAddress = Annotated[
+    str | None, typer.Option("--dask", help="Dask: tcp://HOST:PORT, a scheduler file, or local.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of random choices.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds that one Timeloop process may take.")]
 Parameter = Annotated[list[str], typer.Option("--param", help="A network's parameter, NAME=INTEGER; may be repeated.")]
@@ -37,6 +40,7 @@ def study_options(
     effort: EffortName = "normal",
     energy: Energy = "table",
     jobs: Jobs = 0,
+    dask: DaskAddress = None,
     seed: Seed = 0,
     timeout: Timeout = None,
     param: Parameter = [],  # noqa: B006 - Typer copies it
@@ -53,6 +57,7 @@ def study_options(
         engines=EngineSettings(engine, mapper, container_cli, image, tuple(container_arg), templates),
         energy=energy,
         jobs=jobs,
+        dask=dask,
         seed=seed,
         timeout_s=timeout,
         use_store=not no_store,
