@@ -3,15 +3,15 @@
     Weights[G,C,M,R,S]   Inputs[N,G,C, R*Wdilation+P*Wstride, S*Hdilation+Q*Hstride]   Outputs[N,G,M,P,Q]
 
 G is groups: a depthwise convolution is G=channels, C=M=1; attention scores are G=heads; a linear layer has P=rows,
-Q=R=S=1.
+Q=R=S=1. P and Q are the real output extents; padding of the input is counted as part of it, as is usual in Timeloop.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DIMENSIONS = ("N", "G", "C", "M", "R", "S", "P", "Q")
 """The eight dimensions, in the order used everywhere."""
@@ -39,6 +39,7 @@ class Layer(BaseModel):
         Wstride, Hstride: output strides, along P and Q.
         Wdilation, Hdilation: filter dilations, along R and S.
         count: occurrences of this very shape in the network (evaluated once).
+        dynamic_weights: whether the Weights data space is an activation, as in attention, and so holds no parameters.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +58,7 @@ class Layer(BaseModel):
     Wdilation: Step = 1
     Hdilation: Step = 1
     count: Annotated[int, Field(ge=1, le=10**6)] = 1
+    dynamic_weights: bool = False
 
     @property
     def bounds(self) -> dict[str, int]:
@@ -72,6 +74,11 @@ class Layer(BaseModel):
     def macs(self) -> int:
         """Multiply-accumulates of one occurrence."""
         return prod(self.bounds.values())
+
+    @property
+    def weights(self) -> int:
+        """Trained parameters of one occurrence (biases excluded); 0 where the weights are an activation."""
+        return 0 if self.dynamic_weights else self.tensor_size("Weights")
 
     @property
     def is_depthwise(self) -> bool:
@@ -104,16 +111,51 @@ def tile_size(tensor: str, tile: dict[str, int], coefficients: dict[str, int]) -
 
 
 class Network(BaseModel):
-    """A network: its layers, merged where identical, and where its numbers come from."""
+    """A network: its layers, and where its numbers come from.
+
+    Attributes:
+        name: the network's name.
+        description: one line on what it is.
+        sources: where the numbers come from.
+        parameters: the values that its layers were made with, such as a sequence length.
+        layers: in the order of execution, each with a name of its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
     description: str = ""
     sources: tuple[str, ...] = ()
+    parameters: dict[str, int] = {}
     layers: tuple[Layer, ...] = Field(min_length=1)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one inference, counts included."""
         return sum(layer.macs * layer.count for layer in self.layers)
+
+    @property
+    def weights(self) -> int:
+        """Trained parameters in the layers, counts included; biases, normalisation and embeddings are left out."""
+        return sum(layer.weights * layer.count for layer in self.layers)
+
+    @property
+    def occurrences(self) -> int:
+        """Number of layers, counts included."""
+        return sum(layer.count for layer in self.layers)
+
+    def unique(self) -> Network:
+        """Return this network with identical layers merged: the first one's name and place, the sum of their counts."""
+        merged: dict[tuple[int, ...], Layer] = {}
+        for layer in self.layers:
+            key = (*layer.shape_key, layer.dynamic_weights)
+            count = layer.count + (merged[key].count if key in merged else 0)
+            merged[key] = merged.get(key, layer).model_copy(update={"count": count})
+        return self.model_copy(update={"layers": tuple(merged.values())})
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [layer.name for layer in self.layers]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"layers: name {repeated[0]!r} is given to several layers; give each its own")
+        return self

@@ -1,0 +1,125 @@
+"""Find and read networks: the shipped ones by name, a user's own as YAML or ONNX by path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flexloop.errors import SpecError, UnknownNameError
+from flexloop.expressions import evaluate
+from flexloop.resources import find, shipped_names
+from flexloop.timeloop import yamlio
+from flexloop.validation import validated
+from flexloop.workload import Layer, Network
+
+HINT = "docs/networks.md describes every field; `flexloop net show alexnet` shows a complete network."
+MAX_PARAMETER = 2**31
+
+ParameterName = Annotated[str, Field(max_length=60, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+ParameterValue = Annotated[int, Field(ge=1, le=MAX_PARAMETER, strict=True)]
+
+
+class NetworkFile(BaseModel):
+    """A network as its YAML file has it.
+
+    Attributes:
+        name, description: what the network is called, and one line on what it is.
+        sources: where the numbers come from.
+        parameters: the integers that a user may set when loading the network, with their defaults.
+        layers: the fields of `Layer`; a number may be an expression of the parameters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str = ""
+    sources: tuple[str, ...] = ()
+    parameters: dict[ParameterName, ParameterValue] = {}
+    layers: Annotated[list[dict[str, Any]], Field(min_length=1)]
+
+
+def network_names() -> list[str]:
+    """Names of the shipped networks, in alphabetical order."""
+    return shipped_names("workloads")
+
+
+def load_network(name_or_path: str | Path, **parameters: int) -> Network:
+    """Return a shipped network by its name, or the one in a YAML or ONNX file, with identical layers merged.
+
+    Args:
+        name_or_path: a name of `network_names`, or a file ending in ``.yaml``, ``.yml`` or ``.onnx``.
+        **parameters: values for the network's parameters, such as ``batch`` or ``sequence_length``; of an ONNX model,
+            the sizes of its symbolic dimensions.
+
+    Raises:
+        UnknownNameError: if there is no such network, or it has no such parameter; the nearest names are given.
+        SpecError: if the file is no valid network: one line for each fault, with file, field, value and reason.
+        UnsupportedError: if an ONNX model holds an operator whose work cannot be counted.
+
+    Examples:
+        >>> load_network("bert", sequence_length=128).parameters
+        {'batch': 1, 'sequence_length': 128}
+    """
+    path = find("network", "workloads", name_or_path, suffixes=(".yaml", ".yml", ".onnx"))
+    if path.suffix.lower() == ".onnx":
+        from flexloop.importers.onnx import import_onnx
+
+        return import_onnx(path, parameters)
+    return read_network(yamlio.load(path), path, parameters)
+
+
+def read_network(document: Any, where: str | Path, parameters: Mapping[str, int] | None = None) -> Network:
+    """Return the network of a parsed YAML document.
+
+    Args:
+        document: what the YAML holds.
+        where: the file, for messages.
+        parameters: values that take the place of the document's own.
+
+    Raises:
+        UnknownNameError: if the network has no such parameter.
+        SpecError: if the document is no valid network.
+    """
+    file = validated(NetworkFile, document, where, HINT)
+    values = file.parameters | checked_parameters(parameters or {}, file.parameters, f"network {file.name!r}")
+    layers = [_layer(fields, f"{where}: layers[{index}]", values) for index, fields in enumerate(file.layers)]
+    network = {
+        "name": file.name,
+        "description": file.description,
+        "sources": file.sources,
+        "parameters": values,
+        "layers": tuple(layers),
+    }
+    return validated(Network, network, where, HINT).unique()
+
+
+def checked_parameters(given: Mapping[str, int], known: Mapping[str, Any], owner: str) -> dict[str, int]:
+    """Return the given parameters if each exists and is a positive integer.
+
+    Raises:
+        UnknownNameError: for a parameter that the owner does not have.
+        SpecError: for a value that is no integer from 1 to `MAX_PARAMETER`.
+    """
+    for name, value in given.items():
+        if name not in known:
+            raise UnknownNameError("parameter", name, known, f"(of {owner})" if known else f"({owner} has none)")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PARAMETER:
+            raise SpecError(f"{owner}: parameter {name}={value!r}: give an integer from 1 to {MAX_PARAMETER}")
+    return dict(given)
+
+
+def _layer(fields: dict[str, Any], where: str, parameters: Mapping[str, int]) -> Layer:
+    named = f"{where} ({fields['name']})" if "name" in fields else where
+    return validated(Layer, {field: _number(field, value, named, parameters) for field, value in fields.items()}, named)
+
+
+def _number(field: str, value: Any, where: str, parameters: Mapping[str, int]) -> Any:
+    if field == "name" or not isinstance(value, str):
+        return value
+    try:
+        return evaluate(value, parameters)
+    except SpecError as error:
+        raise SpecError(f"{where}: {field}: {error}") from error
