@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from flexloop.workload import DIMENSIONS, TENSORS
+from flexloop.validation import unknown_fields
+from flexloop.workload import DIMENSIONS, TENSORS, tile_size
 
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$")]
 LevelName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -41,6 +42,15 @@ Share = Annotated[Fraction, BeforeValidator(_share), Field(gt=0, le=1)]
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields_exist(cls, content: Any) -> Any:
+        if isinstance(content, dict):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            if message := unknown_fields(map(str, content), [*known, *(set(cls.model_fields) & set(content))]):
+                raise ValueError(message)
+        return content
 
 
 class StorageLevel(_Model):
@@ -142,7 +152,7 @@ class InnerFanout(_Model):
     @property
     def factors(self) -> dict[str, int]:
         """Spatial factor of each dimension named."""
-        return {**self.x_factors, **self.y_factors}
+        return {str(d): n for d, n in [*self.x_factors.items(), *self.y_factors.items()]}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -258,6 +268,16 @@ class ArchSpec(_Model):
         return tuple(level for level in self.inner_to_outer if level.loops)
 
     @cached_property
+    def buffer_groups(self) -> tuple[tuple[StorageLevel, ...], ...]:
+        """The on-chip levels that share a tile, one group for each of ``loop_levels`` but the outermost."""
+        groups: list[list[StorageLevel]] = []
+        for level in self.inner_to_outer[:-1]:
+            if level.loops:
+                groups.append([])
+            groups[-1].append(level)
+        return tuple(tuple(group) for group in groups)
+
+    @cached_property
     def array_index(self) -> int:
         """Index in ``loop_levels`` of the level directly above the array."""
         return [level.name for level in self.loop_levels].index(self.array.below)
@@ -278,7 +298,7 @@ class ArchSpec(_Model):
 
     def partition(self) -> dict[str, int]:
         """Capacity limit in words of each tensor in the partitioned buffer (the T axis at degree p)."""
-        limits = {}
+        limits: dict[str, int] = {}
         for tensor, share in self.axes.tiling.partial.items():
             capacity = self._buffer_of(tensor).capacity
             assert capacity is not None
@@ -287,10 +307,7 @@ class ArchSpec(_Model):
 
     def _buffer_of(self, tensor: str) -> StorageLevel:
         """The on-chip level above the array, in the group that shares the array's parent tile, that keeps a tensor."""
-        index = [level.name for level in self.inner_to_outer].index(self.array.below)
-        for level in self.inner_to_outer[index:-1]:
-            if level is not self.inner_to_outer[index] and level.loops:
-                break
+        for level in self.buffer_groups[self.array_index]:
             if tensor in level.keep:
                 return level
         raise ValueError(f"axes.tiling.partial names {tensor}, which no buffer at {self.array.below} keeps")
@@ -313,18 +330,27 @@ class ArchSpec(_Model):
         if top.keep != TENSORS or top.depth is not None or not top.loops:
             raise ValueError(f"levels: the outermost, {top.name}, must keep all tensors, have loops and no depth")
         for level in self.levels[1:]:
+            if level.component == "DRAM":
+                raise ValueError(
+                    f"levels: {level.name} is DRAM below the outermost level; on-chip levels are SRAM or regfile"
+                )
             if level.depth is None:
                 raise ValueError(f"levels: {level.name} has no depth; only the outermost level is unbounded")
+        if not self.levels[-1].loops:
+            raise ValueError(f"levels: the innermost, {self.levels[-1].name}, must have loops")
         if self.array.below not in [level.name for level in self.loop_levels]:
             raise ValueError(f"array.below: {self.array.below!r} is no storage level with loops")
         if not 0 < self.array_index < len(self.loop_levels) - 1:
             raise ValueError(
                 f"array.below: {self.array.below!r} must stand between the outermost and the innermost level with loops"
             )
-        if not self.levels[-1].loops:
-            raise ValueError(f"levels: the innermost, {self.levels[-1].name}, must have loops")
         for tensor in self.axes.tiling.partial:
             self._buffer_of(tensor)
+        kept = [tensor for level in self.buffer_groups[self.array_index] for tensor in level.keep]
+        if missing := [tensor for tensor in kept if tensor not in self.axes.tiling.partial]:
+            raise ValueError(
+                f"axes.tiling.partial: {missing[0]}, which a buffer at {self.array.below} keeps, has no share"
+            )
 
     def _check_tiles(self) -> None:
         expected = {level.name for level in self.loop_levels[:-1]}
@@ -344,28 +370,55 @@ class ArchSpec(_Model):
                         f"axes.tiling.fixed.{level.name}.{d}: {tile} is not a multiple of {below}, {where} along {d}"
                     )
                 below, where = tile, f"the tile of {level.name}"
+        self._check_capacities()
         self._check_partition()
+
+    def _check_capacities(self) -> None:
+        for group, level in zip(self.buffer_groups, self.loop_levels, strict=False):
+            words = self._fixed_words(level.name)
+            for buffer in group:
+                assert buffer.capacity is not None
+                needed = {t: words[t] for t in TENSORS if t in buffer.keep}
+                if sum(needed.values()) > buffer.capacity:
+                    parts = " + ".join(f"{tensor} {n:,}" for tensor, n in needed.items())
+                    raise ValueError(
+                        f"axes.tiling.fixed.{level.name}: the tile needs {parts} = {sum(needed.values()):,} words, but "
+                        f"{buffer.name} holds {buffer.capacity:,}; shrink the tile or enlarge the buffer"
+                    )
 
     def _check_partition(self) -> None:
         buffers: dict[str, Fraction] = {}
+        words, limits = self._fixed_words(self.array.below), self.partition()
         for tensor, share in self.axes.tiling.partial.items():
             name = self._buffer_of(tensor).name
             buffers[name] = buffers.get(name, Fraction(0)) + share
+            if words[tensor] > limits[tensor]:
+                raise ValueError(
+                    f"axes.tiling.partial.{tensor}: {self.array.below}'s fixed tile needs {words[tensor]:,} words, "
+                    f"above the share {share} of {name}, {limits[tensor]:,} words; shrink the tile or enlarge the share"
+                )
         for name, total in buffers.items():
             if total > 1:
                 raise ValueError(f"axes.tiling.partial: the shares of {name} add up to {total}, above 1")
 
+    def _fixed_words(self, level: str) -> dict[str, int]:
+        """Words of the fixed tile for each tensor, at stride 1 and dilation 1: other layers need more for Inputs."""
+        steps = {"Wstride": 1, "Hstride": 1, "Wdilation": 1, "Hdilation": 1}
+        return {tensor: tile_size(tensor, self.fixed_tile(level), steps) for tensor in TENSORS}
+
     def _check_orders(self) -> None:
         ordering = self.axes.ordering
         names = {level.name for level in self.ordered_levels}
-        for where, order in [("fixed", ordering.fixed), *((f"partial[{i}]", o) for i, o in enumerate(ordering.partial))]:
+        for where, order in [
+            ("fixed", ordering.fixed),
+            *((f"partial[{i}]", o) for i, o in enumerate(ordering.partial)),
+        ]:
             if set(order) != names:
                 raise ValueError(f"axes.ordering.{where}: give a permutation for each of {sorted(names)}")
             for level, permutation in order.items():
                 if sorted(permutation) != sorted(DIMENSIONS):
-                    raise ValueError(
-                        f"axes.ordering.{where}.{level}: {''.join(permutation)!r} is no permutation of {''.join(DIMENSIONS)}"
-                    )
+                    text, dimensions = "".join(permutation), "".join(DIMENSIONS)
+                    raise ValueError(f"axes.ordering.{where}.{level}: {text!r} is no permutation of {dimensions}")
         if ordering.fixed not in ordering.partial:
             raise ValueError("axes.ordering.partial: the fixed order must be among the partial ones")
 

@@ -35,12 +35,7 @@ class Overflow:
 
 def buffer_groups(arch: ArchSpec) -> tuple[tuple[StorageLevel, ...], ...]:
     """The on-chip levels that share a tile, one group for each level with loops but the outermost, innermost first."""
-    groups: list[list[StorageLevel]] = []
-    for level in arch.inner_to_outer[:-1]:
-        if level.loops:
-            groups.append([])
-        groups[-1].append(level)
-    return tuple(tuple(group) for group in groups)
+    return arch.buffer_groups
 
 
 def overflows(arch: ArchSpec, layer: Layer, tiles: tuple[dict[str, int], ...]) -> list[Overflow]:

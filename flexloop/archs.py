@@ -1,0 +1,56 @@
+"""Find and read arch specs: the shipped ones by name, a user's own by path."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from flexloop.archspec import ArchSpec
+from flexloop.errors import SpecError, UnknownNameError
+from flexloop.resources import shipped
+from flexloop.timeloop import yamlio
+from flexloop.validation import validated
+
+HINT = "docs/arch-specs.md describes every field; `flexloop arch show edge256` shows a complete spec."
+
+
+def arch_names() -> list[str]:
+    """Names of the shipped arch specs, in alphabetical order."""
+    return sorted(path.stem for path in shipped("arch_specs").glob("*.yaml"))
+
+
+def load_arch(name_or_path: str | Path) -> ArchSpec:
+    """Return a shipped arch spec by its name, or the one in a YAML file.
+
+    Raises:
+        UnknownNameError: if the name is neither shipped nor a file; the nearest names are given.
+        SpecError: if the file is no valid arch spec: one line for each fault, with file, field, value and reason.
+
+    Examples:
+        >>> load_arch("edge256").pes
+        256
+    """
+    return _read(_find(name_or_path))
+
+
+def _find(name_or_path: str | Path) -> Path:
+    """The file of an arch spec; a name with a folder or a YAML suffix is a path, any other a shipped spec first."""
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml") and len(path.parts) == 1:
+        if str(path) in arch_names():
+            return shipped("arch_specs") / f"{path}.yaml"
+        if not path.is_file():
+            raise UnknownNameError("arch spec", str(path), arch_names(), "(or give the path of a YAML file)")
+    if not path.is_file():
+        raise SpecError(f"arch spec {str(path)!r}: no such file; shipped ones go by name: {', '.join(arch_names())}")
+    return path
+
+
+def _read(path: Path) -> ArchSpec:
+    stat = path.stat()
+    return _parse(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=32)
+def _parse(path: Path, _modified: int, _size: int) -> ArchSpec:
+    return validated(ArchSpec, yamlio.load(path), path, HINT)
