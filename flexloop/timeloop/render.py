@@ -38,6 +38,7 @@ class SearchSettings:
         timeout: consecutive invalid mappings after which a thread gives up.
         victory_condition: consecutive valid mappings without an improvement after which it stops (0: never).
         search_size: valid mappings after which it stops (0: no limit).
+        diagnostics: whether it says what the invalid mappings failed on (slower).
     """
 
     algorithm: str
@@ -45,6 +46,7 @@ class SearchSettings:
     timeout: int
     victory_condition: int
     search_size: int
+    diagnostics: bool = False
 
 
 class Renderer:

@@ -1,0 +1,165 @@
+"""Read the report that Timeloop writes, ``timeloop-model.stats.txt`` or ``timeloop-mapper.stats.txt``.
+
+The report prints energies in pJ to two decimals for each level and data space, and their total in uJ to two decimals. The
+total here is the sum of the former, checked against the latter.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flexloop.errors import EngineError
+from flexloop.evaluation import Evaluation, LevelStats, TensorStats
+
+LIMIT = 16 * 2**20
+"""Bytes above which a file is no report of Timeloop's."""
+
+LINE_LIMIT = 1000
+"""Characters above which a line is none of a report's."""
+
+_LEVELS, _NETWORKS, _SUMMARY = "Buffer and Arithmetic Levels", "Networks", "Summary Stats"
+_SECTIONS = (_LEVELS, _NETWORKS, "Operational Intensity Stats", _SUMMARY)
+_LEVEL = re.compile(r"=== (.+) ===")
+_TENSOR = re.compile(r" {4}([^\s:]+):")
+_FIGURE = re.compile(r"\s*(\S.*?)\s*(?::|=)\s+(-?[0-9.]\S*?)%?(?:\s+(?:pJ|uJ|um\^2|mm\^2|words/cycle|\(.*\)))?\s*")
+
+
+@dataclass
+class _Block:
+    """The figures of one level, of one of its data spaces, or of the summary."""
+
+    title: str
+    line: int
+    source: str
+    figures: dict[str, tuple[int, str]] = field(default_factory=dict)
+    tensors: dict[str, _Block] = field(default_factory=dict)
+
+    def number(self, name: str) -> float:
+        """A finite figure at or above 0."""
+        line, text = self._text(name)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value >= 0):
+            raise EngineError(f"{self.source}, line {line}: {name!r} of {self.title} is {text!r}, not a finite number")
+        return value
+
+    def whole(self, name: str) -> int:
+        """A whole figure at or above 0, to the last digit."""
+        line, text = self._text(name)
+        if not (text.isascii() and text.isdigit() and len(text) <= 20):  # Timeloop counts in 64 bits
+            raise EngineError(f"{self.source}, line {line}: {name!r} of {self.title} is {text!r}, not a whole number")
+        return int(text)
+
+    def _text(self, name: str) -> tuple[int, str]:
+        if name not in self.figures:
+            raise EngineError(f"{self.source}, line {self.line}: {self.title} has no figure {name!r}; is it cut short?")
+        return self.figures[name]
+
+
+def read_stats(path: Path) -> Evaluation:
+    """Read a report from a file.
+
+    Raises:
+        EngineError: if it is missing, empty, cut short or otherwise no report; file and line are named.
+    """
+    try:
+        if path.stat().st_size > LIMIT:
+            raise EngineError(f"{path}: larger than any report of Timeloop's")
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise EngineError(f"{path}: no report of Timeloop's to read: {error.strerror or error}") from error
+    return parse_stats(text, str(path))
+
+
+def parse_stats(text: str, source: str) -> Evaluation:
+    """Read the text of a report; ``source`` stands for it in errors (see `read_stats`)."""
+    if not text.strip():
+        raise EngineError(f"{source}: empty; Timeloop found no valid mapping or did not finish")
+    levels, sections = _blocks(text, source)
+    summary = sections[_SUMMARY]
+    macs = [block for block in levels if "Computes (total)" in block.figures]
+    if len(macs) != 1:
+        raise EngineError(f"{source}: {len(macs)} arithmetic levels, not one; is it a report of Timeloop's?")
+    stats = tuple(_level(block) for block in levels)
+    cycles, computes, instances = summary.whole("Cycles"), macs[0].whole("Computes (total)"), macs[0].whole("Instances")
+    if not cycles or not instances:
+        raise EngineError(f"{source}, line {summary.line}: {cycles} cycles on {instances} MACs")
+    if cycles != max(level.cycles for level in stats):
+        raise EngineError(f"{source}, line {summary.line}: {cycles} cycles are not the most that any level takes")
+    return Evaluation(
+        valid=True,
+        reason="",
+        cycles=cycles,
+        energy_pj=_energy(stats, summary, networks=_NETWORKS in sections and bool(sections[_NETWORKS].figures)),
+        utilization=computes / instances / cycles,
+        computes=computes,
+        levels=stats,
+    )
+
+
+def _blocks(text: str, source: str) -> tuple[list[_Block], dict[str, _Block]]:
+    """The blocks of the levels, in the report's order, and those of the whole sections."""
+    levels: list[_Block] = []
+    sections: dict[str, _Block] = {}
+    section = ""
+    current = level = _Block("the report", 1, source)
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > LINE_LIMIT:
+            raise EngineError(f"{source}, line {number}: {len(line)} characters; is it a report of Timeloop's?")
+        if line in _SECTIONS:
+            section = line
+            current = sections[section] = _Block(f"section {section!r}", number, source)
+        elif section == _LEVELS and (match := _LEVEL.fullmatch(line)):
+            current = level = _Block(match[1], number, source)
+            levels.append(level)
+        elif section == _LEVELS and (match := _TENSOR.fullmatch(line)):
+            current = level.tensors[match[1]] = _Block(f"{match[1]} in {level.title}", number, source)
+        elif match := _FIGURE.fullmatch(line):
+            current.figures.setdefault(match[1], (number, match[2]))
+    if section != _SUMMARY:
+        raise EngineError(f"{source}, line {number}: ends before its summary; Timeloop did not finish writing it")
+    return levels, sections
+
+
+def _level(block: _Block) -> LevelStats:
+    tensors = {name: _tensor(tensor) for name, tensor in block.tensors.items()}
+    if "Computes (total)" in block.figures:
+        energy, instances = block.number("Energy (total)"), block.whole("Utilized instances")
+    else:
+        energy = block.number("Leakage energy (total)") + sum(tensor.energy_pj for tensor in tensors.values())
+        instances = max((tensor.utilized_instances for tensor in tensors.values()), default=0)
+    return LevelStats(block.title, block.whole("Cycles"), energy, instances, tensors)
+
+
+def _tensor(block: _Block) -> TensorStats:
+    energies = ("Energy (total)", "Temporal Reduction Energy (total)", "Address Generation Energy (total)")
+    return TensorStats(
+        utilized_capacity=block.whole("Utilized capacity"),
+        utilized_instances=block.whole("Utilized instances (max)"),
+        reads=block.whole("Scalar reads (per-instance)"),
+        fills=block.whole("Scalar fills (per-instance)"),
+        updates=block.whole("Scalar updates (per-instance)"),
+        temporal_reductions=block.whole("Temporal reductions (per-instance)"),
+        energy_pj=sum(block.number(name) for name in energies),
+    )
+
+
+def _energy(levels: tuple[LevelStats, ...], summary: _Block, *, networks: bool) -> float:
+    """Sum of the levels' energies, which the summary gives in uJ with two decimals.
+
+    Networks with an energy of their own are reported beside the levels; the summary's figure is then all there is.
+    """
+    total = summary.number("Energy") * 1e6
+    energy = sum(level.energy_pj for level in levels)
+    if abs(energy - total) <= 0.0051e6 + 1e-9 * total:
+        return energy
+    if networks:
+        return total
+    raise EngineError(
+        f"{summary.source}, line {summary.line}: the levels use {energy:.2f} pJ, the summary says {total:.2f} pJ"
+    )

@@ -1,0 +1,102 @@
+"""Timeloop's reports are read figure by figure, and anything that is not a whole report is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flexloop.errors import EngineError
+from flexloop.timeloop.stats import parse_stats, read_stats
+
+DATA = Path(__file__).parent / "data" / "timeloop"
+MODEL = (DATA / "timeloop-model.stats.txt").read_text()
+LINES = MODEL.splitlines(keepends=True)
+
+
+def test_report_of_the_model() -> None:
+    evaluation = read_stats(DATA / "timeloop-model.stats.txt")
+    assert (evaluation.valid, evaluation.cycles, evaluation.computes) == (True, 903_168, 57_802_752)
+    assert evaluation.utilization == 0.25
+    # To the cent of a pJ, where the summary says 434.81 uJ.
+    assert evaluation.energy_pj == pytest.approx(434_814_510.08, abs=0.005)
+    assert [level.name for level in evaluation.levels] == ["MAC", "Spad", "GlobalBuffer", "DRAM"]
+    dram = evaluation.levels[3].tensors["Outputs"]
+    assert (dram.utilized_capacity, dram.utilized_instances) == (100_352, 1)
+    assert (dram.reads, dram.fills, dram.updates, dram.temporal_reductions) == (1_103_872, 0, 1_204_224, 1_103_872)
+    assert dram.energy_pj == 147_718_144.0
+
+
+def test_bypassed_tensors_are_absent() -> None:
+    assert set(parse_stats(MODEL, "report").levels[2].tensors) == {"Weights", "Inputs"}
+
+
+def test_report_of_the_mapper_where_bandwidth_throttles() -> None:
+    evaluation = read_stats(DATA / "timeloop-mapper.stats.txt")
+    assert evaluation.cycles == 1_474_817
+    assert [level.cycles for level in evaluation.levels] == [1_376_256, 1_376_256, 1_474_817, 1_376_256]
+    assert evaluation.utilization == pytest.approx(0.1531, abs=5e-5)
+
+
+def test_missing_file() -> None:
+    with pytest.raises(EngineError, match="no-such.txt: no report of Timeloop's to read: No such file"):
+        read_stats(DATA / "no-such.txt")
+
+
+def test_empty_file_is_how_timeloop_says_that_it_found_nothing() -> None:
+    with pytest.raises(EngineError, match="^report: empty; Timeloop found no valid mapping"):
+        parse_stats("", "report")
+
+
+@pytest.mark.parametrize("count", range(1, len(LINES)))
+def test_report_cut_short_is_refused_or_whole(count: int) -> None:
+    try:
+        evaluation = parse_stats("".join(LINES[:count]), "report")
+    except EngineError as error:
+        assert str(error).startswith("report")
+    else:
+        assert evaluation == parse_stats(MODEL, "report")
+
+
+@pytest.mark.parametrize("bad", ["nan", "-nan", "inf", "-1", "1e3x", "1.5.2", "9" * 5000, "٣"])
+@pytest.mark.parametrize("good", ["Scalar reads (per-instance)              : 903168", "Cycles: 903168"])
+def test_wrong_figure_is_named_with_its_line(good: str, bad: str) -> None:
+    assert good in MODEL
+    figure, _, value = good.rpartition(" ")
+    text = MODEL.replace(good, f"{figure} {bad}", 1)
+    with pytest.raises(EngineError, match="^report, line [0-9]+: "):
+        parse_stats(text, "report")
+
+
+def test_energies_that_contradict_the_summary_are_refused() -> None:
+    text = MODEL.replace(
+        "Energy (total)                           : 147718144.00 pJ", "Energy (total) : 147728144.00 pJ"
+    )
+    assert text != MODEL
+    with pytest.raises(EngineError, match=r"the levels use 434824510.08 pJ, the summary says 434810000.00 pJ"):
+        parse_stats(text, "report")
+
+
+def test_energy_of_networks_stands_in_the_summary_alone() -> None:
+    network = "=== Spad <==> MAC ===\n        Energy (total) : 1000000.00 pJ\n"
+    text = MODEL.replace("Networks\n--------\n", f"Networks\n--------\n{network}")
+    text = text.replace("Energy: 434.81 uJ", "Energy: 435.81 uJ")
+    assert parse_stats(text, "report").energy_pj == pytest.approx(435.81e6)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with pytest.raises(EngineError):
+        parse_stats(text, "report")
+
+
+@given(st.integers(0, len(LINES) - 1), st.text(max_size=80))
+def test_any_line_replaced_is_read_or_refused(index: int, line: str) -> None:
+    text = "".join([*LINES[:index], line + "\n", *LINES[index + 1 :]])
+    try:
+        evaluation = parse_stats(text, "report")
+    except EngineError:
+        return
+    assert evaluation.cycles > 0
