@@ -1,0 +1,198 @@
+"""One mapping: the loops and the bypass of every storage level, to and from Timeloop's directives.
+
+See Timeloop's documentation, "Mapping": https://timeloop.csail.mit.edu/v4/input-formats/mapping.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as Map
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from flexloop.errors import SpecError, UnsupportedError
+
+_FACTOR = re.compile(r"([A-Za-z_]+)\s*=?\s*(\d+)(,\d+)?")
+_BYPASS_TYPES = ("datatype", "dataspace", "bypass")
+
+
+@dataclass(frozen=True)
+class LevelMapping:
+    """One storage level of a mapping.
+
+    Attributes:
+        target: the level's name.
+        factors: temporal factor of each dimension (absent: 1).
+        permutation: order of the temporal loops, leftmost innermost.
+        spatial_factors: factor of each dimension in the fanout below the level (absent: 1).
+        spatial_permutation: order of the spatial loops, leftmost innermost.
+        split: how many dimensions of the spatial order lie on X.
+        keep, bypass: data spaces stored here, and those passed by.
+    """
+
+    target: str
+    factors: dict[str, int] = field(default_factory=dict)
+    permutation: tuple[str, ...] = ()
+    spatial_factors: dict[str, int] = field(default_factory=dict)
+    spatial_permutation: tuple[str, ...] = ()
+    split: int = 0
+    keep: tuple[str, ...] = ()
+    bypass: tuple[str, ...] = ()
+
+    @property
+    def loops(self) -> list[tuple[str, int]]:
+        """The temporal loops above 1, innermost first."""
+        return [(d, self.factors[d]) for d in self.permutation if self.factors.get(d, 1) > 1]
+
+    @property
+    def x_loops(self) -> list[tuple[str, int]]:
+        """The spatial loops above 1 along X, innermost first."""
+        return self._spatial(self.spatial_permutation[: self.split])
+
+    @property
+    def y_loops(self) -> list[tuple[str, int]]:
+        """The spatial loops above 1 along Y, innermost first."""
+        return self._spatial(self.spatial_permutation[self.split :])
+
+    def _spatial(self, dimensions: Sequence[str]) -> list[tuple[str, int]]:
+        return [(d, self.spatial_factors[d]) for d in dimensions if self.spatial_factors.get(d, 1) > 1]
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A mapping: its storage levels, innermost first."""
+
+    levels: tuple[LevelMapping, ...]
+
+    @classmethod
+    def from_directives(cls, directives: Any, levels: Sequence[str] | None = None) -> Mapping:
+        """Read the list that stands under Timeloop's ``mapping:`` key.
+
+        Args:
+            directives: the list.
+            levels: names of the storage levels, innermost first; absent, their order of appearance is taken.
+
+        Raises:
+            SpecError: a directive that is malformed, repeated, or about a level that does not exist.
+            UnsupportedError: a directive that is not modelled (residual loops, skews).
+        """
+        if not isinstance(directives, list):
+            raise SpecError(f"mapping is {type(directives).__name__}, not a list of directives")
+        collected: dict[str, dict[str, Any]] = {}
+        for position, directive in enumerate(directives, start=1):
+            target, part = _read_directive(directive, position)
+            fields = collected.setdefault(target, {})
+            if repeated := sorted(set(part) & set(fields)):
+                raise SpecError(f"mapping directive {position}: {repeated[0]} of {target} stands twice")
+            fields.update(part)
+        if levels is None:
+            levels = list(collected)
+        if unknown := [target for target in collected if target not in levels]:
+            raise SpecError(f"mapping: {unknown[0]!r} is no storage level; the levels are {', '.join(levels)}")
+        return cls(tuple(LevelMapping(name, **collected.get(name, {})) for name in levels))
+
+    def to_directives(self) -> list[dict[str, Any]]:
+        """Return the list that stands under Timeloop's ``mapping:`` key."""
+        directives: list[dict[str, Any]] = [
+            {"target": level.target, "type": "datatype", "keep": list(level.keep), "bypass": list(level.bypass)}
+            for level in self.levels
+        ]
+        for level in self.levels:
+            directives.append(_loops(level.target, "temporal", level.factors, level.permutation))
+            if level.spatial_permutation:
+                spatial = _loops(level.target, "spatial", level.spatial_factors, level.spatial_permutation)
+                directives.append(spatial | {"split": level.split})
+        return directives
+
+    def bounds(self) -> dict[str, int]:
+        """Product of all factors of each dimension: the (padded) bounds that this mapping factorises."""
+        names = {d for level in self.levels for d in (*level.factors, *level.spatial_factors)}
+        return {
+            d: prod(level.factors.get(d, 1) * level.spatial_factors.get(d, 1) for level in self.levels)
+            for d in sorted(names)
+        }
+
+    def one_line(self) -> str:
+        """The loop nest in one line, outermost first: ``DRAM[WIO] M4 C2 | GlobalBuffer[WIO] Q28 X:C16 Y:M16 | ...``."""
+        return " | ".join(_one_line(level) for level in reversed(self.levels))
+
+
+def _loops(target: str, kind: str, factors: Map[str, int], permutation: Sequence[str]) -> dict[str, Any]:
+    separator = "" if all(len(d) == 1 for d in permutation) else ","
+    return {
+        "target": target,
+        "type": kind,
+        "factors": " ".join(f"{d}={n}" for d, n in factors.items()),
+        "permutation": separator.join(permutation),
+    }
+
+
+def _one_line(level: LevelMapping) -> str:
+    initials = "".join(tensor[0] for tensor in level.keep)
+    parts = [f"{level.target}[{initials}]", *(f"{d}{n}" for d, n in reversed(level.loops))]
+    for axis, loops in (("X", level.x_loops), ("Y", level.y_loops)):
+        if loops:
+            parts.append(f"{axis}:" + "".join(f"{d}{n}" for d, n in reversed(loops)))
+    return " ".join(parts)
+
+
+def _read_directive(directive: Any, position: int) -> tuple[str, dict[str, Any]]:
+    where = f"mapping directive {position}"
+    if not isinstance(directive, dict):
+        raise SpecError(f"{where} is {directive!r}, not a mapping with target and type")
+    target, kind = directive.get("target"), directive.get("type")
+    if not isinstance(target, str) or not isinstance(kind, str):
+        raise SpecError(f"{where}: give target and type")
+    if kind in _BYPASS_TYPES:
+        return target, {"keep": _names(directive.get("keep"), where), "bypass": _names(directive.get("bypass"), where)}
+    if kind not in ("temporal", "spatial"):
+        raise UnsupportedError(f"{where}: type {kind!r} is not modelled; temporal, spatial and datatype are")
+    factors = _read_factors(directive.get("factors", ""), where)
+    permutation = _read_permutation(directive.get("permutation", ""), where)
+    permutation += tuple(d for d in factors if d not in permutation)
+    if kind == "temporal":
+        return target, {"factors": factors, "permutation": permutation}
+    split = directive.get("split", len(permutation))
+    if not isinstance(split, int) or isinstance(split, bool) or not 0 <= split:
+        raise SpecError(f"{where}: split is {split!r}, not a whole number")
+    return target, {"spatial_factors": factors, "spatial_permutation": permutation, "split": split}
+
+
+def _read_factors(value: Any, where: str) -> dict[str, int]:
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+    factors: dict[str, int] = {}
+    rest = text
+    for match in _FACTOR.finditer(text):
+        name, number, residual = match.groups()
+        if residual:
+            raise UnsupportedError(f"{where}: the residual factor {match[0]!r} is not modelled; give perfect factors")
+        if name in factors:
+            raise SpecError(f"{where}: the factor of {name} stands twice")
+        if int(number) < 1:
+            raise SpecError(f"{where}: the factor {match[0]!r} must be 1 or more")
+        factors[name] = int(number)
+        rest = rest.replace(match[0], " ", 1)
+    if rest.replace(",", " ").strip():
+        raise SpecError(f"{where}: cannot read {rest.strip()!r} in factors {text!r}; write them as 'C=4 M=2'")
+    return factors
+
+
+def _read_permutation(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, list):
+        names = tuple(map(str, value))
+    else:
+        text = str(value or "")
+        names = tuple(re.split(r"[,\s]+", text.strip())) if re.search(r"[,\s]", text.strip()) else tuple(text)
+    if len(set(names)) != len(names):
+        raise SpecError(f"{where}: a dimension stands twice in permutation {value!r}")
+    return names
+
+
+def _names(value: Any, where: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise SpecError(f"{where}: keep and bypass are lists of data spaces")
+    return tuple(value)
