@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flexloop.archspec import ArchSpec, StorageLevel
+from flexloop.archspec import ArchSpec
 from flexloop.tiles import fixed_tiles
 from flexloop.workload import Layer, tile_size
 
@@ -33,15 +33,10 @@ class Overflow:
         return f"the tile at {self.level} needs {parts} = {sum(self.words.values()):,} words of {self.limit:,}"
 
 
-def buffer_groups(arch: ArchSpec) -> tuple[tuple[StorageLevel, ...], ...]:
-    """The on-chip levels that share a tile, one group for each level with loops but the outermost, innermost first."""
-    return arch.buffer_groups
-
-
 def overflows(arch: ArchSpec, layer: Layer, tiles: tuple[dict[str, int], ...]) -> list[Overflow]:
     """The capacities that tiles exceed; ``tiles`` are per level with loops but the outermost, innermost first."""
     found = []
-    for group, tile in zip(buffer_groups(arch), tiles, strict=True):
+    for group, tile in zip(arch.buffer_groups, tiles, strict=True):
         for level in group:
             words: dict[str, int] = {t: tile_size(t, tile, layer.coefficients) for t in level.keep}
             assert level.capacity is not None
