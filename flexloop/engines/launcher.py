@@ -67,7 +67,7 @@ class PathLauncher:
         absent = [program for program, path in paths.items() if path is None]
         if absent:
             raise EngineError(
-                f"{' and '.join(absent)} not found on PATH; build Timeloop (https://github.com/NVlabs/timeloop), or use "
+                f"{' and '.join(absent)} not found on PATH; build Timeloop (github.com/NVlabs/timeloop), or use "
                 "--engine container or --engine embedded; `flexloop doctor` says what works here"
             )
         found = tuple(Path(path) for path in paths.values() if path is not None)

@@ -1,7 +1,7 @@
 """Read the report that Timeloop writes, ``timeloop-model.stats.txt`` or ``timeloop-mapper.stats.txt``.
 
-The report prints energies in pJ to two decimals for each level and data space, and their total in uJ to two decimals. The
-total here is the sum of the former, checked against the latter.
+The report prints energies in pJ to two decimals for each level and data space, and their total in uJ to two decimals.
+The total here is the sum of the former, checked against the latter.
 """
 
 from __future__ import annotations

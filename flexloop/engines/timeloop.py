@@ -1,0 +1,212 @@
+"""The real Timeloop: ``timeloop-mapper`` searches, ``timeloop-model`` evaluates, each run in a folder of its own."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flexloop.energy.source import EnergyTables
+from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner, cost
+from flexloop.engines.launcher import MAPPER, MODEL, Job, Launcher, PathLauncher
+from flexloop.engines.process import Finished, tail
+from flexloop.errors import EngineError, OutputError, UnmappableError
+from flexloop.evaluation import Evaluation
+from flexloop.mapspace import MapSpace, Variant
+from flexloop.timeloop import yamlio
+from flexloop.timeloop.bundle import mapping_files, mapspace_files, run_variants
+from flexloop.timeloop.effort import search_settings
+from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.render import Renderer, SearchSettings
+from flexloop.timeloop.stats import read_stats
+from flexloop.timeloop.tree import chain
+
+_INVALID = ("couldn't map level ", "parsing mapping: product of all factors")
+_FAILURE = re.compile(r"  Level: (\S+)\n    Fail count: (\d+)\n.*?    Fail reason: ([^\n]+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One mapspace of one Timeloop run: a variant at some padded bounds, under a name of its own."""
+
+    name: str
+    variant: Variant
+    bounds: dict[str, int]
+    settings: SearchSettings
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came out of a run: a mapping, or none; and whether the run saw its whole mapspace."""
+
+    run: _Run
+    found: tuple[Candidate, Evaluation] | None
+    complete: bool
+    statements: tuple[str, ...]
+
+
+class TimeloopEngine:
+    """Searches and evaluates with Timeloop's programs.
+
+    Args:
+        launcher: how the programs are started; None takes those on PATH.
+        templates: a folder of templates that override the shipped ones.
+    """
+
+    def __init__(self, launcher: Launcher | None = None, templates: Path | None = None) -> None:
+        self._launcher = launcher or PathLauncher()
+        self._templates = templates
+
+    def info(self) -> EngineInfo:
+        """Name and version; raises EngineError with the way out where Timeloop does not work here."""
+        return self._launcher.info()
+
+    def evaluate(self, candidate: Candidate, energy: EnergyTables, run_dir: Path) -> Evaluation:
+        """Cost one mapping (see `flexloop.engines.base.Engine.evaluate`)."""
+        renderer = Renderer(self._templates)
+        variant = candidate.variant
+        files = mapping_files(renderer, variant, candidate.bounds, candidate.mapping, renderer.ert(energy.ert))
+        finished = self._start(Job(MODEL, list(files), run_dir, f"evaluate-{variant.layer.name}"), files)
+        reason = failure(finished)
+        if reason is None:
+            return read_stats(run_dir / f"{MODEL}.stats.txt")
+        if reason.startswith(_INVALID):
+            return Evaluation.invalid(reason)
+        raise EngineError(f"{MODEL} failed on layer {variant.layer.name}: {reason}")
+
+    def map(
+        self,
+        space: MapSpace,
+        energy: EnergyTables,
+        options: SearchOptions,
+        seeds: Sequence[Candidate],
+        run_dir: Path,
+    ) -> Winner:
+        """Search every variant at its uniform paddings, and at the padding that the embedded mapper picks.
+
+        Timeloop takes no starting points, so seeds are not used (see `flexloop.engines.base.Engine.map`).
+        """
+        outcomes = [
+            self._search(run, space, energy, options, run_dir) for run in _runs(space, energy, options, run_dir)
+        ]
+        if any(outcome.found for outcome in outcomes):
+            return _best(space, outcomes, options)
+        if all(outcome.complete for outcome in outcomes):
+            reason = self._diagnose(outcomes[0].run, space, energy, options, run_dir)
+            raise UnmappableError(f"{space.flexclass} on layer {space.layer.name}: no valid mapping; {reason}")
+        raise EngineError(
+            f"{MAPPER} found no valid mapping of layer {space.layer.name} in {space.flexclass}, which does not prove "
+            f"that there is none ({'; '.join(outcomes[0].statements)}); try --effort thorough, a longer timeout, or "
+            "--mapper embedded"
+        )
+
+    def _search(
+        self, run: _Run, space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path
+    ) -> _Outcome:
+        renderer = Renderer(self._templates)
+        ert = renderer.ert(energy.ert)
+        files = mapspace_files(renderer, run.variant, run.bounds, options.objective, run.settings, ert)
+        label = f"{space.flexclass}-{space.layer.name}-{run.name}"
+        job = Job(MAPPER, list(files), run_dir / run.name, label, options.threads, options.timeout_s)
+        finished = self._start(job, files)
+        if (reason := failure(finished)) is not None and not finished.timed_out:
+            raise EngineError(f"{MAPPER} failed on layer {space.layer.name}: {reason}")
+        complete = run.settings.algorithm == "linear_pruned" and not finished.timed_out
+        return _Outcome(run, _result(run, job.folder), complete, tuple(_statements(finished)))
+
+    def _diagnose(self, run: _Run, space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path) -> str:
+        """Why mappings of a run are invalid: what most of them failed on."""
+        run = replace(run, name=f"{run.name}-diagnostics", settings=replace(run.settings, diagnostics=True))
+        self._search(run, space, energy, options, run_dir)
+        log = (run_dir / run.name / f"{MAPPER}.log").read_text(encoding="utf-8", errors="replace")
+        failures = _FAILURE.findall(log)
+        if not failures:
+            return "Timeloop does not say why"
+        level, _, reason = max(failures, key=lambda failed: int(failed[1]))
+        return f"couldn't map level {level}: {reason}"
+
+    def _start(self, job: Job, files: dict[str, str]) -> Finished:
+        try:
+            job.folder.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                (job.folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write {job.folder}: {error.strerror or error}") from error
+        return self._launcher.run(job)
+
+
+def _runs(space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path) -> Iterator[_Run]:
+    for variant, name, bounds in _mapspaces(space, energy, options, run_dir):
+        settings = search_settings(variant, bounds, options.effort, options.threads)
+        if settings.algorithm == "linear_pruned":
+            settings = replace(settings, threads=1)  # a mapspace smaller than the number of threads cannot be split
+        yield _Run(name, variant, bounds, settings)
+
+
+def _mapspaces(
+    space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path
+) -> Iterator[tuple[Variant, str, dict[str, int]]]:
+    uniform = list(run_variants(space.variants))
+    yield from uniform
+    if any(variant.paddings > 1 for variant in space.variants):
+        from flexloop.engines.embedded.engine import EmbeddedEngine  # compiled code, loaded where it is needed
+
+        quick = replace(options, effort="quick")
+        try:
+            picked = EmbeddedEngine().map(space, energy, quick, (), run_dir / "embedded").candidate
+        except UnmappableError:
+            return  # the verdict is Timeloop's
+        if not any(variant is picked.variant and bounds == picked.bounds for variant, _, bounds in uniform):
+            yield picked.variant, "embedded", dict(picked.bounds)
+
+
+def _result(run: _Run, folder: Path) -> tuple[Candidate, Evaluation] | None:
+    """The mapping that a run wrote and its figures; None where the report is empty, which is how Timeloop says so."""
+    report, mapping = folder / f"{MAPPER}.stats.txt", folder / f"{MAPPER}.map.yaml"
+    if not report.exists() or not report.stat().st_size:
+        return None
+    evaluation = read_stats(report)
+    directives = yamlio.load(mapping).get("mapping")
+    levels = chain(run.variant.arch, partitioned=run.variant.partitioned)
+    return Candidate(run.variant, run.bounds, Mapping.from_directives(directives, levels)), evaluation
+
+
+def _best(space: MapSpace, outcomes: Sequence[_Outcome], options: SearchOptions) -> Winner:
+    found = [outcome.found for outcome in outcomes if outcome.found]
+    candidate, evaluation = min(found, key=lambda pair: cost(options.objective, pair[1]))
+    runs = f"best of {len(outcomes)} Timeloop runs: " + ", ".join(outcome.run.name for outcome in outcomes)
+    unpadded = all(variant.paddings == 1 for variant in space.variants)
+    optimal = unpadded and all(outcome.complete for outcome in outcomes)
+    return Winner(
+        candidate,
+        evaluation,
+        optimal=optimal,
+        lower_bound=cost(options.objective, evaluation)[0] if optimal else None,
+        notes=(runs,) if len(outcomes) > 1 else (),
+    )
+
+
+def failure(finished: Finished) -> str | None:
+    """Why a program of Timeloop's failed, from its status and the end of its log; None if it did not."""
+    if finished.status == 0:
+        return None
+    lines = tail(finished.log)
+    for line in reversed(lines):
+        if line.startswith("ERROR: "):
+            return line.removeprefix("ERROR: ")
+    said = " ".join(line.strip() for line in lines[-2:])
+    if finished.timed_out:
+        return f"stopped after {finished.seconds:.0f} s"
+    if finished.status < 0:
+        name = signal.Signals(-finished.status).name
+        return f"killed by {name}" + ("; out of memory?" if name == "SIGKILL" else "") + (f": {said}" if said else "")
+    return f"exit status {finished.status}" + (f": {said}" if said else "")
+
+
+def _statements(finished: Finished) -> list[str]:
+    """How the mapper's threads say they ended."""
+    if finished.timed_out:
+        return [f"stopped after {finished.seconds:.0f} s"]
+    return [line.partition("STATEMENT: ")[2] for line in tail(finished.log, 200) if "STATEMENT: " in line]
