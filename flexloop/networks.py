@@ -9,14 +9,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from flexloop.errors import SpecError, UnknownNameError
-from flexloop.expressions import evaluate
+from flexloop.parameters import MAX_PARAMETER, checked_parameters, evaluate
 from flexloop.resources import find, shipped_names
 from flexloop.timeloop import yamlio
 from flexloop.validation import validated
 from flexloop.workload import Layer, Network
 
 HINT = "docs/networks.md describes every field; `flexloop net show alexnet` shows a complete network."
-MAX_PARAMETER = 2**31
 
 ParameterName = Annotated[str, Field(max_length=60, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ParameterValue = Annotated[int, Field(ge=1, le=MAX_PARAMETER, strict=True)]
@@ -96,21 +95,6 @@ def read_network(document: Any, where: str | Path, parameters: Mapping[str, int]
     return validated(Network, network, where, HINT).unique()
 
 
-def checked_parameters(given: Mapping[str, int], known: Mapping[str, Any], owner: str) -> dict[str, int]:
-    """Return the given parameters if each exists and is a positive integer.
-
-    Raises:
-        UnknownNameError: for a parameter that the owner does not have.
-        SpecError: for a value that is no integer from 1 to `MAX_PARAMETER`.
-    """
-    for name, value in given.items():
-        if name not in known:
-            raise UnknownNameError("parameter", name, known, f"(of {owner})" if known else f"({owner} has none)")
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PARAMETER:
-            raise SpecError(f"{owner}: parameter {name}={value!r}: give an integer from 1 to {MAX_PARAMETER}")
-    return dict(given)
-
-
 def _layer(fields: dict[str, Any], where: str, parameters: Mapping[str, int]) -> Layer:
     named = f"{where} ({fields['name']})" if "name" in fields else where
     return validated(Layer, {field: _number(field, value, named, parameters) for field, value in fields.items()}, named)
@@ -121,5 +105,5 @@ def _number(field: str, value: Any, where: str, parameters: Mapping[str, int]) -
         return value
     try:
         return evaluate(value, parameters)
-    except SpecError as error:
+    except (SpecError, UnknownNameError) as error:
         raise SpecError(f"{where}: {field}: {error}") from error

@@ -1,17 +1,36 @@
-"""Integer expressions in network files, such as ``batch*sequence_length``: sums, products and parameter names."""
+"""Parameters of networks (a batch, a sequence length), and the integer expressions that layers make of them."""
 
 from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flexloop.errors import SpecError, UnknownNameError
+
+MAX_PARAMETER = 2**31
+"""Largest value of a parameter."""
 
 MAX_LENGTH = 200
 """Characters of an expression; bounds its nesting and the size of its value."""
 
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv}
+
+
+def checked_parameters(given: Mapping[str, int], known: Iterable[str], owner: str) -> dict[str, int]:
+    """Return the given parameters if each exists and is a positive integer.
+
+    Raises:
+        UnknownNameError: for a parameter that the owner does not have.
+        SpecError: for a value that is no integer from 1 to `MAX_PARAMETER`.
+    """
+    known = list(known)
+    for name, value in given.items():
+        if name not in known:
+            raise UnknownNameError("parameter", name, known, f"(of {owner})" if known else f"({owner} has none)")
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PARAMETER:
+            raise SpecError(f"{owner}: parameter {name}={value!r}: give an integer from 1 to {MAX_PARAMETER}")
+    return dict(given)
 
 
 def evaluate(expression: str, parameters: Mapping[str, int]) -> int:
@@ -29,7 +48,7 @@ def evaluate(expression: str, parameters: Mapping[str, int]) -> int:
         raise SpecError(f"expression {expression[:40]!r}... is longer than {MAX_LENGTH} characters; shorten it")
     try:
         tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, MemoryError) as error:
         raise _wrong(expression) from error
     try:
         return _value(tree.body, expression, parameters)
