@@ -1,0 +1,260 @@
+"""Lower bounds of a configuration (PE tile and spatial factors), alone or with a buffer tile: compiled.
+
+Orders fall into families by their innermost loop: it leaves weights in place (N, P, Q), inputs (M), outputs (C, R, S)
+or nothing (G), or there is no loop at all. In each family the words of the two other tensors are known but for the
+overlap of input tiles, which is bounded. See docs/search.md, "Bounds".
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from flexloop.engines.embedded.mapper.exact.cost import (
+    ALL,
+    FIRST,
+    PEER,
+    W_ARRAY,
+    W_BUFFER,
+    W_DRAM,
+    W_MAC,
+    W_OTHER,
+    W_PE,
+    totals,
+)
+from flexloop.engines.embedded.mapper.exact.links import can_link, unserved
+from flexloop.engines.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, Machine
+from flexloop.engines.embedded.mapper.exact.types import F64, I64, BoolArray, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, distinct, offsets, rank_extents, tile_words
+
+FAMILIES = 5
+BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
+SLACK = 1e-12
+"""Relative rounding error granted to bounds in double arithmetic."""
+
+
+class Config(NamedTuple):
+    """A configuration, and what follows from it alone; filled by `configure`.
+
+    Attributes:
+        tile, x, array: [8] PE tile (lanes included), spatial factors, and their product, the tile of the whole array.
+        left: [8] bound over array tile: what the loops above the array multiply to.
+        least: [8] least prime factor of left (1 where there is no loop).
+        groups: [3] distinct offsets of each tensor in the array.
+        size: [3] words of a PE tile.
+        overlap: [4, 3] for R, S, P, Q innermost: words that a step moves, least distinct reads of the buffer for it
+            where neighbours help, and whether a later loop may move nothing.
+        scalars: [4] PEs used, temporal iterations, iterations above the array, MACs.
+        flags: [2] whether neighbours may help, and most PEs that share one offset of inputs.
+    """
+
+    tile: IntArray
+    x: IntArray
+    array: IntArray
+    left: IntArray
+    least: IntArray
+    groups: FloatArray
+    size: FloatArray
+    overlap: FloatArray
+    scalars: FloatArray
+    flags: IntArray
+
+
+def new_config() -> Config:
+    """Scratch of the right shapes."""
+    eights = [np.ones(8, dtype=np.int64) for _ in range(5)]
+    return Config(*eights, np.ones(3), np.ones(3), np.zeros((4, 3)), np.ones(4), np.zeros(2, dtype=np.int64))
+
+
+@nb.njit(cache=True)
+def least_factor(n: I64) -> I64:
+    """Least prime factor, 1 for 1."""
+    if n == 1:
+        return 1
+    k = 2
+    while k * k <= n:
+        if n % k == 0:
+            return k
+        k += 1
+    return n
+
+
+@nb.njit(cache=True)
+def configure(m: Machine, bounds: IntArray, c: Config) -> None:
+    """Fill in what follows from c.tile and c.x."""
+    used = above = macs = inner = 1
+    for d in range(8):
+        c.array[d] = c.tile[d] * c.x[d]
+        c.left[d] = bounds[d] // c.array[d]
+        c.least[d] = least_factor(c.left[d])
+        used *= c.x[d]
+        above *= c.left[d]
+        macs *= bounds[d]
+        inner *= c.tile[d] // m.lanes[d]
+    c.scalars[0], c.scalars[1], c.scalars[2], c.scalars[3] = used, above * inner, above, macs
+    for t in range(3):
+        c.groups[t] = offsets(c.x, c.tile, m.coef, t)
+        c.size[t] = tile_words(c.tile, m.coef, t)
+    linked = m.links != NO_LINKS and used > 1 and can_link(c.tile, c.x, c.array, bounds, m.coef)
+    c.flags[0] = 1 if linked else 0
+    c.flags[1] = c.x[3] * min(c.x[4], c.x[6]) * min(c.x[5], c.x[7])
+    _overlaps(m, c)
+
+
+@nb.njit(cache=True)
+def _overlaps(m: Machine, c: Config) -> None:
+    _, width, height = rank_extents(c.tile, m.coef)
+    for k in range(4):
+        d, partner = 4 + k, 4 + (k + 2) % 4
+        step = m.coef[_slot(d)] * c.array[d]
+        extent = width if d % 2 == 0 else height
+        c.overlap[k, 0] = c.size[1] / extent * min(step, extent)
+        c.overlap[k, 1] = c.groups[1]
+        other = m.coef[_slot(partner)] * c.array[partner]
+        still = c.left[partner] > 1 and other * c.left[partner] >= step
+        c.overlap[k, 2] = 1.0 if still else 0.0
+        if c.flags[0] and c.left[d] > 1:
+            s1, s2 = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(partner)] * c.tile[partner]
+            if step <= s1 * (c.x[d] - 1) + s2 * (c.x[partner] - 1):
+                rank = distinct(c.x[d], s1, c.x[partner], s2)
+                c.overlap[k, 1] = c.groups[1] / rank * unserved(c.x[d], s1, c.x[partner], s2, step)
+
+
+@nb.njit(cache=True)
+def _slot(d: I64) -> I64:
+    """Position of a coupled dimension's coefficient: R, P, S, Q."""
+    return (0, 2, 1, 3)[d - 4]
+
+
+@nb.njit(cache=True)
+def _inputs(c: Config, family: I64, present: BoolArray, least: IntArray, run: F64) -> tuple[F64, F64]:
+    """Least words of inputs into a PE, and least reads of the buffer for them, in a family."""
+    iterations = c.scalars[2]
+    words, reads = inf, inf
+    for k in range(4):
+        d = 4 + k
+        if not present[d] or family >= BY_NONE:
+            continue
+        if (family == BY_WEIGHTS and d < 6) or (family == BY_OUTPUTS and d >= 6):
+            continue
+        moved = c.overlap[k, 0] * iterations / run
+        stepping = moved * (least[d] - 1) / least[d]
+        into = stepping if c.overlap[k, 2] else moved
+        words = min(words, into)
+        if family == BY_INPUTS or not c.flags[0]:
+            reads = min(reads, into * c.groups[1])
+        else:
+            reads = min(reads, stepping * c.overlap[k, 1])
+    closes = (
+        (present[0] and family in (BY_WEIGHTS, BY_INPUTS))
+        or (present[2] and family in (BY_OUTPUTS, BY_INPUTS))
+        or (present[1] and family in (BY_NONE, BY_INPUTS))
+    )
+    if closes or words == inf:
+        words = min(words, c.size[1] * iterations / run)
+        reads = min(reads, c.size[1] * iterations / run * c.groups[1])
+    return max(words, c.size[1]), reads
+
+
+@nb.njit(cache=True)
+def _exists(family: I64, present: BoolArray) -> bool:
+    if family == BY_WEIGHTS:
+        return present[0] or present[6] or present[7]
+    if family == BY_INPUTS:
+        return present[3]
+    if family == BY_OUTPUTS:
+        return present[2] or present[4] or present[5]
+    if family == BY_NONE:
+        return present[1]
+    for d in range(8):
+        if present[d]:
+            return False
+    return True
+
+
+@nb.njit(cache=True)
+def _lane_words(m: Machine, c: Config, t: I64, most: F64) -> F64:
+    """Least accesses of the innermost level by the MACs; ``most``: iterations above that can leave a tensor in place."""
+    steps = c.scalars[1]
+    if m.lane_groups_still[t] == m.lane_groups[t]:
+        return steps * m.lane_groups[t]
+    moving = steps
+    for i in range(8):
+        d = m.lane_order[i]
+        if not IRRELEVANT[t, d] and c.tile[d] > m.lanes[d]:
+            most = 1.0
+            break
+        moving /= c.tile[d] // m.lanes[d]
+    moving /= most
+    return m.lane_groups[t] * moving + m.lane_groups_still[t] * (steps - moving)
+
+
+@nb.njit(cache=True)
+def family_cost(
+    m: Machine,
+    c: Config,
+    family: I64,
+    present: BoolArray,
+    inputs_present: BoolArray,
+    least: IntArray,
+    runs: FloatArray,
+    extra: FloatArray,
+    words: FloatArray,
+) -> tuple[F64, F64]:
+    """Least cycles and energy of the nests of one family (inf where it has none).
+
+    Args:
+        m, c: machine and configuration.
+        family: which.
+        present: [8] the dimensions that may be innermost.
+        inputs_present: [8] the dimensions that may come next where M is innermost.
+        least: [8] least factor of the loops that may be innermost.
+        runs: [3] most iterations for which each tensor can stay in place.
+        extra: cost of the outermost boundary, see `cost.totals`.
+        words: scratch [6, 3].
+    """
+    if not _exists(family, present):
+        return inf, inf
+    iterations = c.scalars[2]
+    if family == BY_INPUTS:
+        words[W_PE, 1], words[W_ARRAY, 1] = _inputs(c, family, inputs_present, c.least, runs[1])
+    else:
+        words[W_PE, 1], words[W_ARRAY, 1] = _inputs(c, family, present, least, 1.0)
+    for t in (0, 2):
+        words[W_PE, t] = c.size[t] * iterations / (runs[t] if family == t else 1.0)
+        words[W_ARRAY, t] = words[W_PE, t] * c.groups[t]
+    for t in range(3):
+        words[W_MAC, t] = _lane_words(m, c, t, iterations)
+        if not m.in_pe[t] or (t == 1 and m.links == SCALED):
+            into = words[W_PE, t] if m.in_pe[t] else words[W_MAC, t]
+            many = c.scalars[0] / c.flags[1] if t == 1 and c.flags[0] else c.groups[t]
+            words[W_ARRAY, t] = into * many
+        words[W_BUFFER, t] = 0.0
+        words[W_DRAM, t] = words[W_ARRAY, t]
+    words[W_BUFFER, 2] = words[W_OTHER, ALL]
+    words[W_OTHER, PEER] = 0.0
+    words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
+    pj = c.scalars[3] * m.compute_pj
+    return totals(words, int(c.scalars[0]), c.scalars[1], pj, m.levels_b, m.levels_f, m.names, extra)
+
+
+@nb.njit(cache=True)
+def hopeless(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool:
+    """Whether nothing that costs at least this much can beat the incumbent, ties included."""
+    energy *= 1 - SLACK
+    if objective == LATENCY:
+        return cycles > cost[0] or (cycles == cost[0] and energy >= cost[1])
+    if objective == ENERGY:
+        return energy > cost[0] or (energy == cost[0] and cycles >= cost[1])
+    return cycles * energy > cost[0]
+
+
+@nb.njit(cache=True)
+def rank_of(objective: I64, cycles: F64, energy: F64) -> F64:
+    """The objective's value."""
+    if objective == LATENCY:
+        return cycles
+    return energy if objective == ENERGY else cycles * energy
