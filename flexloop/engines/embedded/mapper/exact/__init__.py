@@ -1,0 +1,1 @@
+"""Proved optima for mapspaces of three groups of levels (DRAM, the buffer above the array, the PE)."""

@@ -1,0 +1,99 @@
+"""What words moved cost in cycles and energy: compiled, for nests of three groups of levels.
+
+The same function serves exact costs and bounds. Every rounding in it is monotone, so with lower bounds of the words
+put in, what comes out is a lower bound.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+import numba as nb
+import numpy as np
+
+from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
+
+# Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, most instances that count
+# for energy, and whether each tensor is kept there.
+GROUP, BLOCK, INSTANCES, KEPT = 0, 1, 2, 3
+# Columns of the table of levels (doubles): pJ of a read, a fill, an update, leakage; words a cycle read and written.
+E_READ, E_FILL, E_UPDATE, LEAK, READ_BW, WRITE_BW = range(6)
+# Rows of the array of words: innermost accesses, words into a PE, reads of the buffer by the array, words into the
+# buffer, reads of DRAM; then scalars of a nest.
+W_MAC, W_PE, W_ARRAY, W_BUFFER, W_DRAM, W_OTHER = range(6)
+# In row W_OTHER: words that PEs hand on, output words that a PE first touches, all output words.
+PEER, FIRST, ALL = range(3)
+
+
+@nb.njit(cache=True)
+def totals(
+    words: FloatArray,
+    used: I64,
+    steps: F64,
+    compute_pj: F64,
+    levels_i: IntArray,
+    levels_f: FloatArray,
+    names: IntArray,
+    extra: FloatArray,
+) -> tuple[F64, F64]:
+    """Cycles and energy (pJ) of a nest.
+
+    Args:
+        words: [6, 3] words by kind and tensor (Weights, Inputs, Outputs), see the constants above.
+        used: PEs in use.
+        steps: temporal iterations.
+        compute_pj: energy of all MACs.
+        levels_i, levels_f: the table of levels, inner to outer.
+        names: the tensors in the order in which the problem lists them.
+        extra: for bounds, what is not in ``words``: pJ; words written to the one buffer; words read from and written
+            to DRAM (all 0 for exact costs).
+    """
+    cycles = steps
+    energy = 0.0
+    leak = 0.0
+    for level in range(levels_i.shape[0]):
+        group = levels_i[level, GROUP]
+        instances = min(used if group == 0 else 1, levels_i[level, INSTANCES])
+        block = levels_i[level, BLOCK]
+        read = extra[2] / steps if group == 2 else 0.0
+        written = extra[3] / steps if group == 2 else extra[1] / steps if group == 1 else 0.0
+        level_energy = 0.0
+        for k in range(3):
+            t = names[k]
+            if not levels_i[level, KEPT + t]:
+                continue
+            reads, fills, updates = _counts(words, group, t, used)
+            read += reads / steps
+            written += (fills + updates) / steps
+            pj = (
+                ceil(reads / block) * levels_f[level, E_READ]
+                + ceil(fills / block) * levels_f[level, E_FILL]
+                + ceil(updates / block) * levels_f[level, E_UPDATE]
+            )
+            level_energy += pj * instances
+        slow = 1.0
+        if levels_f[level, READ_BW] < read:
+            slow = levels_f[level, READ_BW] / read
+        if levels_f[level, WRITE_BW] < written:
+            slow = min(slow, levels_f[level, WRITE_BW] / written)
+        cycles = max(cycles, np.float64(ceil(steps / slow)))
+        energy += level_energy
+        leak += levels_f[level, LEAK] * max(1, used if group == 0 else 1)
+    return cycles, energy + compute_pj + leak * cycles + extra[0]
+
+
+@nb.njit(cache=True)
+def _counts(words: FloatArray, group: I64, t: I64, used: I64) -> tuple[F64, F64, F64]:
+    """Reads, fills and updates of one instance of a level in a group."""
+    if group == 0:
+        out, into = words[W_MAC, t], words[W_PE, t]
+    elif group == 1:
+        out, into = words[W_ARRAY, t], words[W_BUFFER, t]
+    else:
+        out, into = words[W_DRAM, t], 0.0
+    if t == 2:
+        first = words[W_OTHER, FIRST] if group == 0 else words[W_OTHER, ALL]
+        fills = 0.0 if group == 2 else floor(into - first + 0.5)
+        return floor(out - first + 0.5), fills, floor(out + 0.5)
+    peer = words[W_OTHER, PEER] / used if group == 0 and t == 1 else 0.0
+    return floor(out + peer + 0.5), floor(into), 0.0

@@ -1,0 +1,228 @@
+"""Transfers of input words between neighbouring PEs: compiled helpers.
+
+When all PEs step to their next input tile and a neighbour already holds it, Timeloop lets the neighbour hand it over.
+That depends on where the spatial loops put each PE, so it is counted by looking at every PE.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from flexloop.engines.embedded.mapper.exact.types import F64, I64, BoolArray, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.words import displacement, rank_extents
+
+
+@nb.njit(cache=True)
+def can_link(tile: IntArray, x: IntArray, array_tile: IntArray, bounds: IntArray, coef: IntArray) -> bool:
+    """Whether any order of the loops above the array could let a PE take its next inputs from a neighbour.
+
+    A step along a coupled rank must not exceed the largest distance between two PEs there; the least step is that of
+    the one loop left on the rank, or, where both its dimensions have loops, may be as small as one word.
+    """
+    for filter_dim in (4, 5):
+        image_dim = filter_dim + 2
+        k = 2 * (filter_dim - 4)
+        reach = coef[k] * tile[filter_dim] * (x[filter_dim] - 1) + coef[k + 1] * tile[image_dim] * (x[image_dim] - 1)
+        if reach == 0:
+            continue
+        on_filter = bounds[filter_dim] > array_tile[filter_dim]
+        on_image = bounds[image_dim] > array_tile[image_dim]
+        if on_filter and (on_image or coef[k] * array_tile[filter_dim] <= reach):
+            return True
+        if on_image and (on_filter or coef[k + 1] * array_tile[image_dim] <= reach):
+            return True
+    return False
+
+
+@nb.njit(cache=True)
+def unserved(n1: I64, step1: I64, n2: I64, step2: I64, move: I64) -> I64:
+    """Distinct sums i*step1 + j*step2 (i < n1, j < n2) that plus ``move`` are no such sum."""
+    top = (n1 - 1) * step1 + (n2 - 1) * step2
+    seen = np.zeros(top + 1, dtype=np.bool_)
+    for i in range(n1):
+        for j in range(n2):
+            seen[i * step1 + j * step2] = True
+    count = 0
+    for value in range(top + 1):
+        if seen[value] and (value + move > top or not seen[value + move]):
+            count += 1
+    return count
+
+
+@nb.njit(cache=True)
+def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: IntArray) -> I64:
+    """Fill pes[e] = (width offset, height offset, uncoupled offset, group of equal offset); the number of PEs used.
+
+    Args:
+        order: spatial loops, innermost first; only those with x > 1 count.
+        x: spatial factor of each dimension.
+        tile: the tile of one PE.
+        coef: coefficients of the input ranks.
+        pes: [n, 4], at least as long as there are PEs in use.
+    """
+    n = 1
+    for d in range(8):
+        n *= x[d]
+    index = np.zeros(8, dtype=np.int64)
+    widest = 1 + coef[0] * tile[4] * (x[4] - 1) + coef[1] * tile[6] * (x[6] - 1)
+    highest = 1 + coef[2] * tile[5] * (x[5] - 1) + coef[3] * tile[7] * (x[7] - 1)
+    across = np.full(widest, -1, dtype=np.int64)
+    down = np.full(highest, -1, dtype=np.int64)
+    n_across = n_down = 0
+    for e in range(n):
+        width = coef[0] * tile[4] * index[4] + coef[1] * tile[6] * index[6]
+        height = coef[2] * tile[5] * index[5] + coef[3] * tile[7] * index[7]
+        if across[width] < 0:
+            across[width] = n_across
+            n_across += 1
+        if down[height] < 0:
+            down[height] = n_down
+            n_down += 1
+        pes[e, 0] = width
+        pes[e, 1] = height
+        pes[e, 2] = (index[0] * x[1] + index[1]) * x[2] + index[2]
+        for i in range(8):
+            d = order[i]
+            index[d] += 1
+            if index[d] < x[d]:
+                break
+            index[d] = 0
+    for e in range(n):
+        pes[e, 3] = (pes[e, 2] * n_across + across[pes[e, 0]]) * n_down + down[pes[e, 1]]
+    return n
+
+
+@nb.njit(cache=True)
+def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64, stamp: BoolArray) -> tuple[I64, I64]:
+    """Distinct offsets that no neighbour serves for a step, and the number of PEs that one does serve.
+
+    Args:
+        pes: as `place` fills it.
+        n: PEs in use.
+        row: length of a row of the array.
+        v1, v2: displacement of the step along width and height.
+        stamp: scratch, at least n long.
+    """
+    stamp[:n] = False
+    served = 0
+    left = 0
+    for e in range(n):
+        a1, a2, au = pes[e, 0] + v1, pes[e, 1] + v2, pes[e, 2]
+        hit = False
+        for k in range(4):
+            if k == 0:
+                f = e - 1 if e % row != 0 else -1
+            elif k == 1:
+                f = e + 1 if (e + 1) % row != 0 else -1
+            elif k == 2:
+                f = e - row
+            else:
+                f = e + row
+            if 0 <= f < n and pes[f, 0] == a1 and pes[f, 1] == a2 and pes[f, 2] == au:
+                hit = True
+                break
+        if hit:
+            served += 1
+        elif not stamp[pes[e, 3]]:
+            stamp[pes[e, 3]] = True
+            left += 1
+    return left, served
+
+
+@nb.njit(cache=True)
+def look_up(
+    pes: IntArray, n: I64, groups: I64, row: I64, v1: I64, v2: I64, memo: IntArray, stamp: BoolArray
+) -> tuple[I64, I64]:
+    """`scan` with its answers remembered in memo[1:], whose number is memo[0, 0]; (groups, 0) where nothing is saved."""
+    known = memo[0, 0]
+    for i in range(1, known + 1):
+        if memo[i, 0] == v1 and memo[i, 1] == v2:
+            return memo[i, 2], memo[i, 3]
+    left, served = scan(pes, n, row, v1, v2, stamp)
+    if left >= groups:
+        left, served = groups, 0
+    if known + 1 < len(memo):
+        memo[0, 0] = known + 1
+        memo[known + 1, 0] = v1
+        memo[known + 1, 1] = v2
+        memo[known + 1, 2] = left
+        memo[known + 1, 3] = served
+    return left, served
+
+
+@nb.njit(cache=True)
+def linked_moves(
+    tile: IntArray,
+    coef: IntArray,
+    nest: IntArray,
+    length: I64,
+    pes: IntArray,
+    n: I64,
+    groups: I64,
+    row: I64,
+    memo: IntArray,
+    stamp: BoolArray,
+    out: FloatArray,
+) -> None:
+    """Reads of the parent (out[0]), the same weighted by multicast (out[1]) and transfers between PEs (out[2]).
+
+    All of inputs, for the loops above the array; where out[2] is 0 no step is served by neighbours.
+    """
+    rest, width, height = rank_extents(tile, coef)
+    full = rest * width * height
+    total = 1
+    for j in range(length):
+        total *= nest[j, 1]
+    d1, d2, du = displacement(nest[0, 0], nest[0, 2], coef) if length else (0, 0, 1)
+    out[0], out[1], out[2] = full * groups, full * n, 0.0
+    if du != 0 or (d1 == 0 and d2 == 0):
+        raise ValueError("linked_moves wants a coupled loop innermost")
+    sub = full - rest * max(0, width - d1) * max(0, height - d2)
+    part = sub < full
+    n0 = nest[0, 1]
+    a1, a2 = d1, d2
+    left, served = look_up(pes, n, groups, row, a1, a2, memo, stamp)
+    outer = total // n0
+    _count(out, F64_(n0 - 1) * sub, groups, n, left, served, not part)
+    s1, s2, su = d1, d2, 0
+    for j in range(1, length):
+        d1, d2, du = displacement(nest[j, 0], nest[j, 2], coef)
+        outer //= nest[j, 1]
+        v1, v2 = d1 - s1, d2 - s2
+        steps = F64_((nest[j, 1] - 1) * outer)
+        far = su != 0 or du != 0
+        zero = not far and v1 == 0 and v2 == 0
+        same = not far and v1 == a1 and v2 == a2
+        eligible = same or (not zero and not part)
+        if same:
+            _count(out, steps * sub, groups, n, left, served, True)
+        elif far:
+            _count(out, steps * full, groups, n, groups, 0, False)
+        elif not zero:
+            if part:
+                _count(out, steps * full, groups, n, groups, 0, False)
+            else:
+                left_j, served_j = look_up(pes, n, groups, row, v1, v2, memo, stamp)
+                _count(out, steps * full, groups, n, left_j, served_j, True)
+        _count(out, steps * (n0 - 1) * sub, groups, n, left, served, eligible)
+        s1 += d1
+        s2 += d2
+        su += du
+
+
+@nb.njit(cache=True, inline="always")
+def F64_(value: I64) -> F64:
+    """An integer as a double."""
+    return np.float64(value)
+
+
+@nb.njit(cache=True)
+def _count(out: FloatArray, words: F64, groups: I64, n: I64, left: I64, served: I64, eligible: bool) -> None:
+    if eligible and left < groups:
+        out[0] += words * left
+        out[1] += words * (n - served)
+        out[2] += words * served
+    else:
+        out[0] += words * groups
+        out[1] += words * n
