@@ -91,7 +91,7 @@ def _tiled(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -
             *_spatial_constraints(arch, layer, shape, pair, fixed),
         ]
         if tiling is Degree.PART:
-            loops.extend(_idle(name) for name in partition_levels(arch))
+            loops.extend(_idle(name) for name in partition_levels(arch).values())
         constraints = Constraints(tuple(loops), tuple(_dataspaces(arch, partitioned=tiling is Degree.PART)))
         yield Variant(arch, layer, shape, bounds, tiling is Degree.PART, constraints)
 
