@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from math import comb, factorial, prod
 
 from flexloop.mapspace import Variant
-from flexloop.timeloop.constraints import Constraints
+from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.timeloop.render import SearchSettings
 from flexloop.workload import DIMENSIONS
 
 ENUMERATED = 20_000
 """A mapspace of at most this many mappings is enumerated (``linear_pruned``) rather than sampled."""
+
+_NEVER = 2**31 - 1
+"""A timeout that no enumerated mapspace reaches."""
 
 _SAMPLING = {
     # effort: timeout (consecutive invalid), victory_condition (valid without improvement), search_size (valid)
@@ -28,7 +31,7 @@ def search_settings(variant: Variant, bounds: Mapping[str, int], effort: str, th
     """
     size = size_limit(variant, bounds)
     if size <= ENUMERATED:
-        return SearchSettings("linear_pruned", threads, timeout=size + 1, victory_condition=0, search_size=0)
+        return SearchSettings("linear_pruned", threads, timeout=_NEVER, victory_condition=0, search_size=0)
     timeout, victory, most = _SAMPLING[effort]
     return SearchSettings("random_pruned", threads, timeout, victory, most)
 
@@ -36,7 +39,7 @@ def search_settings(variant: Variant, bounds: Mapping[str, int], effort: str, th
 def size_limit(variant: Variant, bounds: Mapping[str, int]) -> int:
     """An upper bound on the number of mappings that Timeloop counts in a variant's mapspace at some bounds."""
     factorizations = prod(_factorizations(variant, d, bounds[d]) for d in DIMENSIONS)
-    return factorizations * _orders(variant.constraints, variant)
+    return factorizations * _orders(variant, bounds)
 
 
 def _factorizations(variant: Variant, dimension: str, bound: int) -> int:
@@ -63,10 +66,18 @@ def _powers(number: int) -> list[int]:
     return [*powers, 1] if number > 1 else powers
 
 
-def _orders(constraints: Constraints, variant: Variant) -> int:
-    free = sum(
-        1 for level in variant.arch.ordered_levels if not constraints.loop(level.name, spatial=False).permutation
-    )
-    spatial = constraints.loop(variant.arch.array.below, spatial=True)
-    orders = factorial(len(DIMENSIONS)) ** free
-    return orders * (1 if spatial.permutation else factorial(len(DIMENSIONS)) * (len(DIMENSIONS) + 1))
+def _orders(variant: Variant, bounds: Mapping[str, int]) -> int:
+    """Orders of the loops that can be longer than 1 (``linear_pruned`` skips the others), and splits of the array."""
+    orders = 1
+    for level in variant.arch.ordered_levels:
+        temporal = variant.constraints.loop(level.name, spatial=False)
+        if not temporal.permutation:
+            orders *= factorial(_open_loops(temporal, bounds))
+    spatial = variant.constraints.loop(variant.arch.array.below, spatial=True)
+    if not spatial.permutation:
+        orders *= factorial(_open_loops(spatial, bounds)) * (len(DIMENSIONS) + 1)
+    return orders
+
+
+def _open_loops(constraint: LoopConstraint, bounds: Mapping[str, int]) -> int:
+    return sum(constraint.factors.get(d, bounds[d]) > 1 for d in DIMENSIONS)
