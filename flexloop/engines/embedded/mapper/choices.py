@@ -141,45 +141,66 @@ class Factorizations:
 
     def __init__(self, bound: int, lows: Sequence[int], highs: Sequence[int]) -> None:
         self.bound = bound
-        self._lows, self._highs = lows, highs
-        self._divisors = divisors(bound)
-        self._index = {n: i for i, n in enumerate(self._divisors)}
+        self.lows, self.highs = lows, highs
+        self._steps: dict[int, tuple[IntArray, IntArray]] = {}
+        self.divisors = divisors(bound)
+        self._index = {n: i for i, n in enumerate(self.divisors)}
         self._ways = self._count()
         self.count = self._ways[0][self._index[bound]]
 
     def _count(self) -> list[list[int]]:
         """ways[slot][i]: in how many ways the slots from ``slot`` on multiply to divisor i."""
-        ways = [[0] * len(self._divisors) for _ in range(len(self._lows) + 1)]
+        ways = [[0] * len(self.divisors) for _ in range(len(self.lows) + 1)]
         ways[-1][0] = 1
-        for slot in range(len(self._lows) - 1, -1, -1):
-            for i, rest in enumerate(self._divisors):
+        for slot in range(len(self.lows) - 1, -1, -1):
+            for i, rest in enumerate(self.divisors):
                 ways[slot][i] = sum(ways[slot + 1][self._index[rest // f]] for f in self._allowed(slot, rest))
         return ways
 
     def count_with(self, moves: Sequence[bool]) -> int:
         """How many have a factor > 1 in just the slots that move."""
-        lows = [max(low, 2) if move else low for low, move in zip(self._lows, moves, strict=True)]
-        highs = [high if move else min(high, 1) for high, move in zip(self._highs, moves, strict=True)]
+        lows = [max(low, 2) if move else low for low, move in zip(self.lows, moves, strict=True)]
+        highs = [high if move else min(high, 1) for high, move in zip(self.highs, moves, strict=True)]
         if any(low > high for low, high in zip(lows, highs, strict=True)):
             return 0
         return Factorizations(self.bound, lows, highs).count
+
+    def steps(self, slot: int) -> tuple[IntArray, IntArray]:
+        """Where a slot may take what the slots inside it multiply to.
+
+        Returns:
+            [divisors, 2] begin and end in the second array, and the products including the slot.
+        """
+        if slot not in self._steps:
+            self._steps[slot] = self._work_out_steps(slot)
+        return self._steps[slot]
+
+    def _work_out_steps(self, slot: int) -> tuple[IntArray, IntArray]:
+        ranges, nexts = [], []
+        for inside in self.divisors:
+            begin, rest = len(nexts), self.bound // inside
+            for f in self._allowed(slot, rest):
+                if self._ways[slot + 1][self._index[rest // f]]:
+                    nexts.append(inside * f)
+            ranges.append((begin, len(nexts)))
+        return np.array(ranges, dtype=np.int64), np.array(nexts, dtype=np.int64)
 
     def first(self) -> tuple[int, ...]:
         """The one with the smallest tiles inside."""
         return next(self._walk(0, self.bound))
 
     def _allowed(self, slot: int, rest: int) -> list[int]:
-        low, high = self._lows[slot], self._highs[slot]
+        low, high = self.lows[slot], self.highs[slot]
         return [f for f in divisors(rest) if low <= f <= high]
 
     @cached_property
     def table(self) -> IntArray:
         """[count, slots]: all of them, those with the smallest tiles inside first."""
         rows = list(self._walk(0, self.bound))
-        return np.array(rows, dtype=np.int64).reshape(len(rows), len(self._lows))
+        return np.array(rows, dtype=np.int64).reshape(len(rows), len(self.lows))
 
     def _walk(self, slot: int, rest: int) -> Iterator[tuple[int, ...]]:
-        if slot == len(self._lows):
+        if slot == len(self.lows):
             yield ()
             return
         for f in self._allowed(slot, rest):
@@ -191,10 +212,10 @@ class Factorizations:
         """[n, slots]: n of them, each as likely as any other."""
         if self.count <= _LISTED:
             return self.table[rng.integers(0, self.count, n)]
-        rows = np.empty((n, len(self._lows)), dtype=np.int64)
+        rows = np.empty((n, len(self.lows)), dtype=np.int64)
         for row in rows:
             rest = self.bound
-            for slot in range(len(self._lows)):
+            for slot in range(len(self.lows)):
                 options = self._allowed(slot, rest)
                 ways = np.array([self._ways[slot + 1][self._index[rest // f]] for f in options], dtype=float)
                 row[slot] = options[int(np.searchsorted(np.cumsum(ways), rng.random() * ways.sum(), side="right"))]
@@ -223,7 +244,7 @@ class Choices:
     ) -> None:
         self.levels, self.data_spaces = tuple(levels), tuple(data_spaces)
         self.dimensions = tuple(bounds)
-        self.fanouts = tuple(fanouts)
+        self.fanouts = tuple((int(x), int(y)) for x, y in fanouts)
         self.min_parallelism = constraints.parallelism.minimum if constraints.parallelism else 0.0
         rules: list[LoopConstraint] = []
         slots: list[Slot] = []
@@ -239,6 +260,7 @@ class Choices:
             [f for f in (self._factorizations(d, bound, rules) for bound in sorted(allowed)) if f.count]
             for d, allowed in bounds.items()
         ]
+        self.limits = self._limits()
         self._set_bypass(constraints)
 
     def _slot(self, level: int, spatial: bool, rule: LoopConstraint) -> Slot:
@@ -263,6 +285,14 @@ class Choices:
             lows.append(low)
             highs.append(high)
         return Factorizations(bound, lows, highs)
+
+    def _limits(self) -> tuple[IntArray, IntArray]:
+        """Least and greatest factors, [slots, dimensions]."""
+        empty = Factorizations(1, [1] * len(self.slots), [1] * len(self.slots))
+        widest = [options[-1] if options else empty for options in self.factorizations]
+        low = np.array([f.lows for f in widest], dtype=np.int64).T
+        high = np.array([f.highs for f in widest], dtype=np.int64).T
+        return low, high
 
     def _set_bypass(self, constraints: Constraints) -> None:
         self.kept = np.ones((len(self.levels), len(self.data_spaces)), dtype=np.bool_)
@@ -295,7 +325,7 @@ class Choices:
         """Mappings as Timeloop counts them: loops of one iteration have orders and splits too."""
         size = 2 ** len(self.free_bypass)
         for options in self.factorizations:
-            size *= sum(f.count for f in options)
+            size *= sum(int(f.count) for f in options)
         for slot in self.slots:
             size *= factorial(len(slot.middle))
             if slot.spatial and slot.split is None:
@@ -384,19 +414,36 @@ class Choices:
         )
 
     def sampled(self, rng: np.random.Generator, n: int) -> Genomes:
-        """n random mappings; those that do not fit the array are left in."""
+        """Draw n random mappings; those that do not fit the array are left in."""
         factors = np.empty((n, len(self.slots), len(self.dimensions)), dtype=np.int64)
-        for d, options in enumerate(self.factorizations):
-            which = rng.integers(0, len(options), n)
-            for i, option in enumerate(options):
-                rows = np.flatnonzero(which == i)
-                factors[rows, :, d] = option.sample(rng, len(rows))
+        for d in range(len(self.dimensions)):
+            factors[:, :, d] = self.sampled_factors(rng, d, n)
         orders = np.stack([self.random_orders(rng, n, s) for s in range(len(self.slots))], axis=1)
-        splits = np.stack([self.random_splits(rng, factors, orders, s) for s in range(len(self.slots))], axis=1)
+        splits = np.stack(
+            [self.random_splits(rng, factors[:, s], orders[:, s], s) for s in range(len(self.slots))], axis=1
+        )
         keep = np.broadcast_to(self.kept, (n, *self.kept.shape)).copy()
         for level, t in self.free_bypass:
             keep[:, level, t] = rng.integers(0, 2, n) == 1
         return Genomes(factors, orders, splits, keep)
+
+    def sampled_factors(self, rng: np.random.Generator, d: int, n: int) -> IntArray:
+        """[n, slots]: random factors of one dimension, each of its bounds as likely as any other."""
+        options = self.factorizations[d]
+        factors = np.empty((n, len(self.slots)), dtype=np.int64)
+        which = rng.integers(0, len(options), n)
+        for i, option in enumerate(options):
+            rows = np.flatnonzero(which == i)
+            factors[rows] = option.sample(rng, len(rows))
+        return factors
+
+    def primes(self, d: int) -> tuple[int, ...]:
+        """The primes in the bounds of one dimension, as often as in the bound that has most of them; 1 if none."""
+        most = max(options := self.factorizations[d], key=lambda f: sum(_exponents(f.bound).values()))
+        found = _exponents(most.bound)
+        for option in options:
+            found = found | _exponents(option.bound)
+        return tuple(found.elements()) or (1,)
 
     def random_orders(self, rng: np.random.Generator, n: int, s: int) -> IntArray:
         """[n, dimensions]: random orders of one slot."""
@@ -406,13 +453,19 @@ class Choices:
         return np.concatenate([pinned[0], middle, pinned[1]], axis=1)
 
     def random_splits(self, rng: np.random.Generator, factors: IntArray, orders: IntArray, s: int) -> IntArray:
-        """[n]: random splits of one slot, among those that fit its extents where some do."""
+        """[n]: random splits of one slot, among those that fit its extents where some do.
+
+        Args:
+            rng: the source of chance.
+            factors, orders: [n, dimensions] of the slot.
+            s: the slot.
+        """
         slot, n = self.slots[s], len(factors)
         if not slot.spatial:
             return np.zeros(n, dtype=np.int64)
         if slot.split is not None:
             return np.full(n, slot.split, dtype=np.int64)
-        placed = np.take_along_axis(factors[:, s], orders[:, s], axis=1)
+        placed = np.take_along_axis(factors, orders, axis=1)
         x = np.concatenate([np.ones((n, 1), dtype=np.int64), np.cumprod(placed, axis=1)], axis=1)
         fits = (x <= slot.extent[0]) & (x[:, -1:] // x <= slot.extent[1])
         return np.argmax(rng.random(x.shape) + fits, axis=1).astype(np.int64)
@@ -451,18 +504,25 @@ def _chunks(genomes: Genomes, batch: int) -> Iterator[Genomes]:
         yield genomes.take(slice(start, start + batch))
 
 
+@lru_cache(maxsize=4096)
+def _exponents(n: int) -> Counter[int]:
+    """Prime factors and how often each divides n."""
+    found: Counter[int] = Counter()
+    p = 2
+    while n > 1:
+        if p * p > n:
+            p = n
+        while n % p == 0:
+            found[p] += 1
+            n //= p
+        p += 1
+    return found
+
+
 @lru_cache(maxsize=65536)
 def divisors(n: int) -> tuple[int, ...]:
     """All divisors, ascending."""
     found = [1]
-    rest, p = n, 2
-    while rest > 1:
-        if p * p > rest:
-            p = rest
-        powers = [1]
-        while rest % p == 0:
-            powers.append(powers[-1] * p)
-            rest //= p
-        found = [a * b for a in found for b in powers]
-        p += 1
+    for p, power in _exponents(n).items():
+        found = [a * p**k for a in found for k in range(power + 1)]
     return tuple(sorted(found))

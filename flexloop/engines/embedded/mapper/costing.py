@@ -1,0 +1,205 @@
+"""Between the mapper's batches and the cost model: costs of genomes, and genomes to and from mappings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from flexloop.engines.embedded.kernels import VALID, evaluate_one
+from flexloop.engines.embedded.mapper.choices import BoolArray, Choices, Genomes, IntArray
+from flexloop.engines.embedded.mapper.general_bounds import Facts, LevelFacts, TensorFacts
+from flexloop.engines.embedded.mapper.space import Objective
+from flexloop.engines.embedded.spec import Spec
+from flexloop.timeloop.mapping import LevelMapping, Mapping
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of n mappings: validity, cycles, energy in pJ."""
+
+    valid: BoolArray
+    cycles: IntArray
+    energy: npt.NDArray[np.float64]
+
+    def keys(self, objective: Objective) -> npt.NDArray[np.float64]:
+        """[n, 3]: the objective, then its tie-breaks."""
+        cycles = self.cycles.astype(np.float64)
+        zeros = np.zeros(len(cycles))
+        if objective == "latency":
+            return np.stack([cycles, self.energy, zeros], axis=1)
+        if objective == "energy":
+            return np.stack([self.energy, cycles, zeros], axis=1)
+        return np.stack([self.energy * cycles, self.energy, cycles], axis=1)
+
+
+class Costing:
+    """Costs the mappings of one space.
+
+    Args:
+        spec: architecture, problem shape and energies.
+        choices: what the space leaves open.
+    """
+
+    def __init__(self, spec: Spec, choices: Choices) -> None:
+        self.spec, self._choices = spec, choices
+        self._tables = _tables(spec)
+        self._temporal = [i for i, s in enumerate(choices.slots) if not s.spatial]
+        self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
+
+    def cost(self, genomes: Genomes) -> Costs:
+        """Cost a batch."""
+        n, levels, dims = len(genomes), len(self._choices.levels), len(self._choices.dimensions)
+        factors = np.ones((n, levels, dims), dtype=np.int64)
+        orders = np.tile(np.arange(dims, dtype=np.int64), (n, levels, 1))
+        splits = np.zeros((n, levels), dtype=np.int64)
+        for level, slot in self._spatial.items():
+            factors[:, level] = genomes.factors[:, slot]
+            orders[:, level] = genomes.orders[:, slot]
+            splits[:, level] = genomes.splits[:, slot]
+        valid, cycles = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.int64)
+        energy = np.zeros(n)
+        _cost_all(
+            *self._tables,
+            np.ascontiguousarray(genomes.factors[:, self._temporal]),
+            np.ascontiguousarray(genomes.orders[:, self._temporal]),
+            factors,
+            orders,
+            splits,
+            np.ascontiguousarray(genomes.keep),
+            valid,
+            cycles,
+            energy,
+        )
+        return Costs(valid, cycles, energy)
+
+    def mapping(self, genomes: Genomes) -> tuple[dict[str, int], Mapping]:
+        """The bounds and the mapping of a batch of one."""
+        names, dims = self._choices.data_spaces, self._choices.dimensions
+        factors, orders = genomes.factors[0], genomes.orders[0]
+        levels = []
+        for level, target in enumerate(self._choices.levels):
+            slot = self._temporal[level]
+            keep = genomes.keep[0, level]
+            mapped = LevelMapping(
+                target,
+                factors=_named(dims, factors[slot]),
+                permutation=tuple(dims[d] for d in orders[slot]),
+                keep=tuple(t for t, kept in zip(names, keep, strict=True) if kept),
+                bypass=tuple(t for t, kept in zip(names, keep, strict=True) if not kept),
+            )
+            if level in self._spatial:
+                slot = self._spatial[level]
+                mapped = replace(
+                    mapped,
+                    spatial_factors=_named(dims, factors[slot]),
+                    spatial_permutation=tuple(dims[d] for d in orders[slot]),
+                    split=int(genomes.splits[0, slot]),
+                )
+            levels.append(mapped)
+        return _named(dims, factors.prod(axis=0)), Mapping(tuple(levels))
+
+    def genomes(self, mapping: Mapping) -> Genomes:
+        """A batch of one mapping."""
+        dims, names = self._choices.dimensions, self._choices.data_spaces
+        place = {d: i for i, d in enumerate(dims)}
+        by_name = {level.target: level for level in mapping.levels}
+        factors, orders, splits = [], [], []
+        for slot in self._choices.slots:
+            level = by_name[self._choices.levels[slot.level]]
+            found = level.spatial_factors if slot.spatial else level.factors
+            order = level.spatial_permutation if slot.spatial else level.permutation
+            factors.append([found.get(d, 1) for d in dims])
+            orders.append([*(place[d] for d in order), *(i for d, i in place.items() if d not in order)])
+            splits.append(level.split if slot.spatial else 0)
+        keep = [[t in by_name[level].keep for t in names] for level in self._choices.levels]
+        return Genomes(
+            np.array(factors, dtype=np.int64)[None],
+            np.array(orders, dtype=np.int64)[None],
+            np.array(splits, dtype=np.int64)[None],
+            np.array(keep)[None],
+        )
+
+    def reason(self, genomes: Genomes) -> str:
+        """Why a mapping is not valid, in the cost model's words."""
+        from flexloop.engines.embedded.model import evaluate
+
+        bounds, mapping = self.mapping(genomes)
+        problem = replace(self.spec.problem, bounds=bounds)
+        return evaluate(replace(self.spec, problem=problem), mapping).reason
+
+
+def facts_of(spec: Spec) -> Facts:
+    """What the general mapper's bounds need to know of a specification."""
+    levels = tuple(
+        LevelFacts(
+            instances=level.instances,
+            capacity=inf if level.capacity is None else float(level.capacity),
+            # A row costs its energy once; instances that share rows pay for at least one of them.
+            read_energy=level.read_energy / (level.block_size * level.cluster_size),
+            write_energy=level.write_energy / (level.block_size * level.cluster_size),
+            update_energy=level.update_energy / (level.block_size * level.cluster_size),
+            read_bandwidth=level.read_bandwidth,
+            write_bandwidth=level.write_bandwidth,
+            leakage=level.leakage,
+        )
+        for level in spec.levels
+    )
+    place = {d: i for i, d in enumerate(spec.problem.dimensions)}
+    tensors = tuple(
+        TensorFacts(tuple(tuple((place[d], c) for d, c in rank if c) for rank in space.projection), space.read_write)
+        for space in spec.problem.data_spaces
+    )
+    return Facts(levels, tensors, spec.mac.compute_energy)
+
+
+def _named(dimensions: tuple[str, ...], factors: IntArray) -> dict[str, int]:
+    return dict(zip(dimensions, (int(f) for f in factors), strict=True))
+
+
+def _tables(spec: Spec) -> tuple[Any, ...]:
+    """The arrays that the compiled cost model reads (see `kernels`)."""
+    mac = spec.mac
+    hw = [
+        [v.instances, v.mesh_x, v.mesh_y, -1 if v.capacity is None else v.capacity, v.block_size, v.cluster_size]
+        for v in spec.levels
+    ]
+    hwf = [
+        [v.read_bandwidth, v.write_bandwidth, v.read_energy, v.write_energy, v.update_energy, v.leakage]
+        for v in spec.levels
+    ]
+    hw.append([mac.instances, mac.mesh_x, mac.mesh_y, -1, 1, 1])
+    hwf.append([inf, inf, mac.compute_energy, 0, 0, 0])
+    spaces = spec.problem.data_spaces
+    coef = np.zeros((len(spaces), max(len(s.projection) for s in spaces), len(spec.problem.dimensions)), dtype=np.int64)
+    for t, space in enumerate(spaces):
+        for r, rank in enumerate(space.projection):
+            for d, coefficient in rank:
+                coef[t, r, spec.problem.dimensions.index(d)] += coefficient
+    fan = np.array(spec.fanout_xy, dtype=np.int64)
+    rw = np.array([s.read_write for s in spaces])
+    return np.array(hw, dtype=np.int64), np.array(hwf, dtype=np.float64), fan, coef, rw
+
+
+@njit(cache=True, nogil=True)
+def _cost_all(
+    hw: Any, hwf: Any, fan: Any, coef: Any, rw: Any,
+    tf: Any, to: Any, sf: Any, so: Any, split: Any, keep: Any,
+    valid: Any, cycles: Any, energy: Any,
+) -> None:  # fmt: skip
+    levels, spaces = tf.shape[1], coef.shape[0]
+    counts = np.zeros((levels, spaces, 5), np.int64)
+    figures = np.zeros((levels + 1, 4), np.float64)
+    failure = np.zeros(3, np.int64)
+    for i in range(len(tf)):
+        code = evaluate_one(
+            hw, hwf, fan, coef, rw, tf[i], to[i], sf[i], so[i], split[i], keep[i], counts, figures, failure
+        )
+        valid[i] = code == VALID
+        if valid[i]:
+            cycles[i] = int(figures[levels, 0])
+            energy[i] = figures[levels, 3]

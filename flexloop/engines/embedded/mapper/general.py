@@ -1,0 +1,357 @@
+"""The general mapper: any chain of storage levels, several fanouts, any constraints, free bypass.
+
+Small mapspaces are enumerated. Larger ones are searched by branch and bound: bypass and bounds first, then factors slot
+by slot from the innermost outwards, then orders. Partial mappings whose bound (see `general_bounds`) is no better than
+the best mapping known are cut off with everything below them. At the time limit the least bound left open certifies.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.engines.embedded.mapper.choices import Choices, Genomes, Slot, concatenate
+from flexloop.engines.embedded.mapper.costing import Costing, facts_of
+from flexloop.engines.embedded.mapper.general_bounds import Floats, Ints, Relaxation
+from flexloop.engines.embedded.mapper.general_orders import TensorView, distinct_orders
+from flexloop.engines.embedded.mapper.sampler import Found, best_of_all, better, choices_of, sample
+from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
+from flexloop.errors import UnmappableError
+
+_ENUMERATED = 200_000
+"""Mapspaces of at most this many mappings together are enumerated."""
+_CHUNK = 128
+_BATCH = 8192
+_ROOTS = 20_000
+"""Combinations of bypass and bounds beyond which those with the worst bounds are left open."""
+
+
+def find_best_general(
+    spaces: Sequence[Space],
+    objective: Objective,
+    seeds: Sequence[Seed] = (),
+    *,
+    time_limit: float = 60.0,
+    rng_seed: int = 0,
+    samples: int = 20_000,
+) -> Optimum:
+    """Find the best mapping of all spaces, proved or with a lower bound.
+
+    Args:
+        spaces: the mapspaces, searched as one.
+        objective: what to minimise.
+        seeds: mappings known to be in the spaces, to start from.
+        time_limit: seconds after which the proof is given up.
+        rng_seed: seed of the sampler that finds the first mappings.
+        samples: mappings sampled before the proof, over all spaces.
+
+    Raises:
+        UnmappableError: if no mapping fits, with the reason for the one with the smallest tiles.
+    """
+    search = _Search(spaces, objective, time.monotonic() + time_limit)
+    search.start(seeds, samples, rng_seed)
+    if not search.enumerate_if_small():
+        search.prove()
+    return search.result()
+
+
+@dataclass
+class _Space:
+    """A space with what searching it needs."""
+
+    index: int
+    choices: Choices
+    costing: Costing
+    size: int
+
+
+@dataclass(order=True)
+class _Root:
+    """A space with its bypass and its bounds decided, and its bound."""
+
+    key: tuple[float, float]
+    order: int
+    space: _Space = field(compare=False)
+    keep: npt.NDArray[np.bool_] = field(compare=False)
+    bounds: tuple[int, ...] = field(compare=False)
+
+
+class _Search:
+    def __init__(self, spaces: Sequence[Space], objective: Objective, deadline: float) -> None:
+        self._spaces = []
+        for index, space in enumerate(spaces):
+            choices = choices_of(space)
+            size = 0 if choices.empty_dimension else choices.size()
+            self._spaces.append(_Space(index, choices, Costing(space.spec, choices), size))
+        self._objective: Objective = objective
+        self._deadline = deadline
+        self._best: Found | None = None
+        self._where: _Space | None = None
+        self._evaluated = 0
+        self._open = np.inf
+
+    def start(self, seeds: Sequence[Seed], samples: int, rng_seed: int) -> None:
+        """Find mappings to compare with: the seeds, improved by sampling."""
+        fitting = [s for s in self._spaces if s.size]
+        for space in fitting:
+            starts = [space.costing.genomes(seed.mapping) for seed in seeds if seed.space == space.index]
+            budget = min(samples // len(fitting), space.size * 4)
+            found, evaluated = sample(
+                space.costing,
+                space.choices,
+                self._objective,
+                budget=budget,
+                rng_seed=rng_seed,
+                starts=concatenate(starts) if starts else None,
+            )
+            self._evaluated += evaluated
+            self._offer(space, found)
+
+    def enumerate_if_small(self) -> bool:
+        """Cost everything if that is little; return whether it was."""
+        if sum(space.size for space in self._spaces) > _ENUMERATED:
+            return False
+        for space in self._spaces:
+            if space.size:
+                found, evaluated = best_of_all(space.costing, space.choices, self._objective)
+                self._evaluated += evaluated
+                self._offer(space, found)
+        return True
+
+    def prove(self) -> None:
+        """Cut off or cost everything that is left, in the order of the bounds."""
+        for root in sorted(self._roots()):
+            if self._late():
+                self._open = min(self._open, root.key[0])
+            elif not self._hopeless(root.key):
+                _Branch(self, root).run()
+
+    def result(self) -> Optimum:
+        """The best mapping with its certificate."""
+        if self._best is None or self._where is None:
+            raise UnmappableError(self._reason())
+        cost = self._best.key[0], self._best.key[1]
+        optimal = self._open >= cost[0]
+        size = float(sum(space.size for space in self._spaces))
+        certificate = Certificate(
+            optimal=optimal,
+            lower_bound=cost[0] if optimal else float(self._open),
+            evaluated=self._evaluated,
+            excluded=max(size - self._evaluated, 0.0) if optimal else 0.0,
+        )
+        bounds, mapping = self._where.costing.mapping(self._best.genomes)
+        return Optimum(self._where.index, bounds, mapping, cost, certificate)
+
+    def _reason(self) -> str:
+        for space in self._spaces:
+            if space.size:
+                if np.isfinite(self._open):
+                    return "no mapping found within the time limit: " + space.costing.reason(space.choices.smallest())
+                return "no mapping fits: " + space.costing.reason(space.choices.smallest())
+        choices = self._spaces[0].choices
+        return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
+
+    def _roots(self) -> Iterator[_Root]:
+        order = itertools.count()
+        for space in self._spaces:
+            if not space.size:
+                continue
+            facts = facts_of(space.costing.spec)
+            padded = list(itertools.product(*([f.bound for f in options] for options in space.choices.factorizations)))
+            for keep in space.choices.bypass_patterns():
+                if not keep.any(axis=0).all():
+                    continue
+                for bounds in padded:
+                    macs = float(prod(bounds))
+                    cycles = macs / prod(prod(s.extent) for s in space.choices.slots if s.spatial)
+                    energy = macs * facts.compute_energy
+                    yield _Root(self.key(energy, cycles), next(order), space, keep, bounds)
+
+    def key(self, energy: float, cycles: float) -> tuple[float, float]:
+        """Objective and tie-break of a bound."""
+        if self._objective == "latency":
+            return cycles, energy
+        return (energy, cycles) if self._objective == "energy" else (energy * cycles, energy)
+
+    def keys(self, energy: Floats, cycles: Floats) -> tuple[Floats, Floats]:
+        """The same for arrays."""
+        if self._objective == "latency":
+            return cycles, energy
+        return (energy, cycles) if self._objective == "energy" else (energy * cycles, energy)
+
+    def _hopeless(self, key: tuple[float, float]) -> bool:
+        return self._best is not None and key >= self._best.key[:2]
+
+    def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
+        """Which bounds are better than the best mapping known."""
+        finite = np.isfinite(primary)
+        if self._best is None:
+            return finite
+        best = self._best.key
+        return finite & ((primary < best[0]) | ((primary == best[0]) & (tie < best[1])))
+
+    def _late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def late(self, primary: Floats) -> bool:
+        """Whether time is up; then what these bounds stand for stays open."""
+        if self._late():
+            self._open = min(self._open, float(primary.min(initial=np.inf)))
+            return True
+        return False
+
+    def cost(self, space: _Space, genomes: Genomes) -> None:
+        """Cost mappings and remember the best."""
+        genomes = genomes.take(np.flatnonzero(space.choices.fits_array(genomes)))
+        if len(genomes):
+            self._evaluated += len(genomes)
+            costs = space.costing.cost(genomes)
+            self._offer(space, better(None, genomes, costs, self._objective, self._evaluated))
+
+    def _offer(self, space: _Space, found: Found | None) -> None:
+        if found is not None and (self._best is None or found.key < self._best.key):
+            self._best, self._where = found, space
+
+
+class _Branch:
+    """Branch and bound below one root."""
+
+    def __init__(self, search: _Search, root: _Root) -> None:
+        self._search, self._space, self._keep = search, root.space, root.keep
+        self._choices = root.space.choices
+        facts = facts_of(root.space.costing.spec)
+        self._relaxation = Relaxation(facts, self._choices, root.keep, root.bounds)
+        self._factorizations = [
+            next(f for f in options if f.bound == bound)
+            for options, bound in zip(self._choices.factorizations, root.bounds, strict=True)
+        ]
+        moving = {d for d, bound in enumerate(root.bounds) if bound > 1}
+        self._views = tuple(
+            TensorView(
+                frozenset(d for rank in tensor.ranks for d, _ in rank) & moving,
+                frozenset(d for rank in tensor.ranks for d, _ in rank if len({i for i, _ in rank} & moving) > 1),
+            )
+            for tensor in facts.tensors
+        )
+        self._linked = any(view.shared for view in self._views)
+
+    def run(self) -> None:
+        """Search everything below the root."""
+        start = np.ones((1, 1, len(self._factorizations)), dtype=np.int64)
+        self._descend(start, np.zeros(1), np.zeros(1))
+
+    def _descend(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
+        slot = tiles.shape[1] - 1
+        if slot == len(self._choices.slots):
+            self._leaves(tiles, primary, tie)
+            return
+        tiles = self._expand(tiles, slot)
+        if not len(tiles):
+            return
+        primary, tie = self._search.keys(*self._relaxation.bound(tiles))
+        order = np.lexsort((tie, primary))
+        order = order[self._search.hopeful(primary[order], tie[order])]
+        for start in range(0, len(order), _CHUNK):
+            rows = order[start : start + _CHUNK]
+            rows = rows[self._search.hopeful(primary[rows], tie[rows])]
+            if not len(rows):
+                return
+            if self._search.late(primary[order[start:]]):
+                return
+            self._descend(tiles[rows], primary[rows], tie[rows])
+
+    def _expand(self, tiles: Ints, slot: int) -> Ints:
+        """Decide the factors of one more slot in every way that fits."""
+        rows = np.arange(len(tiles))
+        grown = tiles[:, -1].copy()
+        for d, factorization in enumerate(self._factorizations):
+            starts, nexts = factorization.steps(slot)
+            first = starts[np.searchsorted(factorization.divisors, grown[:, d])]
+            counts = first[:, 1] - first[:, 0]
+            picked = np.repeat(np.arange(len(rows)), counts)
+            offsets = np.arange(len(picked)) - np.repeat(np.cumsum(counts) - counts, counts)
+            rows, grown = rows[picked], grown[picked]
+            grown[:, d] = nexts[first[picked, 0] + offsets]
+            fits = self._fits(slot, tiles[rows, -1], grown)
+            rows, grown = rows[fits], grown[fits]
+        return np.concatenate([tiles[rows], grown[:, None]], axis=1)
+
+    def _fits(self, slot: int, before: Ints, grown: Ints) -> npt.NDArray[np.bool_]:
+        place = self._choices.slots[slot]
+        fits = np.ones(len(grown), dtype=np.bool_)
+        if place.spatial:
+            fits &= (grown // before).prod(axis=1) <= prod(place.extent)
+        for level in range(place.level, len(self._choices.levels)):
+            fits &= self._relaxation.fits(level, grown)
+        return fits
+
+    def _leaves(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
+        """Cost every kind of order of mappings whose factors are decided."""
+        for row in range(len(tiles)):
+            if not self._search.hopeful(primary[row : row + 1], tie[row : row + 1])[0]:
+                continue
+            factors = tiles[row, 1:] // tiles[row, :-1]
+            options = [self._arrangements(s, factors[s]) for s in range(len(factors))]
+            total = prod(len(splits) for _, splits in options)
+            for start in range(0, total, _BATCH):
+                if self._search.late(primary[row:]):
+                    return
+                picked = np.arange(start, min(start + _BATCH, total))
+                index = np.unravel_index(picked, [len(splits) for _, splits in options])
+                self._search.cost(self._space, self._genomes(factors, options, index))
+
+    def _genomes(
+        self, factors: Ints, options: Sequence[tuple[Ints, Ints]], index: Sequence[npt.NDArray[np.intp]]
+    ) -> Genomes:
+        n = len(index[0])
+        return Genomes(
+            np.broadcast_to(factors, (n, *factors.shape)),
+            np.stack([orders[i] for (orders, _), i in zip(options, index, strict=True)], axis=1),
+            np.stack([splits[i] for (_, splits), i in zip(options, index, strict=True)], axis=1),
+            np.broadcast_to(self._keep, (n, *self._keep.shape)),
+        )
+
+    def _arrangements(self, s: int, factors: Ints) -> tuple[Ints, Ints]:
+        slot = self._choices.slots[s]
+        loops = tuple((d, int(f)) for d, f in enumerate(factors.tolist()) if f > 1)
+        if not slot.spatial:
+            return _temporal(slot, tuple(d for d, _ in loops), self._views)
+        # The order of a fanout's loops matters to transfers between neighbours alone.
+        return _spatial(slot, loops, all_orders=self._linked or slot.level == 0)
+
+
+@lru_cache(maxsize=65536)
+def _temporal(slot: Slot, loops: tuple[int, ...], views: tuple[TensorView, ...]) -> tuple[Ints, Ints]:
+    """One order of each kind for a level's temporal loops > 1."""
+    prefix = [d for d in slot.prefix if d in loops]
+    middle = [d for d in slot.middle if d in loops]
+    suffix = [d for d in slot.suffix if d in loops]
+    found = distinct_orders(prefix, middle, suffix, views if slot.counted else ())
+    orders = []
+    for order in found:
+        free = order[len(prefix) : len(order) - len(suffix)]
+        orders.append((*slot.prefix, *free, *(d for d in slot.middle if d not in loops), *slot.suffix))
+    return np.array(orders, dtype=np.int64), np.zeros(len(orders), dtype=np.int64)
+
+
+@lru_cache(maxsize=65536)
+def _spatial(slot: Slot, loops: tuple[tuple[int, int], ...], *, all_orders: bool) -> tuple[Ints, Ints]:
+    """The arrangements of a fanout's loops > 1 that fit its extents; one of them unless their order matters."""
+    orders, splits = slot.arrangements(frozenset(d for d, _ in loops))
+    factors = np.ones(orders.shape[1], dtype=np.int64)
+    for d, factor in loops:
+        factors[d] = factor
+    placed = factors[orders]
+    on_x = np.arange(orders.shape[1]) < splits[:, None]
+    x, y = np.where(on_x, placed, 1).prod(axis=1), np.where(on_x, 1, placed).prod(axis=1)
+    rows = np.flatnonzero((x <= slot.extent[0]) & (y <= slot.extent[1]))
+    if not all_orders:
+        rows = rows[:1]
+    return orders[rows], splits[rows]

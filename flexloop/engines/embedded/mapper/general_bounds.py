@@ -1,0 +1,363 @@
+"""Lower bounds on the energy and the cycles of partly decided mappings, for any chain of storage levels.
+
+A partial mapping has its factors decided slot by slot from the innermost outwards; orders are open. Every bound here
+holds for each completion, whatever its orders. What is used of the cost model:
+
+* A child's tile of F words is refilled once for each temporal iteration above it from the first loop on that moves
+  it. The innermost loop d above the child decides: for the tensors that d moves, no iteration is saved, so that all
+  children together receive N / (tile extents of the irrelevant dimensions) words; for the others at least one refill
+  for each of their own positions remains.
+* In a rank that two dimensions share (a halo), moving along d costs at least ``min(F, step)`` instead of F, and a carry
+  may even be free.
+* A parent reads what its children receive, divided by at most the number of children that get the same tile.
+* Transfers between neighbours may replace a parent's reads only where the innermost loop belongs to a shared rank and
+  the fanout has loops over that rank; there a parent's reads are bounded by nothing.
+* Rounding takes less than one word from each count of an instance.
+
+The part that no decision touches yet is bounded by the best tile that still fits, found for all partial tiles at once:
+``beyond[c]`` at a tile is the least cost of the levels from c up over all multiples of it that fit their buffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.engines.embedded.mapper.choices import Choices, divisors
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_LATTICE = 400_000
+"""Tiles of a lattice that ``beyond`` is worked out for; a larger lattice goes without."""
+_SLACK = 1 - 1e-12
+"""What the rounding of sums in another order than the cost model's can take away."""
+
+
+@dataclass(frozen=True)
+class LevelFacts:
+    """What the bounds need to know of a storage level; energies are in pJ a word, bandwidths in words a cycle."""
+
+    instances: int
+    capacity: float
+    read_energy: float
+    write_energy: float
+    update_energy: float
+    read_bandwidth: float
+    write_bandwidth: float
+    leakage: float
+
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """A data space: its ranks as (dimension, coefficient) pairs, and whether it is written."""
+
+    ranks: tuple[tuple[tuple[int, int], ...], ...]
+    read_write: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the bounds need to know of architecture and problem, levels inner to outer."""
+
+    levels: tuple[LevelFacts, ...]
+    tensors: tuple[TensorFacts, ...]
+    compute_energy: float
+
+
+@dataclass
+class _Traffic:
+    """Energy and words over all instances for each possible innermost loop: [families, n]; infinite: it cannot be."""
+
+    energy: Floats
+    reads: dict[int, Floats]
+    writes: dict[int, Floats]
+
+
+class Relaxation:
+    """Bounds for one mapspace with its bypass and its bounds decided.
+
+    Args:
+        facts: architecture and problem.
+        choices: the mapspace's slots.
+        keep: [levels, data spaces].
+        bounds: the bound of each dimension.
+    """
+
+    def __init__(self, facts: Facts, choices: Choices, keep: Mask, bounds: Sequence[int]) -> None:
+        self.facts, self.choices, self.keep = facts, choices, keep
+        self.bounds = np.array(bounds, dtype=np.float64)
+        self.macs = float(prod(int(b) for b in bounds))
+        self._dims = len(bounds)
+        self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
+        self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
+        self._extents = {level: prod(choices.slots[slot].extent) for level, slot in self._spatial.items()}
+        self._chains = [[int(level) for level in np.flatnonzero(keep[:, t])] for t in range(keep.shape[1])]
+        self._relevant = np.array(
+            [[any(d == i for rank in t.ranks for i, _ in rank) for d in range(self._dims)] for t in facts.tensors]
+        )
+        # A rank is shared only if two of its dimensions move.
+        self._shared = [
+            {d: rank for rank in t.ranks for d, _ in rank if sum(bounds[i] > 1 for i, _ in rank) > 1}
+            for t in facts.tensors
+        ]
+        self._repeating = ~self._relevant
+        for t, shared in enumerate(self._shared):
+            self._repeating[t, list(shared)] = True
+        self._axes = [divisors(int(b)) for b in bounds]
+        self._beyond = self._work_out_beyond()
+
+    def sizes(self, t: int, tile: Ints | Floats) -> Floats:
+        """[n]: words of the bounding box of tensor t in tiles [n, dimensions]."""
+        words = np.ones(len(tile))
+        for rank in self.facts.tensors[t].ranks:
+            words = words * (1.0 + sum(coefficient * (tile[:, d] - 1.0) for d, coefficient in rank))
+        return words
+
+    def fits(self, level: int, tile: Ints | Floats) -> Mask:
+        """[n]: whether the kept tiles fit the level's buffer."""
+        used = np.zeros(len(tile))
+        for t in np.flatnonzero(self.keep[level]):
+            used += self.sizes(int(t), tile)
+        return used <= self.facts.levels[level].capacity
+
+    def bound(self, tiles: Ints) -> tuple[Floats, Floats]:
+        """Least energy in pJ and cycles of every completion.
+
+        Args:
+            tiles: [n, k + 1, dimensions]: the extents spanned by the innermost 0, 1, ... k decided slots.
+        """
+        decided = tiles.shape[1] - 1
+        energy = np.full(len(tiles), self.macs * self.facts.compute_energy)
+        cycles = self.macs / self._parallelism(tiles)
+        reads: dict[int, Floats] = {}
+        writes: dict[int, Floats] = {}
+        for child in range(-1, len(self.facts.levels) - 1):
+            if child >= 0 and self._temporal[child] >= decided:
+                beyond = self._lookup(child, tiles[:, -1])
+                energy, cycles = energy + beyond[0], np.maximum(cycles, beyond[1])
+                break
+            traffic = self._operands(tiles) if child < 0 else self._boundary(child, tiles)
+            energy = energy + traffic.energy.min(axis=0)
+            for total, part in ((reads, traffic.reads), (writes, traffic.writes)):
+                for level, words in part.items():
+                    total[level] = total.get(level, 0.0) + words.min(axis=0)
+        cycles = np.ceil(np.maximum(cycles, self._throttled(reads, writes)) * _SLACK)
+        leakage = sum(level.leakage for level in self.facts.levels)
+        return (energy + leakage * cycles) * _SLACK, cycles
+
+    def _throttled(self, reads: dict[int, Floats], writes: dict[int, Floats]) -> Floats | float:
+        """Cycles that the bandwidths need for words over all instances of each level."""
+        cycles: Floats | float = 0.0
+        for level, facts in enumerate(self.facts.levels):
+            for words, bandwidth in ((reads, facts.read_bandwidth), (writes, facts.write_bandwidth)):
+                if level in words and bandwidth < np.inf:
+                    cycles = np.maximum(cycles, words[level] / facts.instances / bandwidth)
+        return cycles
+
+    def _parallelism(self, tiles: Ints) -> Floats:
+        """[n]: the most MACs that can work at once."""
+        used = np.ones(len(tiles))
+        rest = self.bounds / tiles[:, -1]
+        for level, slot in self._spatial.items():
+            if slot < tiles.shape[1] - 1:
+                used *= (tiles[:, slot + 1] / tiles[:, slot]).prod(axis=1)
+            else:
+                used *= np.minimum(self._extents[level], rest.prod(axis=1))
+        return np.minimum(used, self.macs)
+
+    def _operands(self, tiles: Ints) -> _Traffic:
+        """Reads and updates that the MACs cause at the innermost level that keeps each tensor."""
+        n = len(tiles)
+        traffic = _Traffic(np.zeros((1, n)), {}, {})
+        for t, chain in enumerate(self._chains):
+            # Below a fanout to the MACs neighbours may pass on any operand that stays.
+            if not chain or 0 in self._spatial or self._may_link(t, 0, chain[0], None):
+                continue
+            most, _ = self._sharing(-1, chain[0], t, tiles, self.bounds / tiles[:, -1])
+            self._charge_parent(traffic, t, chain[0], (self.macs / most)[None], tiles)
+        return traffic
+
+    def _boundary(self, child: int, tiles: Ints) -> _Traffic:
+        """What crosses into a level whose tile is decided, for each loop that may be innermost above it."""
+        tile = tiles[:, self._temporal[child] + 1].astype(np.float64)
+        return self._crossing(child, tile, self._innermost(child, tiles), tiles)
+
+    def _innermost(self, child: int, tiles: Ints) -> Mask:
+        """[dimensions + 1, n]: which loops may be the innermost temporal one above a level; the last: there is none."""
+        n, decided = len(tiles), tiles.shape[1] - 1
+        possible = np.zeros((self._dims + 1, n), dtype=np.bool_)
+        searching = np.ones(n, dtype=np.bool_)
+        for level in range(child + 1, len(self.facts.levels)):
+            slot = self._temporal[level]
+            if slot >= decided:
+                break
+            loops = tiles[:, slot + 1] > tiles[:, slot]
+            possible[:-1] |= (loops & searching[:, None]).T
+            searching &= ~loops.any(axis=1)
+        rest = self.bounds / tiles[:, -1]
+        possible[:-1] |= ((rest > 1) & searching[:, None]).T
+        spatial = prod(self._extents[level] for level, s in self._spatial.items() if s >= decided)
+        possible[-1] = searching & (rest.prod(axis=1) <= spatial)
+        return possible
+
+    def _crossing(self, child: int, tile: Floats, moving: Mask, tiles: Ints | None) -> _Traffic:
+        families, n = moving.shape
+        traffic = _Traffic(np.zeros((families, n)), {}, {})
+        for t, chain in enumerate(self._chains):
+            if child not in chain[:-1]:
+                continue
+            parent = chain[chain.index(child) + 1]
+            fills, reads = self._words(t, child, parent, tile, families, tiles)
+            self._charge_child(traffic, t, child, fills, tiles)
+            self._charge_parent(traffic, t, parent, reads, tiles)
+        for words in (traffic.energy, *traffic.reads.values(), *traffic.writes.values()):
+            words[~moving] = np.inf
+        return traffic
+
+    def _words(
+        self, t: int, child: int, parent: int, tile: Floats, families: int, tiles: Ints | None
+    ) -> tuple[Floats, Floats]:
+        """[families, n] words that all children of a boundary receive and that all parents give."""
+        rest = self.bounds / tile
+        size = self.sizes(t, tile)
+        every = size * rest.prod(axis=1)
+        positions = size * rest[:, self._relevant[t]].prod(axis=1)
+        halo = {d: self._halo(t, d, tile, rest) for d in self._shared[t]}
+        own = positions * np.minimum.reduce([np.ones(len(tile)), *halo.values()])
+        open_rest = rest if tiles is None else self.bounds / tiles[:, -1]
+        most, least = self._sharing(child, parent, t, tiles, open_rest)
+        fills, reads = np.empty((families, len(tile))), np.empty((families, len(tile)))
+        for d in range(families):
+            if d < self._dims and self._relevant[t][d]:
+                fills[d] = every * halo.get(d, 1.0)
+                reads[d] = np.maximum(fills[d] / most, own)
+                if self._may_link(t, child + 1, parent, d):
+                    reads[d] = 0
+                    if any(level > child + 1 for level in self._spatial):
+                        fills[d] = 0
+            else:
+                fills[d], reads[d] = own * least, own
+        return fills, reads
+
+    def _halo(self, t: int, d: int, tile: Floats, rest: Floats) -> Floats:
+        """The least share of a tensor's refills that remains where moves along d save the overlap."""
+        rank = self._shared[t][d]
+        extent = 1.0 + sum(coefficient * (tile[:, i] - 1.0) for i, coefficient in rank)
+        coefficient = next(c for i, c in rank if i == d)
+        step = np.minimum(extent, coefficient * tile[:, d])
+        moves = np.prod([rest[:, i] for i, _ in rank], axis=0)
+        # Steps of a second dimension of the rank may cancel against those of the first and cost nothing.
+        least = np.where(moves > rest[:, d], step * moves / 2, extent + (moves - 1) * step)
+        share = np.minimum(least / (extent * moves), 1.0)
+        return np.where(rest[:, d] > 1, share, 1.0)
+
+    def _may_link(self, t: int, low: int, high: int, d: int | None) -> bool:
+        """Whether neighbours could pass on tiles of t, in a fanout below the levels from low to high."""
+        shared = self._shared[t]
+        ranks = list(shared.values()) if d is None else [shared[d]] if d in shared else []
+        for level in range(low, high + 1):
+            if level in self._spatial:
+                highest = self.choices.limits[1][self._spatial[level]]
+                if any(highest[i] > 1 and self.bounds[i] > 1 for rank in ranks for i, _ in rank):
+                    return True
+        return False
+
+    def _sharing(self, child: int, parent: int, t: int, tiles: Ints | None, open_rest: Floats) -> tuple[Floats, Floats]:
+        """[n] how many children get the same tile, at most, and how often the fanout repeats a tile, at least."""
+        most, least = np.ones(len(open_rest)), np.ones(len(open_rest))
+        for level in range(child + 1, parent + 1):
+            slot = self._spatial.get(level)
+            if slot is None:
+                continue
+            if tiles is not None and slot < tiles.shape[1] - 1:
+                factors = tiles[:, slot + 1] / tiles[:, slot]
+                least *= factors[:, ~self._relevant[t]].prod(axis=1)
+                most *= factors[:, self._repeating[t]].prod(axis=1)
+            else:
+                most *= np.minimum(float(self._extents[level]), open_rest[:, self._repeating[t]].prod(axis=1))
+        return most, least
+
+    def _first_words(self, t: int, level: int, tiles: Ints | None) -> Floats | float:
+        """The most words of an output that the first visits save reading, over all instances of a level."""
+        copies: Floats | float = 1.0
+        for outer, slot in self._spatial.items():
+            if outer > level:
+                if tiles is not None and slot < tiles.shape[1] - 1:
+                    copies = copies * (tiles[:, slot + 1] / tiles[:, slot])[:, self._repeating[t]].prod(axis=1)
+                else:
+                    copies = copies * min(float(self._extents[outer]), self.bounds[self._repeating[t]].prod())
+        return copies * float(self.sizes(t, self.bounds[None])[0])
+
+    def _charge_child(self, traffic: _Traffic, t: int, level: int, fills: Floats, tiles: Ints | None) -> None:
+        facts = self.facts.levels[level]
+        if self.facts.tensors[t].read_write:
+            fills = fills - self._first_words(t, level, tiles)
+        words = np.maximum(fills - facts.instances, 0)
+        traffic.energy += words * facts.write_energy
+        traffic.writes[level] = traffic.writes.get(level, 0.0) + words
+
+    def _charge_parent(self, traffic: _Traffic, t: int, level: int, reads: Floats, tiles: Ints | None) -> None:
+        facts = self.facts.levels[level]
+        if self.facts.tensors[t].read_write:
+            updates = np.maximum(reads - facts.instances, 0)
+            traffic.energy += updates * facts.update_energy
+            traffic.writes[level] = traffic.writes.get(level, 0.0) + updates
+            reads = reads - self._first_words(t, level, tiles)
+        words = np.maximum(reads - facts.instances, 0)
+        traffic.energy += words * facts.read_energy
+        traffic.reads[level] = traffic.reads.get(level, 0.0) + words
+
+    def _work_out_beyond(self) -> list[tuple[Floats, Floats]] | None:
+        """For each level but the outermost, the least energy and cycles from it up, for every tile below it."""
+        shape = tuple(len(axis) for axis in self._axes)
+        if prod(shape) > _LATTICE:
+            return None
+        lattice = np.stack(np.meshgrid(*self._axes, indexing="ij"), axis=-1).reshape(-1, self._dims).astype(np.float64)
+        energy, cycles = np.zeros(len(lattice)), np.zeros(len(lattice))
+        beyond: list[tuple[Floats, Floats]] = []
+        for level in range(len(self.facts.levels) - 2, -1, -1):
+            here = self._at_level(level, lattice)
+            energy, cycles = energy + here[0], np.maximum(cycles, here[1])
+            unfit = ~self.fits(level, lattice)
+            energy[unfit] = cycles[unfit] = np.inf
+            energy, cycles = self._least_above(energy, shape), self._least_above(cycles, shape)
+            beyond.insert(0, (energy, cycles))
+        return beyond
+
+    def _at_level(self, level: int, lattice: Floats) -> tuple[Floats, Floats]:
+        """Energy and cycles of what crosses into a level, for every tile that it may hold."""
+        rest = self.bounds / lattice
+        moving = np.ones((self._dims + 1, len(lattice)), dtype=np.bool_)
+        moving[:-1] = (rest > 1).T
+        moving[-1] = rest.prod(axis=1) <= prod(e for outer, e in self._extents.items() if outer > level)
+        traffic = self._crossing(level, lattice, moving, None)
+        reads = {where: words.min(axis=0) for where, words in traffic.reads.items()}
+        writes = {where: words.min(axis=0) for where, words in traffic.writes.items()}
+        return traffic.energy.min(axis=0), np.zeros(len(lattice)) + self._throttled(reads, writes)
+
+    def _least_above(self, values: Floats, shape: tuple[int, ...]) -> Floats:
+        """At every tile the least value over its multiples."""
+        grid = values.reshape(shape).copy()
+        for axis, extents in enumerate(self._axes):
+            place = {n: i for i, n in enumerate(extents)}
+            view = np.moveaxis(grid, axis, 0)
+            for prime in sorted({p for n in extents for p in divisors(n)[1:2]}):
+                for i in range(len(extents) - 1, -1, -1):
+                    if (j := place.get(extents[i] * prime)) is not None:
+                        view[i] = np.minimum(view[i], view[j])
+        return grid.reshape(-1)
+
+    def _lookup(self, level: int, tile: Ints) -> tuple[Floats, Floats]:
+        if self._beyond is None:
+            return np.zeros(len(tile)), np.zeros(len(tile))
+        index = np.zeros(len(tile), dtype=np.int64)
+        for d, axis in enumerate(self._axes):
+            index = index * len(axis) + np.searchsorted(axis, tile[:, d])
+        energy, cycles = self._beyond[level]
+        return energy[index], cycles[index]
