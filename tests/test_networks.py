@@ -200,6 +200,18 @@ def test_grouped_query_attention_folds_query_heads_into_rows() -> None:
     assert scores.tensor_size("Weights") == 2 * 8 * 128 * 300  # each key is read once for its four query heads
 
 
+def test_the_documentation_has_the_figures_of_every_network() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "=1`" in line]
+    documented = {row[0].strip("`"): row[2:7] for row in rows if len(row) == 8}
+    assert set(documented) == set(NAMES)
+    for name in NAMES:
+        net = load_network(name)
+        parameters = ", ".join(f"`{parameter}={value}`" for parameter, value in net.parameters.items())
+        figures = [f"{n:,}" for n in (net.occurrences, len(net.layers), net.macs, net.weights)]
+        assert documented[name] == [parameters, *figures]
+
+
 # --- One's own networks ---------------------------------------------------------------------------------------------
 
 OWN = """\
