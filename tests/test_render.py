@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 
 import pytest
 import yaml
-from small_archs import plain
+from small_archs import lanes, plain
 
+from flexloop.archspec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energy.ert import build_ert
+from flexloop.engines.embedded.spec import read_spec
 from flexloop.errors import SpecError
 from flexloop.mapspace import mapspace
 from flexloop.timeloop.bundle import mapspace_files, run_variants
-from flexloop.timeloop.constraints import Constraints
+from flexloop.timeloop.constraints import Constraints, Subject
 from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.render import Renderer
-from flexloop.workload import DIMENSIONS, Layer
+from flexloop.timeloop.tree import chain
+from flexloop.workload import DIMENSIONS, TENSORS, Layer
 
 GOLDEN = Path(__file__).parent / "golden_render"
 LAYER = Layer(name="conv", C=6, M=5, R=3, P=4, Wstride=2)
@@ -73,7 +77,27 @@ def test_rendered_constraints_read_back_as_they_were() -> None:
     variant = mapspace(FlexClass.parse("T0O0P0S0"), plain(), LAYER).variants[0]
     document = yaml.safe_load(Renderer().constraints(variant))
     targets = document["architecture_constraints"]["targets"]
-    assert Constraints.from_directives(targets, DIMENSIONS) == variant.constraints
+    bounds = {d: choices[0] for d, choices in variant.bounds.items()}
+    subject = Subject(("Spad", "GlobalBuffer", "DRAM"), {"GlobalBuffer"}, bounds, TENSORS)
+    read = Constraints.from_directives(targets, subject)
+    assert read.dataspaces == variant.constraints.dataspaces
+    assert {(c.target, c.spatial): c for c in read.loops} == {
+        (c.target, c.spatial): c for c in variant.constraints.loops
+    }
+
+
+@pytest.mark.parametrize("name", ["T0O0P0S0", "TpO0P0S0", "T1O0P0S0"])
+@pytest.mark.parametrize("make", [plain, lanes], ids=lambda make: make.__name__)
+def test_the_rendered_tree_is_the_chain_of_levels(name: str, make: Callable[[], ArchSpec]) -> None:
+    arch, renderer = make(), Renderer()
+    variant = mapspace(FlexClass.parse(name), arch, LAYER).variants[0]
+    bounds = {d: choices[0] for d, choices in variant.bounds.items()}
+    tree = yaml.safe_load(renderer.architecture(arch, variant.shape, partitioned=variant.partitioned))
+    problem = yaml.safe_load(renderer.problem(variant, bounds))
+    spec = read_spec(tree["architecture"], problem["problem"], build_ert(arch))
+    assert spec.level_names == chain(arch, partitioned=variant.partitioned)
+    assert spec.mac.instances == arch.pes * arch.lanes
+    assert dict(zip(spec.level_names, spec.fanout_xy, strict=True))[arch.array.below] == (2, 2)
 
 
 def test_own_templates_take_the_place_of_the_shipped_ones(tmp_path: Path) -> None:
