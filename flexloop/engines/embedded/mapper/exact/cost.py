@@ -13,11 +13,11 @@ import numpy as np
 
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 
-# Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, most instances that count
-# for energy, and whether each tensor is kept there.
-GROUP, BLOCK, INSTANCES, KEPT = 0, 1, 2, 3
-# Columns of the table of levels (doubles): pJ of a read, a fill, an update, leakage; words a cycle read and written.
-E_READ, E_FILL, E_UPDATE, LEAK, READ_BW, WRITE_BW = range(6)
+# Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, whether each tensor is kept.
+GROUP, BLOCK, KEPT = 0, 1, 2
+# Columns of the table of levels (doubles): pJ of a read, a fill, an update, leakage; words a cycle read and written;
+# most instances that count for energy.
+E_READ, E_FILL, E_UPDATE, LEAK, READ_BW, WRITE_BW, INSTANCES = range(7)
 # Rows of the array of words: innermost accesses, words into a PE, reads of the buffer by the array, words into the
 # buffer, reads of DRAM; then scalars of a nest.
 W_MAC, W_PE, W_ARRAY, W_BUFFER, W_DRAM, W_OTHER = range(6)
@@ -50,10 +50,9 @@ def totals(
     """
     cycles = steps
     energy = 0.0
-    leak = 0.0
     for level in range(levels_i.shape[0]):
         group = levels_i[level, GROUP]
-        instances = min(used if group == 0 else 1, levels_i[level, INSTANCES])
+        instances = min(np.float64(used if group == 0 else 1), levels_f[level, INSTANCES])
         block = levels_i[level, BLOCK]
         read = extra[2] / steps if group == 2 else 0.0
         written = extra[3] / steps if group == 2 else extra[1] / steps if group == 1 else 0.0
@@ -78,8 +77,10 @@ def totals(
             slow = min(slow, levels_f[level, WRITE_BW] / written)
         cycles = max(cycles, np.float64(ceil(steps / slow)))
         energy += level_energy
-        leak += levels_f[level, LEAK] * max(1, used if group == 0 else 1)
-    return cycles, energy + compute_pj + leak * cycles + extra[0]
+    for level in range(levels_i.shape[0]):
+        instances = np.float64(used if levels_i[level, GROUP] == 0 else 1)
+        energy += levels_f[level, LEAK] * cycles * max(1.0, instances)
+    return cycles, energy + compute_pj + extra[0]
 
 
 @nb.njit(cache=True)

@@ -155,12 +155,12 @@ def spatial_choices(m: Machine, g: Lattice) -> IntArray:
                     found = larger
                 found[n] = index
                 n += 1
-        if not _advance(index, g.counts, over):
+        if not advance(index, g.counts, over):
             return found[:n]
 
 
 @nb.njit(cache=True)
-def _advance(index: IntArray, counts: IntArray, over: bool) -> bool:
+def advance(index: IntArray, counts: IntArray, over: bool) -> bool:
     """Go to the next point, last dimension fastest; where ``over``, past every point above the present one."""
     d = 7
     if over:
@@ -260,7 +260,7 @@ def expand(m: Machine, g: Lattice, c: Config, index: IntArray, s: Scratch, best:
             if buffer_bound(m, g, c, point, s, best) != inf:
                 best.counts[3] += 1
                 orders(m, g, c, s, best)
-        if not _advance(position, sizes, over):
+        if not advance(position, sizes, over):
             return
 
 
@@ -393,6 +393,7 @@ def _neighbours(
             s.memo[0, 0] = 0
             groups, row = int(c.groups[1]), m.shapes[shape, 0]
             linked_moves(c.tile, m.coef, s.nest, length, s.pes, n, groups, row, s.memo, s.stamp, s.moves)
+            s.words[W_PE, 1] = s.moves[1] / n + s.moves[2] / n
             if s.moves[2] == 0.0:
                 s.words[W_ARRAY, 1] = plain
                 s.words[W_OTHER, PEER] = 0.0
@@ -518,7 +519,7 @@ def search(m: Machine, g: Lattice, spatial: IntArray, c: Config, s: Scratch, bes
                 chosen[:] = position
             elif not dive and bound != inf:
                 expand(m, g, c, index, s, best)
-        if not _advance(position, sizes, over):
+        if not advance(position, sizes, over):
             break
     if dive and lowest != inf:
         for d in range(8):

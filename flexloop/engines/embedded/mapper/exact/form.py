@@ -1,0 +1,398 @@
+"""Recognise mapspaces of three groups of levels, and put them into the canonical form that the exact search works on.
+
+The form: one fanout besides pinned lanes below the innermost level; the levels below that fanout (the PE group), those
+above it (the buffer group) and the outermost level (DRAM). In the first two groups temporal loops stand at the innermost
+level alone, so all levels of a group hold the same tile, and what another level of the group keeps costs nothing where
+a level inside it keeps it too. Loop orders are pinned or free, factors pinned or free, bypass pinned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import inf, prod
+
+import numpy as np
+
+from flexloop.engines.embedded.mapper.exact import orders
+from flexloop.engines.embedded.mapper.exact.grid import Grid, divisors
+from flexloop.engines.embedded.mapper.exact.problem import DIRECT, EDP, ENERGY, LATENCY, SCALED, Machine
+from flexloop.engines.embedded.mapper.exact.types import BoolArray, IntArray
+from flexloop.engines.embedded.mapper.space import Objective, Space
+from flexloop.engines.embedded.spec import DataSpace, Problem, Spec, StorageSpec
+from flexloop.timeloop.constraints import Constraints, LoopConstraint
+
+N, G, C, M, R, S, P, Q = range(8)
+OBJECTIVES: dict[str, int] = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}
+
+
+@dataclass(frozen=True)
+class Roles:
+    """How a problem's names map onto the canonical layer.
+
+    Attributes:
+        dimensions: for each of the eight canonical dimensions the problem's, or None where it has none.
+        tensors: for Weights, Inputs, Outputs the index of the problem's data space.
+        coef: coefficients of R, P, S, Q.
+    """
+
+    dimensions: tuple[str | None, ...]
+    tensors: tuple[int, int, int]
+    coef: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Pinned factors by canonical dimension (0: free): PE loops, spatial, buffer loops, DRAM loops."""
+
+    pe: tuple[int, ...]
+    array: tuple[int, ...]
+    buffer: tuple[int, ...]
+    dram: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A mapspace in canonical form.
+
+    Attributes:
+        space: the mapspace.
+        roles: names.
+        array_level: index of the level directly above the array.
+        pins: pinned factors.
+        orders: pinned orders of the PE's, the buffer's and DRAM's loops, canonical, or None.
+        spatial_order: the pinned linear order of the array's loops, or None.
+        split: how many of them lie on X.
+    """
+
+    space: Space
+    roles: Roles
+    array_level: int
+    pins: Pins
+    orders: tuple[tuple[int, ...] | None, ...]
+    spatial_order: tuple[int, ...] | None
+    split: int
+
+    @property
+    def spec(self) -> Spec:
+        """The specification."""
+        return self.space.spec
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Extents of the array."""
+        return self.spec.fanout_xy[self.array_level]
+
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """Pinned spatial factors below the innermost level."""
+        pinned = self.space.constraints.loop(self.spec.level_names[0], spatial=True).factors
+        return tuple(pinned.get(name, 1) if name else 1 for name in self.roles.dimensions)
+
+    def family(self) -> tuple[object, ...]:
+        """What forms must share to be searched together: everything but the array's shape."""
+        levels = tuple(
+            replace(level, mesh_x=1) if i < self.array_level else level for i, level in enumerate(self.spec.levels)
+        )
+        mac = replace(self.spec.mac, mesh_x=1)
+        bounds = tuple(sorted((d, tuple(b)) for d, b in self.space.bounds.items()))
+        lanes = repr(self.space.constraints.loop(self.spec.level_names[0], spatial=True))
+        keeps = repr(self.space.constraints.dataspaces)
+        return (levels, mac, self.roles, bounds, self.pins, self.orders, self.spatial_order, self.split, lanes, keeps)
+
+    def keeps(self, level: int) -> tuple[bool, bool, bool]:
+        """Whether a level keeps Weights, Inputs, Outputs."""
+        names = self.spec.data_space_names
+        kept = _kept(self.space.constraints, self.spec, level)
+        return tuple(names[t] in kept for t in self.roles.tensors)  # type: ignore[return-value]
+
+    def group(self, level: int) -> int:
+        """0 for the PE group, 1 for the buffer group, 2 for DRAM."""
+        return 0 if level < self.array_level else 1 if level < len(self.spec.levels) - 1 else 2
+
+
+def recognise(space: Space) -> Form | None:
+    """The canonical form of a mapspace, or None where it has another form."""
+    spec, constraints = space.spec, space.constraints
+    if constraints.parallelism is not None:
+        return None
+    roles = _roles(spec.problem)
+    arrays = [i for i, (x, y) in enumerate(spec.fanout_xy) if i > 0 and x * y > 1]
+    if roles is None or len(arrays) != 1 or not 0 < arrays[0] < len(spec.levels) - 1:
+        return None
+    array = arrays[0]
+    top = len(spec.levels) - 1
+    names = spec.level_names
+    temporal = [constraints.loop(name, spatial=False) for name in names]
+    array_rule = constraints.loop(names[array], spatial=True)
+    rules = [temporal[0], temporal[array], temporal[top], array_rule]
+    idle = [i for i in range(len(names)) if i not in (0, array, top)]
+    if not all(_plain(rule, spec.problem.dimensions) for rule in rules):
+        return None
+    if any(temporal[i].factors.get(d) != 1 for i in idle for d in spec.problem.dimensions):
+        return None
+    if array_rule.permutation and array_rule.split is None or not array_rule.permutation and array_rule.split is not None:
+        return None
+    if not _lanes_are_pinned(space, roles, temporal[0]) or not _bypass_is_plain(space, array):
+        return None
+    pins = Pins(*(_canonical_factors(rule, roles) for rule in (temporal[0], array_rule, temporal[array], temporal[top])))
+    form_orders = tuple(_canonical_order(rule, roles) for rule in (temporal[0], temporal[array], temporal[top]))
+    spatial_order = _canonical_order(array_rule, roles)
+    split = 0
+    if spatial_order is not None and array_rule.split is not None:
+        on_x = array_rule.permutation[: array_rule.split]
+        split = sum(1 for d in spatial_order if roles.dimensions[d] in on_x)
+    return Form(space, roles, array, pins, form_orders, spatial_order, split)
+
+
+def _plain(rule: LoopConstraint, dimensions: Sequence[str]) -> bool:
+    """Whether a directive pins factors or the whole order, and nothing else."""
+    if rule.min_factors or rule.max_factors or rule.suffix or any(n < 1 for n in rule.factors.values()):
+        return False
+    return not rule.permutation or set(rule.permutation) == set(dimensions)
+
+
+def _canonical_factors(rule: LoopConstraint, roles: Roles) -> tuple[int, ...]:
+    return tuple(rule.factors.get(name, 0) if name else 1 for name in roles.dimensions)
+
+
+def _canonical_order(rule: LoopConstraint, roles: Roles) -> tuple[int, ...] | None:
+    if not rule.permutation:
+        return None
+    named = [roles.dimensions.index(d) for d in rule.permutation]
+    return (*named, *(d for d in range(8) if d not in named))
+
+
+def _kept(constraints: Constraints, spec: Spec, level: int) -> set[str]:
+    rule = constraints.dataspace(spec.level_names[level])
+    if level == len(spec.levels) - 1:
+        return set(spec.data_space_names) - set(rule.bypass)
+    return set(rule.keep)
+
+
+def _bypass_is_plain(space: Space, array: int) -> bool:
+    """Whether bypass is pinned, DRAM keeps everything, and what is kept twice in a group costs nothing outside."""
+    spec, constraints = space.spec, space.constraints
+    everything = set(spec.data_space_names)
+    top = len(spec.levels) - 1
+    for name in spec.level_names[:-1]:
+        rule = constraints.dataspace(name)
+        if set(rule.keep) | set(rule.bypass) != everything or set(rule.keep) & set(rule.bypass):
+            return False
+    if _kept(constraints, spec, top) != everything:
+        return False
+    for group in (range(array), range(array, top)):
+        seen: set[str] = set()
+        for level in group:
+            kept = _kept(constraints, spec, level)
+            if kept & seen and not _free_of_cost(spec.levels[level]):
+                return False
+            seen |= kept
+    return True
+
+
+def _free_of_cost(level: StorageSpec) -> bool:
+    energies = (level.read_energy, level.write_energy, level.update_energy, level.leakage)
+    return not any(energies) and min(level.read_bandwidth, level.write_bandwidth) == inf
+
+
+def _lanes_are_pinned(space: Space, roles: Roles, innermost: LoopConstraint) -> bool:
+    """Whether there are no lanes, or lanes of pinned factors, not on coupled dimensions, under a pinned order."""
+    spec = space.spec
+    extent_x, extent_y = spec.fanout_xy[0]
+    if extent_x * extent_y == 1:
+        return True
+    rule = space.constraints.loop(spec.level_names[0], spatial=True)
+    dimensions = spec.problem.dimensions
+    if not _plain(rule, dimensions) or not rule.permutation or rule.split is None or not innermost.permutation:
+        return False
+    if any(d not in rule.factors for d in dimensions):
+        return False
+    on_x = prod(rule.factors[d] for d in rule.permutation[: rule.split])
+    on_y = prod(rule.factors[d] for d in rule.permutation[rule.split :])
+    coupled = [roles.dimensions[d] for d in (R, S, P, Q)]
+    alone = all(rule.factors[name] == 1 for name in coupled if name is not None)
+    return alone and on_x <= extent_x and on_y <= extent_y
+
+
+@lru_cache(maxsize=256)
+def _roles_of(dimensions: tuple[str, ...], data_spaces: tuple[DataSpace, ...]) -> Roles | None:
+    writes = [i for i, space in enumerate(data_spaces) if space.read_write]
+    reads = [i for i, space in enumerate(data_spaces) if not space.read_write]
+    if len(writes) != 1 or len(reads) != 2:
+        return None
+    coupled = [i for i, space in enumerate(data_spaces) if any(len(rank) > 1 for rank in space.projection)]
+    if len(coupled) > 1 or any(i in writes for i in coupled):
+        return None
+    inputs = coupled[0] if coupled else reads[1]
+    weights = next(i for i in reads if i != inputs)
+    tensors = (weights, inputs, writes[0])
+    used = [{d for rank in data_spaces[t].projection for d, _ in rank} for t in tensors]
+    if any(c != 1 for t in (weights, writes[0]) for rank in data_spaces[t].projection for _, c in rank):
+        return None
+    names: list[str | None] = [None] * 8
+    coef = [1, 1, 1, 1]
+    single: list[tuple[str, int]] = []
+    slots = [(R, P), (S, Q)]
+    for rank in data_spaces[inputs].projection:
+        if len(rank) == 1:
+            single.append(rank[0])
+            continue
+        if len(rank) != 2 or not slots:
+            return None
+        by_kind = {(d in used[0], d in used[2]): (d, c) for d, c in rank}
+        if set(by_kind) != {(True, False), (False, True)} or any(c < 1 for _, c in rank):
+            return None
+        pair = slots.pop(0)
+        for slot, kind in zip(pair, ((True, False), (False, True)), strict=True):
+            names[slot], coef[_COEF[slot]] = by_kind[kind]
+    single += [(d, 1) for d in dimensions if d not in used[1]]
+    for d, c in single:
+        kind = tuple(d in tensor for tensor in used)
+        home = {(True, True, True): G, (True, True, False): C, (True, False, True): M, (False, True, True): N}.get(kind)
+        if home is None:
+            return None
+        if c == 1 and names[home] is None:
+            names[home] = d
+        elif home in (C, N) and slots and c >= 1:
+            slot = slots.pop(0)[0 if home == C else 1]
+            names[slot], coef[_COEF[slot]] = d, c
+        else:
+            return None
+    return Roles(tuple(names), tensors, tuple(coef))  # type: ignore[arg-type]
+
+
+_COEF = {R: 0, P: 1, S: 2, Q: 3}
+
+
+def _roles(problem: Problem) -> Roles | None:
+    return _roles_of(problem.dimensions, problem.data_spaces)
+
+
+def machine(forms: Sequence[Form], objective: Objective) -> Machine:
+    """The arrays of a family of forms that differ in the array's shape alone."""
+    form = forms[0]
+    spec = form.spec
+    count = len(spec.levels)
+    keeps = [form.keeps(level) for level in range(count)]
+    groups = [form.group(level) for level in range(count)]
+    limits = [
+        [groups[i], level.capacity, *keeps[i]] for i, level in enumerate(spec.levels) if level.capacity is not None
+    ]
+    held = [[any(k[t] for k, g in zip(keeps, groups, strict=True) if g == group) for t in range(3)] for group in (0, 1)]
+    rows_i, rows_f = _level_tables(spec, keeps, groups)
+    masked = rows_i.copy()
+    for row in masked:
+        if row[0] == 2:
+            row[2:] &= ~np.array(held[1])
+    costly = [row for row, costs in zip(rows_i, rows_f, strict=True) if row[0] == 1]
+    lanes, still = _lane_groups(form)
+    everything, every_order = orders.dominant(), orders.complete()
+    buffer = orders.pinned(form.orders[1]) if form.orders[1] else everything
+    dram = orders.pinned(form.orders[2]) if form.orders[2] else everything
+    tensors = {index: t for t, index in enumerate(form.roles.tensors)}
+    linked_level = form.array_level - 1
+    return Machine(
+        OBJECTIVES[objective],
+        spec.levels[0].instances,
+        DIRECT if keeps[linked_level][1] else SCALED,
+        spec.mac.compute_energy,
+        np.array(form.roles.coef, dtype=np.int64),
+        np.array(form.lanes, dtype=np.int64),
+        lanes,
+        still,
+        np.array(form.orders[0] or range(8), dtype=np.int64),
+        np.array(held[0], dtype=np.int64),
+        np.array(held[1], dtype=np.int64),
+        np.array([tensors[i] for i in range(3)], dtype=np.int64),
+        np.array(limits, dtype=np.int64).reshape(len(limits), 5),
+        rows_i,
+        rows_f,
+        masked,
+        len(costly) == 1,
+        np.array([f.shape for f in forms], dtype=np.int64),
+        np.array(form.spatial_order or [-1] * 8, dtype=np.int64),
+        form.split,
+        *buffer,
+        *dram,
+        *(buffer if form.orders[1] else every_order),
+        *(dram if form.orders[2] else every_order),
+    )
+
+
+def _level_tables(
+    spec: Spec, keeps: Sequence[tuple[bool, ...]], groups: Sequence[int]
+) -> tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    rows_i, rows_f = [], []
+    for i, level in enumerate(spec.levels):
+        if _free_of_cost(level):
+            continue
+        rows_i.append([groups[i], level.block_size, *map(int, keeps[i])])
+        rows_f.append(
+            [
+                level.read_energy,
+                level.write_energy,
+                level.update_energy,
+                level.leakage,
+                level.read_bandwidth,
+                level.write_bandwidth,
+                level.instances / level.cluster_size,
+            ]
+        )
+    return np.array(rows_i, dtype=np.int64).reshape(-1, 5), np.array(rows_f, dtype=np.float64).reshape(-1, 7)
+
+
+def _lane_groups(form: Form) -> tuple[IntArray, IntArray]:
+    """For each tensor its distinct offsets in the lanes, and those that no neighbour has when nothing moves."""
+    spec = form.spec
+    rule = form.space.constraints.loop(spec.level_names[0], spatial=True)
+    row = max(spec.fanout_xy[0][0], prod(rule.factors.get(d, 1) for d in rule.permutation[: rule.split or 0]))
+    loops = [(form.roles.dimensions.index(d), rule.factors[d]) for d in rule.permutation if rule.factors.get(d, 1) > 1]
+    total = prod(n for _, n in loops)
+    groups, still = [], []
+    for t in range(3):
+        offsets = []
+        for e in range(total):
+            rest, offset = e, []
+            for d, n in loops:
+                offset.append(0 if _IRRELEVANT[t] >> d & 1 else rest % n)
+                rest //= n
+            offsets.append(tuple(offset))
+        served = {e for e in range(total) for f in _neighbours(e, row, total) if offsets[f] == offsets[e]}
+        everyone = len(set(offsets))
+        left = len({offsets[e] for e in range(total) if e not in served})
+        moves = any(any(o) for o in offsets)
+        groups.append(everyone)
+        still.append(left if moves and total > 1 and left < everyone else everyone)
+    return np.array(groups, dtype=np.int64), np.array(still, dtype=np.int64)
+
+
+_IRRELEVANT = (1 << N | 1 << P | 1 << Q, 1 << M, 1 << C | 1 << R | 1 << S)
+
+
+def _neighbours(e: int, row: int, total: int) -> list[int]:
+    near = [e - row, e + row]
+    if e % row:
+        near.append(e - 1)
+    if (e + 1) % row:
+        near.append(e + 1)
+    return [f for f in near if 0 <= f < total]
+
+
+def canonical_bounds(form: Form, bounds: Mapping[str, int]) -> tuple[int, ...]:
+    """The eight bounds of a padded problem."""
+    return tuple(bounds[name] if name else 1 for name in form.roles.dimensions)
+
+
+def allowed(form: Form, on: Grid) -> tuple[BoolArray, BoolArray, BoolArray, BoolArray]:
+    """[8, most] each: whether a divisor may be a PE tile, a spatial factor, a buffer tile, and a buffer factor."""
+    tables = [np.zeros(on.divisors.shape, dtype=np.bool_) for _ in range(4)]
+    pins, lanes = form.pins, form.lanes
+    for d in range(8):
+        for i, n in enumerate(divisors(int(on.bounds[d]))):
+            tables[0][d, i] = n % lanes[d] == 0 and pins.pe[d] in (0, n // lanes[d])
+            tables[1][d, i] = pins.array[d] in (0, n)
+            tables[2][d, i] = pins.dram[d] in (0, on.bounds[d] // n)
+            tables[3][d, i] = pins.buffer[d] in (0, n)
+    return tables[0], tables[1], tables[2], tables[3]

@@ -1,0 +1,277 @@
+"""Find the best mapping of a set of mapspaces, and prove it: padded bounds, then spatial factors, then the rest.
+
+Mapspaces that differ in the array's shape alone are searched as one. Everything is taken in the order of its lower
+bound and dropped once that reaches the incumbent, which all mapspaces share.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, prod
+
+import numpy as np
+
+from flexloop.engines.embedded.mapper.exact.bounds import Config, hopeless, new_config
+from flexloop.engines.embedded.mapper.exact.explore import Scratch, new_scratch, search, spatial_choices
+from flexloop.engines.embedded.mapper.exact.form import Form, allowed, canonical_bounds, machine
+from flexloop.engines.embedded.mapper.exact.grid import grid, tables
+from flexloop.engines.embedded.mapper.exact.problem import EDP, ENERGY, LATENCY, Best, Lattice, Machine, new_best
+from flexloop.engines.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
+from flexloop.engines.embedded.mapper.exact.types import FloatArray, IntArray
+from flexloop.engines.embedded.mapper.space import Objective
+from flexloop.timeloop.mapping import LevelMapping, Mapping
+
+_DIVES = 24
+"""Assignments of spatial factors whose most promising tile is looked at before the proof begins."""
+
+
+@dataclass
+class Family:
+    """Forms that differ in the array's shape alone, by their place among the spaces given."""
+
+    places: list[int]
+    forms: list[Form]
+    machine: Machine
+
+
+@dataclass
+class _Padding:
+    """A family with one choice of padded bounds, and lower bounds of cycles and energy."""
+
+    family: Family
+    bounds: tuple[int, ...]
+    cycles: float
+    energy: float
+
+
+@dataclass
+class Outcome:
+    """The best nest found, and what is known about it.
+
+    Attributes:
+        place: index of its mapspace among those given.
+        bounds: padded bounds by the problem's names.
+        mapping: the mapping.
+        cost: objective and tie-break.
+        lower_bound: no mapping costs less.
+        evaluated: mappings costed.
+    """
+
+    place: int
+    bounds: dict[str, int]
+    mapping: Mapping
+    cost: tuple[float, float]
+    lower_bound: float
+    evaluated: int
+
+
+def families(forms: Sequence[tuple[int, Form]], objective: Objective) -> list[Family]:
+    """Forms grouped by what they share."""
+    found: dict[tuple[object, ...], list[tuple[int, Form]]] = {}
+    for place, form in forms:
+        found.setdefault(form.family(), []).append((place, form))
+    return [
+        Family([place for place, _ in group], [f for _, f in group], machine([f for _, f in group], objective))
+        for group in found.values()
+    ]
+
+
+class Search:
+    """One search over families of mapspaces with a shared incumbent.
+
+    Args:
+        groups: the families.
+        objective: what is minimised.
+        incumbent: cost (objective, tie-break) to beat; infinite without one.
+        deadline: time.monotonic() after which the proof is given up.
+    """
+
+    def __init__(
+        self, groups: Sequence[Family], objective: Objective, incumbent: tuple[float, float], deadline: float
+    ) -> None:
+        self._groups = groups
+        self._code = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}[objective]
+        self._deadline = deadline
+        self.best: Best = new_best()
+        self.best.cost[:] = incumbent
+        self._winner: _Padding | None = None
+        self._open = inf
+        self._config: Config = new_config()
+
+    def run(self) -> Outcome | None:
+        """The best mapping that beats the incumbent, or None where nothing does."""
+        queue = sorted(self._paddings(), key=self._key)
+        for position, padding in enumerate(queue):
+            if hopeless(self._code, padding.cycles, padding.energy, self.best.cost):
+                continue
+            if time.monotonic() > self._deadline:
+                self._open = min(self._open, *(self._key(p)[0] for p in queue[position:]))
+                break
+            self._search_padding(padding)
+        return self._outcome()
+
+    @property
+    def lower_bound(self) -> float:
+        """No mapping costs less in the objective."""
+        return float(min(self._open, self.best.cost[0]))
+
+    def _key(self, padding: _Padding) -> tuple[float, float]:
+        return _ranked(self._code, padding.cycles, padding.energy)
+
+    def _paddings(self) -> list[_Padding]:
+        found = []
+        for family in self._groups:
+            form = family.forms[0]
+            names = [name for name in form.roles.dimensions if name]
+            for choice in itertools.product(*(form.space.bounds[name] for name in names)):
+                bounds = canonical_bounds(form, dict(zip(names, choice, strict=True)))
+                if all(b % n == 0 for b, n in zip(bounds, form.lanes, strict=True)):
+                    found.append(_Padding(family, bounds, *compulsory(family.machine, bounds)))
+        return found
+
+    def _search_padding(self, padding: _Padding) -> None:
+        m = padding.family.machine
+        lattice = lattice_of(padding.family, padding.bounds)
+        extremes = tile_extremes(m, lattice)
+        if extremes[0] == inf or not np.isfinite(lattice.above[0, 0]):
+            return
+        scratch = new_scratch(m.pes)
+        choices = spatial_choices(m, lattice)
+        bounds = spatial_bounds(m, lattice, choices, extremes, scratch)
+        order = np.lexsort((bounds[:, 1], bounds[:, 0]))
+        before = tuple(self.best.cost)
+        for i in order[:_DIVES]:
+            if self._promising(bounds[i]):
+                search(m, lattice, choices[i], self._config, scratch, self.best, True)
+        for n, i in enumerate(order):
+            if bounds[i, 0] * (1 - 1e-12) > self.best.cost[0]:
+                break
+            if not self._promising(bounds[i]):
+                continue
+            if time.monotonic() > self._deadline:
+                self._open = min(self._open, float(bounds[order[n], 0]))
+                break
+            search(m, lattice, choices[i], self._config, scratch, self.best, False)
+        if tuple(self.best.cost) != before:
+            self._winner = padding
+
+    def _promising(self, bound: FloatArray) -> bool:
+        cost = self.best.cost
+        value = bound[0] * (1 - 1e-12)
+        return bool(value < cost[0] or (value <= cost[0] and bound[1] * (1 - 1e-12) < cost[1]))
+
+    def _outcome(self) -> Outcome | None:
+        if self._winner is None:
+            return None
+        family = self._winner.family
+        shape = int(self.best.nest[6, 0])
+        form = family.forms[shape]
+        names = form.roles.dimensions
+        return Outcome(
+            family.places[shape],
+            {name: b for name, b in zip(names, self._winner.bounds, strict=True) if name},
+            to_mapping(form, self.best.nest, self._winner.bounds),
+            (float(self.best.cost[0]), float(self.best.cost[1])),
+            self.lower_bound,
+            int(self.best.counts[0]),
+        )
+
+
+def _ranked(code: int, cycles: float, energy: float) -> tuple[float, float]:
+    if code == LATENCY:
+        return cycles, energy
+    return (energy, cycles) if code == ENERGY else (cycles * energy, energy)
+
+
+def compulsory(m: Machine, bounds: tuple[int, ...]) -> tuple[float, float]:
+    """Cycles and energy that no mapping of a padded problem can do without: all MACs, each tensor moved once."""
+    macs = prod(bounds)
+    lanes = int(m.lanes.prod())
+    n, g, c, mm, r, s, p, q = bounds
+    width = 1 + int(m.coef[0]) * (r - 1) + int(m.coef[1]) * (p - 1)
+    height = 1 + int(m.coef[2]) * (s - 1) + int(m.coef[3]) * (q - 1)
+    sizes = (g * c * mm * r * s, n * g * c * width * height, n * g * mm * p * q)
+    steps = -(-macs // (m.pes * lanes))
+    cycles, energy = float(steps), macs * m.compute_pj
+    for row, figures in zip(m.levels_i, m.levels_f, strict=True):
+        group, kept = int(row[0]), row[2:5]
+        read_pj, fill_pj, update_pj = figures[:3] / row[1]
+        if group == 0:
+            for t in range(3):
+                if kept[t] and m.lane_groups_still[t] == m.lane_groups[t]:
+                    energy += macs // lanes * int(m.lane_groups[t]) * (update_pj if t == 2 else read_pj)
+            continue
+        energy += sum(sizes[t] * (read_pj + (fill_pj if group == 1 else 0.0)) for t in (0, 1) if kept[t])
+        energy += sizes[2] * update_pj if kept[2] else 0.0
+        if group == 2:
+            cycles = max(cycles, (sizes[0] + sizes[1]) / figures[4], sizes[2] / figures[5])
+    return float(np.ceil(cycles * (1 - 1e-12))), float(energy)
+
+
+_LATTICES: OrderedDict[tuple[object, ...], tuple[FloatArray, FloatArray]] = OrderedDict()
+_LATTICE_POINTS = 8_000_000
+"""Points of remembered tables, all together (64 bytes each)."""
+
+
+def lattice_of(family: Family, bounds: tuple[int, ...]) -> Lattice:
+    """The lattice of a padded problem; its tables are remembered, as classes of one layer share them."""
+    form, m = family.forms[0], family.machine
+    on = grid(bounds)
+    ok = allowed(form, on)
+    key = (bounds, form.roles, form.pins.dram, form.orders[2], *(a.tobytes() for a in (m.limits, m.levels_i, m.levels_f)))
+    found = _LATTICES.get(key)
+    if found is None:
+        starts, rows = m.dram_start, m.dram_rows
+        found = tables(on, ok[2], m.coef, m.limits, (starts, rows), m.levels_i, m.levels_f, m.in_buffer)
+        _LATTICES[key] = found
+        while len(_LATTICES) > 1 and sum(t[0].shape[1] for t in _LATTICES.values()) > _LATTICE_POINTS:
+            _LATTICES.popitem(last=False)
+    _LATTICES.move_to_end(key)
+    return Lattice(on.bounds, on.counts, on.divisors, on.strides, on.start, on.product, on.factor, *ok, *found)
+
+
+def to_mapping(form: Form, nest: IntArray, bounds: tuple[int, ...]) -> Mapping:
+    """The mapping of a nest as the search records it (see `problem.Best`)."""
+    tile, x, buffer_tile = nest[0], nest[1], nest[2]
+    names = form.roles.dimensions
+    lanes = np.array(form.lanes)
+    pe_order = form.orders[0] or tuple(range(8))
+    spec, constraints = form.spec, form.space.constraints
+    place = {
+        0: (tile // lanes, pe_order),
+        form.array_level: (buffer_tile // (tile * x), nest[3]),
+        len(spec.levels) - 1: (np.array(bounds) // buffer_tile, nest[4]),
+    }
+    levels = []
+    data_spaces = spec.data_space_names
+    for i, name in enumerate(spec.level_names):
+        factors, order = place.get(i, (np.ones(8, dtype=np.int64), range(8)))
+        kept = form.keeps(i)
+        held = {form.roles.tensors[t] for t in range(3) if kept[t]}
+        spatial: dict[str, int] = {}
+        spatial_order: tuple[str, ...] = ()
+        split = 0
+        if i == form.array_level:
+            spatial = {n: int(x[d]) for d, n in enumerate(names) if n}
+            spatial_order = tuple(n for d in nest[5] if (n := names[d]))
+            split = sum(1 for d in nest[5][: int(nest[6, 1])] if names[d])
+        elif i == 0 and prod(spec.fanout_xy[0]) > 1:
+            rule = constraints.loop(name, spatial=True)
+            spatial, spatial_order, split = dict(rule.factors), rule.permutation, rule.split or 0
+        levels.append(
+            LevelMapping(
+                name,
+                {n: int(factors[d]) for d, n in enumerate(names) if n},
+                tuple(n for d in order if (n := names[int(d)])),
+                spatial,
+                spatial_order,
+                split,
+                tuple(s for k, s in enumerate(data_spaces) if k in held),
+                tuple(s for k, s in enumerate(data_spaces) if k not in held),
+            )
+        )
+    return Mapping(tuple(levels))
