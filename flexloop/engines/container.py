@@ -112,10 +112,11 @@ class Container:
     def remove(self, name: str) -> None:
         """Stop and remove a container, whatever state it is in."""
         before, _ = self._extra()
-        _query([self.cli, *before, "rm", "--force", name])
+        at_once = ["--time", "0"] if self.cli == "podman" else []
+        _query([self.cli, *before, "rm", "--force", *at_once, name])
 
     def was_out_of_memory(self, name: str) -> bool:
-        """Whether the kernel ended an exited container for using too much memory."""
+        """Whether an exited container is known to have used too much memory; not every runtime takes note of it."""
         before, _ = self._extra()
         answer = _query([self.cli, *before, "inspect", "--format", "{{.State.OOMKilled}}", name])
         return answer.stdout.strip() == "true"
@@ -216,12 +217,10 @@ class ContainerLauncher:
                 f"image {container.image} cannot run {MODEL} and {MAPPER}: {said}; choose another --image"
             )
         if finished.status in (137, -9):
+            way_out = f"its limit is {MEMORY} unless set otherwise; raise it with --container-arg=--memory=8g"
             if container.was_out_of_memory(name):
-                raise EngineError(
-                    f"out of memory: the container reached its limit ({MEMORY} unless set otherwise); raise it with "
-                    "--container-arg=--memory=8g"
-                )
-            raise EngineError(f"the container was killed from outside (status {finished.status})")
+                raise EngineError(f"the container ran out of memory; {way_out}")
+            raise EngineError(f"the container was killed, from outside or because it ran out of memory; {way_out}")
 
 
 def container_name(label: str) -> str:

@@ -1,0 +1,251 @@
+"""Timeloop in containers: how they are started, what is left of them, and what every failure says.
+
+Tests marked ``container`` start real ones of the image FLEXLOOP_TEST_IMAGE, with the further arguments of
+FLEXLOOP_TEST_CONTAINER_ARGS.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fake_timeloop
+import pytest
+from test_engine_timeloop import energy, everything_at, space
+
+from flexloop.engines.base import SearchOptions
+from flexloop.engines.container import Container, ContainerEngine, ContainerLauncher, container_name, default_image
+from flexloop.engines.launcher import Job
+from flexloop.errors import EngineError
+from flexloop.evaluation import Evaluation
+
+IMAGE = os.environ.get("FLEXLOOP_TEST_IMAGE", "")
+EXTRA = tuple(shlex.split(os.environ.get("FLEXLOOP_TEST_CONTAINER_ARGS", "")))
+
+
+def install_cli(folder: Path, name: str, run: str = "exit 0", inspect: str = "echo sha256:0123456789abcdef") -> Path:
+    """A stand-in for a container CLI that writes down how it is called and answers with shell code."""
+    folder.mkdir(exist_ok=True)
+    program = folder / name
+    calls = folder / f"{name}.calls"
+    program.write_text(
+        f'#!/bin/sh\necho "$*" >> {calls}\n'
+        'while [ "${1#-}" != "$1" ]; do shift 2; done\n'
+        f'case "$1" in\n  image) {inspect};;\n  inspect) echo true;;\n  run) {run};;\nesac\n'
+    )
+    program.chmod(0o755)
+    return calls
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for stand-ins, with nothing on PATH but it and the system's own programs."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in ("sh", "sleep", "cp", "echo", "cat"):
+        (folder / program).symlink_to(f"/bin/{program}")
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def image() -> str:
+    """An image of this test's own, so that no answer is remembered from another test."""
+    return f"test-{time.monotonic_ns()}"
+
+
+def test_a_container_sees_one_folder_and_no_network(tmp_path: Path) -> None:
+    container = Container("docker", "timeloop", ("--ulimit", "nofile=1024"))
+    command = container.command("flexloop-x", tmp_path, ["timeloop-model", "arch.yaml"], 2, read_only=True)
+    text = " ".join(command)
+    assert text.startswith("docker run --name flexloop-x ")
+    assert "--network none" in text
+    assert "--read-only" in command
+    assert f"--user {os.getuid()}:{os.getgid()}" in text
+    assert "--cpus 2" in text
+    assert "--memory 4g" in text
+    assert command.count("--volume") == 1
+    assert f"--volume {tmp_path}:/flexloop-run:Z --workdir /flexloop-run" in text
+    assert text.endswith("--ulimit nofile=1024 --entrypoint timeloop-model timeloop arch.yaml")
+
+
+@pytest.mark.parametrize("extra", [("--runtime", "runc", "--memory=8g"), ("--memory=8g", "--runtime=runc")])
+def test_podman_takes_its_global_options_before_the_command(extra: tuple[str, ...]) -> None:
+    before, _, after = " ".join(
+        Container("podman", "image", extra).command("x", None, ["sh"], 1, read_only=True)
+    ).partition(" run ")
+    assert before.replace("=", " ") == "podman --runtime runc"
+    assert "--memory=8g" in after
+    assert " ".join(Container("docker", "image", extra).command("x", None, ["sh"], 1, read_only=True)).startswith(
+        "docker run "
+    )
+
+
+def test_name_says_which_cell_it_is_and_is_unique() -> None:
+    names = {container_name("T1O0P1S0-conv 1/ä;$(x)") for _ in range(100)}
+    assert len(names) == 100
+    assert all(name.startswith("flexloop-T1O0P1S0-conv-1-x-") for name in names)
+
+
+def test_default_image_is_of_this_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert default_image() == "timeloopaccelergy/timeloop-accelergy-pytorch:latest-arm64"
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert default_image() == "timeloopaccelergy/timeloop-accelergy-pytorch:latest-amd64"
+
+
+def test_no_cli(path: Path) -> None:
+    with pytest.raises(
+        EngineError, match="^docker not found on PATH; podman not found on PATH; or use --engine embedded"
+    ):
+        ContainerEngine(image=image()).info()
+
+
+def test_daemon_that_is_down_and_image_that_is_missing(path: Path) -> None:
+    down = "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.' >&2; exit 1"
+    install_cli(path, "docker", inspect=down)
+    install_cli(path, "podman", inspect="echo 'Error: no such image timeloop' >&2; exit 125")
+    with pytest.raises(
+        EngineError, match="docker: its daemon does not answer .* podman: image .* get it with `podman pull"
+    ):
+        ContainerEngine(image=image()).info()
+
+
+def test_the_cli_that_has_the_image_is_taken(path: Path) -> None:
+    install_cli(path, "docker", inspect="echo 'Error: No such image: timeloop' >&2; exit 1")
+    install_cli(path, "podman")
+    name = image()
+    info = ContainerEngine(image=name).info()
+    assert (info.name, info.version, info.detail) == ("container", "image 0123456789ab", f"podman {name}")
+
+
+def test_drop_in_in_an_image_is_named(path: Path) -> None:
+    install_cli(path, "podman", run="echo \"# Timeloop's command served by flexloop's own model\"")
+    assert ContainerEngine(image=image()).info().version == "flexloop drop-in, image 0123456789ab"
+
+
+def test_image_without_the_programs(path: Path) -> None:
+    install_cli(path, "podman", run="exit 127")
+    with pytest.raises(EngineError, match="has no timeloop-model and timeloop-mapper; choose another --image"):
+        ContainerEngine(image=image()).info()
+
+
+def test_container_is_removed_after_its_run(path: Path, tmp_path: Path) -> None:
+    calls = install_cli(path, "podman", run=f"{fake_timeloop.REPORT} .")
+    evaluation = ContainerEngine(image=image()).evaluate(everything_at("DRAM"), energy(), tmp_path / "run")
+    assert evaluation.cycles == 903_168
+    inspect, run, remove = calls.read_text().splitlines()
+    name = run.split()[2]
+    assert name.startswith("flexloop-evaluate-conv-")
+    assert remove == f"rm --force --time 0 {name}"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("echo 'Error: invalid ulimit' >&2; exit 125", "podman could not start a container .* invalid ulimit"),
+        ("echo 'executable file not found in $PATH' >&2; exit 127", "cannot run timeloop-model and timeloop-mapper"),
+        ("exit 137", "ran out of memory; its limit is 4g .* --container-arg=--memory=8g"),
+        ("echo 'ERROR: key not found: mapping' >&2; exit 1", "key not found: mapping"),
+    ],
+)
+def test_run_that_fails(path: Path, tmp_path: Path, code: str, message: str) -> None:
+    calls = install_cli(path, "podman", run=code)
+    with pytest.raises(EngineError, match=message):
+        ContainerEngine(image=image()).evaluate(everything_at("DRAM"), energy(), tmp_path / "run")
+    assert calls.read_text().splitlines()[-1].startswith("rm --force --time 0 flexloop-")
+
+
+def test_image_that_does_not_stand_a_read_only_root(path: Path, tmp_path: Path) -> None:
+    refuse = "case \"$*\" in *--read-only*) echo 'mkdir: Read-only file system'; exit 1;; esac"
+    calls = install_cli(path, "podman", run=f"{refuse}; {fake_timeloop.REPORT} .")
+    engine = ContainerEngine(image=image())
+    for folder in ("first", "second"):
+        assert engine.evaluate(everything_at("DRAM"), energy(), tmp_path / folder).valid
+    runs = [line for line in calls.read_text().splitlines() if line.startswith("run ")]
+    assert ["--read-only" in line for line in runs] == [True, False, False]
+
+
+def test_timeout_removes_the_container(path: Path, tmp_path: Path) -> None:
+    calls = install_cli(path, "podman", run="exec sleep 600")
+    with pytest.raises(EngineError, match="stopped after"):
+        ContainerEngine(image=image()).map(space("T0O0P0S0"), energy(), SearchOptions(timeout_s=0.5), (), tmp_path)
+    assert calls.read_text().splitlines()[-1].startswith("rm --force --time 0 flexloop-T0O0P0S0-conv-")
+
+
+def engine() -> ContainerEngine:
+    return ContainerEngine(None, IMAGE, EXTRA)
+
+
+def containers() -> str:
+    """Names of this project's containers that exist, running or not."""
+    cli = engine().info().detail.split()[0]
+    command = [cli, "ps", "--all", "--filter", "label=flexloop=run", "--format", "{{.Names}}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.container
+def test_real_container_costs_a_mapping_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    fits = engine().evaluate(everything_at("DRAM"), energy(), tmp_path / "fits")
+    assert (fits.valid, fits.cycles) == (True, 768)
+    refused = engine().evaluate(everything_at("Spad"), energy(), tmp_path / "refused")
+    assert refused == Evaluation.invalid("couldn't map level Spad: mapped tile size 192 exceeds buffer capacity 14")
+    assert {path.stat().st_uid for path in (tmp_path / "fits").iterdir()} == {os.getuid()}
+    assert "evaluate-conv" not in containers()
+
+
+@pytest.mark.container
+def test_real_container_searches(tmp_path: Path) -> None:
+    winner = engine().map(space("T0O0P0S0"), energy(), SearchOptions(), (), tmp_path / "map")
+    assert engine().evaluate(winner.candidate, energy(), tmp_path / "model") == winner.evaluation
+
+
+def sleep_in_container(folder: Path, timeout_s: float | None, label: str) -> None:
+    """Run something long with the launcher of the engine."""
+    ContainerLauncher(None, IMAGE, EXTRA).run(Job("sleep", ["600"], folder, label, timeout_s=timeout_s))
+
+
+@pytest.mark.container
+def test_real_container_is_gone_after_a_timeout(tmp_path: Path) -> None:
+    sleep_in_container(tmp_path, 1.0, "too-long")
+    assert "too-long" not in containers()
+
+
+@pytest.mark.container
+def test_real_container_is_gone_after_an_interrupt(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_engine_container as t\n"
+        "t.sleep_in_container(Path(sys.argv[2]), None, 'interrupted')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
+    while "interrupted" not in containers():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(2)
+    process.wait(60)
+    assert "interrupted" not in containers()
+
+
+@pytest.mark.container
+def test_real_container_out_of_memory_says_so(tmp_path: Path) -> None:
+    (tmp_path / "eat.sh").write_text("x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done\n")
+    launcher = ContainerLauncher(None, IMAGE, (*EXTRA, "--memory=32m"))
+    with pytest.raises(EngineError, match="out of memory; its limit is"):
+        launcher.run(Job("sh", ["eat.sh"], tmp_path, "hungry"))
+
+
+@pytest.mark.container
+def test_real_container_killed_from_outside_says_so(tmp_path: Path) -> None:
+    cli = engine().info().detail.split()[0]
+    victim = f"$({cli} ps --quiet --filter name=flexloop-victim)"
+    killer = subprocess.Popen(
+        ["/bin/sh", "-c", f"until {cli} kill --signal KILL {victim}; do sleep 0.2; done"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with pytest.raises(EngineError, match="the container was killed, from outside or"):
+        sleep_in_container(tmp_path, None, "victim")
+    killer.wait(60)
