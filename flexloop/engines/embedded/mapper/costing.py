@@ -14,6 +14,7 @@ from flexloop.engines.embedded.kernels import VALID, evaluate_one
 from flexloop.engines.embedded.mapper.choices import BoolArray, Choices, Genomes, IntArray
 from flexloop.engines.embedded.mapper.general_bounds import Facts, LevelFacts, TensorFacts
 from flexloop.engines.embedded.mapper.space import Objective
+from flexloop.engines.embedded.nest import spec_arrays
 from flexloop.engines.embedded.spec import Spec
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 
@@ -47,7 +48,8 @@ class Costing:
 
     def __init__(self, spec: Spec, choices: Choices) -> None:
         self.spec, self._choices = spec, choices
-        self._tables = _tables(spec)
+        arrays = spec_arrays(spec)
+        self._tables = arrays.hw, arrays.hwf, arrays.fan, arrays.coef, arrays.rw
         self._temporal = [i for i, s in enumerate(choices.slots) if not s.spatial]
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
 
@@ -159,30 +161,6 @@ def facts_of(spec: Spec) -> Facts:
 
 def _named(dimensions: tuple[str, ...], factors: IntArray) -> dict[str, int]:
     return dict(zip(dimensions, (int(f) for f in factors), strict=True))
-
-
-def _tables(spec: Spec) -> tuple[Any, ...]:
-    """The arrays that the compiled cost model reads (see `kernels`)."""
-    mac = spec.mac
-    hw = [
-        [v.instances, v.mesh_x, v.mesh_y, -1 if v.capacity is None else v.capacity, v.block_size, v.cluster_size]
-        for v in spec.levels
-    ]
-    hwf = [
-        [v.read_bandwidth, v.write_bandwidth, v.read_energy, v.write_energy, v.update_energy, v.leakage]
-        for v in spec.levels
-    ]
-    hw.append([mac.instances, mac.mesh_x, mac.mesh_y, -1, 1, 1])
-    hwf.append([inf, inf, mac.compute_energy, 0, 0, 0])
-    spaces = spec.problem.data_spaces
-    coef = np.zeros((len(spaces), max(len(s.projection) for s in spaces), len(spec.problem.dimensions)), dtype=np.int64)
-    for t, space in enumerate(spaces):
-        for r, rank in enumerate(space.projection):
-            for d, coefficient in rank:
-                coef[t, r, spec.problem.dimensions.index(d)] += coefficient
-    fan = np.array(spec.fanout_xy, dtype=np.int64)
-    rw = np.array([s.read_write for s in spaces])
-    return np.array(hw, dtype=np.int64), np.array(hwf, dtype=np.float64), fan, coef, rw
 
 
 @njit(cache=True, nogil=True)

@@ -233,14 +233,7 @@ class _Branch:
             for options, bound in zip(self._choices.factorizations, root.bounds, strict=True)
         ]
         moving = {d for d, bound in enumerate(root.bounds) if bound > 1}
-        self._views = tuple(
-            TensorView(
-                frozenset(d for rank in tensor.ranks for d, _ in rank) & moving,
-                frozenset(d for rank in tensor.ranks for d, _ in rank if len({i for i, _ in rank} & moving) > 1),
-            )
-            for tensor in facts.tensors
-        )
-        self._linked = any(view.shared for view in self._views)
+        self._views = tuple(_view(tensor.ranks, moving) for tensor in facts.tensors)
 
     def run(self) -> None:
         """Search everything below the root."""
@@ -295,17 +288,41 @@ class _Branch:
     def _leaves(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
         """Cost every kind of order of mappings whose factors are decided."""
         for row in range(len(tiles)):
-            if not self._search.hopeful(primary[row : row + 1], tie[row : row + 1])[0]:
-                continue
-            factors = tiles[row, 1:] // tiles[row, :-1]
-            options = [self._arrangements(s, factors[s]) for s in range(len(factors))]
-            total = prod(len(splits) for _, splits in options)
+            if self._search.late(primary[row:]):
+                return
+            if self._search.hopeful(primary[row : row + 1], tie[row : row + 1])[0]:
+                self._leaf(tiles[row : row + 1])
+
+    def _leaf(self, tiles: Ints) -> None:
+        """Cost the orders of one mapping, by their innermost loops, the most promising first."""
+        factors = tiles[0, 1:] // tiles[0, :-1]
+        linked = self._linked(factors)
+        options = [self._arrangements(s, factors[s], linked) for s in range(len(factors))]
+        if not all(len(splits) for _, splits in options):
+            return
+        energy, cycles, combinations = self._relaxation.by_innermost(tiles)
+        primary, tie = self._search.keys(energy, cycles)
+        for i in np.lexsort((tie, primary)):
+            bound = primary[i : i + 1], tie[i : i + 1]
+            if not self._search.hopeful(*bound)[0]:
+                return
+            chosen = [_starting_with(options[s], combinations[i].get(s), factors[s]) for s in range(len(options))]
+            total = prod(len(splits) for _, splits in chosen)
             for start in range(0, total, _BATCH):
-                if self._search.late(primary[row:]):
+                if self._search.late(primary[i:]):
                     return
                 picked = np.arange(start, min(start + _BATCH, total))
-                index = np.unravel_index(picked, [len(splits) for _, splits in options])
-                self._search.cost(self._space, self._genomes(factors, options, index))
+                index = np.unravel_index(picked, [len(splits) for _, splits in chosen])
+                self._search.cost(self._space, self._genomes(factors, chosen, index))
+
+    def _linked(self, factors: Ints) -> bool:
+        """Whether neighbours might pass something on: across a shared rank, or any operand next to the MACs."""
+        for slot, row in zip(self._choices.slots, factors, strict=True):
+            if slot.spatial and (
+                slot.level == 0 or any(d in _shared_dims(v) for v in self._views for d in np.flatnonzero(row > 1))
+            ):
+                return True
+        return False
 
     def _genomes(
         self, factors: Ints, options: Sequence[tuple[Ints, Ints]], index: Sequence[npt.NDArray[np.intp]]
@@ -318,22 +335,41 @@ class _Branch:
             np.broadcast_to(self._keep, (n, *self._keep.shape)),
         )
 
-    def _arrangements(self, s: int, factors: Ints) -> tuple[Ints, Ints]:
+    def _arrangements(self, s: int, factors: Ints, linked: bool) -> tuple[Ints, Ints]:
         slot = self._choices.slots[s]
         loops = tuple((d, int(f)) for d, f in enumerate(factors.tolist()) if f > 1)
         if not slot.spatial:
-            return _temporal(slot, tuple(d for d, _ in loops), self._views)
+            return _temporal(slot, tuple(d for d, _ in loops), self._views, linked=linked)
         # The order of a fanout's loops matters to transfers between neighbours alone.
-        return _spatial(slot, loops, all_orders=self._linked or slot.level == 0)
+        return _spatial(slot, loops, all_orders=linked)
+
+
+def _view(ranks: tuple[tuple[tuple[int, int], ...], ...], moving: set[int]) -> TensorView:
+    shared = frozenset(r for r, rank in enumerate(ranks) if len({d for d, _ in rank} & moving) > 1)
+    return TensorView(tuple((d, r) for r, rank in enumerate(ranks) for d, _ in rank if d in moving), shared)
+
+
+@lru_cache(maxsize=1024)
+def _shared_dims(view: TensorView) -> frozenset[int]:
+    return frozenset(d for d, rank in view.rank if rank in view.shared)
+
+
+def _starting_with(options: tuple[Ints, Ints], first: int | None, factors: Ints) -> tuple[Ints, Ints]:
+    """The orders whose innermost loop > 1 is the given one."""
+    orders, splits = options
+    if first is None:
+        return options
+    innermost = np.take_along_axis(orders, (factors[orders] > 1).argmax(axis=1)[:, None], axis=1)[:, 0]
+    return orders[innermost == first], splits[innermost == first]
 
 
 @lru_cache(maxsize=65536)
-def _temporal(slot: Slot, loops: tuple[int, ...], views: tuple[TensorView, ...]) -> tuple[Ints, Ints]:
+def _temporal(slot: Slot, loops: tuple[int, ...], views: tuple[TensorView, ...], *, linked: bool) -> tuple[Ints, Ints]:
     """One order of each kind for a level's temporal loops > 1."""
     prefix = [d for d in slot.prefix if d in loops]
     middle = [d for d in slot.middle if d in loops]
     suffix = [d for d in slot.suffix if d in loops]
-    found = distinct_orders(prefix, middle, suffix, views if slot.counted else ())
+    found = distinct_orders(prefix, middle, suffix, views if slot.counted else (), linked=linked)
     orders = []
     for order in found:
         free = order[len(prefix) : len(order) - len(suffix)]

@@ -10,8 +10,8 @@ holds for each completion, whatever its orders. What is used of the cost model:
 * In a rank that two dimensions share (a halo), moving along d costs at least ``min(F, step)`` instead of F, and a carry
   may even be free.
 * A parent reads what its children receive, divided by at most the number of children that get the same tile.
-* Transfers between neighbours may replace a parent's reads only where the innermost loop belongs to a shared rank and
-  the fanout has loops over that rank; there a parent's reads are bounded by nothing.
+* Transfers between neighbours replace a parent's reads only where the innermost loop belongs to a shared rank, and then
+  for all but one of the tiles along a rank.
 * Rounding takes less than one word from each count of an instance.
 
 The part that no decision touches yet is bounded by the best tile that still fits, found for all partial tiles at once:
@@ -20,6 +20,7 @@ The part that no decision touches yet is bounded by the best tile that still fit
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -151,6 +152,39 @@ class Relaxation:
         leakage = sum(level.leakage for level in self.facts.levels)
         return (energy + leakage * cycles) * _SLACK, cycles
 
+    def by_innermost(self, tiles: Ints) -> tuple[Floats, Floats, list[dict[int, int]]]:
+        """Bounds of one mapping whose factors are decided, for every choice of the levels' innermost loops.
+
+        Args:
+            tiles: [1, slots + 1, dimensions].
+
+        Returns:
+            Energy [k], cycles [k], and for each choice the innermost loop by temporal slot.
+        """
+        levels = range(1, len(self.facts.levels))
+        loops = {v: np.flatnonzero(tiles[0, self._temporal[v] + 1] > tiles[0, self._temporal[v]]) for v in levels}
+        moving = [v for v in levels if len(loops[v])]
+        parts = [self._boundary(child, tiles) for child in range(len(self.facts.levels) - 1)]
+        operands = self._operands(tiles)
+        energies, cycles, combinations = [], [], []
+        for combination in itertools.product(*(loops[v].tolist() for v in moving)):
+            innermost = dict(zip(moving, combination, strict=True))
+            energy = self.macs * self.facts.compute_energy + float(operands.energy[0, 0])
+            families = []
+            for child, part in enumerate(parts):
+                above = [v for v in moving if v > child]
+                family = innermost[above[0]] if above else self._dims
+                families.append((part, family))
+                energy += float(part.energy[family, 0])
+            reads, writes = _total([(operands, 0), *families])
+            slowest = max(self.macs / float(self._parallelism(tiles)[0]), float(np.max(self._throttled(reads, writes))))
+            energies.append(energy)
+            cycles.append(slowest)
+            combinations.append({self._temporal[v]: d for v, d in innermost.items()})
+        ceiled = np.ceil(np.array(cycles) * _SLACK)
+        leakage = sum(level.leakage for level in self.facts.levels)
+        return (np.array(energies) + leakage * ceiled) * _SLACK, ceiled, combinations
+
     def _throttled(self, reads: dict[int, Floats], writes: dict[int, Floats]) -> Floats | float:
         """Cycles that the bandwidths need for words over all instances of each level."""
         cycles: Floats | float = 0.0
@@ -177,10 +211,11 @@ class Relaxation:
         traffic = _Traffic(np.zeros((1, n)), {}, {})
         for t, chain in enumerate(self._chains):
             # Below a fanout to the MACs neighbours may pass on any operand that stays.
-            if not chain or 0 in self._spatial or self._may_link(t, 0, chain[0], None):
+            if not chain or 0 in self._spatial:
                 continue
             most, _ = self._sharing(-1, chain[0], t, tiles, self.bounds / tiles[:, -1])
-            self._charge_parent(traffic, t, chain[0], (self.macs / most)[None], tiles)
+            passed_on = self._passed_on(t, 0, chain[0], tiles, self.bounds / tiles[:, -1])
+            self._charge_parent(traffic, t, chain[0], (self.macs / most / passed_on)[None], tiles)
         return traffic
 
     def _boundary(self, child: int, tiles: Ints) -> _Traffic:
@@ -232,15 +267,19 @@ class Relaxation:
         own = positions * np.minimum.reduce([np.ones(len(tile)), *halo.values()])
         open_rest = rest if tiles is None else self.bounds / tiles[:, -1]
         most, least = self._sharing(child, parent, t, tiles, open_rest)
+        passed_on = self._passed_on(t, child + 1, parent, tiles, open_rest)
         fills, reads = np.empty((families, len(tile))), np.empty((families, len(tile)))
         for d in range(families):
             if d < self._dims and self._relevant[t][d]:
                 fills[d] = every * halo.get(d, 1.0)
-                reads[d] = np.maximum(fills[d] / most, own)
-                if self._may_link(t, child + 1, parent, d):
-                    reads[d] = 0
-                    if any(level > child + 1 for level in self._spatial):
-                        fills[d] = 0
+                reads[d] = fills[d] / most
+                if d not in halo:
+                    reads[d] = np.maximum(reads[d], own)
+                    continue
+                reads[d] = np.where(passed_on > 1, reads[d] / passed_on, np.maximum(reads[d], own))
+                # With fanouts outside, what neighbours pass on is spread over instances that do not get it.
+                if any(level > child + 1 for level in self._spatial):
+                    fills[d] /= passed_on
             else:
                 fills[d], reads[d] = own * least, own
         return fills, reads
@@ -257,16 +296,25 @@ class Relaxation:
         share = np.minimum(least / (extent * moves), 1.0)
         return np.where(rest[:, d] > 1, share, 1.0)
 
-    def _may_link(self, t: int, low: int, high: int, d: int | None) -> bool:
-        """Whether neighbours could pass on tiles of t, in a fanout below the levels from low to high."""
-        shared = self._shared[t]
-        ranks = list(shared.values()) if d is None else [shared[d]] if d in shared else []
+    def _passed_on(self, t: int, low: int, high: int, tiles: Ints | None, open_rest: Floats) -> Floats:
+        """[n] by how much transfers between neighbours may divide the words of t in the fanouts from low to high.
+
+        Of the tiles along a displacement the last one has no neighbour to take its next words from; along a rank there
+        are at most as many tiles as the fanout has over that rank's dimensions.
+        """
+        ranks = set(self._shared[t].values())
+        divisor = np.ones(len(open_rest))
         for level in range(low, high + 1):
-            if level in self._spatial:
-                highest = self.choices.limits[1][self._spatial[level]]
-                if any(highest[i] > 1 and self.bounds[i] > 1 for rank in ranks for i, _ in rank):
-                    return True
-        return False
+            slot = self._spatial.get(level)
+            if slot is None or not ranks:
+                continue
+            if tiles is not None and slot < tiles.shape[1] - 1:
+                factors = tiles[:, slot + 1] / tiles[:, slot]
+            else:
+                factors = np.minimum(open_rest, self.choices.limits[1][slot])
+            longest = np.max([factors[:, [i for i, _ in rank]].prod(axis=1) for rank in ranks], axis=0)
+            divisor *= np.minimum(longest, self._extents[level])
+        return divisor
 
     def _sharing(self, child: int, parent: int, t: int, tiles: Ints | None, open_rest: Floats) -> tuple[Floats, Floats]:
         """[n] how many children get the same tile, at most, and how often the fanout repeats a tile, at least."""
@@ -361,3 +409,14 @@ class Relaxation:
             index = index * len(axis) + np.searchsorted(axis, tile[:, d])
         energy, cycles = self._beyond[level]
         return energy[index], cycles[index]
+
+
+def _total(parts: Sequence[tuple[_Traffic, int]]) -> tuple[dict[int, Floats], dict[int, Floats]]:
+    """Words read and written at each level, with the family of each boundary decided."""
+    reads: dict[int, Floats] = {}
+    writes: dict[int, Floats] = {}
+    for part, family in parts:
+        for total, words in ((reads, part.reads), (writes, part.writes)):
+            for level, counts in words.items():
+                total[level] = total.get(level, 0.0) + counts[family]
+    return reads, writes
