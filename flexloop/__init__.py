@@ -1,5 +1,75 @@
-"""flexloop: what each kind of flexibility buys a DNN accelerator, on top of Timeloop and Accelergy."""
+"""flexloop: what each kind of flexibility buys a DNN accelerator, on top of Timeloop and Accelergy.
+
+Examples:
+    >>> import flexloop
+    >>> results = flexloop.run("T0O0P0S0", "ncf", use_store=False, jobs=1)
+    >>> int(results.totals["layers"].iloc[0])
+    4
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from flexloop._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from flexloop.archs import load_arch
+    from flexloop.archspec import ArchSpec
+    from flexloop.classes import FlexClass, all_classes
+    from flexloop.engines.select import EngineSettings
+    from flexloop.errors import FlexloopError
+    from flexloop.networks import load_network
+    from flexloop.resultfiles import load
+    from flexloop.results import Results
+    from flexloop.study import StudyOptions, compare, run, run_study
+    from flexloop.workload import Layer, Network
+
+_HOME = {
+    "ArchSpec": "archspec",
+    "EngineSettings": "engines.select",
+    "FlexClass": "classes",
+    "FlexloopError": "errors",
+    "Layer": "workload",
+    "Network": "workload",
+    "Results": "results",
+    "StudyOptions": "study",
+    "all_classes": "classes",
+    "compare": "study",
+    "load": "resultfiles",
+    "load_arch": "archs",
+    "load_network": "networks",
+    "run": "study",
+    "run_study": "study",
+}
+
+__all__ = [
+    "ArchSpec",
+    "EngineSettings",
+    "FlexClass",
+    "FlexloopError",
+    "Layer",
+    "Network",
+    "Results",
+    "StudyOptions",
+    "__version__",
+    "all_classes",
+    "compare",
+    "load",
+    "load_arch",
+    "load_network",
+    "run",
+    "run_study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import flexloop` costs nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'flexloop' has no attribute {name!r}")
+    return getattr(import_module(f"flexloop.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,6 +19,7 @@ from flexloop.classes import FlexClass, all_classes
 from flexloop.energy.source import energy_tables
 from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
 from flexloop.engines.select import EngineSettings, select_engines
+from flexloop.errors import UnknownNameError
 from flexloop.networks import load_network
 from flexloop.results import Results, check_lattice
 from flexloop.rows import build_results
@@ -97,7 +98,7 @@ def run_study(
     options = options or StudyOptions()
     chosen = [FlexClass.of(name) for name in classes]
     spec = load_arch(arch) if isinstance(arch, str) else arch
-    nets = [_network(net, options.network_parameters) for net in networks]
+    nets = load_networks(networks, options.network_parameters)
     plan = _plan(spec, options)
     layers = _unique_layers(nets)
 
@@ -136,8 +137,25 @@ def compare(
     return run_study(all_classes(degrees=degrees), networks, arch, StudyOptions(**options))
 
 
-def _network(network: str | Network, parameters: dict[str, int]) -> Network:
-    return load_network(network, **parameters) if isinstance(network, str) else network
+def load_networks(networks: Sequence[str | Network], parameters: dict[str, int]) -> list[Network]:
+    """Load networks; of the parameters each takes those it has, and each parameter must have a taker.
+
+    Raises:
+        FlexloopError: for a network or a parameter that does not exist.
+    """
+    if len(networks) == 1 and isinstance(networks[0], str):
+        return [load_network(networks[0], **parameters)]
+    loaded = [load_network(net) if isinstance(net, str) else net for net in networks]
+    known = {name for net in loaded for name in net.parameters}
+    for name in parameters:
+        if name not in known:
+            raise UnknownNameError("network parameter", name, sorted(known))
+    return [
+        load_network(net, **{n: v for n, v in parameters.items() if n in default.parameters})
+        if isinstance(net, str)
+        else net
+        for net, default in zip(networks, loaded, strict=True)
+    ]
 
 
 def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:

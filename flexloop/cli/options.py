@@ -19,9 +19,7 @@ MapperName = Annotated[str, typer.Option("--mapper", help="Who searches: auto, e
 EffortName = Annotated[str, typer.Option("--effort", help="How long a search may take: quick, normal or thorough.")]
 Energy = Annotated[str, typer.Option(help="Energies: table (shipped, 45 nm) or a file with an ERT.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes (0: one a core).")]
-DaskAddress = Annotated[
-    str | None, typer.Option("--dask", help="Dask: tcp://HOST:PORT, a scheduler file, or local.")
-]
+DaskAddress = Annotated[str | None, typer.Option("--dask", help="Dask: tcp://HOST:PORT, a scheduler file, or local.")]
 Seed = Annotated[int, typer.Option(help="Seed of random choices.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds that one Timeloop process may take.")]
 Parameter = Annotated[list[str], typer.Option("--param", help="A network's parameter, NAME=INTEGER; may be repeated.")]

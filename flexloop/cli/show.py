@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flexloop.cli.common import console, parse_parameters
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from flexloop.archspec import ArchSpec
 
 arch_app = typer.Typer(no_args_is_help=True, help="Arch specs: show one.")
 net_app = typer.Typer(no_args_is_help=True, help="Networks: show one.")
@@ -29,14 +35,13 @@ def classes(
     from flexloop.archs import load_arch
     from flexloop.classes import all_classes
     from flexloop.cli.tables import table
-    from flexloop.describe import describe_axes, pinned_and_free
+    from flexloop.describe import pinned_and_free
 
     out = console()
     spec = load_arch(arch)
     rows = [(str(c), *pinned_and_free(c)) for c in all_classes()]
-    out.print(table(out, "The 16 classes of flexibility", ["class", "pinned", "free"], rows, right=3))
-    out.print(table(out, f"What each degree means on {spec.name}", ["axis", "0 (fixed)", "p (part)", "1 (full)"],
-                    describe_axes(spec), right=4))  # fmt: skip
+    out.print(table(out, "The 16 classes of flexibility", ["class", "pinned", "free"], rows, text=["pinned", "free"]))
+    out.print(_axes_table(out, f"What each degree means on {spec.name}", spec))
 
 
 def archs() -> None:
@@ -48,9 +53,17 @@ def archs() -> None:
     out = console()
     rows = [arch_summary(load_arch(name)) for name in arch_names()]
     columns = ["name", "array", "MACs", "on-chip buffers", "description"]
-    made = table(out, "Arch specs", columns, rows, right=5)
+    made = table(out, "Arch specs", columns, rows, text=["on-chip buffers", "description"])
     made.columns[1].no_wrap = True
     out.print(made)
+
+
+def _axes_table(out: Console, title: str, arch: ArchSpec) -> Table:
+    from flexloop.cli.tables import table
+    from flexloop.describe import describe_axes
+
+    columns = ["axis", "0 (fixed)", "p (part)", "1 (full)"]
+    return table(out, title, columns, describe_axes(arch), text=columns)
 
 
 @arch_app.command("show")
@@ -58,7 +71,7 @@ def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML fil
     """Show an arch spec: storage levels, energies, and the values of the four axes."""
     from flexloop.archs import load_arch
     from flexloop.cli.tables import table
-    from flexloop.describe import LEVEL_COLUMNS, describe_axes, describe_levels
+    from flexloop.describe import LEVEL_COLUMNS, describe_levels
     from flexloop.energy.source import energy_tables
 
     out = console()
@@ -72,8 +85,16 @@ def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML fil
         f"edge: {spec.edge}, depthwise: {spec.depthwise}",
         markup=False,
     )
-    out.print(table(out, "Storage levels", LEVEL_COLUMNS, describe_levels(spec, energy_tables("table", spec).ert)))
-    out.print(table(out, "Axes", ["axis", "0 (fixed)", "p (part)", "1 (full)"], describe_axes(spec), right=4))
+    out.print(
+        table(
+            out,
+            "Storage levels",
+            LEVEL_COLUMNS,
+            describe_levels(spec, energy_tables("table", spec).ert),
+            text=["kind", "keeps"],
+        )
+    )
+    out.print(_axes_table(out, "Axes", spec))
 
 
 def nets() -> None:
@@ -94,7 +115,7 @@ def nets() -> None:
                 number(net.macs),
             )
         )
-    out.print(table(out, "Networks", ["name", "description", "layers", "unique", "MACs"], rows, right=2))
+    out.print(table(out, "Networks", ["name", "description", "layers", "unique", "MACs"], rows, text=["description"]))
 
 
 @net_app.command("show")
@@ -134,4 +155,4 @@ def doctor() -> None:
 
     out = console()
     rows = [(finding.name, "works" if finding.works else "missing", finding.detail) for finding in examine()]
-    out.print(table(out, "", ["what", "state", "detail"], rows, right=3))
+    out.print(table(out, "", ["what", "state", "detail"], rows, text=["state", "detail"]))

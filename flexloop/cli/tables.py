@@ -8,9 +8,13 @@ from math import isnan
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-_UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+_PLAIN = box.Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
+"""Lines of hyphens under the heading and above the totals, nothing else."""
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -44,18 +48,16 @@ def times(ratio: float) -> str:
     return "-" if isnan(ratio) else f"{ratio:.2f}x"
 
 
-def table(out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: int = 1) -> Table:
-    """A table whose first ``right`` columns are text and whose others are numbers, aligned to the right."""
-    made = Table(
-        title=title or None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD if out.is_terminal else box.SIMPLE_HEAD.substitute(out.options, safe=True),
-        pad_edge=False,
-    )
+def table(
+    out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, text: Sequence[str] = ()
+) -> Table:
+    """A table; the first column and those named in ``text`` are aligned to the left, the others to the right."""
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD if out.is_terminal else _PLAIN)
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index < right else "right", no_wrap=index >= right)
+        is_text = index == 0 or column in text
+        made.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text)
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(escape, row))
     return made
 
 
@@ -63,11 +65,10 @@ def layers_table(out: Console, rows: pd.DataFrame, totals: pd.DataFrame) -> Tabl
     """The layers of one network and class, and the network's totals in the last row."""
     columns = ["layer", "count", "MACs", "cycles", "energy", "EDP (pJ*cyc)", "util", "array", "proved", "mapping"]
     total = totals.iloc[0]
-    made = table(out, f"{total['network']} on {total['arch']}, class {total['class']}", columns, [], right=1)
-    made.columns[-1].justify = "left"
+    made = table(out, f"{total['network']} on {total['arch']}, class {total['class']}", columns, [], text=["mapping"])
     made.columns[-1].overflow = "ellipsis"
     for row in rows.to_dict("records"):
-        made.add_row(*_layer_cells(row))
+        made.add_row(*map(escape, _layer_cells(row)))
     made.add_section()
     made.add_row(
         "total",
@@ -126,7 +127,7 @@ def classes_table(out: Console, title: str, gains: pd.DataFrame) -> Table:
         ]
         for row in gains.to_dict("records")
     ]
-    return table(out, title, columns, rows)
+    return table(out, title, columns, rows, text=["note"])
 
 
 def _note(row: dict[str, object]) -> str:
