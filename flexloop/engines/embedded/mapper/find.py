@@ -1,0 +1,147 @@
+"""The mapper's front door: mapspaces of three groups go to the exact search, all others to the general one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from flexloop.engines.embedded.mapper.exact.form import Form, recognise
+from flexloop.engines.embedded.mapper.exact.optimal import Outcome, Search, families
+from flexloop.engines.embedded.mapper.general import find_best_general
+from flexloop.engines.embedded.mapper.sampler import choices_of
+from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
+from flexloop.engines.embedded.model import evaluate
+from flexloop.errors import UnmappableError
+from flexloop.evaluation import Evaluation
+
+TIME_LIMITS = {"quick": 5.0, "normal": 60.0, "thorough": 600.0}
+"""Seconds after which a proof is given up, by effort."""
+
+
+def find_best(
+    spaces: Sequence[Space],
+    objective: Objective,
+    seeds: Sequence[Seed] = (),
+    *,
+    effort: Literal["quick", "normal", "thorough"] = "normal",
+    time_limit: float | None = None,
+    rng_seed: int = 0,
+) -> Optimum:
+    """Find the best mapping of several mapspaces, taken as one.
+
+    Args:
+        spaces: the mapspaces.
+        objective: what to minimise; ties of latency are broken by energy, of energy by latency, of EDP by energy.
+        seeds: mappings known to be in the spaces, such as the best of subclasses; they speed the search up.
+        effort: how long to search where the proof does not end before.
+        time_limit: the same in seconds.
+        rng_seed: seed of what is random outside the exact search.
+
+    Raises:
+        UnmappableError: if no mapping fits, with the reason.
+    """
+    limit = TIME_LIMITS[effort] if time_limit is None else time_limit
+    deadline = time.monotonic() + limit
+    best = _best_seed(spaces, objective, seeds)
+    forms = [(place, form) for place, space in enumerate(spaces) if (form := recognise(space)) is not None]
+    search = Search(families(forms, objective), objective, best.cost if best else (float("inf"),) * 2, deadline)
+    found = search.run()
+    if found is not None:
+        best = _optimum(spaces, objective, found)
+    certificate = Certificate(True, search.lower_bound, int(search.best.counts[0]), 0.0)
+    if rest := sorted(set(range(len(spaces))) - {place for place, _ in forms}):
+        best, certificate = _with_general(spaces, rest, objective, seeds, best, certificate, deadline, rng_seed)
+    if best is None:
+        raise UnmappableError(_why_not(spaces, forms))
+    optimal = certificate.lower_bound >= best.cost[0]
+    size = _mappings(spaces)
+    return replace(
+        best,
+        certificate=Certificate(
+            optimal,
+            best.cost[0] if optimal else certificate.lower_bound,
+            certificate.evaluated,
+            max(size - certificate.evaluated, 0.0) if optimal else 0.0,
+        ),
+    )
+
+
+def cost_of(objective: Objective, evaluation: Evaluation) -> tuple[float, float]:
+    """The objective and its tie-break."""
+    if objective == "latency":
+        return float(evaluation.cycles), evaluation.energy_pj
+    if objective == "energy":
+        return evaluation.energy_pj, float(evaluation.cycles)
+    return evaluation.edp, evaluation.energy_pj
+
+
+def _evaluated(space: Space, bounds: dict[str, int], seed: Seed | Outcome) -> Evaluation:
+    problem = replace(space.spec.problem, bounds={**space.spec.problem.bounds, **bounds})
+    return evaluate(replace(space.spec, problem=problem), seed.mapping)
+
+
+_UNKNOWN = Certificate(False, 0.0, 0, 0.0)
+
+
+def _best_seed(spaces: Sequence[Space], objective: Objective, seeds: Sequence[Seed]) -> Optimum | None:
+    best: Optimum | None = None
+    for seed in seeds:
+        bounds = dict(seed.bounds)
+        evaluation = _evaluated(spaces[seed.space], bounds, seed)
+        if evaluation.valid and (best is None or cost_of(objective, evaluation) < best.cost):
+            best = Optimum(seed.space, bounds, seed.mapping, cost_of(objective, evaluation), _UNKNOWN)
+    return best
+
+
+def _optimum(spaces: Sequence[Space], objective: Objective, found: Outcome) -> Optimum:
+    """What the exact search found, costed by the model (whose figures are the ones that count)."""
+    evaluation = _evaluated(spaces[found.place], found.bounds, found)
+    if not evaluation.valid:
+        raise AssertionError(f"the search found a mapping that the model refuses: {evaluation.reason}")
+    return Optimum(found.place, found.bounds, found.mapping, cost_of(objective, evaluation), _UNKNOWN)
+
+
+def _with_general(
+    spaces: Sequence[Space],
+    rest: Sequence[int],
+    objective: Objective,
+    seeds: Sequence[Seed],
+    best: Optimum | None,
+    certificate: Certificate,
+    deadline: float,
+    rng_seed: int,
+) -> tuple[Optimum | None, Certificate]:
+    """Search the mapspaces of other forms as well."""
+    place = {index: i for i, index in enumerate(rest)}
+    own = [replace(seed, space=place[seed.space]) for seed in seeds if seed.space in place]
+    left = max(deadline - time.monotonic(), 1.0)
+    try:
+        other = find_best_general(
+            [spaces[i] for i in rest], objective, own, time_limit=left, rng_seed=rng_seed
+        )
+    except UnmappableError:
+        if best is None and not certificate.evaluated:
+            raise
+        return best, certificate
+    lower = min(other.certificate.lower_bound, certificate.lower_bound)
+    merged = Certificate(True, lower, certificate.evaluated + other.certificate.evaluated, 0.0)
+    if best is None or other.cost < best.cost:
+        best = replace(other, space=rest[other.space])
+    return best, merged
+
+
+def _mappings(spaces: Sequence[Space]) -> float:
+    return float(sum(choices_of(space).raw_size() for space in spaces))
+
+
+def _why_not(spaces: Sequence[Space], forms: Sequence[tuple[int, Form]]) -> str:
+    """Why the smallest tiles of the first mapspace do not fit, in the model's words."""
+    place, form = forms[0]
+    choices = choices_of(spaces[place])
+    if choices.empty_dimension:
+        return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
+    from flexloop.engines.embedded.mapper.costing import Costing
+
+    return f"no mapping fits: {Costing(form.spec, choices).reason(choices.smallest())}"
