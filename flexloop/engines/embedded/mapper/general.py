@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import prod
 
@@ -19,11 +19,14 @@ import numpy.typing as npt
 
 from flexloop.engines.embedded.mapper.choices import Choices, Genomes, Slot, concatenate
 from flexloop.engines.embedded.mapper.costing import Costing, facts_of
+from flexloop.engines.embedded.mapper.exact.form import Form, recognise
+from flexloop.engines.embedded.mapper.exact.optimal import Search, families
 from flexloop.engines.embedded.mapper.general_bounds import Floats, Ints, Relaxation
 from flexloop.engines.embedded.mapper.general_orders import TensorView, distinct_orders
 from flexloop.engines.embedded.mapper.sampler import Found, best_of_all, better, choices_of, sample
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
 from flexloop.errors import UnmappableError
+from flexloop.timeloop.constraints import DataspaceConstraint
 
 _ENUMERATED = 200_000
 """Mapspaces of at most this many mappings together are enumerated."""
@@ -67,6 +70,7 @@ class _Space:
     """A space with what searching it needs."""
 
     index: int
+    space: Space
     choices: Choices
     costing: Costing
     size: int
@@ -89,13 +93,14 @@ class _Search:
         for index, space in enumerate(spaces):
             choices = choices_of(space)
             size = 0 if choices.empty_dimension else choices.size()
-            self._spaces.append(_Space(index, choices, Costing(space.spec, choices), size))
+            self._spaces.append(_Space(index, space, choices, Costing(space.spec, choices), size))
         self._objective: Objective = objective
         self._deadline = deadline
         self._best: Found | None = None
         self._where: _Space | None = None
         self._evaluated = 0
         self._open = np.inf
+        self._exact: set[tuple[int, bytes]] = set()
 
     def start(self, seeds: Sequence[Seed], samples: int, rng_seed: int) -> None:
         """Find mappings to compare with: the seeds, improved by sampling."""
@@ -127,11 +132,34 @@ class _Search:
 
     def prove(self) -> None:
         """Cut off or cost everything that is left, in the order of the bounds."""
+        self._prove_exactly()
         for root in sorted(self._roots()):
             if self._late():
                 self._open = min(self._open, root.key[0])
             elif not self._hopeless(root.key):
                 _Branch(self, root).run()
+
+    def _prove_exactly(self) -> None:
+        """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent."""
+        forms: list[tuple[int, Form]] = []
+        owners: list[_Space] = []
+        for space in self._spaces:
+            for keep in space.choices.bypass_patterns() if space.size else ():
+                if keep.any(axis=0).all() and (form := recognise(_pinned(space, keep))) is not None:
+                    forms.append((len(owners), form))
+                    owners.append(space)
+                    self._exact.add((space.index, keep.tobytes()))
+        if not forms:
+            return
+        incumbent = (self._best.key[0], self._best.key[1]) if self._best else (np.inf, np.inf)
+        search = Search(families(forms, self._objective), self._objective, incumbent, self._deadline)
+        outcome = search.run()
+        if outcome is not None:
+            space = owners[outcome.place]
+            self._evaluated += outcome.evaluated
+            self.cost(space, space.costing.genomes(outcome.mapping))
+        if self._best is None or search.lower_bound < self._best.key[0] * (1 - 1e-12):
+            self._open = min(self._open, search.lower_bound)
 
     def result(self) -> Optimum:
         """The best mapping with its certificate."""
@@ -166,7 +194,7 @@ class _Search:
             facts = facts_of(space.costing.spec)
             padded = list(itertools.product(*([f.bound for f in options] for options in space.choices.factorizations)))
             for keep in space.choices.bypass_patterns():
-                if not keep.any(axis=0).all():
+                if not keep.any(axis=0).all() or (space.index, keep.tobytes()) in self._exact:
                     continue
                 for bounds in padded:
                     macs = float(prod(bounds))
@@ -218,6 +246,20 @@ class _Search:
     def _offer(self, space: _Space, found: Found | None) -> None:
         if found is not None and (self._best is None or found.key < self._best.key):
             self._best, self._where = found, space
+
+
+def _pinned(space: _Space, keep: npt.NDArray[np.bool_]) -> Space:
+    """A space with its bypass decided."""
+    names = space.choices.data_spaces
+    dataspaces = tuple(
+        DataspaceConstraint(
+            level,
+            tuple(t for t, kept in zip(names, row, strict=True) if kept),
+            tuple(t for t, kept in zip(names, row, strict=True) if not kept),
+        )
+        for level, row in zip(space.choices.levels, keep, strict=True)
+    )
+    return replace(space.space, constraints=replace(space.space.constraints, dataspaces=dataspaces))
 
 
 class _Branch:

@@ -2,8 +2,8 @@
 
 For a tensor, what an order decides at a level is the set of loops inside the first one that moves it. Where two
 dimensions share a rank (a halo) it is more: the sequence up to the first loop that moves the tensor in another rank.
-Beyond that loop every refill is whole, because a move equals the last one, or takes it back, only while all moves lie in
-one rank. Where neighbours may pass tiles on, moves along two shared ranks can also meet a neighbour's offset, and the
+Beyond that loop every refill is whole, because a move equals the last one, or takes it back, only while all moves lie
+in one rank. Where neighbours may pass tiles on, moves along two shared ranks can also meet a neighbour's offset, so the
 sequence runs to the first loop of a rank that is not shared: no neighbour is that far away. Neighbouring loops that do
 not move the tensor may swap. Orders that agree in this for every tensor cost the same, because the model treats each
 tensor apart.
