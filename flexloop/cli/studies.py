@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flexloop.cli.common import console
-from flexloop.cli.options import StudyOptions, with_study_options
+from flexloop.cli.options import with_study_options
+from flexloop.study import StudyOptions
 
 if TYPE_CHECKING:
     from flexloop.results import Results

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import isnan
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -86,24 +87,21 @@ def layers_table(out: Console, rows: pd.DataFrame, totals: pd.DataFrame) -> Tabl
     return made
 
 
-def _layer_cells(row: dict[str, object]) -> list[str]:
-    name, count, macs = str(row["layer"]), str(row["count"]), number(float(str(row["macs"])))
+def _layer_cells(row: Mapping[Hashable, Any]) -> list[str]:
+    name, count, macs = str(row["layer"]), str(row["count"]), number(row["macs"])
     if row["status"] != "ok":
         return [name, count, macs, "-", "-", "-", "-", "-", "", f"{row['status']}: {row['reason']}"]
 
-    def value(column: str) -> float:
-        return float(str(row[column]))
-
-    proved = "yes" if row["optimal"] else (f"gap {percent(value('gap'))}" if row["gap"] is not None else "no")
-    array = f"{value('array_x'):.0f}x{value('array_y'):.0f}"
+    proved = "yes" if row["optimal"] else f"gap {percent(row['gap'])}"
+    array = f"{row['array_x']:.0f}x{row['array_y']:.0f}"
     return [
         name,
         count,
         macs,
-        number(value("cycles")),
-        energy(value("energy_pj")),
-        number(value("edp")),
-        percent(value("utilization")),
+        number(row["cycles"]),
+        energy(row["energy_pj"]),
+        number(row["edp"]),
+        percent(row["utilization"]),
         array,
         proved,
         str(row["mapping"]),
@@ -130,7 +128,7 @@ def classes_table(out: Console, title: str, gains: pd.DataFrame) -> Table:
     return table(out, title, columns, rows, text=["note"])
 
 
-def _note(row: dict[str, object]) -> str:
+def _note(row: Mapping[Hashable, Any]) -> str:
     if row["unmappable"]:
         return f"{row['unmappable']} layers unmappable"
     return "all proved optimal" if row["optimal"] else ""

@@ -64,9 +64,9 @@ def _makers(settings: EngineSettings) -> dict[str, Callable[[], Engine]]:
 
     return {
         "embedded": lambda: EmbeddedEngine(settings.templates),
-        "timeloop": lambda: TimeloopEngine(settings.templates),
+        "timeloop": lambda: TimeloopEngine(templates=settings.templates),
         "container": lambda: ContainerEngine(
-            settings.container_cli, settings.image, settings.container_args, settings.templates
+            settings.container_cli, settings.image, settings.container_args, templates=settings.templates
         ),
     }
 

@@ -1,0 +1,134 @@
+"""The command line as a user meets it: tables, JSON, quiet, and errors on one screen."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import flexloop
+from flexloop.cli import app
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEXLOOP_STORE", str(tmp_path / "store"))
+    monkeypatch.chdir(tmp_path)
+
+
+def invoke(*arguments: str) -> Result:
+    return runner.invoke(app, list(arguments))
+
+
+def embedded(*arguments: str) -> Result:
+    """A run with the embedded engine, in this process."""
+    return invoke(*arguments, "--engine", "embedded", "--jobs", "1")
+
+
+def test_run_prints_layers_and_totals() -> None:
+    result = embedded("run", "--class", "t0o0p0s0", "--net", "ncf")
+    assert result.exit_code == 0, result.output
+    assert "ncf on edge256, class T0O0P0S0" in result.stdout
+    assert re.search(r"total +4 ", result.stdout)
+    assert "DRAM[WIO]" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_json_is_one_object_and_nothing_else() -> None:
+    result = embedded("run", "--class", "T0O0P0S0", "--net", "ncf", "--json")
+    document = json.loads(result.stdout)
+    assert [row["layer"] for row in document["rows"]] == ["mlp.fc1", "mlp.fc2", "mlp.fc3", "prediction"]
+    assert document["totals"][0]["class"] == "T0O0P0S0"
+    assert {"cycles", "energy_pj", "edp", "edp_sum"} <= set(document["totals"][0])
+
+
+def test_quiet_prints_nothing_and_writes_files(tmp_path: Path) -> None:
+    result = embedded("run", "--class", "T0O0P0S0", "--net", "ncf", "--quiet", "-o", str(tmp_path / "out"))
+    assert result.output == ""
+    back = flexloop.load(tmp_path / "out")
+    assert len(back.rows) == 4
+    assert (tmp_path / "out/mappings/ncf/T0O0P0S0/mlp.fc1/map.yaml").is_file()
+
+
+def test_compare_shows_16_classes_and_their_gains() -> None:
+    result = embedded("compare", "--net", "ncf", "--objective", "latency")
+    assert result.exit_code == 0, result.output
+    assert len(set(re.findall(r"T[01]O[01]P[01]S[01]", result.stdout))) == 16
+    assert "1.00x" in result.stdout
+
+
+def test_render_writes_what_timeloop_reads(tmp_path: Path) -> None:
+    result = invoke("render", "--class", "T0O0P0S0", "--net", "ncf", "-o", str(tmp_path / "yaml"))
+    assert result.exit_code == 0, result.output
+    assert "4 mapspaces" in result.stdout
+    folders = {file.parent for file in (tmp_path / "yaml").rglob("*.yaml")}
+    names = {"arch.yaml", "problem.yaml", "constraints.yaml", "mapper.yaml", "ert.yaml"}
+    assert all({file.name for file in folder.iterdir()} == names for folder in folders)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["classes"],
+        ["archs"],
+        ["arch", "show", "eyeriss"],
+        ["nets"],
+        ["net", "show", "bert", "--param", "sequence_length=128"],
+        ["doctor"],
+    ],
+)
+def test_what_there_is_can_be_shown(arguments: list[str]) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--class", "T1O0P1", "--net", "bert"], ["unknown class", "T1O0P1", "did you mean"]),
+        (["run", "--class", "T1O0P1S0", "--net", "brt"], ["brt", "bert"]),
+        (["run", "--class", "T1O0P1S0", "--net", "bert", "--arch", "eyeris"], ["eyeris", "eyeriss"]),
+        (["run", "--class", "T1O0P1S0", "--net", "bert", "--objective", "power"], ["objective", "latency"]),
+        (["run", "--class", "T1O0P1S0", "--net", "bert", "--engine", "gpu"], ["engine", "embedded"]),
+        (["run", "--class", "T1O0P1S0", "--net", "bert", "--param", "x"], ["NAME=INTEGER"]),
+        (["run", "--class", "T1O0P1S0", "--net", "bert", "--energy", "nowhere.yaml"], ["nowhere.yaml", "table"]),
+        (["net", "show", "bert", "--param", "sequence_length=-1"], ["sequence_length", "-1"]),
+    ],
+)
+def test_errors_name_the_value_and_the_way_out(arguments: list[str], words: list[str]) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert all(word in result.stderr for word in words), result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) < 24
+
+
+def test_broken_yaml_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text("name: x\nlayers:\n- {name: a, C: 3\n- {name: b}\n")
+    result = invoke("net", "show", str(tmp_path / "net.yaml"))
+    assert result.exit_code == 1
+    assert "net.yaml" in result.stderr and "line 4" in result.stderr
+
+
+def test_a_spec_whose_tile_does_not_fit_is_refused(tmp_path: Path) -> None:
+    shipped = (Path(__file__).parents[1] / "arch_specs" / "edge256.yaml").read_text()
+    (tmp_path / "tight.yaml").write_text(shipped.replace("depth: 512", "depth: 16"))
+    result = invoke("run", "--class", "T0O0P0S0", "--net", "ncf", "--arch", str(tmp_path / "tight.yaml"))
+    assert result.exit_code == 1
+    assert "tight.yaml" in result.stderr and "Spad" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_costs_no_one_the_figures(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = embedded("run", "--class", "T0O0P0S0", "--net", "ncf", "-o", str(tmp_path / "file" / "out"))
+    assert result.exit_code == 1
+    assert "total" in result.stdout
+    assert "cannot write results" in result.stderr
