@@ -19,6 +19,7 @@ from test_engine_timeloop import energy, everything_at, space
 
 from flexloop.engines.base import SearchOptions
 from flexloop.engines.container import Container, ContainerEngine, ContainerLauncher, container_name, default_image
+from flexloop.engines.container_batch import BatchLauncher
 from flexloop.engines.launcher import Job
 from flexloop.errors import EngineError
 from flexloop.evaluation import Evaluation
@@ -176,8 +177,8 @@ def test_timeout_removes_the_container(path: Path, tmp_path: Path) -> None:
     assert calls.read_text().splitlines()[-1].startswith("rm --force --time 0 flexloop-T0O0P0S0-conv-")
 
 
-def engine() -> ContainerEngine:
-    return ContainerEngine(None, IMAGE, EXTRA)
+def engine(*, batch: bool = False) -> ContainerEngine:
+    return ContainerEngine(None, IMAGE, EXTRA, batch=batch)
 
 
 def containers() -> str:
@@ -249,3 +250,40 @@ def test_real_container_killed_from_outside_says_so(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="the container was killed, from outside or"):
         sleep_in_container(tmp_path, None, "victim")
     killer.wait(60)
+
+
+@pytest.mark.container
+def test_real_batch_container_serves_many_runs_and_goes_with_its_engine(tmp_path: Path) -> None:
+    batch = engine(batch=True)
+    figures = [batch.evaluate(everything_at("DRAM"), energy(), tmp_path / f"{i}") for i in range(3)]
+    assert figures == [engine().evaluate(everything_at("DRAM"), energy(), tmp_path / "alone")] * 3
+    assert containers().count("flexloop-batch") == 1
+    winner = batch.map(space("T0O0P0S0"), energy(), SearchOptions(), (), tmp_path / "map")
+    assert winner.evaluation.valid
+    del batch
+    assert "flexloop-batch" not in containers()
+
+
+@pytest.mark.container
+def test_real_batch_container_starts_again_after_a_timeout(tmp_path: Path) -> None:
+    launcher = BatchLauncher(ContainerLauncher(None, IMAGE, EXTRA))
+    (tmp_path / "600").touch()  # arguments are names of files here
+    assert launcher.run(Job("sleep", ["600"], tmp_path, "too-long", timeout_s=0.5)).timed_out
+    assert "flexloop-batch" not in containers()
+    assert launcher.run(Job("true", [], tmp_path, "next")).status == 0
+    launcher.close()
+
+
+@pytest.mark.container
+def test_real_batch_container_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_engine_container as t\n"
+        "launcher = t.BatchLauncher(t.ContainerLauncher(None, t.IMAGE, t.EXTRA))\n"
+        "launcher.run(t.Job('true', [], Path(sys.argv[2]), 'first')); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
+    for _ in range(200):
+        if "flexloop-batch" not in containers():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the container outlived the process")

@@ -28,6 +28,7 @@ NoStore = Annotated[bool, typer.Option("--no-store", help="Neither read nor keep
 Cli = Annotated[str | None, typer.Option("--container-cli", help="docker or podman (default: whichever is found).")]
 Image = Annotated[str | None, typer.Option("--image", help="Container image with Timeloop.")]
 RunArgument = Annotated[list[str], typer.Option("--container-arg", help="Further argument of the container's run.")]
+Batch = Annotated[bool, typer.Option("--container-batch", help="One container for many runs, not one for each.")]
 
 
 def study_options(
@@ -47,12 +48,13 @@ def study_options(
     container_cli: Cli = None,
     image: Image = None,
     container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
+    container_batch: Batch = False,
 ) -> StudyOptions:
     """Make a study's options of what the user typed."""
     return StudyOptions(
         objective=objective,
         effort=effort,
-        engines=EngineSettings(engine, mapper, container_cli, image, tuple(container_arg), templates),
+        engines=EngineSettings(engine, mapper, container_cli, image, tuple(container_arg), templates, container_batch),
         energy=energy,
         jobs=jobs,
         dask=dask,

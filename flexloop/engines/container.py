@@ -109,6 +109,17 @@ class Container:
                 after.append(argument)
         return before, after
 
+    def exec_command(self, name: str, folder: str, program: Sequence[str]) -> list[str]:
+        """The command line that runs a program in a container that is running, in one of its folders."""
+        before, _ = self._extra()
+        return [self.cli, *before, "exec", "--workdir", folder, name, *program]
+
+    def is_running(self, name: str) -> bool:
+        """Whether a container is running."""
+        before, _ = self._extra()
+        answer = _query([self.cli, *before, "inspect", "--format", "{{.State.Running}}", name])
+        return answer.stdout.strip() == "true"
+
     def remove(self, name: str) -> None:
         """Stop and remove a container, whatever state it is in."""
         before, _ = self._extra()
@@ -180,9 +191,14 @@ class ContainerLauncher:
         self._asked = (cli, image, extra)
         self._read_only = True
 
+    @property
+    def container(self) -> Container:
+        """The CLI and image in use; EngineError where none works."""
+        return _found(self._asked)
+
     def info(self) -> EngineInfo:
         """The image and its id; raises EngineError where it cannot run Timeloop's programs."""
-        container = _found(self._asked)
+        container = self.container
         return EngineInfo("container", _version(container), f"{container.cli} {container.image}")
 
     def run(self, job: Job) -> Finished:
@@ -194,33 +210,32 @@ class ContainerLauncher:
         return finished
 
     def _attempt(self, job: Job) -> Finished:
-        container = _found(self._asked)
+        container = self.container
         name = container_name(job.label)
         program = [job.program, *job.files]
         command = container.command(name, job.folder.resolve(), program, job.threads, read_only=self._read_only)
         try:
             finished = run_program(command, job.folder, job.log, job.timeout_s)
             if not finished.timed_out:
-                self._check(container, name, finished)
+                check_container(container, name, finished)
         finally:
             container.remove(name)
         return finished
 
-    def _check(self, container: Container, name: str, finished: Finished) -> None:
-        """Raise EngineError where it was the container that failed and not the program in it."""
-        said = _last("\n".join(tail(finished.log, 3)))
-        if finished.status == 125:
-            hint = "; its daemon does not answer, start it" if _is_down(said) else ""
-            raise EngineError(f"{container.cli} could not start a container of {container.image}: {said}{hint}")
-        if finished.status in (126, 127):
-            raise EngineError(
-                f"image {container.image} cannot run {MODEL} and {MAPPER}: {said}; choose another --image"
-            )
-        if finished.status in (137, -9):
-            way_out = f"its limit is {MEMORY} unless set otherwise; raise it with --container-arg=--memory=8g"
-            if container.was_out_of_memory(name):
-                raise EngineError(f"the container ran out of memory; {way_out}")
-            raise EngineError(f"the container was killed, from outside or because it ran out of memory; {way_out}")
+
+def check_container(container: Container, name: str, finished: Finished) -> None:
+    """Raise EngineError where it was the container that failed and not the program in it."""
+    said = _last("\n".join(tail(finished.log, 3)))
+    if finished.status == 125:
+        hint = "; its daemon does not answer, start it" if _is_down(said) else ""
+        raise EngineError(f"{container.cli} could not start a container of {container.image}: {said}{hint}")
+    if finished.status in (126, 127):
+        raise EngineError(f"image {container.image} cannot run {MODEL} and {MAPPER}: {said}; choose another --image")
+    if finished.status in (137, -9):
+        way_out = f"its limit is {MEMORY} unless set otherwise; raise it with --container-arg=--memory=8g"
+        if container.was_out_of_memory(name):
+            raise EngineError(f"the container ran out of memory; {way_out}")
+        raise EngineError(f"the container was killed, from outside or because it ran out of memory; {way_out}")
 
 
 def container_name(label: str) -> str:
@@ -250,13 +265,24 @@ def _version(container: Container) -> str:
 
 
 class ContainerEngine(TimeloopEngine):
-    """Searches and evaluates with Timeloop's programs in containers (see `ContainerLauncher` for the arguments)."""
+    """Searches and evaluates with Timeloop's programs in containers.
+
+    Args:
+        cli, image, extra: see `ContainerLauncher`.
+        batch: whether one container serves many runs (see `flexloop.engines.container_batch`).
+        templates: a folder of templates that override the shipped ones.
+    """
 
     def __init__(
         self,
         cli: str | None = None,
         image: str | None = None,
         extra: tuple[str, ...] = (),
+        *,
+        batch: bool = False,
         templates: Path | None = None,
     ) -> None:
-        super().__init__(ContainerLauncher(cli, image, extra), templates)
+        from flexloop.engines.container_batch import BatchLauncher
+
+        launcher = ContainerLauncher(cli, image, extra)
+        super().__init__(BatchLauncher(launcher) if batch else launcher, templates)

@@ -24,6 +24,7 @@ class EngineSettings:
         image: container image; None takes the default one for this machine.
         container_args: further arguments of the container CLI's ``run``.
         templates: a folder of templates that override the shipped ones.
+        container_batch: whether one container serves many runs.
     """
 
     engine: str = "auto"
@@ -32,6 +33,7 @@ class EngineSettings:
     image: str | None = None
     container_args: tuple[str, ...] = ()
     templates: Path | None = None
+    container_batch: bool = False
 
 
 def select_engines(settings: EngineSettings) -> tuple[Engine, Engine]:
@@ -66,7 +68,11 @@ def _makers(settings: EngineSettings) -> dict[str, Callable[[], Engine]]:
         "embedded": lambda: EmbeddedEngine(settings.templates),
         "timeloop": lambda: TimeloopEngine(templates=settings.templates),
         "container": lambda: ContainerEngine(
-            settings.container_cli, settings.image, settings.container_args, templates=settings.templates
+            settings.container_cli,
+            settings.image,
+            settings.container_args,
+            batch=settings.container_batch,
+            templates=settings.templates,
         ),
     }
 
