@@ -7,10 +7,11 @@ A task whose worker died runs again; after `ATTEMPTS` deaths it is reported and 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Generic, Protocol, TypeVar
 
 from flexloop.errors import EngineError
@@ -90,7 +91,7 @@ class LocalProcesses(Generic[Task, Result]):
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_leave_signals)
+        return ProcessPoolExecutor(self._processes, mp_context=_Context(), initializer=_leave_signals)
 
     def submit(self, task: Task) -> None:
         """Hand in a task."""
@@ -138,6 +139,28 @@ class LocalProcesses(Generic[Task, Result]):
         if self._running:
             for process in processes:
                 process.terminate()
+
+
+class _Process(SpawnProcess):
+    """A worker that does not run the user's main script anew, so that a study needs no ``__main__`` guard."""
+
+    def start(self) -> None:
+        main = sys.modules["__main__"]
+        hidden = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
+        try:
+            main.__spec__ = None
+            if "__file__" in hidden:
+                del main.__file__
+            super().start()
+        finally:
+            for name, value in hidden.items():
+                setattr(main, name, value)
+
+
+class _Context(SpawnContext):
+    """Spawned processes of the above kind."""
+
+    Process = _Process  # type: ignore[assignment]
 
 
 def _leave_signals() -> None:
