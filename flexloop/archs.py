@@ -6,8 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from flexloop.archspec import ArchSpec
-from flexloop.errors import SpecError, UnknownNameError
-from flexloop.resources import shipped
+from flexloop.resources import find, shipped_names
 from flexloop.timeloop import yamlio
 from flexloop.validation import validated
 
@@ -16,7 +15,7 @@ HINT = "docs/arch-specs.md describes every field; `flexloop arch show edge256` s
 
 def arch_names() -> list[str]:
     """Names of the shipped arch specs, in alphabetical order."""
-    return sorted(path.stem for path in shipped("arch_specs").glob("*.yaml"))
+    return shipped_names("arch_specs")
 
 
 def load_arch(name_or_path: str | Path) -> ArchSpec:
@@ -30,20 +29,7 @@ def load_arch(name_or_path: str | Path) -> ArchSpec:
         >>> load_arch("edge256").pes
         256
     """
-    return _read(_find(name_or_path))
-
-
-def _find(name_or_path: str | Path) -> Path:
-    """The file of an arch spec; a name with a folder or a YAML suffix is a path, any other a shipped spec first."""
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml") and len(path.parts) == 1:
-        if str(path) in arch_names():
-            return shipped("arch_specs") / f"{path}.yaml"
-        if not path.is_file():
-            raise UnknownNameError("arch spec", str(path), arch_names(), "(or give the path of a YAML file)")
-    if not path.is_file():
-        raise SpecError(f"arch spec {str(path)!r}: no such file; shipped ones go by name: {', '.join(arch_names())}")
-    return path
+    return _read(find("arch spec", "arch_specs", name_or_path))
 
 
 def _read(path: Path) -> ArchSpec:

@@ -40,6 +40,13 @@ def _share(value: Any) -> Any:
 Share = Annotated[Fraction, BeforeValidator(_share), Field(gt=0, le=1)]
 
 
+def _switch(value: Any) -> Any:
+    return "off" if value is False else value  # an unquoted ``off`` is a boolean in YAML
+
+
+DepthwiseRule = Annotated[Literal["as_output_channels", "off"], BeforeValidator(_switch)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -239,7 +246,7 @@ class ArchSpec(_Model):
     array: Array
     axes: Axes
     edge: Literal["clip", "pad"] = "clip"
-    depthwise: Literal["as_output_channels", "off"] = "as_output_channels"
+    depthwise: DepthwiseRule = "as_output_channels"
 
     @property
     def pes(self) -> int:
