@@ -41,6 +41,9 @@ for program in model mapper; do
 done
 rm -rf "$source"
 
+# A place to work in for any user id.
+[ -d /home/workspace ] || mkdir -m 1777 /home/workspace
+
 # Compile the kernels once, for everybody (see docker/flexloop).
 cd /tmp
 NUMBA_CACHE_DIR=$prefix/numba-cache "$prefix/bin/flexloop" run --engine embedded --class T1O1P1S1 --net ncf --no-store --quiet -o warm-up
