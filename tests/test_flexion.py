@@ -24,8 +24,6 @@ from flexloop.flexion import (
     flexion_table,
     hardware_choices,
     hardware_flexion,
-    layer_choices,
-    workload_flexion,
 )
 from flexloop.flexion.intervals import wilson
 from flexloop.flexion.tilings import exact_tilings, sampled_tilings
@@ -99,24 +97,24 @@ def test_orders_assignments_and_shapes_of_the_hardware() -> None:
 def test_tile_tuples_equal_those_of_the_listed_mappings(arch: ArchSpec, layer: Layer, degree: Degree) -> None:
     variants = mapspace(FULLY_FLEXIBLE.replace(Axis.TILING, degree), arch, layer).variants
     listed = set().union(*(tile_tuples(variant) for variant in variants))
-    assert count_tilings(arch, layer, degree) == Estimate.exactly(len(listed))
+    assert count_tilings(arch, layer)[degree] == Estimate.exactly(len(listed))
 
 
 def test_orders_of_a_layer_are_those_of_its_dimensions() -> None:
     arch, layer = small_archs.plain(), by_name("matmul")  # C, M and P
-    counts = [layer_choices(arch, layer, Axis.ORDERING, degree).value for degree in Degree]
+    counts = [LayerFlexion(arch, layer).choices(Axis.ORDERING, degree).value for degree in Degree]
     assert counts == [1, 3, 6 * 6]
     inputs_only = Layer(name="l", P=4)
-    assert [layer_choices(arch, inputs_only, Axis.ORDERING, degree).value for degree in Degree] == [1, 1, 1]
+    assert [LayerFlexion(arch, inputs_only).choices(Axis.ORDERING, degree).value for degree in Degree] == [1, 1, 1]
 
 
 def test_assignments_of_a_layer_are_those_of_its_dimensions() -> None:
     arch = small_archs.plain()  # pairs C|M, P|M and R|P
-    counts = [layer_choices(arch, by_name("matmul"), Axis.PARALLELIZATION, degree).value for degree in Degree]
+    counts = [LayerFlexion(arch, by_name("matmul")).choices(Axis.PARALLELIZATION, degree).value for degree in Degree]
     assert counts == [1, 3, 3**3]
-    only_m = [layer_choices(arch, Layer(name="l", M=4), Axis.PARALLELIZATION, degree).value for degree in Degree]
+    only_m = [LayerFlexion(arch, Layer(name="l", M=4)).choices(Axis.PARALLELIZATION, degree).value for degree in Degree]
     assert only_m == [1, 2, 3]  # M on Y, or nothing
-    depthwise = [layer_choices(arch, by_name("depthwise"), Axis.PARALLELIZATION, d).value for d in Degree]
+    depthwise = [LayerFlexion(arch, by_name("depthwise")).choices(Axis.PARALLELIZATION, d).value for d in Degree]
     assert depthwise == [1, 2, 3**2]  # G on Y for the two pairs with M there, R on X
 
 
@@ -169,8 +167,9 @@ def test_a_class_that_gives_up_order_alone_is_known_exactly() -> None:
 
 def test_an_unmappable_layer_has_no_flexion_with_fixed_tiles() -> None:
     arch, layer = small_archs.lanes(), by_name("wide_stride")  # its fixed tile overflows the scratchpad
-    assert workload_flexion(arch, layer, Axis.TILING, Degree.FIXED) == Estimate.exactly(0)
-    assert workload_flexion(arch, layer, Axis.TILING, Degree.PART).value > 0
+    measured = LayerFlexion(arch, layer)
+    assert measured.axis(Axis.TILING, Degree.FIXED).workload == Estimate.exactly(0)
+    assert measured.axis(Axis.TILING, Degree.PART).workload.value > 0
     assert isinf(count_mappings(arch, layer, RIGID).log10)
 
 
@@ -181,12 +180,12 @@ def test_an_unmappable_layer_has_no_flexion_with_fixed_tiles() -> None:
 def test_intervals_cover_the_exact_count_at_their_stated_rate(confidence: float) -> None:
     """Over 400 seeds; the rate itself is then known to within 4 points or so."""
     arch, layer = small_archs.plain(), Layer(name="l", C=6, M=12, P=8, Q=4)
-    exact = exact_tilings(arch, layer, partitioned=True)
-    assert exact is not None
+    counts = exact_tilings(arch, layer)
+    assert counts is not None
     covered = 0
     for seed in range(400):
         estimate = sampled_tilings(arch, layer, Sampling(500, seed, confidence), partitioned=True)
-        covered += estimate.low <= exact <= estimate.high
+        covered += estimate.low <= counts.partitioned <= estimate.high
     assert covered / 400 == pytest.approx(confidence, abs=0.06)
 
 
@@ -218,9 +217,9 @@ def test_estimates_depend_on_the_seed_and_on_nothing_else() -> None:
 
 def test_lattices_too_large_to_count_are_sampled() -> None:
     arch, layer = small_archs.plain(), Layer(name="l", C=6, M=12, P=8)
-    assert exact_tilings(arch, layer, partitioned=False, limit=10) is None
+    assert exact_tilings(arch, layer, limit=10) is None
     huge = Layer(name="huge", **dict.fromkeys(DIMENSIONS, 2**8 * 3 * 5))
-    estimate = count_tilings(arch, huge, Degree.FULL)
+    estimate = count_tilings(arch, huge)[Degree.FULL]
     assert not estimate.exact and estimate.low <= estimate.value <= estimate.high
 
 

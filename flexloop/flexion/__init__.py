@@ -7,7 +7,6 @@ definition; docs/formalism.md gives it with worked examples.
 
 from flexloop.flexion.hardware import class_hardware_flexion, hardware_choices, hardware_flexion
 from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.layers import layer_choices, workload_flexion
 from flexloop.flexion.mappings import count_mappings
 from flexloop.flexion.measure import AxisFlexion, ClassFlexion, LayerFlexion
 from flexloop.flexion.table import flexion_cells, flexion_table
@@ -26,6 +25,4 @@ __all__ = [
     "flexion_table",
     "hardware_choices",
     "hardware_flexion",
-    "layer_choices",
-    "workload_flexion",
 ]

@@ -1,11 +1,6 @@
-"""Workload flexion: choices of an accelerator that are legal for a layer, against all that are legal for it.
+"""Orders of the loops and assignments of dimensions to mesh axes that a layer can tell apart.
 
-    W-F(axis, layer) = |choices of this accelerator legal for the layer| / |choices legal for the layer|
-
-A choice is, for tiling, a tile tuple of the layer (`flexloop.flexion.tilings`); for ordering, an order of the layer's
-dimensions at each level with loops except the innermost; for parallelization, an assignment of each of the layer's
-dimensions to X, Y or neither; for the array's shape, a pair X*Y = PEs. The layer's dimensions are those with a padded
-bound above 1. The definition is this project's own.
+Of a layer's eight dimensions only those with a padded bound above 1 matter; choices that differ in others count once.
 """
 
 from __future__ import annotations
@@ -13,38 +8,10 @@ from __future__ import annotations
 from math import factorial
 
 from flexloop.archspec import ArchSpec
-from flexloop.classes import Axis, Degree
-from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.tilings import Sampling, count_tilings
-from flexloop.mapspace import orders, pairs, shapes
+from flexloop.classes import Degree
+from flexloop.mapspace import orders, pairs
 from flexloop.tiles import as_seen, padded_bounds
 from flexloop.workload import Layer
-
-
-def layer_choices(
-    arch: ArchSpec, layer: Layer, axis: Axis, degree: Degree, sampling: Sampling | None = None
-) -> Estimate:
-    """Number of choices legal for a layer on an axis at a degree; exact except for tiling on very large lattices."""
-    match axis:
-        case Axis.TILING:
-            return count_tilings(arch, layer, degree, sampling)
-        case Axis.ORDERING:
-            return Estimate.exactly(count_orders(arch, layer, degree))
-        case Axis.PARALLELIZATION:
-            return Estimate.exactly(count_assignments(arch, layer, degree))
-        case Axis.SHAPE:
-            return Estimate.exactly(len(shapes(arch, degree)))
-
-
-def workload_flexion(
-    arch: ArchSpec, layer: Layer, axis: Axis, degree: Degree, sampling: Sampling | None = None
-) -> Estimate:
-    """W-F of one axis at a degree for one layer."""
-    if degree is Degree.FULL:
-        return Estimate.exactly(1.0)
-    return layer_choices(arch, layer, axis, degree, sampling).share_of(
-        layer_choices(arch, layer, axis, Degree.FULL, sampling)
-    )
 
 
 def active_dimensions(arch: ArchSpec, layer: Layer) -> list[str]:

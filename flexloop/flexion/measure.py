@@ -1,18 +1,27 @@
-"""Flexion of one layer on one accelerator: an axis at a degree, and a whole class."""
+"""Workload flexion: choices of an accelerator that are legal for a layer, against all that are legal for it.
+
+    W-F(axis, layer) = |choices of this accelerator legal for the layer| / |choices legal for the layer|
+
+A choice is, for tiling, a tile tuple of the layer (`flexloop.flexion.tilings`); for ordering, an order of the layer's
+dimensions at each level with loops except the innermost; for parallelization, an assignment of each of the layer's
+dimensions to X, Y or neither; for the array's shape, a pair X*Y = PEs. The layer's dimensions are those with a padded
+bound above 1. The definition is this project's own.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cached_property
 
 from flexloop.archspec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, Axis, Degree, FlexClass
 from flexloop.flexion.hardware import class_hardware_flexion, hardware_flexion
 from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.layers import layer_choices
+from flexloop.flexion.layers import count_assignments, count_orders
 from flexloop.flexion.mappings import count_unordered_mappings
-from flexloop.flexion.tilings import Sampling
+from flexloop.flexion.tilings import Sampling, count_tilings
+from flexloop.mapspace import shapes
 from flexloop.workload import Layer
 
 
@@ -68,23 +77,39 @@ class LayerFlexion:
     def __init__(self, arch: ArchSpec, layer: Layer, sampling: Sampling | None = None) -> None:
         self.arch = arch
         self.layer = layer
-        self._sampling = sampling or Sampling()
+        sampling = sampling or Sampling()
         # A ratio of two estimates holds at the stated confidence if each of them fails half as often.
-        halved = replace(self._sampling, confidence=(1 + self._sampling.confidence) / 2)
-        self._choices = cache(lambda axis, degree: layer_choices(arch, layer, axis, degree, halved))
-        self._unordered = cache(lambda flexclass: count_unordered_mappings(arch, layer, flexclass, halved))
+        self._sampling = replace(sampling, confidence=(1 + sampling.confidence) / 2)
+        self._unordered: dict[FlexClass, Estimate] = {}
+
+    @cached_property
+    def _tilings(self) -> dict[Degree, Estimate]:
+        return count_tilings(self.arch, self.layer, self._sampling)
+
+    def choices(self, axis: Axis, degree: Degree) -> Estimate:
+        """Number of choices legal for the layer; exact, except for tiling where the lattice of tiles is very large."""
+        match axis:
+            case Axis.TILING:
+                return self._tilings[degree]
+            case Axis.ORDERING:
+                return Estimate.exactly(count_orders(self.arch, self.layer, degree))
+            case Axis.PARALLELIZATION:
+                return Estimate.exactly(count_assignments(self.arch, self.layer, degree))
+            case Axis.SHAPE:
+                return Estimate.exactly(len(shapes(self.arch, degree)))
 
     def axis(self, axis: Axis, degree: Degree) -> AxisFlexion:
         """Flexion of one axis at a degree."""
-        choices, everything = self._choices(axis, degree), self._choices(axis, Degree.FULL)
+        choices, everything = self.choices(axis, degree), self.choices(axis, Degree.FULL)
         share = Estimate.exactly(1.0) if degree is Degree.FULL else choices.share_of(everything)
         return AxisFlexion(axis, degree, hardware_flexion(self.arch, axis, degree), share, choices, everything)
 
     def mappings(self, flexclass: FlexClass) -> Estimate:
         """Size of a class's mapspace (see `flexloop.flexion.mappings.count_mappings`)."""
-        unordered: Estimate = self._unordered(flexclass.replace(Axis.ORDERING, Degree.FIXED))
-        orders: Estimate = self._choices(Axis.ORDERING, flexclass.degree(Axis.ORDERING))
-        return orders * unordered
+        point = flexclass.replace(Axis.ORDERING, Degree.FIXED)
+        if point not in self._unordered:
+            self._unordered[point] = count_unordered_mappings(self.arch, self.layer, point, self._sampling)
+        return self.choices(Axis.ORDERING, flexclass.ordering) * self._unordered[point]
 
     def of(self, flexclass: FlexClass) -> ClassFlexion:
         """Flexion of a class."""

@@ -42,50 +42,79 @@ class Sampling:
     confidence: float = 0.95
 
 
-def count_tilings(arch: ArchSpec, layer: Layer, degree: Degree, sampling: Sampling | None = None) -> Estimate:
-    """Number of tile tuples that a degree of tiling allows for a layer.
+@dataclass(frozen=True)
+class TilingCounts:
+    """Numbers of tile tuples that fit: in the buffers as they are, and with the partition."""
 
-    It is exact where the lattice has at most LATTICE_LIMIT tiles, else a Monte Carlo estimate.
+    free: int
+    partitioned: int
+
+
+def count_tilings(arch: ArchSpec, layer: Layer, sampling: Sampling | None = None) -> dict[Degree, Estimate]:
+    """Number of tile tuples that each degree of tiling allows for a layer.
+
+    They are exact where the lattice has at most LATTICE_LIMIT tiles, else Monte Carlo estimates from the same samples.
     """
-    if degree is Degree.FIXED:
-        return Estimate.exactly(0 if fixed_overflows(arch, layer) else 1)
-    partitioned = degree is Degree.PART
-    count = exact_tilings(arch, layer, partitioned=partitioned)
-    found = (
-        sampled_tilings(arch, layer, sampling or Sampling(), partitioned=partitioned)
-        if count is None
-        else Estimate.exactly(count)
-    )
-    if partitioned and fixed_tile_exceeds_only_the_partition(arch, layer):
-        found += Estimate.exactly(1)
-    return found
+    counts = exact_tilings(arch, layer)
+    if counts:
+        free, partitioned = Estimate.exactly(counts.free), Estimate.exactly(counts.partitioned)
+    else:
+        free, partitioned = (
+            sampled_tilings(arch, layer, sampling or Sampling(), partitioned=partitioned)
+            for partitioned in (False, True)
+        )
+    if fixed_tile_exceeds_only_the_partition(arch, layer):
+        partitioned += Estimate.exactly(1)
+    fixed = Estimate.exactly(0 if fixed_overflows(arch, layer) else 1)
+    return {Degree.FIXED: fixed, Degree.PART: partitioned, Degree.FULL: free}
 
 
-def exact_tilings(arch: ArchSpec, layer: Layer, *, partitioned: bool, limit: int = LATTICE_LIMIT) -> int | None:
+def exact_tilings(arch: ArchSpec, layer: Layer, *, limit: int = LATTICE_LIMIT) -> TilingCounts | None:
     """Tile tuples that fit, counted exactly; None where the lattice of tiles exceeds the limit."""
     inner, bounds = inner_factors(arch, layer), padded_bounds(arch, layer)
-    tiles = {d: tile_values(bounds[d], inner[d]) for d in DIMENSIONS}
-    chains = [len(chains_along(bounds[d], inner[d], len(arch.loop_levels) - 1)) for d in DIMENSIONS]
-    if prod(len(values) for values in tiles.values()) > limit or prod(chains) >= _EXACT_IN_FLOAT:
+    levels = len(arch.loop_levels) - 1
+    tiles = [_tiles_that_may_fit(arch, layer, index, bounds, inner) for index in range(levels)]
+    chains = [len(chains_along(bounds[d], inner[d], levels)) for d in DIMENSIONS]
+    if max(prod(len(v) for v in level.values()) for level in tiles) > limit or prod(chains) >= _EXACT_IN_FLOAT:
         return None
-    grid = dict(zip(DIMENSIONS, np.ix_(*(tiles[d].astype(np.float64) for d in DIMENSIONS)), strict=True))
-    divides = [(tiles[d][:, None] % tiles[d][None, :] == 0).astype(np.float64) for d in DIMENSIONS]
-    ways = np.ones(tuple(len(tiles[d]) for d in DIMENSIONS))
-    for index in range(len(arch.loop_levels) - 1):
+    ways = np.ones((1, *(len(v) for v in tiles[0].values())))  # the first axis: free, and partitioned once that differs
+    for index in range(levels):
         if index:
-            ways = _sum_over_divisors(ways, divides)
-        ways *= fits(arch, layer, index, grid, partitioned=partitioned)
+            ways = _sum_over_divisors(ways, [_divides(tiles[index - 1][d], tiles[index][d]) for d in DIMENSIONS])
+        grid = dict(zip(DIMENSIONS, np.ix_(*(v.astype(np.float64) for v in tiles[index].values())), strict=True))
+        if index == arch.array_index:
+            both = [fits(arch, layer, index, grid, partitioned=partitioned) for partitioned in (False, True)]
+            ways = ways * np.stack(both)
+        else:
+            ways = ways * fits(arch, layer, index, grid, partitioned=False)
     for d in reversed(DIMENSIONS):
-        weights = sum((bound % tiles[d] == 0).astype(np.float64) for bound in bounds[d])
-        ways = ways @ weights
-    return int(ways)
+        ways = ways @ sum((bound % tiles[-1][d] == 0).astype(np.float64) for bound in bounds[d])
+    free, partitioned = ways.tolist()
+    return TilingCounts(int(free), int(partitioned))
 
 
-def _sum_over_divisors(ways: Floats, divides: list[Floats]) -> Floats:
-    """For every tile the sum of ``ways`` over the tiles that divide it."""
-    for axis, matrix in enumerate(divides):
-        if len(matrix) > 1:
-            ways = np.moveaxis(np.tensordot(matrix, ways, axes=(1, axis)), 0, axis)
+def _tiles_that_may_fit(
+    arch: ArchSpec, layer: Layer, index: int, bounds: dict[str, tuple[int, ...]], inner: dict[str, int]
+) -> dict[str, Ints]:
+    """Extents along each dimension, without those too large for a level even where all others are least."""
+    values = {d: tile_values(bounds[d], inner[d]) for d in DIMENSIONS}
+    least = {d: v[:1].astype(np.float64) for d, v in values.items()}
+    return {
+        d: v[fits(arch, layer, index, least | {d: v.astype(np.float64)}, partitioned=False)] for d, v in values.items()
+    }
+
+
+def _divides(inside: Ints, outside: Ints) -> Floats:
+    """A matrix with a row for each outer tile and a 1 for each inner tile that divides it."""
+    return np.asarray(outside[:, None] % inside[None, :] == 0, dtype=np.float64)
+
+
+def _sum_over_divisors(ways: Floats, matrices: list[Floats]) -> Floats:
+    """For every outer tile the sum of ``ways`` over the inner tiles that divide it, one dimension after the other."""
+    for axis, matrix in sorted(enumerate(matrices, start=1), key=lambda item: len(item[1]) / item[1].shape[1]):
+        shape = ways.shape
+        columns = ways.reshape(prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+        ways = np.asarray(matrix @ columns, dtype=np.float64).reshape(*shape[:axis], len(matrix), *shape[axis + 1 :])
     return ways
 
 
