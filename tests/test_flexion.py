@@ -223,6 +223,15 @@ def test_lattices_too_large_to_count_are_sampled() -> None:
     assert not estimate.exact and estimate.low <= estimate.value <= estimate.high
 
 
+def test_a_layer_that_fits_nowhere_has_no_tile_tuples() -> None:
+    spec = copy.deepcopy(small_archs.PLAIN)
+    spec["array"]["inner"] = {"X": 2, "x_factors": {"P": 2}}  # two lanes need 31 inputs at once; the PE holds 14 words
+    arch, layer = ArchSpec.model_validate(spec), Layer(name="wide", P=2, Wstride=30)
+    assert set(count_tilings(arch, layer).values()) == {Estimate.exactly(0)}
+    assert count_mappings(arch, layer, FULLY_FLEXIBLE) == Estimate.exactly(0)
+    assert LayerFlexion(arch, layer).of(RIGID).direct == Estimate.exactly(0)
+
+
 def test_wilson_interval_stays_within_zero_and_one() -> None:
     assert wilson(0, 50, 0.95)[0] == 0.0
     assert wilson(50, 50, 0.95)[1] == 1.0

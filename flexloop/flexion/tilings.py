@@ -75,7 +75,10 @@ def exact_tilings(arch: ArchSpec, layer: Layer, *, limit: int = LATTICE_LIMIT) -
     levels = len(arch.loop_levels) - 1
     tiles = [_tiles_that_may_fit(arch, layer, index, bounds, inner) for index in range(levels)]
     chains = [len(chains_along(bounds[d], inner[d], levels)) for d in DIMENSIONS]
-    if max(prod(len(v) for v in level.values()) for level in tiles) > limit or prod(chains) >= _EXACT_IN_FLOAT:
+    lattices = [prod(len(v) for v in level.values()) for level in tiles]
+    if min(lattices) == 0:
+        return TilingCounts(0, 0)
+    if max(lattices) > limit or prod(chains) >= _EXACT_IN_FLOAT:
         return None
     ways = np.ones((1, *(len(v) for v in tiles[0].values())))  # the first axis: free, and partitioned once that differs
     for index in range(levels):
