@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from math import isfinite, prod
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 import small_archs
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from flexloop import archspec
 from flexloop.archs import arch_names, load_arch
 from flexloop.archspec import ArchSpec, Shape, StorageLevel
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
@@ -324,6 +326,13 @@ def test_every_fault_of_a_spec_has_a_line_of_its_own(tmp_path: Path) -> None:
         load_arch(path)
     lines = str(caught.value).splitlines()
     assert [line.split(": ")[1] for line in lines[:-1]] == ["levels[1].width", "edge"]
+
+
+def test_the_documentation_has_every_field() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "arch-specs.md").read_text()
+    models = [m for m in vars(archspec).values() if isinstance(m, type) and issubclass(m, BaseModel)]
+    fields = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    assert {field for field in fields if field not in re.findall(r"\w+", text)} == set()
 
 
 def test_the_shipped_specs_stay_valid_yaml_without_a_reader_of_our_own() -> None:
