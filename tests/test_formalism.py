@@ -1,0 +1,30 @@
+"""The examples of docs/formalism.md are what the package answers."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+import pytest
+from brute_force import list_mappings
+
+from flexloop.archs import load_arch
+from flexloop.classes import FULLY_FLEXIBLE
+from flexloop.mapspace import mapspace
+from flexloop.workload import Layer
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_example_of_the_formalism_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    results = doctest.testfile(str(ROOT / "docs" / "formalism.md"), module_relative=False, encoding="utf-8")
+    assert results.failed == 0
+    assert results.attempted > 40
+
+
+def test_the_example_layer_has_the_stated_number_of_mappings_in_each_pair_of_orders() -> None:
+    layer = Layer(name="matmul", P=2, C=4, M=4)
+    listed = list_mappings(mapspace(FULLY_FLEXIBLE, load_arch(ROOT / "docs" / "tiny4.yaml"), layer))
+    unordered = {(m.shape, m.bounds, tuple(tuple(sorted(loops)) for loops in m.temporal), m.x, m.y) for m in listed}
+    assert len(unordered) == 621
