@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from flexloop.cli.common import parse_parameters
-from flexloop.engines.select import EngineSettings
-from flexloop.study import StudyOptions
+
+if TYPE_CHECKING:
+    from flexloop.study import StudyOptions
 
 Objective = Annotated[str, typer.Option(help="What to minimise: latency, energy or edp.")]
 Engine = Annotated[str, typer.Option(help="Whose figures count: auto, embedded, timeloop or container.")]
@@ -51,6 +52,9 @@ def study_options(
     container_batch: Batch = False,
 ) -> StudyOptions:
     """Make a study's options of what the user typed."""
+    from flexloop.engines.select import EngineSettings
+    from flexloop.study import StudyOptions
+
     return StudyOptions(
         objective=objective,
         effort=effort,
@@ -84,5 +88,5 @@ def with_study_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    hints = get_type_hints(function, include_extras=True)
+    hints = get_type_hints(function, localns={"StudyOptions": object}, include_extras=True)
     return {n: p.replace(annotation=hints[n]) for n, p in inspect.signature(function).parameters.items()}

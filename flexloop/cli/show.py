@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from flexloop.archspec import ArchSpec
 
-arch_app = typer.Typer(no_args_is_help=True, help="Arch specs: show one.")
+arch_app = typer.Typer(no_args_is_help=True, help="Arch specs: show, start, check one.")
 net_app = typer.Typer(no_args_is_help=True, help="Networks: show one.")
 
 

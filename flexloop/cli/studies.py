@@ -9,10 +9,10 @@ import typer
 
 from flexloop.cli.common import console
 from flexloop.cli.options import with_study_options
-from flexloop.study import StudyOptions
 
 if TYPE_CHECKING:
     from flexloop.results import Results
+    from flexloop.study import StudyOptions
 
 Net = Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file; may be repeated.")]
 Arch = Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")]

@@ -1,0 +1,107 @@
+"""Commands of the formalism: ``flexion``, ``taxonomy``, ``arch new`` and ``arch check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flexloop.cli.common import console
+from flexloop.cli.show import arch_app
+
+Arch = Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("flexion")(flexion)
+    app.command("taxonomy")(taxonomy)
+
+
+def flexion(
+    arch: Arch = "edge256",
+    net: Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file.")] = [],  # noqa: B006
+    flexclass: Annotated[str | None, typer.Option("--class", "-c", help="One class; default: all 16.")] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Show every layer, not only the networks.")] = False,
+    samples: Annotated[int, typer.Option(min=100, max=10**7, help="Samples of Monte Carlo estimates.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the Monte Carlo estimates.")] = 0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write all rows to this CSV file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON list.")] = False,
+) -> None:
+    """Say how flexible an accelerator is: by its hardware (H-F), and for the layers of networks (W-F)."""
+    from flexloop.archs import load_arch
+    from flexloop.classes import FlexClass
+    from flexloop.cli.tables import table
+    from flexloop.flexion import Sampling, flexion_cells, flexion_table
+    from flexloop.networks import load_network
+
+    point = FlexClass.parse(flexclass) if flexclass else None
+    sampling = Sampling(samples=samples, seed=seed)
+    rows = flexion_table(load_arch(arch), [load_network(name) for name in net], point, sampling)
+    if output is not None:
+        _write(output, rows.to_csv(index=False))
+    if json:
+        typer.echo(rows.to_json(orient="records"))
+        return
+    shown = rows if layers else rows[rows["scope"] != "layer"]
+    out = console()
+    columns, cells = flexion_cells(shown)
+    out.print(table(out, f"Flexion of {arch}", columns, cells, text=["network", "layer", "axis", "degree"]))
+
+
+def taxonomy(
+    figure: Annotated[Path | None, typer.Option(help="Draw the catalogue on the lattice: .svg, .pdf or .png.")] = None,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Give each axis's reason and citation.")] = False,
+) -> None:
+    """Show where published accelerators stand among the classes."""
+    from flexloop.cli.tables import table
+    from flexloop.taxonomy import taxonomy_cells, taxonomy_markdown
+
+    out = console()
+    if reasons:
+        typer.echo(taxonomy_markdown())
+    else:
+        columns, cells = taxonomy_cells()
+        out.print(table(out, "Published accelerators", columns, cells, text=columns))
+    if figure is not None:
+        from flexloop.taxonomyfigure import taxonomy_figure
+
+        out.print(f"figure: {taxonomy_figure(figure)}", markup=False)
+
+
+@arch_app.command("new")
+def arch_new(path: Annotated[Path, typer.Argument(help="The YAML file to write.")]) -> None:
+    """Write a commented arch spec to start from."""
+    from flexloop.archnew import write_new_arch
+
+    written = write_new_arch(path)
+    console().print(f"{written}: edit it, then `flexloop arch check {written}`", markup=False)
+
+
+@arch_app.command("check")
+def arch_check(
+    name: Annotated[str, typer.Argument(help="YAML file or shipped name.")],
+    net: Annotated[list[str], typer.Option("--net", "-n", help="Network (default: all shipped ones).")] = [],  # noqa: B006
+) -> None:
+    """Check an arch spec against networks, and say in words what it means."""
+    from flexloop.archcheck import check_arch
+    from flexloop.archs import load_arch
+    from flexloop.networks import load_network, network_names
+
+    out = console()
+    report = check_arch(load_arch(name), [load_network(each) for each in net or network_names()])
+    for sentence in report.sentences():
+        out.print(sentence, markup=False)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _write(path: Path, text: str) -> None:
+    from flexloop.atomic import write_atomically
+    from flexloop.errors import OutputError
+
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
