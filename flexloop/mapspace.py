@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from flexloop.archspec import ArchSpec, Pair, Shape
 from flexloop.capacity import fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.tiles import FixedTiles, as_seen, fixed_tiles, inner_factors, padded_bounds, spatial_factor
+from flexloop.tiles import FixedTiles, as_seen, divisors, fixed_tiles, inner_factors, padded_bounds, spatial_factor
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
 from flexloop.workload import DIMENSIONS, TENSORS, Layer
 
@@ -103,9 +103,8 @@ def shapes(arch: ArchSpec, degree: Degree) -> list[Shape]:
         return [axis.fixed]
     block = axis.block if degree is Degree.PART else Shape(X=1, Y=1)
     pes = axis.fixed.pes
-    return [
-        Shape(X=x, Y=pes // x) for x in range(block.X, pes + 1, block.X) if pes % x == 0 and (pes // x) % block.Y == 0
-    ]
+    extents = [(x, pes // x) for x in divisors(pes)]
+    return [Shape(X=x, Y=y) for x, y in extents if x % block.X == 0 and y % block.Y == 0]
 
 
 def orders(arch: ArchSpec, degree: Degree) -> list[dict[str, tuple[str, ...]] | None]:

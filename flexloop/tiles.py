@@ -8,8 +8,9 @@ needs, and the bound is padded to a whole number of tiles. The rule is this proj
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isqrt
 
 from flexloop.archspec import ArchSpec
 from flexloop.workload import DIMENSIONS, Layer
@@ -146,10 +147,16 @@ def _smooth_candidates(bound: int) -> Iterator[int]:
         sevens *= 7
 
 
+def divisors(n: int) -> list[int]:
+    """The divisors of a positive number, ascending."""
+    small = [k for k in range(1, isqrt(n) + 1) if n % k == 0]
+    return small + [n // k for k in reversed(small) if k * k != n]
+
+
 def spatial_factor(tile: int, below: int, extent: int) -> int:
     """The pinned spatial factor of a dimension: the largest divisor of ``tile / below`` that fits the mesh axis."""
     ratio = tile // below
-    return max(n for n in range(1, min(ratio, extent) + 1) if ratio % n == 0)
+    return max(n for n in divisors(ratio) if n <= extent)
 
 
 def uniform_paddings(arch: ArchSpec, layer: Layer) -> dict[str, dict[str, int]]:
@@ -160,7 +167,7 @@ def uniform_paddings(arch: ArchSpec, layer: Layer) -> dict[str, dict[str, int]]:
     """
     fixed = fixed_tiles(arch, layer)
     shape = arch.axes.shape.fixed
-    rules = {
+    rules: dict[str, Callable[[int], int]] = {
         "exact": lambda bound: bound,
         "smooth": smooth_above,
         "X": lambda bound: _multiple(bound, shape.X) if bound > 1 else 1,

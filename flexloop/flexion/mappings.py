@@ -20,9 +20,9 @@ from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_parti
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.flexion.intervals import Estimate, proportion
 from flexloop.flexion.layers import count_orders
-from flexloop.flexion.tilings import Floats, Ints, Sampling, chains_along, divisors, fits
+from flexloop.flexion.tilings import Floats, Ints, Sampling, chains_along, fits
 from flexloop.mapspace import pairs, shapes
-from flexloop.tiles import as_seen, fixed_tiles, inner_factors, padded_bounds, spatial_factor
+from flexloop.tiles import as_seen, divisors, fixed_tiles, inner_factors, padded_bounds, spatial_factor
 from flexloop.workload import DIMENSIONS, Layer
 
 Assignment = tuple[str, str]

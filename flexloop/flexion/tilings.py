@@ -21,7 +21,7 @@ from flexloop.archspec import ArchSpec
 from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Degree
 from flexloop.flexion.intervals import Estimate, proportion
-from flexloop.tiles import inner_factors, padded_bounds
+from flexloop.tiles import divisors, inner_factors, padded_bounds
 from flexloop.workload import DIMENSIONS, RELEVANT, Layer
 
 Floats = npt.NDArray[np.float64]
@@ -147,12 +147,6 @@ def chains_along(bounds: tuple[int, ...], inner: int, levels: int) -> Ints:
     for _ in range(levels):
         chains = [(inner * k, *chain) for chain in chains for k in divisors(chain[0] // inner)]
     return np.array(chains, dtype=np.int64)
-
-
-def divisors(n: int) -> list[int]:
-    """The divisors of a positive number, ascending."""
-    small = [k for k in range(1, int(n**0.5) + 1) if n % k == 0]
-    return small + [n // k for k in reversed(small) if k * k != n]
 
 
 def fits(
