@@ -176,7 +176,8 @@ class Factorizations:
         return self._steps[slot]
 
     def _work_out_steps(self, slot: int) -> tuple[IntArray, IntArray]:
-        ranges, nexts = [], []
+        ranges: list[tuple[int, int]] = []
+        nexts: list[int] = []
         for inside in self.divisors:
             begin, rest = len(nexts), self.bound // inside
             for f in self._allowed(slot, rest):
@@ -323,9 +324,9 @@ class Choices:
 
     def raw_size(self) -> int:
         """Mappings as Timeloop counts them: loops of one iteration have orders and splits too."""
-        size = 2 ** len(self.free_bypass)
+        size = 1 << len(self.free_bypass)
         for options in self.factorizations:
-            size *= sum(int(f.count) for f in options)
+            size *= sum(f.count for f in options)
         for slot in self.slots:
             size *= factorial(len(slot.middle))
             if slot.spatial and slot.split is None:
@@ -468,7 +469,8 @@ class Choices:
         placed = np.take_along_axis(factors, orders, axis=1)
         x = np.concatenate([np.ones((n, 1), dtype=np.int64), np.cumprod(placed, axis=1)], axis=1)
         fits = (x <= slot.extent[0]) & (x[:, -1:] // x <= slot.extent[1])
-        return np.argmax(rng.random(x.shape) + fits, axis=1).astype(np.int64)
+        chosen: IntArray = np.argmax(rng.random(x.shape) + fits, axis=1).astype(np.int64)
+        return chosen
 
     def smallest(self) -> Genomes:
         """The mapping with the smallest tiles inside and everything kept: what fits if anything does."""

@@ -219,11 +219,12 @@ class _Search:
 
     def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
         """Which bounds are better than the best mapping known."""
-        finite = np.isfinite(primary)
+        finite: npt.NDArray[np.bool_] = np.isfinite(primary)
         if self._best is None:
             return finite
         best = self._best.key
-        return finite & ((primary < best[0]) | ((primary == best[0]) & (tie < best[1])))
+        finite &= (primary < best[0]) | ((primary == best[0]) & (tie < best[1]))
+        return finite
 
     def _late(self) -> bool:
         return time.monotonic() > self._deadline

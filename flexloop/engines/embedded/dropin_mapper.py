@@ -1,0 +1,122 @@
+"""A drop-in for ``timeloop-mapper``: the same files in, the same files out, the optimum proved where it can be.
+
+Read from the merged files: ``architecture`` (or ``arch``), ``problem``, ``ERT``, ``mapper``, and the constraints from
+wherever Timeloop looks for them. Of the mapper's settings the optimisation metrics matter; how long and in what order
+Timeloop would search does not, because this search ends with a proof or at its time limit.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping as Map
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flexloop.engines.embedded.mapper import Objective, Optimum, Space, find_best
+from flexloop.engines.embedded.model import evaluate
+from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.errors import SpecError, UnsupportedError
+from flexloop.evaluation import Evaluation
+from flexloop.timeloop import yamlio
+from flexloop.timeloop.constraints import Subject, from_config
+
+METRICS: dict[str, Objective] = {"delay": "latency", "energy": "energy", "edp": "edp"}
+"""Timeloop's metrics that can be searched for, and what they are called here."""
+
+
+@dataclass(frozen=True)
+class MapperOutcome:
+    """What the mapper found.
+
+    Attributes:
+        spec: architecture, problem and energies.
+        objective: what was minimised.
+        optimum: the mapping with its certificate.
+        evaluation: its figures.
+        warnings: what Timeloop would warn of.
+    """
+
+    spec: Spec
+    objective: Objective
+    optimum: Optimum
+    evaluation: Evaluation
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Timeloop's summary, and how good the mapping is known to be."""
+        found, certificate = self.evaluation, self.optimum.certificate
+        if certificate.optimal:
+            proof = f"proved optimal for {self.objective}"
+        else:
+            proof = f"at most {self.optimum.gap:.2%} above the optimum for {self.objective} (time limit reached)"
+        return "\n".join(
+            [
+                *(f"WARNING: {text}" for text in self.warnings),
+                "Summary stats for best mapping found by mapper:",
+                f"  Utilization = {found.utilization:4.2f} | pJ/Compute = {found.energy_pj / found.computes:8.3f} | "
+                f"Cycles = {found.cycles}",
+                f"  {proof}; {certificate.evaluated:,} mappings evaluated, "
+                f"{certificate.excluded:.4g} excluded by proof",
+            ]
+        )
+
+
+def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> MapperOutcome:
+    """Read Timeloop's files and find the best mapping of their mapspace.
+
+    Args:
+        files: YAML files, merged.
+        time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
+
+    Raises:
+        SpecError, UnknownNameError: a file that is malformed or contradicts itself.
+        UnsupportedError: a feature or a metric that is not modelled.
+        UnmappableError: if no mapping of the mapspace fits, with the reason.
+    """
+    config = yamlio.load_files(files)
+    for key in ("sparse_optimizations", "layout", "variables"):
+        if config.get(key):
+            raise UnsupportedError(f"{key}: is not modelled; remove it")
+    if "mapper" not in config:
+        raise SpecError("no mapper given: add a top-level key mapper, for example with optimization_metrics: [edp]")
+    objective = _objective(config["mapper"])
+    architecture = config.get("arch", config.get("architecture"))
+    for key, value in (("architecture", architecture), ("problem", config.get("problem"))):
+        if not isinstance(value, Map):
+            raise SpecError(f"no {key} given: add a file with the top-level key {key}")
+    assert architecture is not None
+    spec = read_spec(architecture, config["problem"], config.get("ERT"))
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        space = _space(spec, config)
+    optimum = find_best([space], objective, time_limit=time_limit)
+    texts = tuple(str(warning.message) for warning in noted)
+    return MapperOutcome(spec, objective, optimum, evaluate(spec, optimum.mapping), texts)
+
+
+def _space(spec: Spec, config: Map[str, Any]) -> Space:
+    bounds = spec.problem.bounds
+    subject = Subject(spec.level_names, spec.fanouts, bounds, spec.data_space_names)
+    return Space(spec, {d: (bound,) for d, bound in bounds.items()}, from_config(config, subject))
+
+
+def _objective(mapper: Any) -> Objective:
+    """The first of the optimisation metrics; later ones decide between equals only, which have their order here."""
+    if mapper is None:
+        mapper = {}
+    if not isinstance(mapper, Map):
+        raise SpecError(f"mapper is {mapper!r}, not a mapping of settings")
+    limit = mapper.get("max_temporal_loops_in_a_mapping", -1)
+    if not isinstance(limit, int) or limit > 0:
+        raise UnsupportedError(f"mapper.max_temporal_loops_in_a_mapping is {limit!r}: is not modelled; remove it")
+    single = mapper.get("optimization_metric")
+    metrics = [single] if single is not None else mapper.get("optimization_metrics", ["edp"])
+    if not isinstance(metrics, list) or not metrics:
+        raise SpecError(f"mapper.optimization_metrics is {metrics!r}: write a list, for example [delay, energy]")
+    for metric in metrics:
+        if metric not in METRICS:
+            known = ", ".join(METRICS)
+            raise UnsupportedError(f"mapper.optimization_metrics: {metric!r} is not searched for; these are: {known}")
+    return METRICS[metrics[0]]

@@ -1,0 +1,146 @@
+"""Small random mapspaces of any form, for comparing searches with enumeration."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from flexloop.engines.embedded.mapper.sampler import choices_of
+from flexloop.engines.embedded.mapper.space import Space
+from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint, ParallelismConstraint
+
+SHAPES: dict[str, tuple[list[str], dict[str, list[list[list[str]]]]]] = {
+    "matmul": (
+        ["M", "K", "N"],
+        {"A": [[["M"]], [["K"]]], "B": [[["K"]], [["N"]]], "Z": [[["M"]], [["N"]]]},
+    ),
+    "conv": (
+        ["C", "M", "R", "P", "N"],
+        {
+            "Weights": [[["C"]], [["M"]], [["R"]]],
+            "Inputs": [[["N"]], [["C"]], [["R", "dilation"], ["P", "stride"]]],
+            "Outputs": [[["N"]], [["M"]], [["P"]]],
+        },
+    ),
+    "depthwise": (
+        ["G", "R", "P", "S", "Q"],
+        {
+            "Weights": [[["G"]], [["R"]], [["S"]]],
+            "Inputs": [[["G"]], [["R", "dilation"], ["P", "stride"]], [["S"], ["Q"]]],
+            "Outputs": [[["G"]], [["P"]], [["Q"]]],
+        },
+    ),
+}
+"""Dimensions and projections; the last data space is written."""
+
+BOUNDS = {"R": [1, 2, 3], "S": [1, 2], "N": [1, 2, 4], "G": [1, 2, 3], "P": [2, 3, 4, 6], "Q": [1, 2, 4]}
+
+
+def random_space(seed: int, most: int) -> Space | None:
+    """A random space of 2 to 4 levels with at most ``most`` mappings, or None where the draw is none."""
+    rng = random.Random(seed)
+    spec = random_spec(rng)
+    names, dims = spec.level_names, spec.problem.dimensions
+    bounds: dict[str, tuple[int, ...]] = {d: (spec.problem.bounds[d],) for d in dims}
+    if rng.random() < 0.3:
+        padded = rng.choice(dims)
+        bounds[padded] = (*bounds[padded], bounds[padded][0] + 1)
+    loops = [loop for name in names for loop in _loops(rng, name, dims, fanout=name in spec.fanouts)]
+    least = ParallelismConstraint(names[0], rng.choice([0.25, 0.5])) if rng.random() < 0.1 else None
+    space = Space(spec, bounds, Constraints(tuple(loops), _bypass(rng, spec), least))
+    choices = choices_of(space)
+    return None if choices.empty_dimension or choices.size() > most else space
+
+
+def random_spec(rng: random.Random) -> Spec:
+    """Levels with tiny buffers and bandwidths, fanouts anywhere, and a small problem with strides and dilations."""
+    levels = rng.choice([2, 3, 3, 4])
+    root: dict[str, Any] = {"version": 0.4}
+    component: dict[str, Any]
+    path: list[str] = []
+    node, mesh_x = root, 1
+    tables = []
+    for i in range(levels, -1, -1):
+        fanout = 1 if i == levels else rng.choice([1, 1, 2, 4, 6]) if i else rng.choice([1, 1, 1, 2])
+        mesh_x *= rng.choice([n for n in (1, 2, 3, 4, 6) if fanout % n == 0])
+        name = f"node{i}" + (f"[0..{fanout - 1}]" if fanout > 1 else "")
+        path.append(name)
+        component = (
+            _storage(rng, i, levels) if i else {"name": "MAC", "class": "intmac", "attributes": {"datawidth": 8}}
+        )
+        component["attributes"]["meshX"] = mesh_x
+        node["subtree"] = [{"name": name, "local": [component]}]
+        node = node["subtree"][0]
+        tables.append({"name": ".".join([*path, component["name"]]), "actions": _actions(rng, storage=i > 0)})
+    return read_spec(root, _problem(rng), {"version": 0.4, "tables": tables})
+
+
+def _storage(rng: random.Random, i: int, levels: int) -> dict[str, Any]:
+    block = rng.choice([1, 1, 2])
+    attributes: dict[str, Any] = {
+        "width": 8 * block,
+        "datawidth": 8,
+        "block_size": block,
+        "read_bandwidth": rng.choice([1, 2, 4, 8.5, 100]),
+        "write_bandwidth": rng.choice([1, 2, 4, 100]),
+    }
+    if i < levels:
+        attributes["depth"] = rng.choice([4, 8, 16, 40, 100])
+    return {"name": f"Level{i}", "class": "SRAM", "attributes": attributes}
+
+
+def _actions(rng: random.Random, *, storage: bool) -> list[dict[str, Any]]:
+    energy = rng.choice([0.1, 1, 3.7, 50])
+    names = ["read", "write", "update"] if storage else ["compute"]
+    actions = [{"name": name, "arguments": {}, "energy": energy * rng.choice([1, 1.3])} for name in names]
+    return [*actions, {"name": "leak", "arguments": {}, "energy": 0.01 if rng.random() < 0.2 else 0}]
+
+
+def _problem(rng: random.Random) -> dict[str, Any]:
+    dims, projections = SHAPES[rng.choice(sorted(SHAPES))]
+    spaces = [{"name": name, "projection": projection} for name, projection in projections.items()]
+    spaces[-1]["read_write"] = True  # type: ignore[assignment]
+    coefficients = [{"name": "stride", "default": 1}, {"name": "dilation", "default": 1}]
+    instance = {d: rng.choice(BOUNDS.get(d, [1, 2, 3, 4, 6])) for d in dims}
+    instance |= {"stride": rng.choice([1, 1, 2, 3]), "dilation": rng.choice([1, 1, 2])}
+    shape = {"name": "shape", "dimensions": dims, "coefficients": coefficients, "data_spaces": spaces}
+    return {"shape": shape, "instance": instance}
+
+
+def _bypass(rng: random.Random, spec: Spec) -> tuple[DataspaceConstraint, ...]:
+    free = 2
+    found = []
+    for name in spec.level_names:
+        keep, bypass = [], []
+        for tensor in spec.data_space_names:
+            draw = rng.random()
+            if name == spec.level_names[-1] or 0.25 <= draw < 0.8:
+                keep.append(tensor)
+            elif draw >= 0.8 or not free:
+                bypass.append(tensor)
+            else:
+                free -= 1
+        found.append(DataspaceConstraint(name, tuple(keep), tuple(bypass)))
+    return tuple(found)
+
+
+def _loops(rng: random.Random, name: str, dims: tuple[str, ...], *, fanout: bool) -> list[LoopConstraint]:
+    found = []
+    for spatial in (False, True) if fanout else (False,):
+        if rng.random() < 0.35:
+            order = rng.sample(dims, len(dims))
+            first, last = sorted(rng.choices(range(len(dims) + 1), k=2))
+            found.append(
+                LoopConstraint(
+                    name,
+                    spatial,
+                    {d: 1 for d in dims if rng.random() < 0.25},
+                    {},
+                    {d: 2 for d in dims if rng.random() < 0.1},
+                    tuple(order[:first]),
+                    tuple(order[last:]),
+                    rng.choice([None, None, first]) if spatial else None,
+                )
+            )
+    return found

@@ -1,0 +1,152 @@
+"""The general search finds what enumeration finds, on mapspaces of any form, and says how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pytest
+from golden_specs import golden_space
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from random_spaces import random_space
+
+from flexloop.engines.embedded.mapper import Seed, Space
+from flexloop.engines.embedded.mapper import general as general_module
+from flexloop.engines.embedded.mapper.choices import Choices, Genomes
+from flexloop.engines.embedded.mapper.costing import Costing, facts_of
+from flexloop.engines.embedded.mapper.general import find_best_general
+from flexloop.engines.embedded.mapper.general_bounds import Relaxation
+from flexloop.engines.embedded.mapper.sampler import best_of_all, choices_of
+from flexloop.engines.embedded.mapper.space import Objective
+from flexloop.engines.embedded.model import evaluate
+from flexloop.errors import UnmappableError
+
+objectives = st.sampled_from(["latency", "energy", "edp"])
+
+
+@pytest.fixture
+def no_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Branch and bound alone: no enumeration of small mapspaces, no exact search of those that have its form."""
+    monkeypatch.setattr(general_module, "_ENUMERATED", 0)
+    monkeypatch.setattr(general_module, "recognise", lambda space: None)
+
+
+def enumerated(space: Space, objective: Objective) -> tuple[float, ...] | None:
+    choices = choices_of(space)
+    best, _ = best_of_all(Costing(space.spec, choices), choices, objective)
+    return None if best is None else best.key
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), objectives)
+def _branch_and_bound_equals_enumeration(seed: int, objective: Objective) -> None:
+    space = random_space(seed, 1_500)
+    assume(space is not None)
+    assert space is not None
+    expected = enumerated(space, objective)
+    if expected is None:
+        with pytest.raises(UnmappableError):
+            find_best_general([space], objective, samples=0)
+        return
+    found = find_best_general([space], objective, samples=0)
+    assert found.certificate.optimal
+    assert found.cost == pytest.approx(expected[:2], rel=1e-12)
+
+
+def test_branch_and_bound_equals_enumeration(no_shortcuts: None) -> None:
+    _branch_and_bound_equals_enumeration()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), objectives)
+def test_the_cost_is_what_the_model_says_of_the_mapping(seed: int, objective: Objective) -> None:
+    space = random_space(seed, 500)
+    assume(space is not None)
+    assert space is not None
+    try:
+        found = find_best_general([space], objective, samples=0)
+    except UnmappableError:
+        return
+    problem = replace(space.spec.problem, bounds=found.bounds)
+    evaluation = evaluate(replace(space.spec, problem=problem), found.mapping)
+    costs = {"latency": evaluation.cycles, "energy": evaluation.energy_pj, "edp": evaluation.edp}
+    assert evaluation.valid
+    assert found.cost[0] == costs[objective]
+
+
+def partial_mappings(choices: Choices, genomes: Genomes, row: int) -> Iterator[np.ndarray]:
+    """What a mapping's innermost slots span, for every number of decided slots."""
+    factors = genomes.factors[row]
+    spans = np.concatenate([np.ones((1, factors.shape[1]), dtype=np.int64), np.cumprod(factors, axis=0)])
+    for decided in range(len(choices.slots) + 1):
+        yield spans[None, : decided + 1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+def test_bounds_never_exceed_the_cost_of_a_completion(seed: int) -> None:
+    space = random_space(seed, 100_000)
+    assume(space is not None)
+    assert space is not None
+    choices = choices_of(space)
+    costing = Costing(space.spec, choices)
+    genomes = choices.sampled(np.random.default_rng(seed), 60)
+    genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
+    costs = costing.cost(genomes)
+    for row in np.flatnonzero(costs.valid)[:15]:
+        bounds = genomes.factors[row].prod(axis=0).tolist()
+        relaxation = Relaxation(facts_of(space.spec), choices, genomes.keep[row], bounds)
+        for spans in partial_mappings(choices, genomes, int(row)):
+            energy, cycles = relaxation.bound(spans)
+            assert energy[0] <= costs.energy[row]
+            assert cycles[0] <= costs.cycles[row]
+
+
+def test_a_matmul_is_proved_without_the_exact_search(no_shortcuts: None) -> None:
+    space = golden_space("base-fc")
+    found = find_best_general([space], "energy", samples=3_000, time_limit=600)
+    assert found.certificate.optimal
+    assert found.cost[0] == pytest.approx(4571831009.28)
+
+
+def test_free_bypass_is_part_of_the_search() -> None:
+    pinned = find_best_general([golden_space("base-conv3x3")], "edp", samples=2_000, time_limit=600)
+    free = find_best_general([golden_space("base-conv3x3", keep=())], "edp", samples=2_000, time_limit=600)
+    assert pinned.certificate.optimal
+    assert free.certificate.optimal
+    assert pinned.cost[0] == pytest.approx(4.463058153996e13)
+    assert free.cost[0] == pytest.approx(2.939781724766e13)
+    assert free.certificate.lower_bound == free.cost[0]
+
+
+def test_at_the_time_limit_the_gap_is_stated(no_shortcuts: None) -> None:
+    found = find_best_general([golden_space("base-conv3x3")], "edp", samples=2_000, time_limit=0)
+    assert not found.certificate.optimal
+    assert 0 < found.certificate.lower_bound < 4.463058153996e13 <= found.cost[0]
+    assert 0 < found.gap < 1
+
+
+def test_a_seed_is_never_made_worse() -> None:
+    space = golden_space("base-conv3x3")
+    best = find_best_general([space], "latency", samples=2_000, time_limit=600)
+    seed = Seed(0, best.bounds, best.mapping)
+    again = find_best_general([space], "latency", [seed], samples=0, time_limit=0)
+    assert again.cost <= best.cost
+
+
+def test_equal_arguments_give_equal_answers() -> None:
+    space = golden_space("base-conv3x3", keep=("DRAM", "Spad"))
+    answers = [find_best_general([space], "energy", samples=3_000, rng_seed=7, time_limit=0) for _ in range(2)]
+    assert answers[0].mapping == answers[1].mapping
+
+
+@pytest.mark.parametrize("objective", ["latency", "edp"])
+def test_what_does_not_fit_is_unmappable_with_the_reason(objective: Literal["latency", "edp"]) -> None:
+    space = golden_space("base-conv3x3")
+    spad = replace(space.spec.levels[0], capacity=2)
+    small = replace(space, spec=replace(space.spec, levels=(spad, *space.spec.levels[1:])))
+    with pytest.raises(UnmappableError, match="couldn't map level Spad: mapped tile size 3 exceeds buffer capacity 2"):
+        find_best_general([small], objective)
