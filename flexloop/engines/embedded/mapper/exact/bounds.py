@@ -8,7 +8,6 @@ overlap of input tiles, which is bounded. See docs/search.md, "Bounds".
 from __future__ import annotations
 
 from math import inf
-from typing import NamedTuple
 
 import numba as nb
 import numpy as np
@@ -26,47 +25,12 @@ from flexloop.engines.embedded.mapper.exact.cost import (
     totals,
 )
 from flexloop.engines.embedded.mapper.exact.links import can_link, unserved
-from flexloop.engines.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, Machine
-from flexloop.engines.embedded.mapper.exact.types import F64, I64, BoolArray, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, SLACK, Record
+from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, distinct, offsets, rank_extents, tile_words
 
 FAMILIES = 5
 BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
-SLACK = 1e-12
-"""Relative rounding error granted to bounds in double arithmetic."""
-
-
-class Config(NamedTuple):
-    """A configuration, and what follows from it alone; filled by `configure`.
-
-    Attributes:
-        tile, x, array: [8] PE tile (lanes included), spatial factors, and their product, the tile of the whole array.
-        left: [8] bound over array tile: what the loops above the array multiply to.
-        least: [8] least prime factor of left (1 where there is no loop).
-        groups: [3] distinct offsets of each tensor in the array.
-        size: [3] words of a PE tile.
-        overlap: [4, 3] for R, S, P, Q innermost: words that a step moves, least distinct reads of the buffer for it
-            where neighbours help, and whether a later loop may move nothing.
-        scalars: [4] PEs used, temporal iterations, iterations above the array, MACs.
-        flags: [2] whether neighbours may help, and most PEs that share one offset of inputs.
-    """
-
-    tile: IntArray
-    x: IntArray
-    array: IntArray
-    left: IntArray
-    least: IntArray
-    groups: FloatArray
-    size: FloatArray
-    overlap: FloatArray
-    scalars: FloatArray
-    flags: IntArray
-
-
-def new_config() -> Config:
-    """Scratch of the right shapes."""
-    eights = [np.ones(8, dtype=np.int64) for _ in range(5)]
-    return Config(*eights, np.ones(3), np.ones(3), np.zeros((4, 3)), np.ones(4), np.zeros(2, dtype=np.int64))
 
 
 @nb.njit(cache=True)
@@ -83,7 +47,7 @@ def least_factor(n: I64) -> I64:
 
 
 @nb.njit(cache=True)
-def configure(m: Machine, bounds: IntArray, c: Config) -> None:
+def configure(m: Record, bounds: IntArray, c: Record) -> None:
     """Fill in what follows from c.tile and c.x."""
     used = above = macs = inner = 1
     for d in range(8):
@@ -94,18 +58,21 @@ def configure(m: Machine, bounds: IntArray, c: Config) -> None:
         above *= c.left[d]
         macs *= bounds[d]
         inner *= c.tile[d] // m.lanes[d]
-    c.scalars[0], c.scalars[1], c.scalars[2], c.scalars[3] = used, above * inner, above, macs
+    c.used = used
+    c.steps = above * inner
+    c.above = above
+    c.macs = macs
     for t in range(3):
         c.groups[t] = offsets(c.x, c.tile, m.coef, t)
         c.size[t] = tile_words(c.tile, m.coef, t)
     linked = m.links != NO_LINKS and used > 1 and can_link(c.tile, c.x, c.array, bounds, m.coef)
-    c.flags[0] = 1 if linked else 0
-    c.flags[1] = c.x[3] * min(c.x[4], c.x[6]) * min(c.x[5], c.x[7])
+    c.linked = 1 if linked else 0
+    c.most_shared = c.x[3] * min(c.x[4], c.x[6]) * min(c.x[5], c.x[7])
     _overlaps(m, c)
 
 
 @nb.njit(cache=True)
-def _overlaps(m: Machine, c: Config) -> None:
+def _overlaps(m: Record, c: Record) -> None:
     _, width, height = rank_extents(c.tile, m.coef)
     for k in range(4):
         d, partner = 4 + k, 4 + (k + 2) % 4
@@ -116,7 +83,7 @@ def _overlaps(m: Machine, c: Config) -> None:
         other = m.coef[_slot(partner)] * c.array[partner]
         still = c.left[partner] > 1 and other * c.left[partner] >= step
         c.overlap[k, 2] = 1.0 if still else 0.0
-        if c.flags[0] and c.left[d] > 1:
+        if c.linked and c.left[d] > 1:
             s1, s2 = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(partner)] * c.tile[partner]
             if step <= s1 * (c.x[d] - 1) + s2 * (c.x[partner] - 1):
                 rank = distinct(c.x[d], s1, c.x[partner], s2)
@@ -130,13 +97,14 @@ def _slot(d: I64) -> I64:
 
 
 @nb.njit(cache=True)
-def _inputs(c: Config, family: I64, present: BoolArray, least: IntArray, run: F64) -> tuple[F64, F64]:
+def _inputs(c: Record, family: I64, present: IntArray, least: IntArray, run: F64) -> tuple[F64, F64]:
     """Least words of inputs into a PE, and least reads of the buffer for them, in a family."""
-    iterations = c.scalars[2]
+    iterations = c.above
     words, reads = inf, inf
     for k in range(4):
         d = 4 + k
-        if not present[d] or family >= BY_NONE:
+        # Where M is innermost, any loop left may come next.
+        if not (present[d] > 0 or (family == BY_INPUTS and c.left[d] > 1)) or family >= BY_NONE:
             continue
         if (family == BY_WEIGHTS and d < 6) or (family == BY_OUTPUTS and d >= 6):
             continue
@@ -144,14 +112,15 @@ def _inputs(c: Config, family: I64, present: BoolArray, least: IntArray, run: F6
         stepping = moved * (least[d] - 1) / least[d]
         into = stepping if c.overlap[k, 2] else moved
         words = min(words, into)
-        if family == BY_INPUTS or not c.flags[0]:
+        if family == BY_INPUTS or not c.linked:
             reads = min(reads, into * c.groups[1])
         else:
             reads = min(reads, stepping * c.overlap[k, 1])
     closes = (
-        (present[0] and family in (BY_WEIGHTS, BY_INPUTS))
-        or (present[2] and family in (BY_OUTPUTS, BY_INPUTS))
-        or (present[1] and family in (BY_NONE, BY_INPUTS))
+        (present[0] > 0 and family == BY_WEIGHTS)
+        or (present[2] > 0 and family == BY_OUTPUTS)
+        or (present[1] > 0 and family == BY_NONE)
+        or (family == BY_INPUTS and (c.left[0] > 1 or c.left[1] > 1 or c.left[2] > 1))
     )
     if closes or words == inf:
         words = min(words, c.size[1] * iterations / run)
@@ -160,25 +129,25 @@ def _inputs(c: Config, family: I64, present: BoolArray, least: IntArray, run: F6
 
 
 @nb.njit(cache=True)
-def _exists(family: I64, present: BoolArray) -> bool:
+def _exists(family: I64, present: IntArray) -> bool:
     if family == BY_WEIGHTS:
-        return present[0] or present[6] or present[7]
+        return present[0] + present[6] + present[7] > 0
     if family == BY_INPUTS:
-        return present[3]
+        return present[3] > 0
     if family == BY_OUTPUTS:
-        return present[2] or present[4] or present[5]
+        return present[2] + present[4] + present[5] > 0
     if family == BY_NONE:
-        return present[1]
+        return present[1] > 0
     for d in range(8):
-        if present[d]:
+        if present[d] > 0:
             return False
     return True
 
 
 @nb.njit(cache=True)
-def _lane_words(m: Machine, c: Config, t: I64, most: F64) -> F64:
+def _lane_words(m: Record, c: Record, t: I64, most: F64) -> F64:
     """Least accesses of the innermost level by the MACs; ``most``: iterations above that can leave a tensor in place."""
-    steps = c.scalars[1]
+    steps = c.steps
     if m.lane_groups_still[t] == m.lane_groups[t]:
         return steps * m.lane_groups[t]
     moving = steps
@@ -194,11 +163,10 @@ def _lane_words(m: Machine, c: Config, t: I64, most: F64) -> F64:
 
 @nb.njit(cache=True)
 def family_cost(
-    m: Machine,
-    c: Config,
+    m: Record,
+    c: Record,
     family: I64,
-    present: BoolArray,
-    inputs_present: BoolArray,
+    present: IntArray,
     least: IntArray,
     runs: FloatArray,
     extra: FloatArray,
@@ -210,7 +178,6 @@ def family_cost(
         m, c: machine and configuration.
         family: which.
         present: [8] the dimensions that may be innermost.
-        inputs_present: [8] the dimensions that may come next where M is innermost.
         least: [8] least factor of the loops that may be innermost.
         runs: [3] most iterations for which each tensor can stay in place.
         extra: cost of the outermost boundary, see `cost.totals`.
@@ -218,9 +185,9 @@ def family_cost(
     """
     if not _exists(family, present):
         return inf, inf
-    iterations = c.scalars[2]
+    iterations = c.above
     if family == BY_INPUTS:
-        words[W_PE, 1], words[W_ARRAY, 1] = _inputs(c, family, inputs_present, c.least, runs[1])
+        words[W_PE, 1], words[W_ARRAY, 1] = _inputs(c, family, present, c.least, runs[1])
     else:
         words[W_PE, 1], words[W_ARRAY, 1] = _inputs(c, family, present, least, 1.0)
     for t in (0, 2):
@@ -230,15 +197,15 @@ def family_cost(
         words[W_MAC, t] = _lane_words(m, c, t, iterations)
         if not m.in_pe[t] or (t == 1 and m.links == SCALED):
             into = words[W_PE, t] if m.in_pe[t] else words[W_MAC, t]
-            many = c.scalars[0] / c.flags[1] if t == 1 and c.flags[0] else c.groups[t]
+            many = c.used / c.most_shared if t == 1 and c.linked else c.groups[t]
             words[W_ARRAY, t] = into * many
         words[W_BUFFER, t] = 0.0
         words[W_DRAM, t] = words[W_ARRAY, t]
     words[W_BUFFER, 2] = words[W_OTHER, ALL]
     words[W_OTHER, PEER] = 0.0
     words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
-    pj = c.scalars[3] * m.compute_pj
-    return totals(words, int(c.scalars[0]), c.scalars[1], pj, m.levels_b, m.levels_f, m.names, extra)
+    pj = c.macs * m.compute_pj
+    return totals(words, c.used, c.steps, pj, m, m.levels_b, extra)
 
 
 @nb.njit(cache=True)

@@ -11,6 +11,7 @@ from math import ceil, floor
 import numba as nb
 import numpy as np
 
+from flexloop.engines.embedded.mapper.exact.problem import Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 
 # Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, whether each tensor is kept.
@@ -31,9 +32,8 @@ def totals(
     used: I64,
     steps: F64,
     compute_pj: F64,
+    m: Record,
     levels_i: IntArray,
-    levels_f: FloatArray,
-    names: IntArray,
     extra: FloatArray,
 ) -> tuple[F64, F64]:
     """Cycles and energy (pJ) of a nest.
@@ -43,43 +43,44 @@ def totals(
         used: PEs in use.
         steps: temporal iterations.
         compute_pj: energy of all MACs.
-        levels_i, levels_f: the table of levels, inner to outer.
-        names: the tensors in the order in which the problem lists them.
+        m: the machine.
+        levels_i: its table of levels, for exact costs or for bounds.
         extra: for bounds, what is not in ``words``: pJ; words written to the one buffer; words read from and written
-            to DRAM (all 0 for exact costs).
+            to DRAM (all 0 for exact costs); last, a factor on cycles before they are rounded up, below 1 for bounds
+            because sums in another order may come out a little larger (1 for exact costs).
     """
     cycles = steps
     energy = 0.0
-    for level in range(levels_i.shape[0]):
+    for level in range(m.n_levels):
         group = levels_i[level, GROUP]
-        instances = min(np.float64(used if group == 0 else 1), levels_f[level, INSTANCES])
+        instances = min(np.float64(used if group == 0 else 1), m.levels_f[level, INSTANCES])
         block = levels_i[level, BLOCK]
         read = extra[2] / steps if group == 2 else 0.0
         written = extra[3] / steps if group == 2 else extra[1] / steps if group == 1 else 0.0
         level_energy = 0.0
         for k in range(3):
-            t = names[k]
+            t = m.names[k]
             if not levels_i[level, KEPT + t]:
                 continue
             reads, fills, updates = _counts(words, group, t, used)
             read += reads / steps
             written += (fills + updates) / steps
             pj = (
-                ceil(reads / block) * levels_f[level, E_READ]
-                + ceil(fills / block) * levels_f[level, E_FILL]
-                + ceil(updates / block) * levels_f[level, E_UPDATE]
+                ceil(reads / block) * m.levels_f[level, E_READ]
+                + ceil(fills / block) * m.levels_f[level, E_FILL]
+                + ceil(updates / block) * m.levels_f[level, E_UPDATE]
             )
             level_energy += pj * instances
         slow = 1.0
-        if levels_f[level, READ_BW] < read:
-            slow = levels_f[level, READ_BW] / read
-        if levels_f[level, WRITE_BW] < written:
-            slow = min(slow, levels_f[level, WRITE_BW] / written)
-        cycles = max(cycles, np.float64(ceil(steps / slow)))
+        if m.levels_f[level, READ_BW] < read:
+            slow = m.levels_f[level, READ_BW] / read
+        if m.levels_f[level, WRITE_BW] < written:
+            slow = min(slow, m.levels_f[level, WRITE_BW] / written)
+        cycles = max(cycles, np.float64(ceil(steps / slow * extra[4])))
         energy += level_energy
-    for level in range(levels_i.shape[0]):
+    for level in range(m.n_levels):
         instances = np.float64(used if levels_i[level, GROUP] == 0 else 1)
-        energy += levels_f[level, LEAK] * cycles * max(1.0, instances)
+        energy += m.levels_f[level, LEAK] * cycles * max(1.0, instances)
     return cycles, energy + compute_pj + extra[0]
 
 

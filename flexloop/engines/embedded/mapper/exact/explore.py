@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from math import inf
-from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 
 from flexloop.engines.embedded.mapper.exact.bounds import (
-    BY_INPUTS,
     FAMILIES,
-    Config,
     configure,
     family_cost,
     hopeless,
@@ -31,71 +28,25 @@ from flexloop.engines.embedded.mapper.exact.cost import (
 )
 from flexloop.engines.embedded.mapper.exact.grid import fits, outer_words
 from flexloop.engines.embedded.mapper.exact.links import linked_moves, place
-from flexloop.engines.embedded.mapper.exact.problem import EDP, LATENCY, SCALED, Best, Lattice, Machine
-from flexloop.engines.embedded.mapper.exact.types import F64, I64, BoolArray, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.problem import (
+    ALL_BUFFER_ORDERS,
+    ALL_DRAM_ORDERS,
+    BUFFER_FACTOR,
+    BUFFER_ORDERS,
+    DRAM_ORDERS,
+    EDP,
+    LATENCY,
+    PE_TILE,
+    SCALED,
+    SPATIAL,
+    Record,
+)
+from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, append_loops, input_words, repeats, tile_words
 
 
-class Scratch(NamedTuple):
-    """Working memory of one search.
-
-    Attributes:
-        words: [6, 3] see `cost`.
-        extra: [4] see `cost.totals`.
-        none: [4] zeros.
-        nest: [16, 3] loops.
-        dram: [k, 3] words of each DRAM order.
-        keep: [k] DRAM orders worth a look.
-        runs: [3].
-        buffer, outer: [8] factors of the buffer's and of DRAM's loops.
-        tile: [8] buffer tile.
-        marks: [2, 8] which dimensions may be innermost.
-        pes: [n, 4], stamp: [n], memo: [k, 4] see `links`.
-        moves: [3] see `links.linked_moves`.
-        linear: [8] a linear order of the spatial loops.
-    """
-
-    words: FloatArray
-    extra: FloatArray
-    none: FloatArray
-    nest: IntArray
-    dram: FloatArray
-    keep: IntArray
-    runs: FloatArray
-    buffer: IntArray
-    outer: IntArray
-    tile: IntArray
-    marks: BoolArray
-    pes: IntArray
-    stamp: BoolArray
-    memo: IntArray
-    moves: FloatArray
-    linear: IntArray
-
-
-def new_scratch(pes: int) -> Scratch:
-    """Working memory for an array of that many PEs."""
-    eights = [np.ones(8, dtype=np.int64) for _ in range(3)]
-    return Scratch(
-        np.zeros((6, 3)),
-        np.zeros(4),
-        np.zeros(4),
-        np.zeros((16, 3), dtype=np.int64),
-        np.zeros((1024, 3)),
-        np.zeros(1024, dtype=np.int64),
-        np.ones(3),
-        *eights,
-        np.zeros((2, 8), dtype=np.bool_),
-        np.zeros((pes, 4), dtype=np.int64),
-        np.zeros(pes, dtype=np.bool_),
-        np.zeros((64, 4), dtype=np.int64),
-        np.zeros(3),
-        np.arange(8, dtype=np.int64),
-    )
-
-
 @nb.njit(cache=True)
-def on_x(m: Machine, x: IntArray, shape: I64) -> I64:
+def on_x(m: Record, x: IntArray, shape: I64) -> I64:
     """The set of dimensions (bit mask) to lay on X so that spatial factors fit a shape; -1 if they do not."""
     extent_x, extent_y = m.shapes[shape, 0], m.shapes[shape, 1]
     if m.order[0] >= 0:
@@ -128,7 +79,7 @@ def on_x(m: Machine, x: IntArray, shape: I64) -> I64:
 
 
 @nb.njit(cache=True)
-def spatial_choices(m: Machine, g: Lattice) -> IntArray:
+def spatial_choices(m: Record, g: Record) -> IntArray:
     """[k, 8] indices of the spatial factors that fit one of the shapes."""
     found = np.zeros((1024, 8), dtype=np.int64)
     n = 0
@@ -140,20 +91,23 @@ def spatial_choices(m: Machine, g: Lattice) -> IntArray:
         for d in range(8):
             x[d] = g.divisors[d, index[d]]
             used *= x[d]
-            good = good and g.array_ok[d, index[d]]
+            good = good and g.ok[SPATIAL, d, index[d]] != 0
         over = used > m.pes
         if good and not over:
             good = False
-            for shape in range(m.shapes.shape[0]):
+            for shape in range(m.n_shapes):
                 if on_x(m, x, shape) >= 0:
                     good = True
                     break
             if good:
                 if n == found.shape[0]:
                     larger = np.zeros((2 * n, 8), dtype=np.int64)
-                    larger[:n] = found
+                    for i in range(n):
+                        for d in range(8):
+                            larger[i, d] = found[i, d]
                     found = larger
-                found[n] = index
+                for d in range(8):
+                    found[n, d] = index[d]
                 n += 1
         if not advance(index, g.counts, over):
             return found[:n]
@@ -180,17 +134,17 @@ def advance(index: IntArray, counts: IntArray, over: bool) -> bool:
 
 
 @nb.njit(cache=True)
-def config_bound(m: Machine, g: Lattice, c: Config, point: I64, s: Scratch, best: Best) -> F64:
+def config_bound(m: Record, g: Record, table: FloatArray, c: Record, point: I64, s: Record, best: Record) -> F64:
     """Least objective of a configuration, inf where it cannot beat the incumbent; leaves nothing else."""
     for row in range(4):
-        s.extra[row] = g.above[row, point]
+        s.extra[row] = table[1, row, point]
     if s.extra[0] == inf:
         return inf
     if not m.one_buffer:
         s.extra[1] = 0.0
     s.words[W_OTHER, ALL] = tile_words(g.bounds, m.coef, 2)
     for d in range(8):
-        s.marks[0, d] = c.left[d] > 1
+        s.first[d] = 1 if c.left[d] > 1 else 0
     s.runs[0] = c.left[0] * c.left[6] * c.left[7]
     s.runs[1] = c.left[3]
     s.runs[2] = c.left[2] * c.left[4] * c.left[5]
@@ -198,22 +152,20 @@ def config_bound(m: Machine, g: Lattice, c: Config, point: I64, s: Scratch, best
 
 
 @nb.njit(cache=True)
-def _least_family(m: Machine, c: Config, s: Scratch, least: IntArray, best: Best) -> F64:
+def _least_family(m: Record, c: Record, s: Record, least: IntArray, best: Record) -> F64:
     lowest = inf
     for family in range(FAMILIES):
-        for d in range(8):
-            s.marks[1, d] = c.left[d] > 1
-        cycles, energy = family_cost(m, c, family, s.marks[0], s.marks[1], least, s.runs, s.extra, s.words)
+        cycles, energy = family_cost(m, c, family, s.first, least, s.runs, s.extra, s.words)
         if cycles != inf and not hopeless(m.objective, cycles, energy, best.cost):
             lowest = min(lowest, rank_of(m.objective, cycles, energy))
     return lowest
 
 
 @nb.njit(cache=True)
-def buffer_bound(m: Machine, g: Lattice, c: Config, point: I64, s: Scratch, best: Best) -> F64:
+def buffer_bound(m: Record, table: FloatArray, c: Record, point: I64, s: Record, best: Record) -> F64:
     """Least objective of a configuration with the buffer tile whose factors are in s.buffer and s.outer."""
     for row in range(4):
-        s.extra[row] = g.at[row, point]
+        s.extra[row] = table[0, row, point]
     if not m.one_buffer:
         s.extra[1] = 0.0
     loops = False
@@ -230,12 +182,23 @@ def buffer_bound(m: Machine, g: Lattice, c: Config, point: I64, s: Scratch, best
                 inside = False
         s.runs[t] = run * beyond if inside else run
     for d in range(8):
-        s.marks[0, d] = (s.buffer[d] if loops else s.outer[d]) > 1
+        s.first[d] = 1 if (s.buffer[d] if loops else s.outer[d]) > 1 else 0
     return _least_family(m, c, s, s.buffer if loops else s.outer, best)
 
 
 @nb.njit(cache=True)
-def expand(m: Machine, g: Lattice, c: Config, index: IntArray, s: Scratch, best: Best) -> None:
+def expand(
+    m: Record,
+    rows: IntArray,
+    g: Record,
+    multiples: IntArray,
+    table: FloatArray,
+    c: Record,
+    index: IntArray,
+    s: Record,
+    pes: IntArray,
+    best: Record,
+) -> None:
     """Look at every buffer tile of a configuration; index: [8] of the array's tile."""
     position = np.zeros(8, dtype=np.int64)
     sizes = np.empty(8, dtype=np.int64)
@@ -247,61 +210,54 @@ def expand(m: Machine, g: Lattice, c: Config, index: IntArray, s: Scratch, best:
         good = True
         for d in range(8):
             entry = g.start[d, index[d]] + position[d]
-            i = g.product[entry]
+            i = multiples[0, entry]
             point += g.strides[d] * i
             s.tile[d] = g.divisors[d, i]
-            s.buffer[d] = g.divisors[d, g.factor[entry]]
+            s.buffer[d] = g.divisors[d, multiples[1, entry]]
             s.outer[d] = g.bounds[d] // s.tile[d]
-            good = good and g.buffer_ok[d, g.factor[entry]]
+            good = good and g.ok[BUFFER_FACTOR, d, multiples[1, entry]] != 0
         # Where nothing above fits, nothing further along this line does.
-        over = g.above[0, point] == inf
-        if good and g.at[0, point] != inf:
+        over = table[1, 0, point] == inf
+        if good and table[0, 0, point] != inf:
             best.counts[2] += 1
-            if buffer_bound(m, g, c, point, s, best) != inf:
+            if buffer_bound(m, table, c, point, s, best) != inf:
                 best.counts[3] += 1
-                orders(m, g, c, s, best)
+                orders(m, rows, c, s, pes, best)
         if not advance(position, sizes, over):
             return
 
 
 @nb.njit(cache=True)
-def orders(m: Machine, g: Lattice, c: Config, s: Scratch, best: Best) -> None:
+def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, best: Record) -> None:
     """Cost every order worth a look for a configuration and a buffer tile."""
     inner = outer = 0
     for d in range(8):
         inner |= (1 << d) if s.buffer[d] > 1 else 0
         outer |= (1 << d) if s.outer[d] > 1 else 0
-    linked = c.flags[0] == 1
-    starts, rows = (m.all_buffer_start, m.all_buffer_rows) if linked else (m.buffer_start, m.buffer_rows)
-    outer_starts, outer_rows = (m.all_dram_start, m.all_dram_rows) if linked else (m.dram_start, m.dram_rows)
-    first, end = outer_starts[outer], outer_starts[outer + 1]
+    kind, outer_kind = BUFFER_ORDERS, DRAM_ORDERS
+    if c.linked:
+        kind, outer_kind = ALL_BUFFER_ORDERS, ALL_DRAM_ORDERS
+    first, end = m.starts[outer_kind, outer], m.starts[outer_kind, outer + 1]
     for k in range(first, end):
-        outer_words(outer_rows[k], s.tile, s.outer, m.coef, s.nest, s.dram[k - first])
+        outer_words(rows[k], s.tile, s.outer, m.coef, s.nest, s.dram[k - first])
     kept = _pareto(s, end - first)
-    for r in range(starts[inner], starts[inner + 1]):
+    through = _reaches(inner)
+    for r in range(m.starts[kind, inner], m.starts[kind, inner + 1]):
         length = append_loops(rows[r], s.buffer, c.array, s.nest, 0)
-        if _reaches(inner):
-            for k in range(end - first):
-                whole = append_loops(outer_rows[first + k], s.outer, s.tile, s.nest, length)
-                nest_cost(m, c, s, best, rows[r], outer_rows[first + k], whole, s.dram[k])
-        else:
-            whole = append_loops(outer_rows[first], s.outer, s.tile, s.nest, length)
-            for i in range(kept):
-                k = s.keep[i]
-                nest_cost(m, c, s, best, rows[r], outer_rows[first + k], whole, s.dram[k])
+        for i in range(end - first if through else kept):
+            k = i if through else s.keep[i]
+            whole = append_loops(rows[first + k], s.outer, s.tile, s.nest, length)
+            nest_cost(m, c, s, pes, best, rows[r], rows[first + k], whole, s.dram[k])
 
 
 @nb.njit(cache=True)
 def _reaches(inner: I64) -> bool:
     """Whether DRAM's order matters to what the array reads: the buffer's loops alone end no run (see docs)."""
-    n, gg, cc, mm, r, ss, p, q = 1, 2, 4, 8, 16, 32, 64, 128
-    return (
-        inner & ~(n | p | q) == 0 or inner & ~(cc | r | ss) == 0 or inner & ~(mm | p | q | r | ss) == 0
-    ) and gg != 0
+    return inner & ~0b11000001 == 0 or inner & ~0b00110100 == 0 or inner & ~0b11111000 == 0
 
 
 @nb.njit(cache=True)
-def _pareto(s: Scratch, n: I64) -> I64:
+def _pareto(s: Record, n: I64) -> I64:
     """Indices into s.dram of the orders that no other is at least as good as; their number."""
     kept = 0
     for k in range(n):
@@ -325,7 +281,15 @@ def _pareto(s: Scratch, n: I64) -> I64:
 
 @nb.njit(cache=True)
 def nest_cost(
-    m: Machine, c: Config, s: Scratch, best: Best, inner: IntArray, outer: IntArray, length: I64, dram: FloatArray
+    m: Record,
+    c: Record,
+    s: Record,
+    pes: IntArray,
+    best: Record,
+    inner: IntArray,
+    outer: IntArray,
+    length: I64,
+    dram: FloatArray,
 ) -> None:
     """Cost one nest (loops above the array in s.nest) and keep it if it is the best yet."""
     words = s.words
@@ -339,16 +303,16 @@ def nest_cost(
         words[W_DRAM, t] = dram[t] if m.in_buffer[t] else words[W_ARRAY, t]
     words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
     words[W_OTHER, PEER] = 0.0
-    if c.flags[0] and length and 4 <= s.nest[0, 0]:
-        _neighbours(m, c, s, best, inner, outer, length)
+    if c.linked and length and s.nest[0, 0] >= 4:
+        _neighbours(m, c, s, pes, best, inner, outer, length)
     else:
         _keep_best(m, c, s, best, inner, outer, -1)
 
 
 @nb.njit(cache=True)
-def _mac_words(m: Machine, c: Config, s: Scratch, t: I64, length: I64) -> F64:
+def _mac_words(m: Record, c: Record, s: Record, t: I64, length: I64) -> F64:
     """Accesses of the innermost level by the MACs; lanes that want the words they had need no new ones."""
-    steps = c.scalars[1]
+    steps = c.steps
     if m.lane_groups_still[t] == m.lane_groups[t]:
         return steps * m.lane_groups[t]
     moving = steps
@@ -367,16 +331,16 @@ def _mac_words(m: Machine, c: Config, s: Scratch, t: I64, length: I64) -> F64:
 
 @nb.njit(cache=True)
 def _neighbours(
-    m: Machine, c: Config, s: Scratch, best: Best, inner: IntArray, outer: IntArray, length: I64
+    m: Record, c: Record, s: Record, pes: IntArray, best: Record, inner: IntArray, outer: IntArray, length: I64
 ) -> None:
     """Cost one nest for every placement of the spatial loops, with the words that neighbours hand over."""
     first = s.nest[0, 0]
     plain = s.words[W_ARRAY, 1]
     into = s.words[W_PE, 1] if m.in_pe[1] else s.words[W_MAC, 1]
-    stepping = c.overlap[first - 4, 0] * c.scalars[2] * (s.nest[0, 1] - 1) / s.nest[0, 1]
+    stepping = c.overlap[first - 4, 0] * c.above * (s.nest[0, 1] - 1) / s.nest[0, 1]
     s.words[W_ARRAY, 1] = min(plain, stepping * c.overlap[first - 4, 1])
     if m.links == SCALED:
-        s.words[W_ARRAY, 1] = into * c.scalars[0] / c.flags[1]
+        s.words[W_ARRAY, 1] = into * c.used / c.most_shared
     if not m.in_buffer[1]:
         s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
     cycles, energy = _total(m, c, s)
@@ -385,14 +349,14 @@ def _neighbours(
     for i in range(8):
         s.linear[i] = m.order[i] if m.order[0] >= 0 else i
     while True:
-        for shape in range(m.shapes.shape[0]):
+        for shape in range(m.n_shapes):
             split = _split_of(m, c.x, s.linear, shape)
             if split < 0:
                 continue
-            n = place(s.linear, c.x, c.tile, m.coef, s.pes)
+            n = place(s.linear, c.x, c.tile, m.coef, pes)
             s.memo[0, 0] = 0
             groups, row = int(c.groups[1]), m.shapes[shape, 0]
-            linked_moves(c.tile, m.coef, s.nest, length, s.pes, n, groups, row, s.memo, s.stamp, s.moves)
+            linked_moves(c.tile, m.coef, s.nest, length, pes, n, groups, row, s.memo, s.moves)
             s.words[W_PE, 1] = s.moves[1] / n + s.moves[2] / n
             if s.moves[2] == 0.0:
                 s.words[W_ARRAY, 1] = plain
@@ -427,12 +391,15 @@ def _next_order(order: IntArray, x: IntArray) -> bool:
     while order[j] < order[i]:
         j -= 1
     order[i], order[j] = order[j], order[i]
-    order[i + 1 : k] = order[i + 1 : k][::-1].copy()
+    i, j = i + 1, k - 1
+    while i < j:
+        order[i], order[j] = order[j], order[i]
+        i, j = i + 1, j - 1
     return True
 
 
 @nb.njit(cache=True)
-def _split_of(m: Machine, x: IntArray, linear: IntArray, shape: I64) -> I64:
+def _split_of(m: Record, x: IntArray, linear: IntArray, shape: I64) -> I64:
     """How many loops of a linear order lie on X so that it fits a shape, -1 if it does not."""
     if m.order[0] >= 0:
         return m.split if on_x(m, x, shape) >= 0 else -1
@@ -450,13 +417,13 @@ def _split_of(m: Machine, x: IntArray, linear: IntArray, shape: I64) -> I64:
 
 
 @nb.njit(cache=True)
-def _total(m: Machine, c: Config, s: Scratch) -> tuple[F64, F64]:
-    pj = c.scalars[3] * m.compute_pj
-    return totals(s.words, int(c.scalars[0]), c.scalars[1], pj, m.levels_i, m.levels_f, m.names, s.none)
+def _total(m: Record, c: Record, s: Record) -> tuple[F64, F64]:
+    pj = c.macs * m.compute_pj
+    return totals(s.words, c.used, c.steps, pj, m, m.levels_i, s.none)
 
 
 @nb.njit(cache=True)
-def _keep_best(m: Machine, c: Config, s: Scratch, best: Best, inner: IntArray, outer: IntArray, placed: I64) -> None:
+def _keep_best(m: Record, c: Record, s: Record, best: Record, inner: IntArray, outer: IntArray, placed: I64) -> None:
     """Cost s.words exactly; ``placed`` is shape * 16 + split of s.linear, or -1 where any placement will do."""
     cycles, energy = _total(m, c, s)
     best.counts[0] += 1
@@ -466,13 +433,13 @@ def _keep_best(m: Machine, c: Config, s: Scratch, best: Best, inner: IntArray, o
         return
     best.cost[0] = value
     best.cost[1] = tie
-    best.nest[0], best.nest[1], best.nest[2] = c.tile, c.x, s.tile
-    best.nest[3], best.nest[4] = inner, outer
+    for d in range(8):
+        best.nest[0, d], best.nest[1, d], best.nest[2, d] = c.tile[d], c.x[d], s.tile[d]
+        best.nest[3, d], best.nest[4, d], best.nest[5, d] = inner[d], outer[d], s.linear[d]
     if placed >= 0:
-        best.nest[5] = s.linear
         best.nest[6, 0], best.nest[6, 1] = placed // 16, placed % 16
         return
-    for shape in range(m.shapes.shape[0]):
+    for shape in range(m.n_shapes):
         mask = on_x(m, c.x, shape)
         if mask >= 0:
             k = 0
@@ -488,7 +455,19 @@ def _keep_best(m: Machine, c: Config, s: Scratch, best: Best, inner: IntArray, o
 
 
 @nb.njit(cache=True)
-def search(m: Machine, g: Lattice, spatial: IntArray, c: Config, s: Scratch, best: Best, dive: bool) -> None:
+def search(
+    m: Record,
+    rows: IntArray,
+    g: Record,
+    multiples: IntArray,
+    table: FloatArray,
+    spatial: IntArray,
+    c: Record,
+    s: Record,
+    pes: IntArray,
+    best: Record,
+    dive: bool,
+) -> None:
     """Search all nests with one assignment of spatial factors (indices); in a dive its most promising tile alone."""
     sizes = np.empty(8, dtype=np.int64)
     start = np.empty(8, dtype=np.int64)
@@ -505,26 +484,27 @@ def search(m: Machine, g: Lattice, spatial: IntArray, c: Config, s: Scratch, bes
         point = 0
         for d in range(8):
             entry = start[d] + position[d]
-            index[d] = g.product[entry]
-            c.tile[d] = g.divisors[d, g.factor[entry]]
-            good = good and g.pe_ok[d, g.factor[entry]]
+            index[d] = multiples[0, entry]
+            c.tile[d] = g.divisors[d, multiples[1, entry]]
+            good = good and g.ok[PE_TILE, d, multiples[1, entry]] != 0
             point += g.strides[d] * index[d]
-        over = not fits(c.tile, m.coef, 0, m.limits) or g.above[0, point] == inf
+        over = not fits(m, c.tile, 0) or table[1, 0, point] == inf
         if good and not over:
             best.counts[1] += 1
             configure(m, g.bounds, c)
-            bound = config_bound(m, g, c, point, s, best)
+            bound = config_bound(m, g, table, c, point, s, best)
             if dive and bound < lowest:
                 lowest = bound
-                chosen[:] = position
+                for d in range(8):
+                    chosen[d] = position[d]
             elif not dive and bound != inf:
-                expand(m, g, c, index, s, best)
+                expand(m, rows, g, multiples, table, c, index, s, pes, best)
         if not advance(position, sizes, over):
             break
     if dive and lowest != inf:
         for d in range(8):
             entry = start[d] + chosen[d]
-            index[d] = g.product[entry]
-            c.tile[d] = g.divisors[d, g.factor[entry]]
+            index[d] = multiples[0, entry]
+            c.tile[d] = g.divisors[d, multiples[1, entry]]
         configure(m, g.bounds, c)
-        expand(m, g, c, index, s, best)
+        expand(m, rows, g, multiples, table, c, index, s, pes, best)

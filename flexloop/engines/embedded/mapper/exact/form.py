@@ -17,8 +17,22 @@ import numpy as np
 
 from flexloop.engines.embedded.mapper.exact import orders
 from flexloop.engines.embedded.mapper.exact.grid import Grid, divisors
-from flexloop.engines.embedded.mapper.exact.problem import DIRECT, EDP, ENERGY, LATENCY, SCALED, Machine
-from flexloop.engines.embedded.mapper.exact.types import BoolArray, IntArray
+from flexloop.engines.embedded.mapper.exact.problem import (
+    BUFFER_FACTOR,
+    BUFFER_TILE,
+    DIRECT,
+    EDP,
+    ENERGY,
+    LATENCY,
+    MACHINE,
+    MOST_DIVISORS,
+    MOST_LEVELS,
+    PE_TILE,
+    SCALED,
+    SPATIAL,
+    Record,
+)
+from flexloop.engines.embedded.mapper.exact.types import IntArray
 from flexloop.engines.embedded.mapper.space import Objective, Space
 from flexloop.engines.embedded.spec import DataSpace, Problem, Spec, StorageSpec
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
@@ -119,6 +133,8 @@ def recognise(space: Space) -> Form | None:
         return None
     roles = _roles(spec.problem)
     arrays = [i for i, (x, y) in enumerate(spec.fanout_xy) if i > 0 and x * y > 1]
+    if len(spec.levels) > MOST_LEVELS or any(len(divisors(b)) > MOST_DIVISORS for c in space.bounds.values() for b in c):
+        return None
     if roles is None or len(arrays) != 1 or not 0 < arrays[0] < len(spec.levels) - 1:
         return None
     array = arrays[0]
@@ -270,8 +286,8 @@ def _roles(problem: Problem) -> Roles | None:
     return _roles_of(problem.dimensions, problem.data_spaces)
 
 
-def machine(forms: Sequence[Form], objective: Objective) -> Machine:
-    """The arrays of a family of forms that differ in the array's shape alone."""
+def machine(forms: Sequence[Form], objective: Objective) -> tuple[Record, IntArray]:
+    """The record of a family of forms that differ in the array's shape alone, and its table of orders [k, 8]."""
     form = forms[0]
     spec = form.spec
     count = len(spec.levels)
@@ -280,50 +296,48 @@ def machine(forms: Sequence[Form], objective: Objective) -> Machine:
     limits = [
         [groups[i], level.capacity, *keeps[i]] for i, level in enumerate(spec.levels) if level.capacity is not None
     ]
-    held = [[any(k[t] for k, g in zip(keeps, groups, strict=True) if g == group) for t in range(3)] for group in (0, 1)]
     rows_i, rows_f = _level_tables(spec, keeps, groups)
-    masked = rows_i.copy()
-    for row in masked:
+    m = np.zeros(1, dtype=MACHINE)[0]
+    m["objective"] = OBJECTIVES[objective]
+    m["pes"] = spec.levels[0].instances
+    m["links"] = DIRECT if keeps[form.array_level - 1][1] else SCALED
+    m["compute_pj"] = spec.mac.compute_energy
+    m["coef"], m["lanes"] = form.roles.coef, form.lanes
+    m["lane_groups"], m["lane_groups_still"] = _lane_groups(form)
+    m["lane_order"] = form.orders[0] or range(8)
+    for group, name in enumerate(("in_pe", "in_buffer")):
+        m[name] = [any(k[t] for k, g in zip(keeps, groups, strict=True) if g == group) for t in range(3)]
+    place = {index: t for t, index in enumerate(form.roles.tensors)}
+    m["names"] = [place[i] for i in range(3)]
+    m["n_limits"], m["n_levels"], m["n_shapes"] = len(limits), len(rows_i), len(forms)
+    m["limits"][: len(limits)] = np.array(limits).reshape(-1, 5)
+    m["levels_i"][: len(rows_i)], m["levels_f"][: len(rows_i)] = rows_i, rows_f
+    m["levels_b"] = m["levels_i"]
+    for row in m["levels_b"]:
         if row[0] == 2:
-            row[2:] &= ~np.array(held[1])
-    costly = [row for row, costs in zip(rows_i, rows_f, strict=True) if row[0] == 1]
-    lanes, still = _lane_groups(form)
-    everything, every_order = orders.dominant(), orders.complete()
-    buffer = orders.pinned(form.orders[1]) if form.orders[1] else everything
-    dram = orders.pinned(form.orders[2]) if form.orders[2] else everything
-    tensors = {index: t for t, index in enumerate(form.roles.tensors)}
-    linked_level = form.array_level - 1
-    return Machine(
-        OBJECTIVES[objective],
-        spec.levels[0].instances,
-        DIRECT if keeps[linked_level][1] else SCALED,
-        spec.mac.compute_energy,
-        np.array(form.roles.coef, dtype=np.int64),
-        np.array(form.lanes, dtype=np.int64),
-        lanes,
-        still,
-        np.array(form.orders[0] or range(8), dtype=np.int64),
-        np.array(held[0], dtype=np.int64),
-        np.array(held[1], dtype=np.int64),
-        np.array([tensors[i] for i in range(3)], dtype=np.int64),
-        np.array(limits, dtype=np.int64).reshape(len(limits), 5),
-        rows_i,
-        rows_f,
-        masked,
-        len(costly) == 1,
-        np.array([f.shape for f in forms], dtype=np.int64),
-        np.array(form.spatial_order or [-1] * 8, dtype=np.int64),
-        form.split,
-        *buffer,
-        *dram,
-        *(buffer if form.orders[1] else every_order),
-        *(dram if form.orders[2] else every_order),
-    )
+            row[2:] &= 1 - m["in_buffer"]
+    m["one_buffer"] = sum(row[0] == 1 for row in rows_i) == 1
+    m["shapes"][: len(forms)] = [f.shape for f in forms]
+    m["order"] = form.spatial_order or [-1] * 8
+    m["split"] = form.split
+    return m, _order_tables(m, form)
+
+
+def _order_tables(m: Record, form: Form) -> IntArray:
+    pinned = [orders.pinned(order) if order else None for order in form.orders[1:]]
+    rows, total = [], 0
+    for kind in range(4):
+        free = orders.dominant() if kind < 2 else orders.complete()
+        starts, table = pinned[kind % 2] or free
+        m["starts"][kind] = starts + total
+        rows.append(table)
+        total += len(table)
+    return np.concatenate(rows)
 
 
 def _level_tables(
     spec: Spec, keeps: Sequence[tuple[bool, ...]], groups: Sequence[int]
-) -> tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+) -> tuple[list[list[int]], list[list[float]]]:
     rows_i, rows_f = [], []
     for i, level in enumerate(spec.levels):
         if _free_of_cost(level):
@@ -340,10 +354,10 @@ def _level_tables(
                 level.instances / level.cluster_size,
             ]
         )
-    return np.array(rows_i, dtype=np.int64).reshape(-1, 5), np.array(rows_f, dtype=np.float64).reshape(-1, 7)
+    return rows_i, rows_f
 
 
-def _lane_groups(form: Form) -> tuple[IntArray, IntArray]:
+def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
     """For each tensor its distinct offsets in the lanes, and those that no neighbour has when nothing moves."""
     spec = form.spec
     rule = form.space.constraints.loop(spec.level_names[0], spatial=True)
@@ -365,7 +379,7 @@ def _lane_groups(form: Form) -> tuple[IntArray, IntArray]:
         moves = any(any(o) for o in offsets)
         groups.append(everyone)
         still.append(left if moves and total > 1 and left < everyone else everyone)
-    return np.array(groups, dtype=np.int64), np.array(still, dtype=np.int64)
+    return groups, still
 
 
 _IRRELEVANT = (1 << N | 1 << P | 1 << Q, 1 << M, 1 << C | 1 << R | 1 << S)
@@ -385,14 +399,16 @@ def canonical_bounds(form: Form, bounds: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(bounds[name] if name else 1 for name in form.roles.dimensions)
 
 
-def allowed(form: Form, on: Grid) -> tuple[BoolArray, BoolArray, BoolArray, BoolArray]:
-    """[8, most] each: whether a divisor may be a PE tile, a spatial factor, a buffer tile, and a buffer factor."""
-    tables = [np.zeros(on.divisors.shape, dtype=np.bool_) for _ in range(4)]
+def lattice(form: Form, on: Grid) -> Record:
+    """The lattice of a padded problem, with what the form's pins allow."""
+    record = on.record.copy()
+    ok = record["ok"]
     pins, lanes = form.pins, form.lanes
     for d in range(8):
-        for i, n in enumerate(divisors(int(on.bounds[d]))):
-            tables[0][d, i] = n % lanes[d] == 0 and pins.pe[d] in (0, n // lanes[d])
-            tables[1][d, i] = pins.array[d] in (0, n)
-            tables[2][d, i] = pins.dram[d] in (0, on.bounds[d] // n)
-            tables[3][d, i] = pins.buffer[d] in (0, n)
-    return tables[0], tables[1], tables[2], tables[3]
+        bound = int(record["bounds"][d])
+        for i, n in enumerate(divisors(bound)):
+            ok[PE_TILE, d, i] = n % lanes[d] == 0 and pins.pe[d] in (0, n // lanes[d])
+            ok[SPATIAL, d, i] = pins.array[d] in (0, n)
+            ok[BUFFER_TILE, d, i] = pins.dram[d] in (0, bound // n)
+            ok[BUFFER_FACTOR, d, i] = pins.buffer[d] in (0, n)
+    return record

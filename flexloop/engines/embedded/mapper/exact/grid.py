@@ -14,8 +14,8 @@ import numba as nb
 import numpy as np
 
 from flexloop.engines.embedded.mapper.exact.cost import BLOCK, E_FILL, E_READ, E_UPDATE, GROUP, KEPT
-from flexloop.engines.embedded.mapper.exact.orders import Table
-from flexloop.engines.embedded.mapper.exact.types import F64, I64, BoolArray, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.problem import BUFFER_TILE, DRAM_ORDERS, LATTICE, Record
+from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import append_loops, input_words, repeats, tile_words
 
 
@@ -24,22 +24,14 @@ class Grid:
     """Divisors of the eight bounds and how they multiply.
 
     Attributes:
-        bounds: [8].
-        counts: [8] number of divisors.
-        divisors: [8, most] ascending, padded with 0.
-        strides: [8] step in the point number for one divisor further along each dimension.
-        start: [8, most + 1] where the multiples of a divisor begin in the next two.
-        product, factor: indices of the multiple, and of what the divisor is multiplied by.
+        record: of type LATTICE, without the flags of what is allowed.
+        multiples: [2, k] for each divisor of each bound, from ``start`` on: the indices of its multiples among the
+            divisors, and of the factors that lead to them.
         points: number of points.
     """
 
-    bounds: IntArray
-    counts: IntArray
-    divisors: IntArray
-    strides: IntArray
-    start: IntArray
-    product: IntArray
-    factor: IntArray
+    record: Record
+    multiples: IntArray
     points: int
 
 
@@ -67,32 +59,21 @@ def _multiples(n: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...
 @lru_cache(maxsize=64)
 def grid(bounds: tuple[int, ...]) -> Grid:
     """The lattice of tiles for the eight bounds."""
-    lists = [divisors(b) for b in bounds]
-    most = max(len(divs) for divs in lists)
-    table = np.zeros((8, most), dtype=np.int64)
-    start = np.zeros((8, most + 1), dtype=np.int64)
-    product: list[int] = []
-    factor: list[int] = []
-    for d, divs in enumerate(lists):
-        table[d, : len(divs)] = divs
-        counts, above, by = _multiples(bounds[d])
-        start[d, : len(counts) + 1] = len(product) + np.cumsum([0, *counts])
-        product += above
-        factor += by
-    counts_array = np.array([len(divs) for divs in lists], dtype=np.int64)
-    strides = np.ones(8, dtype=np.int64)
+    record = np.zeros(1, dtype=LATTICE)[0]
+    multiples: list[tuple[int, ...]] = [(), ()]
+    record["bounds"][:] = bounds
+    for d, bound in enumerate(bounds):
+        divs = divisors(bound)
+        counts, product, factor = _multiples(bound)
+        record["counts"][d] = len(divs)
+        record["divisors"][d, : len(divs)] = divs
+        record["start"][d, : len(counts) + 1] = len(multiples[0]) + np.cumsum([0, *counts])
+        multiples = [multiples[0] + product, multiples[1] + factor]
+    strides = record["strides"]
+    strides[7] = 1
     for d in range(6, -1, -1):
-        strides[d] = strides[d + 1] * counts_array[d + 1]
-    return Grid(
-        np.array(bounds, dtype=np.int64),
-        counts_array,
-        table,
-        strides,
-        start,
-        np.array(product, dtype=np.int64),
-        np.array(factor, dtype=np.int64),
-        int(counts_array.prod()),
-    )
+        strides[d] = strides[d + 1] * record["counts"][d + 1]
+    return Grid(record, np.array(multiples, dtype=np.int64), int(record["counts"].prod()))
 
 
 E2, FILLS2, READS2, WRITES2 = range(4)
@@ -100,15 +81,15 @@ E2, FILLS2, READS2, WRITES2 = range(4)
 
 
 @nb.njit(cache=True)
-def fits(tile: IntArray, coef: IntArray, group: I64, limits: IntArray) -> bool:
-    """Whether a tile fits every capacity of a group; limits has rows (group, words, weights?, inputs?, outputs?)."""
-    for i in range(limits.shape[0]):
-        if limits[i, 0] == group:
+def fits(m: Record, tile: IntArray, group: I64) -> bool:
+    """Whether a tile fits every capacity of a group."""
+    for i in range(m.n_limits):
+        if m.limits[i, 0] == group:
             need = 0
             for t in range(3):
-                if limits[i, 2 + t]:
-                    need += tile_words(tile, coef, t)
-            if need > limits[i, 1]:
+                if m.limits[i, 2 + t]:
+                    need += tile_words(tile, m.coef, t)
+            if need > m.limits[i, 1]:
                 return False
     return True
 
@@ -123,115 +104,84 @@ def outer_words(row: IntArray, tile: IntArray, factors: IntArray, coef: IntArray
 
 
 @nb.njit(cache=True)
-def outer_energy(words: FloatArray, whole: F64, levels_i: IntArray, levels_f: FloatArray, in_buffer: IntArray) -> F64:
+def outer_energy(m: Record, words: FloatArray, whole: F64) -> F64:
     """pJ of DRAM accesses and buffer fills for the tensors that the buffer group keeps."""
     energy = 0.0
-    for level in range(levels_i.shape[0]):
-        group, block = levels_i[level, GROUP], levels_i[level, BLOCK]
+    for level in range(m.n_levels):
+        group, block = m.levels_i[level, GROUP], m.levels_i[level, BLOCK]
         for t in range(3):
-            if group == 0 or not levels_i[level, KEPT + t] or not in_buffer[t]:
+            if group == 0 or not m.levels_i[level, KEPT + t] or not m.in_buffer[t]:
                 continue
             less = whole if t == 2 else 0.0
             if group == 1:
-                energy += np.ceil((words[t] - less) / block) * levels_f[level, E_FILL]
+                energy += np.ceil((words[t] - less) / block) * m.levels_f[level, E_FILL]
             else:
-                energy += np.ceil((words[t] - less) / block) * levels_f[level, E_READ]
+                energy += np.ceil((words[t] - less) / block) * m.levels_f[level, E_READ]
                 if t == 2:
-                    energy += np.ceil(words[t] / block) * levels_f[level, E_UPDATE]
+                    energy += np.ceil(words[t] / block) * m.levels_f[level, E_UPDATE]
     return energy
 
 
 @nb.njit(cache=True)
-def outer_tables(
-    bounds: IntArray,
-    counts: IntArray,
-    divs: IntArray,
-    allowed: BoolArray,
-    coef: IntArray,
-    limits: IntArray,
-    starts: IntArray,
-    rows: IntArray,
-    levels_i: IntArray,
-    levels_f: FloatArray,
-    in_buffer: IntArray,
-) -> FloatArray:
-    """[4, points] least cost of the outermost boundary over DRAM's orders, at each buffer tile; inf where none fits."""
-    points = 1
-    for d in range(8):
-        points *= counts[d]
-    table = np.full((4, points), np.inf)
+def outer_tables(m: Record, rows: IntArray, g: Record, table: FloatArray) -> None:
+    """Fill [4, points] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
+    points = table.shape[1]
     index = np.zeros(8, dtype=np.int64)
     tile = np.ones(8, dtype=np.int64)
-    outer = bounds.copy()
+    outer = np.empty(8, dtype=np.int64)
     nest = np.zeros((16, 3), dtype=np.int64)
     words = np.zeros(3)
-    whole = np.float64(tile_words(bounds, coef, 2))
+    whole = np.float64(tile_words(g.bounds, m.coef, 2))
     for point in range(points):
         good = True
+        mask = 0
         for d in range(8):
-            good = good and allowed[d, index[d]]
-        if good and fits(tile, coef, 1, limits):
-            mask = 0
-            for d in range(8):
-                outer[d] = bounds[d] // tile[d]
-                if outer[d] > 1:
-                    mask |= 1 << d
-            for k in range(starts[mask], starts[mask + 1]):
-                outer_words(rows[k], tile, outer, coef, nest, words)
-                fills = reads = 0.0
+            good = good and g.ok[BUFFER_TILE, d, index[d]] != 0
+            outer[d] = g.bounds[d] // tile[d]
+            if outer[d] > 1:
+                mask |= 1 << d
+        if good and fits(m, tile, 1):
+            for k in range(m.starts[DRAM_ORDERS, mask], m.starts[DRAM_ORDERS, mask + 1]):
+                outer_words(rows[k], tile, outer, m.coef, nest, words)
+                moved = 0.0
                 for t in range(3):
-                    if in_buffer[t]:
-                        reads += words[t]
-                if in_buffer[2]:
-                    reads -= whole
-                fills = reads
-                table[0, point] = min(table[0, point], outer_energy(words, whole, levels_i, levels_f, in_buffer))
-                table[1, point] = min(table[1, point], fills)
-                table[2, point] = min(table[2, point], reads)
-                table[3, point] = min(table[3, point], words[2] if in_buffer[2] else 0.0)
+                    if m.in_buffer[t]:
+                        moved += words[t]
+                if m.in_buffer[2]:
+                    moved -= whole
+                table[0, point] = min(table[0, point], outer_energy(m, words, whole))
+                table[1, point] = min(table[1, point], moved)
+                table[2, point] = min(table[2, point], moved)
+                table[3, point] = min(table[3, point], words[2] if m.in_buffer[2] else 0.0)
         for d in range(7, -1, -1):
             index[d] += 1
-            if index[d] < counts[d]:
-                tile[d] = divs[d, index[d]]
+            if index[d] < g.counts[d]:
+                tile[d] = g.divisors[d, index[d]]
                 break
             index[d] = 0
             tile[d] = 1
-    return table
 
 
 @nb.njit(cache=True)
-def least_above(
-    table: FloatArray, counts: IntArray, strides: IntArray, start: IntArray, product: IntArray
-) -> FloatArray:
-    """For every point the least over all points whose tile is a multiple of its own (superset minimum)."""
-    least = table.copy()
-    points = table.shape[1]
+def least_above(g: Record, multiples: IntArray, least: FloatArray) -> None:
+    """Lower every entry of [4, points] to the least over all points whose tile is a multiple of its own."""
+    points = least.shape[1]
     for d in range(8):
-        if counts[d] == 1:
+        if g.counts[d] == 1:
             continue
-        stride, count = strides[d], counts[d]
+        stride, count = g.strides[d], g.counts[d]
         for base in range(points):
             i = base // stride % count
-            for p in range(start[d, i] + 1, start[d, i + 1]):
-                other = base + (product[p] - i) * stride
+            for p in range(g.start[d, i] + 1, g.start[d, i + 1]):
+                other = base + (multiples[0, p] - i) * stride
                 for row in range(4):
-                    if least[row, other] < least[row, base]:
-                        least[row, base] = least[row, other]
-    return least
+                    least[row, base] = min(least[row, base], least[row, other])
 
 
-def tables(
-    on: Grid,
-    allowed: BoolArray,
-    coef: IntArray,
-    limits: IntArray,
-    orders: Table,
-    levels_i: IntArray,
-    levels_f: FloatArray,
-    in_buffer: IntArray,
-) -> tuple[FloatArray, FloatArray]:
-    """[4, points] the outermost boundary's least cost at each buffer tile, and the least at it or any multiple of it."""
-    at = outer_tables(
-        on.bounds, on.counts, on.divisors, allowed, coef, limits, orders[0], orders[1], levels_i, levels_f, in_buffer
-    )
-    return at, least_above(at, on.counts, on.strides, on.start, on.product)
+def tables(m: Record, rows: IntArray, g: Record, on: Grid) -> FloatArray:
+    """[2, 4, points]: the outermost boundary's least cost at each buffer tile, and at it or any multiple of it."""
+    both = np.full((2, 4, on.points), np.inf)
+    outer_tables(m, rows, g, both[0])
+    both[1] = both[0]
+    least_above(g, on.multiples, both[1])
+    return both

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from flexloop.engines.embedded.mapper.exact.types import F64, I64, BoolArray, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import displacement, rank_extents
 
 
@@ -59,7 +59,7 @@ def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: Int
         x: spatial factor of each dimension.
         tile: the tile of one PE.
         coef: coefficients of the input ranks.
-        pes: [n, 4], at least as long as there are PEs in use.
+        pes: [n, 5], at least as long as there are PEs in use; the last column is scratch.
     """
     n = 1
     for d in range(8):
@@ -94,7 +94,7 @@ def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: Int
 
 
 @nb.njit(cache=True)
-def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64, stamp: BoolArray) -> tuple[I64, I64]:
+def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> tuple[I64, I64]:
     """Distinct offsets that no neighbour serves for a step, and the number of PEs that one does serve.
 
     Args:
@@ -102,9 +102,9 @@ def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64, stamp: BoolArray) ->
         n: PEs in use.
         row: length of a row of the array.
         v1, v2: displacement of the step along width and height.
-        stamp: scratch, at least n long.
     """
-    stamp[:n] = False
+    for e in range(n):
+        pes[e, 4] = 0
     served = 0
     left = 0
     for e in range(n):
@@ -124,22 +124,22 @@ def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64, stamp: BoolArray) ->
                 break
         if hit:
             served += 1
-        elif not stamp[pes[e, 3]]:
-            stamp[pes[e, 3]] = True
+        elif pes[pes[e, 3], 4] == 0:
+            pes[pes[e, 3], 4] = 1
             left += 1
     return left, served
 
 
 @nb.njit(cache=True)
 def look_up(
-    pes: IntArray, n: I64, groups: I64, row: I64, v1: I64, v2: I64, memo: IntArray, stamp: BoolArray
+    pes: IntArray, n: I64, groups: I64, row: I64, v1: I64, v2: I64, memo: IntArray
 ) -> tuple[I64, I64]:
     """`scan` with its answers remembered in memo[1:], whose number is memo[0, 0]; (groups, 0) where nothing is saved."""
     known = memo[0, 0]
     for i in range(1, known + 1):
         if memo[i, 0] == v1 and memo[i, 1] == v2:
             return memo[i, 2], memo[i, 3]
-    left, served = scan(pes, n, row, v1, v2, stamp)
+    left, served = scan(pes, n, row, v1, v2)
     if left >= groups:
         left, served = groups, 0
     if known + 1 < len(memo):
@@ -162,35 +162,33 @@ def linked_moves(
     groups: I64,
     row: I64,
     memo: IntArray,
-    stamp: BoolArray,
     out: FloatArray,
 ) -> None:
     """Reads of the parent (out[0]), the same weighted by multicast (out[1]) and transfers between PEs (out[2]).
 
     All of inputs, for the loops above the array; where out[2] is 0 no step is served by neighbours.
+    The innermost loop must be over R, S, P or Q.
     """
     rest, width, height = rank_extents(tile, coef)
     full = rest * width * height
     total = 1
     for j in range(length):
         total *= nest[j, 1]
-    d1, d2, du = displacement(nest[0, 0], nest[0, 2], coef) if length else (0, 0, 1)
+    d1, d2, du = displacement(nest[0, 0], nest[0, 2], coef)
     out[0], out[1], out[2] = full * groups, full * n, 0.0
-    if du != 0 or (d1 == 0 and d2 == 0):
-        raise ValueError("linked_moves wants a coupled loop innermost")
     sub = full - rest * max(0, width - d1) * max(0, height - d2)
     part = sub < full
     n0 = nest[0, 1]
     a1, a2 = d1, d2
-    left, served = look_up(pes, n, groups, row, a1, a2, memo, stamp)
+    left, served = look_up(pes, n, groups, row, a1, a2, memo)
     outer = total // n0
-    _count(out, F64_(n0 - 1) * sub, groups, n, left, served, not part)
+    _count(out, float(n0 - 1) * sub, groups, n, left, served, not part)
     s1, s2, su = d1, d2, 0
     for j in range(1, length):
         d1, d2, du = displacement(nest[j, 0], nest[j, 2], coef)
         outer //= nest[j, 1]
         v1, v2 = d1 - s1, d2 - s2
-        steps = F64_((nest[j, 1] - 1) * outer)
+        steps = float((nest[j, 1] - 1) * outer)
         far = su != 0 or du != 0
         zero = not far and v1 == 0 and v2 == 0
         same = not far and v1 == a1 and v2 == a2
@@ -203,18 +201,12 @@ def linked_moves(
             if part:
                 _count(out, steps * full, groups, n, groups, 0, False)
             else:
-                left_j, served_j = look_up(pes, n, groups, row, v1, v2, memo, stamp)
+                left_j, served_j = look_up(pes, n, groups, row, v1, v2, memo)
                 _count(out, steps * full, groups, n, left_j, served_j, True)
         _count(out, steps * (n0 - 1) * sub, groups, n, left, served, eligible)
         s1 += d1
         s2 += d2
         su += du
-
-
-@nb.njit(cache=True, inline="always")
-def F64_(value: I64) -> F64:
-    """An integer as a double."""
-    return np.float64(value)
 
 
 @nb.njit(cache=True)

@@ -15,11 +15,20 @@ from math import inf, prod
 
 import numpy as np
 
-from flexloop.engines.embedded.mapper.exact.bounds import Config, hopeless, new_config
-from flexloop.engines.embedded.mapper.exact.explore import Scratch, new_scratch, search, spatial_choices
-from flexloop.engines.embedded.mapper.exact.form import Form, allowed, canonical_bounds, machine
+from flexloop.engines.embedded.mapper.exact.bounds import hopeless
+from flexloop.engines.embedded.mapper.exact.explore import search, spatial_choices
+from flexloop.engines.embedded.mapper.exact.form import OBJECTIVES, Form, canonical_bounds, lattice, machine
 from flexloop.engines.embedded.mapper.exact.grid import grid, tables
-from flexloop.engines.embedded.mapper.exact.problem import EDP, ENERGY, LATENCY, Best, Lattice, Machine, new_best
+from flexloop.engines.embedded.mapper.exact.problem import (
+    ENERGY,
+    LATENCY,
+    MOST_SHAPES,
+    SLACK,
+    Record,
+    new_best,
+    new_config,
+    new_scratch,
+)
 from flexloop.engines.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.engines.embedded.mapper.exact.types import FloatArray, IntArray
 from flexloop.engines.embedded.mapper.space import Objective
@@ -35,7 +44,8 @@ class Family:
 
     places: list[int]
     forms: list[Form]
-    machine: Machine
+    machine: Record
+    rows: IntArray
 
 
 @dataclass
@@ -75,8 +85,9 @@ def families(forms: Sequence[tuple[int, Form]], objective: Objective) -> list[Fa
     for place, form in forms:
         found.setdefault(form.family(), []).append((place, form))
     return [
-        Family([place for place, _ in group], [f for _, f in group], machine([f for _, f in group], objective))
+        Family([place for place, _ in part], [f for _, f in part], *machine([f for _, f in part], objective))
         for group in found.values()
+        for part in (group[i : i + MOST_SHAPES] for i in range(0, len(group), MOST_SHAPES))
     ]
 
 
@@ -94,19 +105,19 @@ class Search:
         self, groups: Sequence[Family], objective: Objective, incumbent: tuple[float, float], deadline: float
     ) -> None:
         self._groups = groups
-        self._code = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}[objective]
+        self._code = OBJECTIVES[objective]
         self._deadline = deadline
-        self.best: Best = new_best()
-        self.best.cost[:] = incumbent
+        self.best = new_best()
+        self.best["cost"][:] = incumbent
         self._winner: _Padding | None = None
         self._open = inf
-        self._config: Config = new_config()
+        self._config, self._scratch = new_config(), new_scratch()
 
     def run(self) -> Outcome | None:
         """The best mapping that beats the incumbent, or None where nothing does."""
         queue = sorted(self._paddings(), key=self._key)
         for position, padding in enumerate(queue):
-            if hopeless(self._code, padding.cycles, padding.energy, self.best.cost):
+            if hopeless(self._code, padding.cycles, padding.energy, self.best["cost"]):
                 continue
             if time.monotonic() > self._deadline:
                 self._open = min(self._open, *(self._key(p)[0] for p in queue[position:]))
@@ -117,7 +128,7 @@ class Search:
     @property
     def lower_bound(self) -> float:
         """No mapping costs less in the objective."""
-        return float(min(self._open, self.best.cost[0]))
+        return float(min(self._open, self.best["cost"][0]))
 
     def _key(self, padding: _Padding) -> tuple[float, float]:
         return _ranked(self._code, padding.cycles, padding.energy)
@@ -134,50 +145,51 @@ class Search:
         return found
 
     def _search_padding(self, padding: _Padding) -> None:
-        m = padding.family.machine
-        lattice = lattice_of(padding.family, padding.bounds)
-        extremes = tile_extremes(m, lattice)
-        if extremes[0] == inf or not np.isfinite(lattice.above[0, 0]):
+        family = padding.family
+        m, rows, scratch, best = family.machine, family.rows, self._scratch, self.best
+        g, multiples, table = lattice_of(family, padding.bounds)
+        extremes = tile_extremes(m, g)
+        if extremes[0] == inf or not np.isfinite(table[1, 0, 0]):
             return
-        scratch = new_scratch(m.pes)
-        choices = spatial_choices(m, lattice)
-        bounds = spatial_bounds(m, lattice, choices, extremes, scratch)
+        choices = spatial_choices(m, g)
+        bounds = spatial_bounds(m, g, table, choices, extremes, scratch)
         order = np.lexsort((bounds[:, 1], bounds[:, 0]))
-        before = tuple(self.best.cost)
+        pes = np.zeros((int(m["pes"]), 5), dtype=np.int64)
+        before = tuple(best["cost"])
         for i in order[:_DIVES]:
             if self._promising(bounds[i]):
-                search(m, lattice, choices[i], self._config, scratch, self.best, True)
-        for n, i in enumerate(order):
-            if bounds[i, 0] * (1 - 1e-12) > self.best.cost[0]:
+                search(m, rows, g, multiples, table, choices[i], self._config, scratch, pes, best, True)
+        for i in order:
+            if bounds[i, 0] * (1 - SLACK) > best["cost"][0]:
                 break
             if not self._promising(bounds[i]):
                 continue
             if time.monotonic() > self._deadline:
-                self._open = min(self._open, float(bounds[order[n], 0]))
+                self._open = min(self._open, float(bounds[i, 0]))
                 break
-            search(m, lattice, choices[i], self._config, scratch, self.best, False)
-        if tuple(self.best.cost) != before:
+            search(m, rows, g, multiples, table, choices[i], self._config, scratch, pes, best, False)
+        if tuple(best["cost"]) != before:
             self._winner = padding
 
     def _promising(self, bound: FloatArray) -> bool:
-        cost = self.best.cost
-        value = bound[0] * (1 - 1e-12)
-        return bool(value < cost[0] or (value <= cost[0] and bound[1] * (1 - 1e-12) < cost[1]))
+        cost = self.best["cost"]
+        value = bound[0] * (1 - SLACK)
+        return bool(value < cost[0] or (value <= cost[0] and bound[1] * (1 - SLACK) < cost[1]))
 
     def _outcome(self) -> Outcome | None:
         if self._winner is None:
             return None
         family = self._winner.family
-        shape = int(self.best.nest[6, 0])
+        shape = int(self.best["nest"][6, 0])
         form = family.forms[shape]
         names = form.roles.dimensions
         return Outcome(
             family.places[shape],
             {name: b for name, b in zip(names, self._winner.bounds, strict=True) if name},
-            to_mapping(form, self.best.nest, self._winner.bounds),
-            (float(self.best.cost[0]), float(self.best.cost[1])),
+            to_mapping(form, self.best["nest"], self._winner.bounds),
+            (float(self.best["cost"][0]), float(self.best["cost"][1])),
             self.lower_bound,
-            int(self.best.counts[0]),
+            int(self.best["counts"][0]),
         )
 
 
@@ -187,51 +199,51 @@ def _ranked(code: int, cycles: float, energy: float) -> tuple[float, float]:
     return (energy, cycles) if code == ENERGY else (cycles * energy, energy)
 
 
-def compulsory(m: Machine, bounds: tuple[int, ...]) -> tuple[float, float]:
+def compulsory(m: Record, bounds: tuple[int, ...]) -> tuple[float, float]:
     """Cycles and energy that no mapping of a padded problem can do without: all MACs, each tensor moved once."""
     macs = prod(bounds)
-    lanes = int(m.lanes.prod())
+    lanes = int(m["lanes"].prod())
     n, g, c, mm, r, s, p, q = bounds
-    width = 1 + int(m.coef[0]) * (r - 1) + int(m.coef[1]) * (p - 1)
-    height = 1 + int(m.coef[2]) * (s - 1) + int(m.coef[3]) * (q - 1)
-    sizes = (g * c * mm * r * s, n * g * c * width * height, n * g * mm * p * q)
-    steps = -(-macs // (m.pes * lanes))
-    cycles, energy = float(steps), macs * m.compute_pj
-    for row, figures in zip(m.levels_i, m.levels_f, strict=True):
+    # Of inputs only what surely moves: a stride leaves gaps, and tiles may skip them.
+    sizes = (g * c * mm * r * s, n * g * c * max(r, p) * max(s, q), n * g * mm * p * q)
+    steps = -(-macs // (int(m["pes"]) * lanes))
+    cycles, energy = float(steps), macs * float(m["compute_pj"])
+    for row, figures in zip(m["levels_i"][: m["n_levels"]], m["levels_f"], strict=False):
         group, kept = int(row[0]), row[2:5]
         read_pj, fill_pj, update_pj = figures[:3] / row[1]
         if group == 0:
             for t in range(3):
-                if kept[t] and m.lane_groups_still[t] == m.lane_groups[t]:
-                    energy += macs // lanes * int(m.lane_groups[t]) * (update_pj if t == 2 else read_pj)
+                if kept[t] and m["lane_groups_still"][t] == m["lane_groups"][t]:
+                    energy += macs // lanes * int(m["lane_groups"][t]) * (update_pj if t == 2 else read_pj)
             continue
-        energy += sum(sizes[t] * (read_pj + (fill_pj if group == 1 else 0.0)) for t in (0, 1) if kept[t])
+        # Inputs may reach most PEs from their neighbours: their reads of the buffer are left out.
+        energy += sum(sizes[t] * fill_pj for t in (0, 1) if kept[t] and group == 1)
+        energy += sum(sizes[t] * read_pj for t in (0, 1) if kept[t] and (t == 0 or group == 2))
         energy += sizes[2] * update_pj if kept[2] else 0.0
         if group == 2:
             cycles = max(cycles, (sizes[0] + sizes[1]) / figures[4], sizes[2] / figures[5])
     return float(np.ceil(cycles * (1 - 1e-12))), float(energy)
 
 
-_LATTICES: OrderedDict[tuple[object, ...], tuple[FloatArray, FloatArray]] = OrderedDict()
-_LATTICE_POINTS = 8_000_000
+_TABLES: OrderedDict[tuple[object, ...], FloatArray] = OrderedDict()
+_REMEMBERED = 4_000_000
 """Points of remembered tables, all together (64 bytes each)."""
 
 
-def lattice_of(family: Family, bounds: tuple[int, ...]) -> Lattice:
-    """The lattice of a padded problem; its tables are remembered, as classes of one layer share them."""
+def lattice_of(family: Family, bounds: tuple[int, ...]) -> tuple[Record, IntArray, FloatArray]:
+    """The lattice of a padded problem, its multiples and its tables, remembered as classes of one layer share them."""
     form, m = family.forms[0], family.machine
     on = grid(bounds)
-    ok = allowed(form, on)
-    key = (bounds, form.roles, form.pins.dram, form.orders[2], *(a.tobytes() for a in (m.limits, m.levels_i, m.levels_f)))
-    found = _LATTICES.get(key)
-    if found is None:
-        starts, rows = m.dram_start, m.dram_rows
-        found = tables(on, ok[2], m.coef, m.limits, (starts, rows), m.levels_i, m.levels_f, m.in_buffer)
-        _LATTICES[key] = found
-        while len(_LATTICES) > 1 and sum(t[0].shape[1] for t in _LATTICES.values()) > _LATTICE_POINTS:
-            _LATTICES.popitem(last=False)
-    _LATTICES.move_to_end(key)
-    return Lattice(on.bounds, on.counts, on.divisors, on.strides, on.start, on.product, on.factor, *ok, *found)
+    g = lattice(form, on)
+    shared = (m[name].tobytes() for name in ("limits", "levels_i", "levels_f", "coef", "in_buffer"))
+    key = (bounds, form.pins.dram, form.orders[2], *shared)
+    table = _TABLES.get(key)
+    if table is None:
+        table = _TABLES[key] = tables(m, family.rows, g, on)
+        while len(_TABLES) > 1 and sum(t.shape[2] for t in _TABLES.values()) > _REMEMBERED:
+            _TABLES.popitem(last=False)
+    _TABLES.move_to_end(key)
+    return g, on.multiples, table
 
 
 def to_mapping(form: Form, nest: IntArray, bounds: tuple[int, ...]) -> Mapping:

@@ -1,114 +1,135 @@
-"""The arrays that the compiled search works on."""
+"""The records that the compiled search works on.
+
+Records rather than classes or tuples of arrays: a compiled function takes a record as one pointer, which keeps the time
+to compile it short. Sizes are therefore limits: 16 storage levels, 64 array shapes, 192 divisors of a bound.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from flexloop.engines.embedded.mapper.exact.types import BoolArray, FloatArray, IntArray
-
 LATENCY, ENERGY, EDP = range(3)
 NO_LINKS, DIRECT, SCALED = range(3)
+MOST_LEVELS, MOST_SHAPES, MOST_DIVISORS, MOST_ORDERS = 16, 64, 192, 1024
+
+Record: TypeAlias = Any
+"""One record of one of the types below (numpy.void)."""
+
+MACHINE = np.dtype(
+    [
+        ("objective", "i8"),  # LATENCY, ENERGY or EDP
+        ("pes", "i8"),  # PEs of the array
+        # Whether inputs can pass between PEs: into the level below the array (DIRECT), or past it to one further in
+        # (SCALED: then only the buffer's reads change).
+        ("links", "i8"),
+        ("compute_pj", "f8"),  # energy of one MAC
+        ("coef", "i8", (4,)),  # coefficients of R, P, S, Q in the input ranks
+        ("lanes", "i8", (8,)),  # pinned spatial factors below the innermost level
+        ("lane_groups", "i8", (3,)),  # distinct offsets of each tensor in the lanes,
+        ("lane_groups_still", "i8", (3,)),  # and those left to fetch when a step does not move the tensor
+        ("lane_order", "i8", (8,)),  # the pinned order of the innermost level's loops
+        ("in_pe", "i8", (3,)),  # whether the PE group keeps each tensor
+        ("in_buffer", "i8", (3,)),  # whether the buffer group does
+        ("names", "i8", (3,)),  # tensors in the order in which the problem lists them
+        ("n_limits", "i8"),
+        ("limits", "i8", (MOST_LEVELS, 5)),  # capacities: group, words, whether each tensor counts
+        ("n_levels", "i8"),
+        ("levels_i", "i8", (MOST_LEVELS, 5)),  # the table of levels, see `cost`
+        ("levels_f", "f8", (MOST_LEVELS, 7)),
+        ("levels_b", "i8", (MOST_LEVELS, 5)),  # levels_i for bounds: DRAM without what the buffer group keeps
+        ("one_buffer", "i8"),  # whether the buffer group has one level with costs
+        ("n_shapes", "i8"),
+        ("shapes", "i8", (MOST_SHAPES, 2)),  # extents of the array
+        ("order", "i8", (8,)),  # pinned linear order of the spatial loops, or its first entry is -1
+        ("split", "i8"),  # how many of the pinned order lie on X
+        # Where the orders of each set of loops begin in the table of orders: the buffer's and DRAM's where no PE can
+        # serve another, and the same where one can.
+        ("starts", "i8", (4, 257)),
+    ]
+)
+BUFFER_ORDERS, DRAM_ORDERS, ALL_BUFFER_ORDERS, ALL_DRAM_ORDERS = range(4)
+
+LATTICE = np.dtype(
+    [
+        ("bounds", "i8", (8,)),
+        ("counts", "i8", (8,)),  # number of divisors
+        ("strides", "i8", (8,)),  # step in the point number for one divisor further along each dimension
+        ("divisors", "i8", (8, MOST_DIVISORS)),  # ascending
+        ("start", "i8", (8, MOST_DIVISORS + 1)),  # where a divisor's multiples begin, see `grid.Grid`
+        ("ok", "u1", (4, 8, MOST_DIVISORS)),  # whether a divisor may be what the constants below say
+    ]
+)
+PE_TILE, SPATIAL, BUFFER_TILE, BUFFER_FACTOR = range(4)
+
+CONFIG = np.dtype(
+    [
+        ("tile", "i8", (8,)),  # PE tile, lanes included
+        ("x", "i8", (8,)),  # spatial factors
+        ("array", "i8", (8,)),  # their product, the tile of the whole array
+        ("left", "i8", (8,)),  # bound over that tile: what the loops above the array multiply to
+        ("least", "i8", (8,)),  # least prime factor of left
+        ("groups", "f8", (3,)),  # distinct offsets of each tensor in the array
+        ("size", "f8", (3,)),  # words of a PE tile
+        # For R, S, P, Q innermost: words of inputs that a step moves, least distinct reads of the buffer for it where
+        # neighbours help, and whether a later loop may move nothing.
+        ("overlap", "f8", (4, 3)),
+        ("used", "i8"),  # PEs used
+        ("steps", "f8"),  # temporal iterations
+        ("above", "f8"),  # iterations of the loops above the array
+        ("macs", "f8"),
+        ("linked", "i8"),  # whether neighbours may help
+        ("most_shared", "i8"),  # most PEs that share one offset of inputs
+    ]
+)
+
+SCRATCH = np.dtype(
+    [
+        ("words", "f8", (6, 3)),  # see `cost`
+        ("extra", "f8", (5,)),  # see `cost.totals`: for bounds,
+        ("none", "f8", (5,)),  # and for exact costs
+        ("nest", "i8", (16, 3)),  # loops: dimension, factor, stride
+        ("dram", "f8", (MOST_ORDERS, 3)),  # words of each DRAM order
+        ("keep", "i8", (MOST_ORDERS,)),  # DRAM orders worth a look
+        ("runs", "f8", (3,)),  # iterations for which each tensor can stay in place
+        ("buffer", "i8", (8,)),  # factors of the buffer's loops
+        ("outer", "i8", (8,)),  # factors of DRAM's loops
+        ("tile", "i8", (8,)),  # buffer tile
+        ("first", "u1", (8,)),  # which dimensions may be innermost
+        ("memo", "i8", (64, 4)),  # see `links`
+        ("moves", "f8", (3,)),
+        ("linear", "i8", (8,)),  # a linear order of the spatial loops
+    ]
+)
+
+BEST = np.dtype(
+    [
+        ("cost", "f8", (2,)),  # objective and tie-break
+        # PE tile, spatial factors, buffer tile, buffer order, DRAM order, linear spatial order, [shape, loops on X].
+        ("nest", "i8", (7, 8)),
+        ("counts", "i8", (4,)),  # mappings costed, configurations and buffer tiles looked at, buffer tiles expanded
+    ]
+)
+SLACK = 1e-12
+"""Relative rounding error granted to bounds in double arithmetic."""
 
 
-class Machine(NamedTuple):
-    """What does not depend on padded bounds: hardware, layer coefficients, pins and orders.
-
-    Attributes:
-        objective: LATENCY, ENERGY or EDP.
-        pes: PEs of the array.
-        links: whether inputs can pass between PEs: not at all, into the level below the array (DIRECT), or past it to a
-            level that is not the first below the array (SCALED: then only the buffer's reads change).
-        compute_pj: energy of one MAC.
-        coef: coefficients of R, P, S, Q in the input ranks.
-        lanes: [8] pinned spatial factors below the innermost level.
-        lane_groups, lane_groups_still: [3] distinct offsets of each tensor in the lanes, and those left to fetch when
-            a step does not move the tensor.
-        lane_order: [8] the pinned order of the innermost level's loops.
-        in_pe, in_buffer: [3] whether each tensor is kept by the PE group and by the buffer group.
-        names: [3] tensors in the order in which the problem lists them.
-        limits: [k, 5] capacities, see `grid.fits`.
-        levels_i, levels_f: the table of levels, see `cost`.
-        levels_b: levels_i for bounds: DRAM without the tensors that the buffer group keeps.
-        one_buffer: whether the buffer group has one level with costs.
-        shapes: [k, 2] extents of the array.
-        order: pinned linear order of the spatial loops, or its first entry is -1.
-        split: how many of the pinned order lie on X.
-        buffer_start, buffer_rows: orders of the buffer's loops where no PE can serve another.
-        dram_start, dram_rows: the same for DRAM's loops.
-        all_buffer_start, all_buffer_rows, all_dram_start, all_dram_rows: orders where PEs may serve each other.
-    """
-
-    objective: int
-    pes: int
-    links: int
-    compute_pj: float
-    coef: IntArray
-    lanes: IntArray
-    lane_groups: IntArray
-    lane_groups_still: IntArray
-    lane_order: IntArray
-    in_pe: IntArray
-    in_buffer: IntArray
-    names: IntArray
-    limits: IntArray
-    levels_i: IntArray
-    levels_f: FloatArray
-    levels_b: IntArray
-    one_buffer: bool
-    shapes: IntArray
-    order: IntArray
-    split: int
-    buffer_start: IntArray
-    buffer_rows: IntArray
-    dram_start: IntArray
-    dram_rows: IntArray
-    all_buffer_start: IntArray
-    all_buffer_rows: IntArray
-    all_dram_start: IntArray
-    all_dram_rows: IntArray
-
-
-class Lattice(NamedTuple):
-    """One padded problem: its grid (see `grid.Grid`), what is pinned on it, and the outermost boundary's least costs.
-
-    Attributes:
-        pe_ok, array_ok, outer_ok: [8, most] whether a divisor may be a PE tile, a spatial factor, a DRAM factor's tile.
-        buffer_ok: [8, most] whether a divisor may be a factor of the buffer's loops.
-        at, above: tables of `grid.tables`.
-    """
-
-    bounds: IntArray
-    counts: IntArray
-    divisors: IntArray
-    strides: IntArray
-    start: IntArray
-    product: IntArray
-    factor: IntArray
-    pe_ok: BoolArray
-    array_ok: BoolArray
-    outer_ok: BoolArray
-    buffer_ok: BoolArray
-    at: FloatArray
-    above: FloatArray
-
-
-class Best(NamedTuple):
-    """The incumbent and counters, updated in place.
-
-    Attributes:
-        cost: [2] objective and tie-break.
-        nest: [7, 8] PE tile, spatial factors, buffer tile, buffer order, DRAM order, spatial order (linear), and
-            [shape, PEs on X loops, ...].
-        counts: [4] mappings costed, configurations and buffer tiles looked at, and buffer tiles expanded.
-    """
-
-    cost: FloatArray
-    nest: IntArray
-    counts: IntArray
-
-
-def new_best() -> Best:
+def new_best() -> Record:
     """No incumbent."""
-    return Best(np.full(2, np.inf), np.zeros((7, 8), dtype=np.int64), np.zeros(4, dtype=np.int64))
+    best = np.zeros(1, dtype=BEST)[0]
+    best["cost"][:] = np.inf
+    return best
+
+
+def new_config() -> Record:
+    """An empty configuration."""
+    return np.zeros(1, dtype=CONFIG)[0]
+
+
+def new_scratch() -> Record:
+    """Working memory."""
+    scratch = np.zeros(1, dtype=SCRATCH)[0]
+    scratch["extra"][4] = 1 - SLACK
+    scratch["none"][4] = 1.0
+    return scratch

@@ -20,9 +20,9 @@ from flexloop.engines.embedded.mapper.exact.cost import (
     W_PE,
     totals,
 )
-from flexloop.engines.embedded.mapper.exact.explore import Scratch, advance
+from flexloop.engines.embedded.mapper.exact.explore import advance
 from flexloop.engines.embedded.mapper.exact.grid import fits
-from flexloop.engines.embedded.mapper.exact.problem import Lattice, Machine
+from flexloop.engines.embedded.mapper.exact.problem import PE_TILE, Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import rank_extents, tile_words
 
@@ -32,17 +32,18 @@ PER_WEIGHT, PER_OUTPUT, INPUTS, INPUTS_STAY = range(4)
 
 
 @nb.njit(cache=True)
-def tile_extremes(m: Machine, g: Lattice) -> FloatArray:
+def tile_extremes(m: Record, g: Record) -> FloatArray:
     """The best that any PE tile does for each tensor taken alone; all inf where none fits."""
-    best = np.array([0.0, 0.0, inf, inf])
+    best = np.zeros(4)
+    best[INPUTS] = best[INPUTS_STAY] = inf
     index = np.zeros(8, dtype=np.int64)
     tile = np.ones(8, dtype=np.int64)
     while True:
         good = True
         for d in range(8):
             tile[d] = g.divisors[d, index[d]]
-            good = good and g.pe_ok[d, index[d]]
-        over = not fits(tile, m.coef, 0, m.limits)
+            good = good and g.ok[PE_TILE, d, index[d]] != 0
+        over = not fits(m, tile, 0)
         if good and not over:
             rest, width, height = rank_extents(tile, m.coef)
             macs = 1.0
@@ -64,12 +65,15 @@ def tile_extremes(m: Machine, g: Lattice) -> FloatArray:
         if not advance(index, g.counts, over):
             break
     if best[INPUTS] == inf:
-        best[:] = inf
+        for i in range(4):
+            best[i] = inf
     return best
 
 
 @nb.njit(cache=True)
-def spatial_bounds(m: Machine, g: Lattice, choices: IntArray, extremes: FloatArray, s: Scratch) -> FloatArray:
+def spatial_bounds(
+    m: Record, g: Record, table: FloatArray, choices: IntArray, extremes: FloatArray, s: Record
+) -> FloatArray:
     """[n, 2] least objective and least tie-break of each assignment of spatial factors (indices [n, 8])."""
     bounds = np.full((choices.shape[0], 2), inf)
     x = np.ones(8, dtype=np.int64)
@@ -79,7 +83,7 @@ def spatial_bounds(m: Machine, g: Lattice, choices: IntArray, extremes: FloatArr
             x[d] = g.divisors[d, choices[i, d]]
             point += g.strides[d] * choices[i, d]
         for row in range(4):
-            s.extra[row] = g.above[row, point]
+            s.extra[row] = table[1, row, point]
         if s.extra[0] == inf:
             continue
         if not m.one_buffer:
@@ -94,7 +98,7 @@ def spatial_bounds(m: Machine, g: Lattice, choices: IntArray, extremes: FloatArr
 
 
 @nb.njit(cache=True)
-def _family(m: Machine, g: Lattice, x: IntArray, family: I64, extremes: FloatArray, s: Scratch) -> tuple[F64, F64]:
+def _family(m: Record, g: Record, x: IntArray, family: I64, extremes: FloatArray, s: Record) -> tuple[F64, F64]:
     words = s.words
     used = lanes = 1
     each = np.float64(1)
@@ -140,4 +144,4 @@ def _family(m: Machine, g: Lattice, x: IntArray, family: I64, extremes: FloatArr
     for t in range(3):
         words[W_DRAM, t] = words[W_ARRAY, t]
     macs = each * used
-    return totals(words, used, steps, macs * m.compute_pj, m.levels_b, m.levels_f, m.names, s.extra)
+    return totals(words, used, steps, macs * m.compute_pj, m, m.levels_b, s.extra)
