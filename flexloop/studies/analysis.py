@@ -1,0 +1,117 @@
+"""What the axes gain along the lattice: edge by edge, layer by layer, and as Shapley values.
+
+All gains are ratios of costs, baseline over class: 2 means half the cost. Along the lattice gains multiply, so means are
+geometric and Shapley values are taken of the logarithm.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import exp, factorial, log
+
+import pandas as pd
+
+from flexloop.classes import RIGID, Axis, Degree, FlexClass, all_classes
+from flexloop.errors import SpecError
+from flexloop.results import COST_COLUMN, TOTAL_COST_COLUMN, Results, geomean
+
+GAINS = {"speedup": "cycles", "energy_gain": "energy_pj", "edp_gain": "edp"}
+"""Each gain and the column of the totals whose ratio it is."""
+
+
+def cost_column(results: Results) -> str:
+    """The column of the totals that was searched for, and is monotone over the lattice."""
+    return TOTAL_COST_COLUMN[str(results.rows["objective"].iloc[0])]
+
+
+def edge_gains(results: Results) -> pd.DataFrame:
+    """What one more free axis gains on each edge between neighbouring classes.
+
+    Returns:
+        Columns network, lower, upper, axis (the one that is freed), gain (in the objective that was searched),
+        speedup, energy_gain and edp_gain.
+    """
+    records = []
+    for network, group in results.totals.groupby("network", sort=False):
+        table = group.set_index("class")
+        for lower in (FlexClass.parse(name) for name in table.index):
+            for upper in lower.upper_neighbours():
+                if str(upper) in table.index:
+                    records.append(_edge(str(network), lower, upper, table, cost_column(results)))
+    return pd.DataFrame.from_records(records)
+
+
+def _edge(network: str, lower: FlexClass, upper: FlexClass, table: pd.DataFrame, cost: str) -> dict[str, object]:
+    axis = next(a for a in Axis if lower.degree(a) != upper.degree(a))
+    before, after = table.loc[str(lower)], table.loc[str(upper)]
+    gains = {name: before[column] / after[column] for name, column in ({"gain": cost} | GAINS).items()}
+    return {"network": network, "lower": str(lower), "upper": str(upper), "axis": axis.value, **gains}
+
+
+def axis_gains(results: Results) -> pd.DataFrame:
+    """What each axis gains on average over the edges that free it: geometric mean, least and most, by network."""
+    edges = edge_gains(results)
+    grouped = edges.groupby(["network", "axis"], sort=False)["gain"]
+    return grouped.agg(mean=geomean, least="min", most="max").reset_index()
+
+
+def layer_gains(results: Results, upper: str = "T1O1P1S1", lower: str = str(RIGID)) -> pd.DataFrame:
+    """What each layer gains from one class to another, the layers that profit most first.
+
+    Returns:
+        Columns network, layer, count, gain (in the objective that was searched), and share, the layer's part of all
+        that the network saves.
+    """
+    column = COST_COLUMN[str(results.rows["objective"].iloc[0])]
+    keys = ["network", "layer"]
+    before = results.rows[results.rows["class"] == lower].set_index(keys)
+    after = results.rows[results.rows["class"] == upper].set_index(keys)
+    if before.empty or after.empty:
+        raise SpecError(f"layer gains need rows of {lower} and of {upper}; run both classes")
+    table = pd.DataFrame({"count": before["count"], "gain": before[column] / after[column]})
+    saved = (before[column] - after[column]) * before["count"]
+    table["share"] = saved / saved.groupby(level="network").transform("sum")
+    return table.reset_index().sort_values(["network", "share"], ascending=[True, False], ignore_index=True)
+
+
+def shapley(results: Results) -> pd.DataFrame:
+    """Each axis's exact Shapley value over the 16 classes.
+
+    The value of a set of free axes is the logarithm of the gain of its class over the rigid one, so that the four
+    factors multiply to the gain of full flexibility and their shares add up to 1.
+
+    Returns:
+        Columns network, axis, factor, and share (NaN where full flexibility gains nothing).
+
+    Raises:
+        SpecError: if a class is missing or has no total.
+    """
+    records = []
+    for network, group in results.totals.groupby("network", sort=False):
+        costs = group.set_index("class")[cost_column(results)].astype(float)
+        missing = [str(c) for c in all_classes() if str(c) not in costs.index or pd.isna(costs[str(c)])]
+        if missing:
+            raise SpecError(f"Shapley values need all 16 classes; {network} has no total of {', '.join(missing[:4])}")
+        values = {_axes(c): log(costs[str(RIGID)] / costs[str(c)]) for c in all_classes()}
+        whole = values[frozenset(Axis)]
+        for axis in Axis:
+            value = shapley_value(axis, values)
+            share = value / whole if whole > 0 else float("nan")
+            records.append({"network": network, "axis": axis.value, "factor": exp(value), "share": share})
+    return pd.DataFrame.from_records(records)
+
+
+def shapley_value(axis: Axis, values: dict[frozenset[Axis], float]) -> float:
+    """The Shapley value of one axis: its mean marginal value over all orders in which the axes may be freed."""
+    others = [a for a in Axis if a is not axis]
+    total = 0.0
+    for size in range(len(others) + 1):
+        weight = factorial(size) * factorial(len(others) - size) / factorial(len(others) + 1)
+        for chosen in combinations(others, size):
+            before = frozenset(chosen)
+            total += weight * (values[before | {axis}] - values[before])
+    return total
+
+
+def _axes(flexclass: FlexClass) -> frozenset[Axis]:
+    return frozenset(a for a in Axis if flexclass.degree(a) is Degree.FULL)

@@ -1,0 +1,64 @@
+"""Each axis by itself, and all but each: what it is worth alone, last, and on average."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from flexloop.archspec import ArchSpec
+from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
+from flexloop.results import Results
+from flexloop.studies.analysis import cost_column, shapley
+from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
+from flexloop.workload import Network
+
+
+def isolation_classes() -> list[FlexClass]:
+    """The 16 classes, each axis alone at p, and everything free but one axis at p."""
+    points = set(all_classes())
+    for axis in Axis:
+        points |= {RIGID.replace(axis, Degree.PART), FULLY_FLEXIBLE.replace(axis, Degree.PART)}
+    return sorted(points, key=lambda c: (c.rank, str(c)))
+
+
+def isolate(
+    networks: Sequence[str | Network],
+    arch: str | ArchSpec = DEFAULT_ARCH,
+    options: StudyOptions | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Run what `isolation_table` needs: the 16 classes and each axis at p, alone and last."""
+    return run_study(isolation_classes(), networks, arch, options, progress)
+
+
+def isolation_table(results: Results) -> pd.DataFrame:
+    """What each axis is worth in the objective that was searched.
+
+    Returns:
+        Columns network, axis, alone_p and alone_1 (gain of that axis alone over the rigid class), last_p and last_1 (gain
+        of freeing it last, over everything free but this axis), shapley (its factor of the whole gain) and share.
+    """
+    values = shapley(results).set_index(["network", "axis"])
+    records = []
+    for network, group in results.totals.groupby("network", sort=False):
+        costs = group.set_index("class")[cost_column(results)].astype(float)
+        for axis in Axis:
+            without = FULLY_FLEXIBLE.replace(axis, Degree.FIXED)
+            records.append(
+                {
+                    "network": network,
+                    "axis": axis.value,
+                    "alone_p": _gain(costs, RIGID, RIGID.replace(axis, Degree.PART)),
+                    "alone_1": _gain(costs, RIGID, RIGID.replace(axis, Degree.FULL)),
+                    "last_p": _gain(costs, without, FULLY_FLEXIBLE.replace(axis, Degree.PART)),
+                    "last_1": _gain(costs, without, FULLY_FLEXIBLE),
+                    "shapley": values.loc[(network, axis.value), "factor"],
+                    "share": values.loc[(network, axis.value), "share"],
+                }
+            )
+    return pd.DataFrame.from_records(records)
+
+
+def _gain(costs: pd.Series, lower: FlexClass, upper: FlexClass) -> float:
+    return float(costs[str(lower)] / costs[str(upper)])

@@ -1,0 +1,96 @@
+"""Gains along the lattice: edges, layers, and Shapley values that multiply to the whole."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from small_archs import plain
+
+from flexloop import EngineSettings, Layer, Network, StudyOptions
+from flexloop.classes import Axis, Degree, FlexClass, all_classes
+from flexloop.errors import SpecError
+from flexloop.results import COLUMNS, Results
+from flexloop.studies.analysis import axis_gains, edge_gains, layer_gains, shapley
+from flexloop.studies.isolate import isolate, isolation_classes, isolation_table
+
+
+def synthetic(cost: Any) -> Results:
+    """Results of the 16 classes on one layer whose EDP is a function of the class."""
+    rows = [
+        dict.fromkeys(COLUMNS)
+        | {"network": "net", "layer": "a", "count": 1, "arch": "x", "class": str(c), "objective": "edp"}
+        | {"status": "ok", "cycles": 1.0, "energy_pj": cost(c), "edp": cost(c), "utilization": 1.0, "macs": 1}
+        | {"optimal": True, "wall_s": 0.0}
+        for c in all_classes()
+    ]
+    return Results(pd.DataFrame.from_records(rows))
+
+
+def independent(flexclass: FlexClass) -> float:
+    """Axes that gain 2, 3, 5 and 7 times, each whatever the others do."""
+    factors = dict(zip(Axis, (2, 3, 5, 7), strict=True))
+    return 210 / prod(n for axis, n in factors.items() if flexclass.degree(axis) is Degree.FULL)
+
+
+def together(flexclass: FlexClass) -> float:
+    """T and P gain 4 times, but only both together."""
+    both = flexclass.tiling is Degree.FULL and flexclass.parallelization is Degree.FULL
+    return 1.0 if both else 4.0
+
+
+def test_the_lattice_has_32_edges_each_freeing_one_axis() -> None:
+    edges = edge_gains(synthetic(independent))
+    assert len(edges) == 32
+    assert edges.groupby("axis")["gain"].agg(["min", "max", "size"]).to_dict("index") == {
+        "O": {"min": 3, "max": 3, "size": 8},
+        "P": {"min": 5, "max": 5, "size": 8},
+        "S": {"min": 7, "max": 7, "size": 8},
+        "T": {"min": 2, "max": 2, "size": 8},
+    }
+
+
+def test_independent_axes_have_their_own_factors_as_shapley_values() -> None:
+    values = shapley(synthetic(independent)).set_index("axis")
+    assert values["factor"].to_dict() == pytest.approx({"T": 2, "O": 3, "P": 5, "S": 7})
+    assert values["share"].sum() == pytest.approx(1)
+
+
+def test_axes_that_only_gain_together_share_alike() -> None:
+    values = shapley(synthetic(together)).set_index("axis")
+    assert values["factor"].to_dict() == pytest.approx({"T": 2, "O": 1, "P": 2, "S": 1})
+
+
+def test_axis_gains_are_geometric_means() -> None:
+    gains = axis_gains(synthetic(together)).set_index("axis")
+    assert gains.loc["T"].drop("network").to_dict() == pytest.approx({"mean": 2, "least": 1, "most": 4})
+
+
+def test_shapley_values_need_the_whole_lattice() -> None:
+    results = synthetic(independent)
+    with pytest.raises(SpecError, match="T1O1P1S1"):
+        shapley(Results(results.rows[results.rows["class"] != "T1O1P1S1"]))
+
+
+def test_layers_that_profit_most_come_first() -> None:
+    rows = synthetic(together).rows
+    other = rows.assign(layer="b", edp=rows["edp"] * 10)
+    gains = layer_gains(Results(pd.concat([rows, other], ignore_index=True)))
+    assert gains["layer"].tolist() == ["b", "a"]
+    assert gains["gain"].tolist() == [4, 4]
+    assert gains["share"].tolist() == pytest.approx([10 / 11, 1 / 11])
+
+
+def test_isolation_on_a_small_network(tmp_path: Path) -> None:
+    network = Network(name="small", layers=(Layer(name="conv", C=3, M=5, R=3, P=6), Layer(name="fc", C=8, M=6)))
+    options = StudyOptions(engines=EngineSettings(engine="embedded"), jobs=1, store=tmp_path)
+    results = isolate([network], plain(), options)
+    table = isolation_table(results).set_index("axis")
+    totals = results.totals.set_index("class")["edp_sum"]
+    assert table["shapley"].prod() == pytest.approx(totals["T0O0P0S0"] / totals["T1O1P1S1"])
+    assert (table["alone_1"] >= table["alone_p"]).all() and (table["alone_p"] >= 1).all()
+    assert (table["last_1"] >= table["last_p"]).all() and (table["last_p"] >= 1).all()
+    assert len(isolation_classes()) == 24
