@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from math import prod
 
-from flexloop.engines.embedded import kernels
-from flexloop.engines.embedded.nest import MappingArrays, SpecArrays, mapping_arrays, spec_arrays, wrong_product
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.engines.embedded.batch import Batch, batch_of
+from flexloop.engines.embedded.rules import tables as rules
+from flexloop.engines.embedded.rules.cost import access_energy
+from flexloop.engines.embedded.rules.rows import Room, evaluate_rows, make_room
 from flexloop.engines.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
 from flexloop.evaluation import Evaluation, LevelStats, TensorStats
 from flexloop.timeloop.mapping import Mapping
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of n mappings.
+
+    Attributes:
+        valid: bool[n] whether the hardware can run a mapping; its costs are 0 where it cannot.
+        cycles: int64[n].
+        energy_pj: float64[n].
+    """
+
+    valid: npt.NDArray[np.bool_]
+    cycles: npt.NDArray[np.int64]
+    energy_pj: npt.NDArray[np.float64]
 
 
 def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
@@ -25,97 +46,115 @@ def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
     Raises:
         UnknownNameError: a level, dimension or data space that does not exist.
         SpecError: spatial loops where there is no fanout.
-        UnsupportedError: a mapping that reaches beyond the kernel's tables.
+        UnsupportedError: a mapping beyond what the model counts exactly.
     """
-    arrays = mapping_arrays(spec, mapping)
-    if (wrong := wrong_product(spec, arrays)) is not None:
-        return Evaluation.invalid(
-            f"parsing mapping: product of all factors of dimension {wrong[0]} is {wrong[1]}, which is not equal to the "
-            f"dimension size of the workload {wrong[2]}."
-        )
-    return _evaluate(spec, arrays)
+    batch = batch_of(spec, [mapping])
+    if wrong := _wrong_product(spec, batch):
+        return Evaluation.invalid(wrong)
+    room, outcome, _ = _run(spec, batch)
+    if outcome[0] != rules.VALID:
+        return Evaluation.invalid(_reason(spec, int(outcome[0]), room))
+    return _evaluation(spec, batch, room)
 
 
-def _evaluate(spec: Spec, arrays: MappingArrays) -> Evaluation:
-    hardware = _spec_arrays(spec)
-    levels, spaces = len(spec.levels), len(spec.data_space_names)
-    counts = np.zeros((levels, spaces, 5), np.int64)
-    figures = np.zeros((levels + 1, 4), np.float64)
-    failure = np.zeros(3, np.int64)
-    code = kernels.evaluate_one(
-        hardware.hw, hardware.hwf, hardware.fan, hardware.coef, hardware.rw,
-        arrays.tf, arrays.to, arrays.sf, arrays.so, arrays.split, arrays.keep,
-        counts, figures, failure,
-    )  # fmt: skip
-    if code == kernels.OVERFLOW:
-        raise UnsupportedError(
-            "mapping: more kinds of multicast than the model tables; use a smaller spatial unrolling"
-        )
-    if code != kernels.VALID:
-        return Evaluation.invalid(_reason(spec, code, failure))
-    return _evaluation(spec, arrays, counts, figures)
+def evaluate_batch(spec: Spec, batch: Batch) -> Costs:
+    """Cost many mappings, with the same rules and to the same bits as `evaluate`.
+
+    Raises:
+        UnsupportedError: if one of them is beyond what the model counts exactly.
+    """
+    _, outcome, costs = _run(spec, batch)
+    if (outcome == rules.BEYOND_TABLES).any():
+        _reason(spec, rules.BEYOND_TABLES, None)
+    return costs
 
 
-def _spec_arrays(spec: Spec) -> SpecArrays:
-    found = spec.__dict__.get("_arrays")
+def prepared(spec: Spec) -> rules.Tables:
+    """The specification as arrays, made once."""
+    found: rules.Tables | None = spec.__dict__.get("_tables")
     if found is None:
-        found = spec_arrays(spec)
-        object.__setattr__(spec, "_arrays", found)
-    arrays: SpecArrays = found
-    return arrays
+        found = rules.tables(spec)
+        spec.__dict__["_tables"] = found
+    return found
 
 
-def _reason(spec: Spec, code: int, failure: np.ndarray) -> str:
+def _run(spec: Spec, batch: Batch) -> tuple[Room, npt.NDArray[np.int64], Costs]:
+    tables, n = prepared(spec), len(batch)
+    expected = (*tables.fanout.shape[:1], tables.roles.shape[1])
+    if batch.temporal.shape[1:] != expected or batch.keep.shape[2] != len(tables.about):
+        raise ValueError(
+            f"the batch has {batch.temporal.shape[1:]} levels and dimensions, the specification {expected}"
+        )
+    room = make_room(tables)
+    outcome = np.zeros(n, np.int64)
+    cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
+    evaluate_rows(
+        tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, batch.keep,
+        0, n, outcome, cycles, energy, room,
+    )  # fmt: skip
+    return room, outcome, Costs(outcome == rules.VALID, cycles, energy)
+
+
+def _wrong_product(spec: Spec, batch: Batch) -> str:
+    """What Timeloop says of the first dimension whose factors do not multiply to its bound; empty if all do."""
+    for d, name in enumerate(spec.problem.dimensions):
+        product = prod(int(n) for n in (*batch.temporal[0, :, d], *batch.spatial[0, :, d]))
+        if product != spec.problem.bounds[name]:
+            return (
+                f"parsing mapping: product of all factors of dimension {name} is {product}, which is not equal to the "
+                f"dimension size of the workload {spec.problem.bounds[name]}."
+            )
+    return ""
+
+
+def _reason(spec: Spec, outcome: int, room: Room | None) -> str:
     """The words of Timeloop's last line for an invalid mapping."""
-    level, found, limit = (int(x) for x in failure)
-    where = "MAC" if level < 0 else spec.level_names[level]
-    if level < 0:
-        where = spec.mac.name
+    if outcome == rules.BEYOND_TABLES or room is None:
+        raise UnsupportedError(
+            "mapping: beyond the counts that the model keeps exact; use smaller bounds or unrollings"
+        )
+    level, asked, present = (int(n) for n in room.failure)
     texts = {
-        kernels.BYPASSED_EVERYWHERE: "one of the tensors is bypassed in all storage levels",
-        kernels.MAC_INSTANCES: f"mapped max Arithmetic instances {found} exceeds hardware instances {limit}",
-        kernels.MAC_X: f"mapped max Arithmetic X expansion {found} exceeds hardware instances {limit}",
-        kernels.MAC_Y: f"mapped max Arithmetic Y expansion {found} exceeds hardware instances {limit}",
-        kernels.CAPACITY: f"mapped tile size {found} exceeds buffer capacity {limit}",
-        kernels.INSTANCES: f"mapped instances {found} exceeds available hardware instances {limit}",
-        kernels.LEVEL_X: f"mapped X expansion {found} exceeds available hardware instances {limit}",
-        kernels.LEVEL_Y: f"mapped Y expansion {found} exceeds available hardware instances {limit}",
+        rules.BYPASSED_EVERYWHERE: "one of the tensors is bypassed in all storage levels",
+        rules.MAC_INSTANCES: f"mapped max Arithmetic instances {asked} exceeds hardware instances {present}",
+        rules.MAC_X: f"mapped max Arithmetic X expansion {asked} exceeds hardware instances {present}",
+        rules.MAC_Y: f"mapped max Arithmetic Y expansion {asked} exceeds hardware instances {present}",
+        rules.TILE_TOO_LARGE: f"mapped tile size {asked} exceeds buffer capacity {present}",
+        rules.LEVEL_INSTANCES: f"mapped instances {asked} exceeds available hardware instances {present}",
+        rules.LEVEL_X: f"mapped X expansion {asked} exceeds available hardware instances {present}",
+        rules.LEVEL_Y: f"mapped Y expansion {asked} exceeds available hardware instances {present}",
     }
-    return f"couldn't map level {where}: {texts[code]}"
+    at_macs = outcome in (rules.BYPASSED_EVERYWHERE, rules.MAC_INSTANCES, rules.MAC_X, rules.MAC_Y)
+    return f"couldn't map level {spec.mac.name if at_macs else spec.level_names[level]}: {texts[outcome]}"
 
 
-def _evaluation(spec: Spec, arrays: MappingArrays, counts: np.ndarray, figures: np.ndarray) -> Evaluation:
-    macs, cycles = int(figures[-1, 2]), int(figures[-1, 0])
-    temporal = int(np.prod(arrays.tf, dtype=np.int64))
-    levels = [LevelStats(spec.mac.name, temporal, float(figures[-1, 1]), macs)]
+def _evaluation(spec: Spec, batch: Batch, room: Room) -> Evaluation:
+    total = room.figures[-1]
+    macs, cycles = int(total[rules.USED]), int(total[rules.CYCLES])
+    steps = int(room.loops[0, rules.OUTER])
+    levels = [LevelStats(spec.mac.name, steps, float(total[rules.ENERGY]), macs)]
     for p, level in enumerate(spec.levels):
+        figures = room.figures[p]
         tensors = {
-            name: _tensor(spec, p, counts[p, t], int(figures[p, 2]))
-            for t, name in enumerate(spec.data_space_names)
-            if arrays.keep[p, t]
+            name: _tensor(spec, p, t, room) for t, name in enumerate(spec.data_space_names) if batch.keep[0, p, t]
         }
-        energy = float(figures[p, 1] + figures[p, 3])
-        levels.append(LevelStats(level.name, int(figures[p, 0]), energy, int(figures[p, 2]), tensors))
-    computes = temporal * macs
+        energy = float(figures[rules.ENERGY] + figures[rules.LEAKED])
+        levels.append(LevelStats(level.name, int(figures[rules.CYCLES]), energy, int(figures[rules.USED]), tensors))
     return Evaluation(
         valid=True,
         reason="",
         cycles=cycles,
-        energy_pj=float(figures[-1, 3]),
-        utilization=computes / spec.mac.instances / cycles,
-        computes=computes,
+        energy_pj=float(total[rules.LEAKED]),
+        utilization=steps * macs / spec.mac.instances / cycles,
+        computes=steps * macs,
         levels=tuple(levels),
     )
 
 
-def _tensor(spec: Spec, p: int, counts: np.ndarray, instances: int) -> TensorStats:
-    level = spec.levels[p]
-    reads, fills, updates, reductions, held = (int(x) for x in counts)
-    block = level.block_size
-    one = (
-        -(-reads // block) * level.read_energy
-        + -(-fills // block) * level.write_energy
-        + -(-updates // block) * level.update_energy
-    )
-    total = one * min(float(instances), level.instances / level.cluster_size)
-    return TensorStats(held, instances, reads, fills, updates, reductions, total)
+def _tensor(spec: Spec, p: int, t: int, room: Room) -> TensorStats:
+    tables = prepared(spec)
+    used = int(room.figures[p, rules.USED])
+    reads, fills, updates, reductions, size = (int(n) for n in room.counts[p, t])
+    one = access_energy(room.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
+    energy = one * min(used, int(tables.hardware[p, rules.CLUSTERS]))
+    return TensorStats(size, used, reads, fills, updates, reductions, energy)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from flexloop.engines.embedded.kernels import VALID, evaluate_one
+from flexloop.engines.embedded.batch import Batch
 from flexloop.engines.embedded.mapper.choices import BoolArray, Choices, Genomes, IntArray
 from flexloop.engines.embedded.mapper.general_bounds import Facts, LevelFacts, TensorFacts
 from flexloop.engines.embedded.mapper.space import Objective
-from flexloop.engines.embedded.nest import spec_arrays
+from flexloop.engines.embedded.model import evaluate_batch
 from flexloop.engines.embedded.spec import Spec
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 
@@ -48,8 +46,6 @@ class Costing:
 
     def __init__(self, spec: Spec, choices: Choices) -> None:
         self.spec, self._choices = spec, choices
-        arrays = spec_arrays(spec)
-        self._tables = arrays.hw, arrays.hwf, arrays.fan, arrays.coef, arrays.rw
         self._temporal = [i for i, s in enumerate(choices.slots) if not s.spatial]
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
 
@@ -63,21 +59,9 @@ class Costing:
             factors[:, level] = genomes.factors[:, slot]
             orders[:, level] = genomes.orders[:, slot]
             splits[:, level] = genomes.splits[:, slot]
-        valid, cycles = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.int64)
-        energy = np.zeros(n)
-        _cost_all(
-            *self._tables,
-            np.ascontiguousarray(genomes.factors[:, self._temporal]),
-            np.ascontiguousarray(genomes.orders[:, self._temporal]),
-            factors,
-            orders,
-            splits,
-            np.ascontiguousarray(genomes.keep),
-            valid,
-            cycles,
-            energy,
-        )
-        return Costs(valid, cycles, energy)
+        temporal, order = genomes.factors[:, self._temporal], genomes.orders[:, self._temporal]
+        costs = evaluate_batch(self.spec, Batch(temporal, order, factors, orders, splits, genomes.keep))
+        return Costs(costs.valid, costs.cycles, costs.energy_pj)
 
     def mapping(self, genomes: Genomes) -> tuple[dict[str, int], Mapping]:
         """The bounds and the mapping of a batch of one."""
@@ -161,23 +145,3 @@ def facts_of(spec: Spec) -> Facts:
 
 def _named(dimensions: tuple[str, ...], factors: IntArray) -> dict[str, int]:
     return dict(zip(dimensions, (int(f) for f in factors), strict=True))
-
-
-@njit(cache=True, nogil=True)
-def _cost_all(
-    hw: Any, hwf: Any, fan: Any, coef: Any, rw: Any,
-    tf: Any, to: Any, sf: Any, so: Any, split: Any, keep: Any,
-    valid: Any, cycles: Any, energy: Any,
-) -> None:  # fmt: skip
-    levels, spaces = tf.shape[1], coef.shape[0]
-    counts = np.zeros((levels, spaces, 5), np.int64)
-    figures = np.zeros((levels + 1, 4), np.float64)
-    failure = np.zeros(3, np.int64)
-    for i in range(len(tf)):
-        code = evaluate_one(
-            hw, hwf, fan, coef, rw, tf[i], to[i], sf[i], so[i], split[i], keep[i], counts, figures, failure
-        )
-        valid[i] = code == VALID
-        if valid[i]:
-            cycles[i] = int(figures[levels, 0])
-            energy[i] = figures[levels, 3]

@@ -1,0 +1,105 @@
+"""Cycles under the bandwidths, and energy (rules 10 and 11), in Timeloop's order of operations."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
+from flexloop.engines.embedded.rules.tables import (
+    B3,
+    BLOCK,
+    CLUSTERS,
+    CYCLES,
+    E_FILL,
+    E_READ,
+    E_UPDATE,
+    ENERGY,
+    F2,
+    F3,
+    FILLS,
+    I2,
+    LEAK,
+    LEAKED,
+    READ_BW,
+    READS,
+    SHARED_BW,
+    SLOWDOWN,
+    UPDATES,
+    USED,
+    WRITE_BW,
+    f64,
+    i64,
+    types,
+)
+
+
+@compiled(f64(F2, i64, f64, f64))
+def slowdown(rates: Any, p: int, reads: float, writes: float) -> float:
+    """How much slower than its demand of words a cycle level p runs: 1, or below."""
+    slow = 1.0
+    if rates[p, READ_BW] < reads:
+        slow = min(slow, rates[p, READ_BW] / reads)
+    if rates[p, WRITE_BW] < writes:
+        slow = min(slow, rates[p, WRITE_BW] / writes)
+    if rates[p, SHARED_BW] < writes + reads:
+        slow = min(slow, rates[p, SHARED_BW] / (writes + reads))
+    return slow
+
+
+@compiled(f64(F3, i64, i64, i64, F2))
+def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
+    """Energy (pJ) of the accesses of data space t in one instance of level p."""
+    reads, fills, updates = counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES]
+    if block > 1:
+        reads, fills, updates = ceil(reads / block), ceil(fills / block), ceil(updates / block)
+    energy: float = reads * rates[p, E_READ] + fills * rates[p, E_FILL] + updates * rates[p, E_UPDATE]
+    return energy
+
+
+@compiled(types.Tuple([i64, f64])(I2, F2, F2, B3, i64, I2, F3, i64, F2))
+def cost(
+    hardware: Any, rates: Any, scale: Any, keep: Any, m: int, grid: Any, counts: Any, steps: int, figures: Any
+) -> tuple[int, float]:
+    """Cycles and energy (pJ) of mapping m from its counts.
+
+    Args:
+        hardware, rates, scale: of `Tables`.
+        keep: of a batch.
+        m: which mapping.
+        grid: instances in use.
+        counts: [L, T, 5] accesses.
+        steps: temporal iterations.
+        figures: [L+1, 5] receives what each level contributes.
+    """
+    levels = len(scale)
+    slowest, energy = steps, 0.0
+    for p in range(levels):
+        reads, writes, level_energy = 0.0, 0.0, 0.0
+        used = grid[p + 1, X_ALL] * grid[p + 1, Y_ALL]
+        for t in range(counts.shape[1]):
+            if keep[m, p, t]:
+                reads += counts[p, t, READS] / steps * scale[p, t]
+                writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) / steps * scale[p, t]
+                level_energy += access_energy(counts, p, t, hardware[p, BLOCK], rates) * min(
+                    used, hardware[p, CLUSTERS]
+                )
+        slow = slowdown(rates, p, reads, writes)
+        cycles = steps if slow == 1.0 else int(ceil(steps / slow))
+        slowest = max(slowest, cycles)
+        energy += level_energy
+        figures[p, CYCLES] = cycles
+        figures[p, ENERGY] = level_energy
+        figures[p, USED] = used
+        figures[p, SLOWDOWN] = slow
+    for p in range(levels):
+        figures[p, LEAKED] = rates[p, LEAK] * slowest * max(1.0, figures[p, USED])
+        energy += figures[p, LEAKED]
+    macs = grid[0, X_ALL] * grid[0, Y_ALL]
+    figures[levels, ENERGY] = float(steps) * macs * rates[levels, E_READ]
+    energy += figures[levels, ENERGY]
+    figures[levels, CYCLES] = slowest
+    figures[levels, USED] = macs
+    figures[levels, LEAKED] = energy
+    return slowest, energy

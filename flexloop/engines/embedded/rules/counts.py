@@ -1,0 +1,153 @@
+"""Reads, fills, updates and temporal reductions of one data space at every level (rules 3 to 8)."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Any
+
+import numpy as np
+
+from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.rules.links import accesses
+from flexloop.engines.embedded.rules.multicast import ENTRIES, EVEN, TANGLED, group_sizes, spread
+from flexloop.engines.embedded.rules.nest import X_ALL, X_BELOW, Y_ALL, Y_BELOW, tile_size
+from flexloop.engines.embedded.rules.tables import (
+    B3,
+    BEYOND_TABLES,
+    COUNT,
+    DIM,
+    F1,
+    F2,
+    F3,
+    FILLS,
+    I1,
+    I2,
+    I3,
+    OUTER,
+    READS,
+    REDUCTIONS,
+    SIZE,
+    UPDATES,
+    VALID,
+    i64,
+)
+from flexloop.engines.embedded.rules.words import words_into
+
+CONTENT, SHARE, LINKS = range(3)
+"""Rows of a table of flows [3, L+1]: accesses of a level by what lies below it; its own words from the level above, as
+the histogram there has them; words that its children hand to each other."""
+
+
+@compiled(i64(I2, I3, I2, I3, I3, B3, i64, i64, i64, I2, I2, I2, I2, I1, I3, I1, I2, I1, I1, I2, F1, F2))
+def flows(
+    fanout: Any, roles: Any, about: Any, lone: Any, members: Any, keep: Any, m: int, t: int, top: int,
+    grid: Any, tile: Any, size: Any, loops: Any, begin: Any, spatial: Any, spatials: Any, pair: Any,
+    reach: Any, moved: Any, entry: Any, access: Any, flow: Any,
+) -> int:  # fmt: skip
+    """Write the flows of data space t of mapping m up to its outermost level ``top``; an outcome.
+
+    A level that does not keep the data space hands on the accesses that it gets, as often as its own multicast allows
+    (rule 7); where all groups are equal that needs no words.
+    """
+    end = begin[len(fanout)]
+    for p in range(top + 1):
+        children = grid[p, X_BELOW] * grid[p, Y_BELOW]
+        flow[LINKS, p] = 0.0
+        if p == 0 and children == 1:
+            flow[CONTENT, 0] = loops[0, OUTER]
+            continue
+        groups, shape, moves = 1, EVEN, False
+        if children > 1:
+            groups, shape, moves = spread(roles, about, t, spatial, p, spatials[p], reach, pair)
+        words, first, step, near = loops[0, OUTER], 0, 1, True
+        if p > 0:
+            words, first, step, near = words_into(
+                roles, about, members, t, tile, p, size[t, p], loops, begin[p], end, reach, moved, moves
+            )
+        if shape == EVEN and not near:
+            flow[SHARE, p - 1] = words
+            flow[CONTENT, p] = float(groups) * words if keep[m, p - 1, t] else flow[CONTENT, p - 1] * groups
+            continue
+        if shape == TANGLED or near:
+            row = max(fanout[p, 0], grid[p, X_BELOW])
+            used, weighted, linked = accesses(
+                roles, about, t, size[t, p] if p > 0 else 1, p > 0, loops, begin[p], end, first, step, words,
+                spatial, p, spatials[p], row, children, entry, access,
+            )  # fmt: skip
+            if used > ENTRIES:
+                return BEYOND_TABLES
+        else:
+            used = group_sizes(roles, about, t, spatial, p, spatials[p], pair, entry)
+            weighted, linked = float(children) * words, 0.0
+            for i in range(used):
+                access[i] = float(entry[i, 1]) * words
+        content, share, factor = 0.0, 0.0, 1.0
+        if p > 0 and not keep[m, p - 1, t] and weighted > 0.0:
+            factor = flow[CONTENT, p - 1] * children / weighted
+            linked = 0.0
+        for i in range(used):
+            share += access[i] * entry[i, 0] / children
+            content += access[i] * factor
+        flow[CONTENT, p] = content
+        flow[LINKS, p] = linked
+        if p > 0:
+            flow[SHARE, p - 1] = share
+    return VALID
+
+
+@compiled(i64(i64, i64, i64))
+def scaled(words: int, part: int, whole: int) -> int:
+    """floor(words * part / whole) without overflow as long as the reduced fraction allows it; -1 if it does not."""
+    common = gcd(part, whole)
+    part //= common
+    if words > 2**62 // part:
+        return -1
+    return words * part // (whole // common)
+
+
+@compiled(i64(I3, I2, I3, I3, i64, I2, I2, I3, I1, I2, I1))
+def partitions(
+    roles: Any, about: Any, lone: Any, members: Any, t: int,
+    tile: Any, size: Any, spatial: Any, spatials: Any, around: Any, partition: Any,
+) -> int:  # fmt: skip
+    """Write the words of data space t that are each instance's own (rule 2c); an outcome. ``around`` is [1, D] room."""
+    top = len(partition) - 1
+    partition[top] = size[t, top + 1]
+    for p in range(top - 1, -1, -1):
+        partition[p] = partition[p + 1]
+        if spatials[p + 1] == 0:
+            continue
+        for d in range(tile.shape[1]):
+            around[0, d] = tile[p + 1, d]
+        for i in range(spatials[p + 1]):
+            around[0, spatial[p + 1, i, DIM]] *= spatial[p + 1, i, COUNT]
+        whole = tile_size(roles, about, lone, members, t, around, 0)
+        partition[p] = scaled(partition[p + 1], size[t, p + 1], whole)
+        if partition[p] < 0:
+            return BEYOND_TABLES
+    return VALID
+
+
+@compiled(i64(B3, i64, i64, i64, I2, I2, F2, I1, i64, F3))
+def write_counts(
+    keep: Any, m: int, t: int, top: int, grid: Any, size: Any, flow: Any, partition: Any, read_write: int, counts: Any
+) -> int:
+    """Turn flows into the counts of each level that keeps data space t (rule 8); return the outermost level."""
+    for p in range(top + 1):
+        if not keep[m, p, t]:
+            continue
+        outermost = p == top
+        peer = 0.0 if outermost else flow[LINKS, p + 1] / (grid[p + 1, X_ALL] * grid[p + 1, Y_ALL])
+        share = 0.0 if outermost else flow[SHARE, p]
+        counts[p, t, SIZE] = size[t, p + 1]
+        if read_write:
+            counts[p, t, UPDATES] = np.floor(flow[CONTENT, p] + 0.5)
+            counts[p, t, READS] = np.floor(flow[CONTENT, p] + peer - partition[p] + 0.5)
+            counts[p, t, REDUCTIONS] = counts[p, t, READS]
+            counts[p, t, FILLS] = 0.0 if outermost else np.floor(share + peer - partition[p] + 0.5)
+        else:
+            counts[p, t, UPDATES] = 0.0
+            counts[p, t, READS] = np.floor(flow[CONTENT, p] + peer + 0.5)
+            counts[p, t, REDUCTIONS] = 0.0
+            counts[p, t, FILLS] = np.trunc(share + peer)
+    return top

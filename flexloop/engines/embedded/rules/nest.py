@@ -1,0 +1,177 @@
+"""The loop nest of one mapping: array in use, loops with strides, tiles, and whether they fit (rules 1, 2 and 9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.rules.tables import (
+    B3,
+    CAPACITY,
+    COEF,
+    COUNT,
+    COUPLED_RANKS,
+    DIM,
+    I1,
+    I2,
+    I3,
+    INSTANCES,
+    LEVEL_INSTANCES,
+    LEVEL_X,
+    LEVEL_Y,
+    LONE_RANKS,
+    MAC_INSTANCES,
+    MAC_X,
+    MAC_Y,
+    MESH_X,
+    MESH_Y,
+    OUTER,
+    STRIDE,
+    TILE_TOO_LARGE,
+    VALID,
+    i64,
+    void,
+)
+
+X_BELOW, Y_BELOW, X_ALL, Y_ALL = range(4)
+"""Columns of a grid [L+1, 4]: children used of one instance of level p; instances used of level p-1 (row 0: MACs)."""
+
+
+@compiled(i64(I3, I3, i64, i64, I2, i64))
+def extent(roles: Any, members: Any, t: int, rank: int, tile: Any, row: int) -> int:
+    """Words that one row of a table of tiles spans along a coupled rank."""
+    words = 1
+    for k in range(1, members[t, rank, 0] + 1):
+        d = members[t, rank, k]
+        words += roles[t, d, COEF] * (tile[row, d] - 1)
+    return words
+
+
+@compiled(i64(I3, I2, I3, I3, i64, I2, i64))
+def tile_size(roles: Any, about: Any, lone: Any, members: Any, t: int, tile: Any, row: int) -> int:
+    """Words of the bounding box of one row of a table of tiles."""
+    words = 1
+    for rank in range(about[t, LONE_RANKS]):
+        words *= 1 + lone[t, rank, 1] * (tile[row, lone[t, rank, 0]] - 1)
+    for rank in range(about[t, COUPLED_RANKS]):
+        words *= extent(roles, members, t, rank, tile, row)
+    return words
+
+
+@compiled(void(I2, I3, I3, I2, i64, I2))
+def use_array(fanout: Any, sf: Any, so: Any, split: Any, m: int, grid: Any) -> None:
+    """Fill the grid of mapping m."""
+    levels, dims = sf.shape[1:]
+    grid[levels, X_ALL] = 1
+    grid[levels, Y_ALL] = 1
+    for p in range(levels - 1, -1, -1):
+        x, y = 1, 1
+        if fanout[p, 0] * fanout[p, 1] > 1:
+            for i in range(dims):
+                if i < split[m, p]:
+                    x *= sf[m, p, so[m, p, i]]
+                else:
+                    y *= sf[m, p, so[m, p, i]]
+        grid[p, X_BELOW] = x
+        grid[p, Y_BELOW] = y
+        grid[p, X_ALL] = grid[p + 1, X_ALL] * x
+        grid[p, Y_ALL] = grid[p + 1, Y_ALL] * y
+
+
+@compiled(i64(I3, I3, I3, I3, i64, I2, I2, I2, I1, I3, I1))
+def build_nest(
+    tf: Any, to: Any, sf: Any, so: Any, m: int,
+    grid: Any, tile: Any, loops: Any, begin: Any, spatial: Any, spatials: Any,
+) -> int:  # fmt: skip
+    """Write tiles and loops of mapping m, those above 1 iteration alone; return the number of temporal loops.
+
+    Args:
+        tf, to, sf, so: temporal factors and orders, spatial factors and orders of a batch.
+        m: which mapping.
+        grid: of this mapping.
+        tile: [L+1, D] extents of the tile of level p in row p+1; row 0 holds ones.
+        loops: [L*D+1, 4] temporal loops, innermost first.
+        begin: [L+1] the first temporal loop of each level, and the number of loops.
+        spatial: [L, D, 4] the spatial loops below each level, innermost first.
+        spatials: [L] how many there are.
+    """
+    levels, dims = tf.shape[1:]
+    count = 0
+    for p in range(levels):
+        for d in range(dims):
+            tile[p + 1, d] = tile[p, d]
+        spatials[p] = 0
+        if grid[p, X_BELOW] * grid[p, Y_BELOW] > 1:
+            for i in range(dims):
+                d = so[m, p, i]
+                if sf[m, p, d] > 1:
+                    k = spatials[p]
+                    spatial[p, k, DIM] = d
+                    spatial[p, k, COUNT] = sf[m, p, d]
+                    spatial[p, k, STRIDE] = tile[p + 1, d]
+                    tile[p + 1, d] *= sf[m, p, d]
+                    spatials[p] += 1
+        begin[p] = count
+        for i in range(dims):
+            d = to[m, p, i]
+            factor = tf[m, p, d]
+            if factor > 1:
+                loops[count, DIM] = d
+                loops[count, COUNT] = factor
+                loops[count, STRIDE] = tile[p + 1, d]
+                tile[p + 1, d] *= factor
+                count += 1
+    begin[levels] = count
+    loops[count, OUTER] = 1
+    for j in range(count - 1, -1, -1):
+        loops[j, OUTER] = loops[j + 1, OUTER] * loops[j, COUNT]
+    return count
+
+
+@compiled(i64(I2, i64, i64, I2, I1))
+def fits_mesh(hardware: Any, p: int, row: int, grid: Any, failure: Any) -> int:
+    """Whether the instances in use at one row of the grid fit the hardware of level p (the MACs: p = L).
+
+    Returns 0, or 1, 2, 3 if too many instances in all, along X or along Y; then `failure` tells how many.
+    """
+    x, y = grid[row, X_ALL], grid[row, Y_ALL]
+    if x * y > hardware[p, INSTANCES]:
+        failure[1], failure[2] = x * y, hardware[p, INSTANCES]
+        return 1
+    if x > hardware[p, MESH_X]:
+        failure[1], failure[2] = x, hardware[p, MESH_X]
+        return 2
+    if y > hardware[p, MESH_Y]:
+        failure[1], failure[2] = y, hardware[p, MESH_Y]
+        return 3
+    return 0
+
+
+@compiled(i64(I2, I2, I1))
+def fits_macs(hardware: Any, grid: Any, failure: Any) -> int:
+    """Whether the MACs are enough: an outcome, and in `failure` the level (-1), what is asked and what there is."""
+    over = fits_mesh(hardware, len(hardware) - 1, 0, grid, failure)
+    failure[0] = -1
+    return VALID if over == 0 else MAC_INSTANCES if over == 1 else MAC_X if over == 2 else MAC_Y
+
+
+@compiled(i64(I2, I3, I2, I3, I3, B3, i64, I2, I2, I2, I1))
+def fits_levels(
+    hardware: Any, roles: Any, about: Any, lone: Any, members: Any, keep: Any, m: int,
+    grid: Any, tile: Any, size: Any, failure: Any,
+) -> int:  # fmt: skip
+    """Write the size [T, L+1] of every tile of mapping m; an outcome, and in `failure` where the first failure is."""
+    for p in range(len(hardware) - 1):
+        held = 0
+        for t in range(len(about)):
+            size[t, p + 1] = tile_size(roles, about, lone, members, t, tile, p + 1)
+            if keep[m, p, t]:
+                held += size[t, p + 1]
+        failure[0] = p
+        if hardware[p, CAPACITY] >= 0 and held > hardware[p, CAPACITY]:
+            failure[1], failure[2] = held, hardware[p, CAPACITY]
+            return TILE_TOO_LARGE
+        over = fits_mesh(hardware, p, p + 1, grid, failure)
+        if over > 0:
+            return LEVEL_INSTANCES if over == 1 else LEVEL_X if over == 2 else LEVEL_Y
+    return VALID

@@ -1,0 +1,154 @@
+"""What the compiled rules read: an architecture and a problem as arrays, and the names of their columns.
+
+Levels are numbered from the innermost. L levels, D dimensions, T data spaces, R ranks at most.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any, NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.engines.embedded.spec import Spec
+
+INSTANCES, MESH_X, MESH_Y, CAPACITY, BLOCK, CLUSTERS = range(6)
+"""Columns of `Tables.hardware`; its row L is the MACs."""
+
+READ_BW, WRITE_BW, SHARED_BW, E_READ, E_FILL, E_UPDATE, LEAK = range(7)
+"""Columns of `Tables.rates`; of its row L only `E_READ` counts, the energy of a MAC."""
+
+KIND, RANK, COEF = range(3)
+"""Last axis of `Tables.roles`."""
+
+ABSENT, ALONE, COUPLED = range(3)
+"""Kinds of dimensions: not in the data space; alone in its rank; in a rank with others."""
+
+COUPLED_RANKS, LONE_RANKS, READ_WRITE, PLAIN = range(4)
+"""Columns of `Tables.about`."""
+
+DIM, COUNT, STRIDE, OUTER = range(4)
+"""Columns of a table of loops: dimension, iterations, stride, iterations of this loop and all temporal ones outside."""
+
+READS, FILLS, UPDATES, REDUCTIONS, SIZE = range(5)
+"""Last axis of a table of counts, all of one instance: accesses in words, and words of the tile."""
+
+CYCLES, ENERGY, USED, LEAKED, SLOWDOWN = range(5)
+"""Columns of a table of figures; in its row L the cycles are the mapping's, `LEAKED` holds its energy."""
+
+(
+    VALID,
+    BYPASSED_EVERYWHERE,
+    MAC_INSTANCES,
+    MAC_X,
+    MAC_Y,
+    TILE_TOO_LARGE,
+    LEVEL_INSTANCES,
+    LEVEL_X,
+    LEVEL_Y,
+    BEYOND_TABLES,
+) = range(10)
+"""Outcomes of a mapping, in the order in which Timeloop looks for failures; the last is a limit of this model."""
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+types: Any = nb.types
+i64, f64, flag, void = types.int64, types.float64, types.boolean, types.void
+I1, I2, I3 = i64[::1], i64[:, ::1], i64[:, :, ::1]
+F1, F2, F3 = f64[::1], f64[:, ::1], f64[:, :, ::1]
+B1, B3 = flag[::1], flag[:, :, ::1]
+"""Numba's types of the arrays."""
+
+
+class Tables(NamedTuple):
+    """An architecture and a problem as arrays.
+
+    Attributes:
+        hardware: int64[L+1, 6] instances, mesh X, mesh Y, capacity (-1: unlimited), words of a block, clusters.
+        rates: float64[L+1, 7] read, write and shared bandwidth (inf: unlimited); energies of a block read, filled and
+            updated; leakage.
+        fanout: int64[L, 2] children of one instance along X and Y.
+        roles: int64[T, D, 3] for each dimension its kind, its rank (coupled ranks first; -1 if absent), its
+            coefficient.
+        about: int64[T, 4] numbers of coupled ranks and of lone ones; whether the data space is updated; whether all
+            its ranks are lone with coefficient 1.
+        lone: int64[T, R, 2] dimension and coefficient of each lone rank.
+        members: int64[T, R, D+1] for each coupled rank the number of its dimensions, then these.
+        scale: float64[L, T] what a word counts for in the bandwidths.
+    """
+
+    hardware: Ints
+    rates: Floats
+    fanout: Ints
+    roles: Ints
+    about: Ints
+    lone: Ints
+    members: Ints
+    scale: Floats
+
+
+TABLES = types.NamedTuple([I2, F2, I2, I3, I2, I3, I3, F2], Tables)
+"""Numba's type of Tables."""
+
+
+def tables(spec: Spec) -> Tables:
+    """Return the arrays of a specification."""
+    roles, about, lone, members = _projections(spec)
+    return Tables(
+        hardware=_hardware(spec),
+        rates=_rates(spec),
+        fanout=np.array(spec.fanout_xy, np.int64),
+        roles=roles,
+        about=about,
+        lone=lone,
+        members=members,
+        scale=np.ones((len(spec.levels), len(spec.problem.data_spaces))),
+    )
+
+
+def _hardware(spec: Spec) -> Ints:
+    rows = []
+    for level in spec.levels:
+        capacity = -1 if level.capacity is None else level.capacity
+        clusters = level.instances // level.cluster_size
+        rows.append([level.instances, level.mesh_x, level.mesh_y, capacity, level.block_size, clusters])
+    mac = spec.mac
+    rows.append([mac.instances, mac.mesh_x, mac.mesh_y, -1, 1, mac.instances])
+    return np.array(rows, np.int64)
+
+
+def _rates(spec: Spec) -> Floats:
+    rows = []
+    for level in spec.levels:
+        energies = [level.read_energy, level.write_energy, level.update_energy, level.leakage]
+        rows.append([level.read_bandwidth, level.write_bandwidth, inf, *energies])
+    rows.append([inf, inf, inf, spec.mac.compute_energy, 0.0, 0.0, 0.0])
+    return np.array(rows, np.float64)
+
+
+def _projections(spec: Spec) -> tuple[Ints, Ints, Ints, Ints]:
+    problem = spec.problem
+    spaces, dims = len(problem.data_spaces), len(problem.dimensions)
+    ranks = max(1, *(len(space.projection) for space in problem.data_spaces))
+    roles: Any = np.zeros((spaces, dims, 3), np.int64)
+    roles[:, :, RANK] = -1
+    about = np.zeros((spaces, 4), np.int64)
+    lone = np.zeros((spaces, ranks, 2), np.int64)
+    members = np.zeros((spaces, ranks, dims + 1), np.int64)
+    for t, space in enumerate(problem.data_spaces):
+        terms = [[(problem.dimensions.index(d), c) for d, c in rank] for rank in space.projection]
+        coupled, single = [r for r in terms if len(r) > 1], [r for r in terms if len(r) == 1]
+        for r, rank in enumerate([*coupled, *single]):
+            for d, coefficient in rank:
+                roles[t, d] = (COUPLED if len(rank) > 1 else ALONE, r, coefficient)
+        for r, rank in enumerate(coupled):
+            members[t, r, : len(rank) + 1] = [len(rank), *(d for d, _ in rank)]
+        for r, rank in enumerate(single):
+            lone[t, r] = rank[0]
+        plain = not coupled and all(rank[0][1] == 1 for rank in single)
+        about[t] = (len(coupled), len(single), space.read_write, plain)
+    return roles, about, lone, members
