@@ -50,7 +50,7 @@ def find_best(
     found = search.run()
     if found is not None:
         best = _optimum(spaces, objective, found)
-    certificate = Certificate(True, search.lower_bound, int(search.best.counts[0]), 0.0)
+    certificate = Certificate(True, search.lower_bound, int(search.best["counts"][0]), 0.0)
     if rest := sorted(set(range(len(spaces))) - {place for place, _ in forms}):
         best, certificate = _with_general(spaces, rest, objective, seeds, best, certificate, deadline, rng_seed)
     if best is None:
