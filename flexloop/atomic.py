@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
+TEMPORARY = ".tmp-"
+"""How the names of files begin that are being written; one that is left over belonged to a process that was killed."""
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put content in a file so that a reader, or a crash, sees the old file or the new one and nothing between.
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Put content in a file so that a reader, or a crash of this process, sees the old file or the new one whole.
+
+    Args:
+        path: the file; its folder exists.
+        content: its bytes.
+        durable: whether to wait until the disk has it, so that a power failure cannot undo it.
 
     Raises:
         OSError: as the operating system says (full disk, read-only folder); nothing is left behind.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-    temporary = Path(name)
+    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

@@ -7,11 +7,19 @@ without a traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class FlexloopError(Exception):
     """Base of all errors that flexloop raises on purpose; its text is meant for the user."""
+
+    def __reduce__(self) -> tuple[Callable[..., FlexloopError], tuple[type[FlexloopError], str]]:
+        """Travel between processes as a kind and a text, whatever arguments the kind was made with."""
+        return _restored, (type(self), str(self))
+
+
+def _restored(kind: type[FlexloopError], text: str) -> FlexloopError:
+    return kind.__new__(kind, text)
 
 
 class UnknownNameError(FlexloopError):
@@ -42,6 +50,10 @@ class UnsupportedError(FlexloopError):
 
 class EngineError(FlexloopError):
     """An engine that is missing, failed, or answered something unreadable."""
+
+
+class NoVerdictError(EngineError):
+    """A search that ended as it should and yet without an answer; the same search would end the same way."""
 
 
 class OutputError(FlexloopError):

@@ -1,51 +1,28 @@
 """Run the cells of a study: layer by layer, each layer's classes from the least flexible to the most.
 
-The best mapping of a class is a legal, known-good start for its superclasses, so a cell waits for its subclasses.
-Layers are independent of each other and run side by side.
+A cell starts from the best mappings of its subclasses, so it waits for them. Layers are independent of each other and
+run side by side. What the store has is taken from there, and what is computed is put there as soon as it is done.
 """
 
 from __future__ import annotations
 
-import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass
+from functools import partial
 
-import flexloop
-from flexloop.archspec import ArchSpec
+from flexloop.cells import CellResult, CellTask, Plan, keep, look_up, run_task, seeds_of, winner_of
 from flexloop.classes import FlexClass
-from flexloop.energy.source import EnergyTables
-from flexloop.engines.base import Candidate, Engine, SearchOptions, Winner, cost
-from flexloop.engines.carry import carry_over
-from flexloop.errors import EngineError, UnmappableError
-from flexloop.executors import DaskCluster, Executor, LocalProcesses, Serial
+from flexloop.daskcluster import DaskCluster
+from flexloop.engines.base import Winner
+from flexloop.errors import EngineError, FlexloopError, OutputError
+from flexloop.executors import Executor, Serial
+from flexloop.localprocesses import LocalProcesses
 from flexloop.mapspace import MapSpace, mapspace
-from flexloop.store import Status, Store, StoredCell, StoredWinner, cell_key
+from flexloop.store import StoredCell
 from flexloop.workload import Layer
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What every cell of a study has in common.
-
-    Attributes:
-        arch: the arch spec.
-        energy: its energies.
-        mapper: the engine that searches.
-        evaluator: the engine whose figures count.
-        options: objective, effort, seed.
-        templates: digest of the templates.
-        store: where finished cells are kept, or None.
-    """
-
-    arch: ArchSpec
-    energy: EnergyTables
-    mapper: Engine
-    evaluator: Engine
-    options: SearchOptions
-    templates: str
-    store: Store | None = None
+Cells = list[StoredCell]
 
 
 @dataclass(frozen=True)
@@ -60,9 +37,7 @@ class Placement:
     jobs: int = 1
     dask: str | None = None
 
-    def executor(
-        self, function: Callable[[CellTask], list[CellResult]], cells: int
-    ) -> Executor[CellTask, list[CellResult]]:
+    def executor(self, function: Callable[[CellTask], Cells], cells: int) -> Executor[CellTask, Cells]:
         """Return an executor of the function; one cell alone never pays for a process."""
         if self.dask is not None:
             return DaskCluster(function, self.dask, self.jobs)
@@ -71,194 +46,130 @@ class Placement:
         return Serial(function)
 
 
-@dataclass(frozen=True)
-class CellResult:
-    """What came out of one class and layer: a winner, or the reason why there is none."""
-
-    flexclass: FlexClass
-    layer: Layer
-    status: Status
-    reason: str
-    wall_s: float
-    winner: Winner | None = None
-    from_store: bool = False
-
-
-@dataclass(frozen=True)
-class CellTask:
-    """Some classes of one layer, subclasses first, and what is known of their subclasses."""
-
-    plan: Plan
-    layer: Layer
-    classes: tuple[FlexClass, ...]
-    found: dict[FlexClass, Winner]
-
-
 def run_layers(
     plan: Plan, classes: Sequence[FlexClass], layers: Sequence[Layer], placement: Placement
 ) -> Iterator[CellResult]:
-    """Run every class on every layer and yield results as they finish.
+    """Run every class on every layer and yield results as they finish, the largest layers first.
 
     Args:
         plan: arch, engines, options, store.
         classes: the classes, in any order.
         layers: the layers; give each shape once.
         placement: where to run.
+
+    Raises:
+        FlexloopError: for what no cell can do without (a scheduler, a template, the same programs everywhere). What
+            befalls one cell is that cell's result.
     """
     ordered = sorted(set(classes), key=lambda c: (c.rank, str(c)))
-    executor = placement.executor(run_task, len(layers) * len(ordered))
-    try:
-        yield from _schedule(executor, plan, ordered, sorted(layers, key=lambda layer: -layer.macs))
-    finally:
-        executor.close()
-
-
-def _schedule(
-    executor: Executor[CellTask, list[CellResult]],
-    plan: Plan,
-    classes: Sequence[FlexClass],
-    layers: Sequence[Layer],
-) -> Iterator[CellResult]:
-    """Hand in tasks as soon as what they start from is known.
-
-    A mapper that needs no seeds and answers in no time gets a layer's classes as one task, so that it can share its
-    tables among them; any other gets each class as a task of its own, after its subclasses.
-    """
-    waiting = {layer.shape_key: list(classes) for layer in layers}
-    finished: dict[tuple[int, ...], dict[FlexClass, Winner | None]] = {layer.shape_key: {} for layer in layers}
-    whole = bool(getattr(plan.mapper, "exhaustive", False))
+    below = {c: tuple(b for b in ordered if b < c) for c in ordered}
+    keeper = _Keeper(plan)
+    states = {layer.shape_key: _LayerState(plan, layer, below) for layer in layers}
+    executor: Executor[CellTask, Cells] | None = None
     in_flight = 0
-
-    def submit_ready(layer: Layer) -> int:
-        done = finished[layer.shape_key]
-        rest = waiting[layer.shape_key]
-        ready = list(rest) if whole else [c for c in rest if all(b in done for b in classes if b < c)]
-        waiting[layer.shape_key] = [c for c in rest if c not in ready]
-        groups = [tuple(ready)] if whole and ready else [(c,) for c in ready]
-        for group in groups:
-            known = {c: w for c, w in done.items() if w is not None and any(c < other for other in group)}
-            executor.submit(CellTask(plan, layer, group, known))
-        return len(groups)
-
-    for layer in layers:
-        in_flight += submit_ready(layer)
-    while in_flight:
-        task, outcome = executor.next()
-        in_flight -= 1
-        results = _failures(task, outcome) if isinstance(outcome, BaseException) else outcome
-        for result in results:
-            finished[task.layer.shape_key][result.flexclass] = result.winner
-            yield result
-        in_flight += submit_ready(task.layer)
-
-
-def _failures(task: CellTask, error: BaseException) -> list[CellResult]:
-    """An engine's own failure is reported cell by cell; anything else is a fault that must not be hidden."""
-    if not isinstance(error, EngineError):
-        raise error
-    return [CellResult(c, task.layer, "failed", str(error), 0.0) for c in task.classes]
-
-
-def run_task(task: CellTask) -> list[CellResult]:
-    """Run a task's classes; each starts from the best mappings of its subclasses."""
-    found = dict(task.found)
-    results = []
-    for flexclass in task.classes:
-        space = mapspace(flexclass, task.plan.arch, task.layer)
-        result = _run_cell(task.plan, space, [(c, w) for c, w in found.items() if c < flexclass])
-        if result.winner is not None:
-            found[flexclass] = result.winner
-        results.append(result)
-    return results
-
-
-def _run_cell(plan: Plan, space: MapSpace, inherited: Sequence[tuple[FlexClass, Winner]]) -> CellResult:
-    seeds = [(c, carry_over(w.candidate, space), w) for c, w in inherited]
-    key = _key(plan, space, [candidate for _, candidate, _ in seeds])
-    if plan.store is not None and (stored := plan.store.get(key)) is not None:
-        return _from_store(stored, space)
-    began = time.perf_counter()
     try:
-        winner = _search(plan, space, seeds)
-        outcome = CellResult(space.flexclass, space.layer, "ok", "", time.perf_counter() - began, winner)
-    except UnmappableError as error:
-        outcome = CellResult(space.flexclass, space.layer, "unmappable", str(error), time.perf_counter() - began)
-    except EngineError as error:
-        return CellResult(space.flexclass, space.layer, "failed", str(error), time.perf_counter() - began)
-    if plan.store is not None:
-        plan.store.put(key, _to_store(outcome, space))
-    return outcome
+        for layer in sorted(layers, key=lambda layer: -layer.macs):
+            state = states[layer.shape_key]
+            yield from state.from_store()
+            for task in state.tasks():
+                executor = executor or placement.executor(partial(run_task, plan), len(layers) * len(ordered))
+                executor.submit(task)
+                in_flight += 1
+        while in_flight:
+            assert executor is not None
+            task, outcome = executor.next()
+            in_flight -= 1
+            state = states[task.layer.shape_key]
+            yield from state.finish(task, _as_cells(task, outcome), keeper)
+            yield from state.from_store()
+            for task in state.tasks():
+                executor.submit(task)
+                in_flight += 1
+    finally:
+        if executor is not None:
+            executor.close()
 
 
-def _search(plan: Plan, space: MapSpace, seeds: Sequence[tuple[FlexClass, Candidate, Winner]]) -> Winner:
-    """Search, let the evaluator have its say, and keep a subclass's mapping where that is the better one."""
-    with TemporaryDirectory(prefix="flexloop-") as folder:
-        candidates = [candidate for _, candidate, _ in seeds]
-        winner = plan.mapper.map(space, plan.energy, plan.options, candidates, Path(folder) / "map")
-        if plan.evaluator is not plan.mapper:
-            figures = plan.evaluator.evaluate(winner.candidate, plan.energy, Path(folder) / "evaluate")
-            if not figures.valid:
-                raise EngineError(
-                    f"{plan.evaluator.info().name} rejects the mapping that {plan.mapper.info().name} found: "
-                    f"{figures.reason}"
-                )
-            winner = replace(winner, evaluation=figures)
-    objective = plan.options.objective
-    for subclass, candidate, earlier in seeds:
-        if cost(objective, earlier.evaluation) < cost(objective, winner.evaluation):
-            note = f"mapping inherited from {subclass}"
-            winner = replace(winner, candidate=candidate, evaluation=earlier.evaluation, notes=(*winner.notes, note))
-    return winner
+def _as_cells(task: CellTask, outcome: Cells | Exception) -> Cells:
+    """What befell the worker is the cells' result; what is wrong for all cells ends the study."""
+    if not isinstance(outcome, Exception):
+        return outcome
+    if isinstance(outcome, FlexloopError) and not isinstance(outcome, EngineError):
+        raise outcome
+    reason = str(outcome) if isinstance(outcome, FlexloopError) else f"{type(outcome).__name__}: {outcome}"
+    return [StoredCell("failed", reason, 0.0) for _ in task.classes]
 
 
-def _key(plan: Plan, space: MapSpace, seeds: Sequence[Candidate]) -> str:
-    mapper, evaluator = plan.mapper.info(), plan.evaluator.info()
-    return cell_key(
-        {
-            "flexloop": flexloop.__version__,
-            "arch": plan.arch.model_dump(mode="json", exclude={"name", "description", "sources"}),
-            "layer": space.layer.shape_key,
-            "class": str(space.flexclass),
-            "ert": plan.energy.digest,
-            "templates": plan.templates,
-            "options": asdict(plan.options),
-            "mapper": asdict(mapper),
-            "evaluator": asdict(evaluator),
-            "seeds": [] if getattr(plan.mapper, "exhaustive", False) else [str(c.mapping) for c in seeds],
-        }
-    )
+class _Keeper:
+    """Puts cells in the store; says once that it cannot be written, and the study goes on without it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._said = False
+
+    def keep(self, space: MapSpace, found: dict[FlexClass, Winner | None], cell: StoredCell) -> None:
+        try:
+            keep(self._plan, space, found, cell, anew=False)
+        except OutputError as error:
+            if not self._said:
+                warnings.warn(f"{error}. This study goes on, but what it finds is not kept", stacklevel=2)
+            self._said = True
 
 
-def _to_store(result: CellResult, space: MapSpace) -> StoredCell:
-    winner = result.winner
-    stored = None
-    if winner is not None:
-        candidate = winner.candidate
-        stored = StoredWinner(
-            variant=space.variants.index(candidate.variant),
-            bounds=candidate.bounds,
-            mapping=candidate.mapping,
-            evaluation=winner.evaluation,
-            optimal=winner.optimal,
-            lower_bound=winner.lower_bound,
-            evaluated=winner.evaluated,
-            excluded=winner.excluded,
-            notes=winner.notes,
-        )
-    return StoredCell(result.status, result.reason, result.wall_s, stored)
+class _LayerState:
+    """One layer's classes: which are done, which are being run, which wait for their subclasses.
 
+    A mapper that needs no seeds gets all that is not in the store as one task; any other gets each class as a task of
+    its own, after its subclasses.
+    """
 
-def _from_store(cell: StoredCell, space: MapSpace) -> CellResult:
-    stored = cell.winner
-    winner = None
-    if stored is not None:
-        winner = Winner(
-            Candidate(space.variants[stored.variant], stored.bounds, stored.mapping),
-            stored.evaluation,
-            stored.optimal,
-            stored.lower_bound,
-            stored.evaluated,
-            stored.excluded,
-            stored.notes,
-        )
-    return CellResult(space.flexclass, space.layer, cell.status, cell.reason, cell.wall_s, winner, from_store=True)
+    def __init__(self, plan: Plan, layer: Layer, below: dict[FlexClass, tuple[FlexClass, ...]]) -> None:
+        self._plan = plan
+        self._layer = layer
+        self._below = below
+        self._waiting = list(below)
+        self._absent: set[FlexClass] = set()
+        self._found: dict[FlexClass, Winner | None] = {}
+        self._cells: dict[FlexClass, StoredCell] = {}
+
+    def from_store(self) -> Iterator[CellResult]:
+        """Yield what the store has of the classes whose subclasses are done."""
+        for flexclass in list(self._waiting):
+            if flexclass in self._absent or not self._is_ready(flexclass):
+                continue
+            space = self._space(flexclass)
+            cell = look_up(self._plan, space, self._found)
+            if cell is None:
+                self._absent.add(flexclass)
+            else:
+                self._waiting.remove(flexclass)
+                yield self._done(space, cell, from_store=True)
+
+    def tasks(self) -> list[CellTask]:
+        """What can be handed in now."""
+        ready = [c for c in self._waiting if self._plan.whole_layers or self._is_ready(c)]
+        self._waiting = [c for c in self._waiting if c not in ready]
+        groups = [tuple(ready)] if self._plan.whole_layers and ready else [(c,) for c in ready]
+        return [CellTask(self._layer, group, self._known(group)) for group in groups]
+
+    def finish(self, task: CellTask, cells: Sequence[StoredCell], keeper: _Keeper) -> Iterator[CellResult]:
+        """Take note of what came out of a task."""
+        for flexclass, cell in zip(task.classes, cells, strict=True):
+            space = self._space(flexclass)
+            keeper.keep(space, self._found, cell)
+            yield self._done(space, cell)
+
+    def _done(self, space: MapSpace, cell: StoredCell, *, from_store: bool = False) -> CellResult:
+        winner = winner_of(cell, space)
+        self._found[space.flexclass] = winner
+        self._cells[space.flexclass] = cell
+        return CellResult(space.flexclass, self._layer, cell.status, cell.reason, cell.wall_s, winner, from_store)
+
+    def _is_ready(self, flexclass: FlexClass) -> bool:
+        return all(b in self._found for b in self._below[flexclass])
+
+    def _known(self, group: tuple[FlexClass, ...]) -> dict[FlexClass, StoredCell]:
+        return {c: self._cells[c] for flexclass in group for c in seeds_of(flexclass, self._found)}
+
+    def _space(self, flexclass: FlexClass) -> MapSpace:
+        return mapspace(flexclass, self._plan.arch, self._layer)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import flexloop
 from flexloop.archs import load_arch
 from flexloop.archspec import ArchSpec
+from flexloop.cells import CellResult, Plan
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energy.source import energy_tables
 from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
@@ -23,7 +24,7 @@ from flexloop.errors import UnknownNameError
 from flexloop.networks import load_network
 from flexloop.results import Results, check_lattice
 from flexloop.rows import build_results
-from flexloop.runner import CellResult, Placement, Plan, run_layers
+from flexloop.runner import Placement, run_layers
 from flexloop.store import Store, default_folder
 from flexloop.timeloop.render import Renderer
 from flexloop.workload import Layer, Network

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from flexloop.executors import ATTEMPTS, DaskCluster, Executor, LocalProcesses, Serial, WorkerDiedError
+from flexloop.daskcluster import DaskCluster
+from flexloop.executors import ATTEMPTS, Executor, Serial, WorkerDiedError
+from flexloop.localprocesses import LocalProcesses
 
 
 def square(number: int) -> int:

@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from flexloop.cells import CellResult
 from flexloop.cli.common import console
-from flexloop.runner import CellResult
 
 
 class CellProgress:

@@ -12,7 +12,7 @@ from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner, cost
 from flexloop.engines.launcher import MAPPER, MODEL, Job, Launcher, PathLauncher
 from flexloop.engines.process import Finished, tail
-from flexloop.errors import EngineError, OutputError, UnmappableError
+from flexloop.errors import EngineError, NoVerdictError, OutputError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant
 from flexloop.timeloop import yamlio
@@ -96,7 +96,7 @@ class TimeloopEngine:
         if all(outcome.complete for outcome in outcomes):
             reason = self._diagnose(outcomes[0].run, space, energy, options, run_dir)
             raise UnmappableError(f"{space.flexclass} on layer {space.layer.name}: no valid mapping; {reason}")
-        raise EngineError(
+        raise NoVerdictError(
             f"{MAPPER} found no valid mapping of layer {space.layer.name} in {space.flexclass}, which does not prove "
             f"that there is none ({'; '.join(outcomes[0].statements)}); try --effort thorough, a longer timeout, or "
             "--mapper embedded"

@@ -1,0 +1,295 @@
+"""One cell: a class on a layer. What determines it, how it is computed, and what travels between processes.
+
+The best mapping of a class is a legal, known-good start for its superclasses, and its cost a limit that they keep to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import flexloop
+from flexloop.archspec import ArchSpec
+from flexloop.classes import FlexClass
+from flexloop.energy.source import EnergyTables
+from flexloop.engines.base import Engine, SearchOptions, Winner, cost
+from flexloop.engines.carry import carry_over
+from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, UnmappableError
+from flexloop.executors import ATTEMPTS
+from flexloop.mapspace import MapSpace, mapspace
+from flexloop.store import Status, Store, StoredCell, cell_key
+from flexloop.storedwinner import from_stored, to_stored
+from flexloop.workload import Layer
+
+ROUNDING = 1e-9
+"""Relative difference below which two engines' costs of one mapping are taken as equal."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every cell of a study has in common.
+
+    Attributes:
+        arch: the arch spec.
+        energy: its energies.
+        mapper: the engine that searches.
+        evaluator: the engine whose figures count.
+        options: objective, effort, seed.
+        templates: digest of the templates.
+        store: where finished cells are kept, or None.
+    """
+
+    arch: ArchSpec
+    energy: EnergyTables
+    mapper: Engine
+    evaluator: Engine
+    options: SearchOptions
+    templates: str
+    store: Store | None = None
+
+    @property
+    def whole_layers(self) -> bool:
+        """Whether the mapper needs no seeds; it then gets a layer's classes at once and shares its tables among them."""
+        return bool(getattr(self.mapper, "exhaustive", False))
+
+    @cached_property
+    def programs(self) -> dict[str, str]:
+        """The versions of all code that a cell's figures depend on, as they are where the study was started."""
+        return programs(self)
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of everything that determines a cell beside its layer, its class and its seeds."""
+        return cell_key(
+            {
+                "programs": self.programs,
+                "arch": self.arch.model_dump(mode="json", exclude={"name", "description", "sources"}),
+                "ert": self.energy.digest,
+                "templates": self.templates,
+                "options": asdict(self.options),
+            }
+        )
+
+    def about(self, space: MapSpace) -> dict[str, str]:
+        """What a person who lists the store should know of a cell."""
+        sizes = space.layer.bounds | space.layer.coefficients
+        return {
+            "arch": self.arch.name,
+            "class": str(space.flexclass),
+            "layer": " ".join(f"{name}={size}" for name, size in sizes.items() if size > 1),
+            "objective": self.options.objective,
+            "effort": self.options.effort,
+            "energy": self.energy.source,
+            **self.programs,
+        }
+
+
+def programs(plan: Plan) -> dict[str, str]:
+    """The versions of flexloop and of both engines, as they are in this process."""
+    mapper, evaluator = plan.mapper.info(), plan.evaluator.info()
+    return {
+        "flexloop": f"{flexloop.__version__}+{_code_digest()}",
+        "mapper": f"{mapper.name} {mapper.version}",
+        "engine": f"{evaluator.name} {evaluator.version}",
+    }
+
+
+@lru_cache(maxsize=1)
+def _code_digest() -> str:
+    """A hash over this package's code, the command line left out."""
+    package = Path(flexloop.__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        if "cli" not in file.relative_to(package).parts:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What came out of one class and layer: a winner, or the reason why there is none."""
+
+    flexclass: FlexClass
+    layer: Layer
+    status: Status
+    reason: str
+    wall_s: float
+    winner: Winner | None = None
+    from_store: bool = False
+
+
+@dataclass(frozen=True)
+class CellTask:
+    """Some classes of one layer, subclasses first, and what is known of their subclasses."""
+
+    layer: Layer
+    classes: tuple[FlexClass, ...]
+    known: dict[FlexClass, StoredCell]
+
+
+Found = Mapping[FlexClass, Winner | None]
+"""The winners of classes of one layer; None for a class that has none."""
+
+
+def seeds_of(flexclass: FlexClass, found: Found) -> dict[FlexClass, Winner]:
+    """The winners to start from: those of the largest subclasses, which are as good as all that lie below them."""
+    below = {c: w for c, w in found.items() if w is not None and c < flexclass}
+    largest: dict[FlexClass, Winner] = {}
+    for c in sorted(below, key=lambda c: (-c.rank, str(c))):
+        if not any(c < other for other in largest):
+            largest[c] = below[c]
+    return largest
+
+
+def key_of(plan: Plan, space: MapSpace, found: Found) -> str:
+    """The cell's key in the store."""
+    seeds = {} if plan.whole_layers else seeds_of(space.flexclass, found)
+    return cell_key(
+        {
+            "plan": plan.digest,
+            "layer": space.layer.shape_key,
+            "class": str(space.flexclass),
+            "seeds": {str(c): [w.candidate.bounds, str(w.candidate.mapping)] for c, w in seeds.items()},
+        }
+    )
+
+
+def look_up(plan: Plan, space: MapSpace, found: Found) -> StoredCell | None:
+    """The cell as the store has it; None where it has to be computed."""
+    if plan.store is None:
+        return None
+    cell = plan.store.get(key_of(plan, space, found))
+    if cell is None or cell.winner is None:
+        return cell
+    winner = from_stored(cell.winner, space)
+    kept = _not_worse(plan, space, winner, seeds_of(space.flexclass, found))
+    return cell if kept is winner else replace(cell, winner=to_stored(kept, space))
+
+
+def keep(plan: Plan, space: MapSpace, found: Found, cell: StoredCell, *, anew: bool = True) -> None:
+    """Put a cell in the store, if there is one; a failure is not kept.
+
+    Args:
+        plan, space, found: what the cell is.
+        cell: what came out of it.
+        anew: whether to write it where an entry exists.
+
+    Raises:
+        OutputError: if the store cannot be written.
+    """
+    if plan.store is None or cell.status == "failed":
+        return
+    key = key_of(plan, space, found)
+    if anew or not plan.store.has(key):
+        plan.store.put(key, cell, plan.about(space))
+
+
+def run_task(plan: Plan, task: CellTask) -> list[StoredCell]:
+    """Run a task's classes, each from the best mappings of its subclasses; each is in the store as soon as it is done.
+
+    Raises:
+        FlexloopError: for what is no fault of the cell (a wrong template, other programs than where the study began).
+    """
+    _check_programs(plan)
+    found: dict[FlexClass, Winner | None] = {}
+    for flexclass, known in task.known.items():
+        found[flexclass] = winner_of(known, mapspace(flexclass, plan.arch, task.layer))
+    cells = []
+    for flexclass in task.classes:
+        space = mapspace(flexclass, plan.arch, task.layer)
+        cell = look_up(plan, space, found)
+        if cell is None:
+            cell = _compute(plan, space, seeds_of(flexclass, found))
+            with suppress(OutputError):  # where the study was started it is put once more, and failure is reported
+                keep(plan, space, found, cell)
+        found[flexclass] = winner_of(cell, space)
+        cells.append(cell)
+    return cells
+
+
+def winner_of(cell: StoredCell, space: MapSpace) -> Winner | None:
+    """The cell's winner in its mapspace, if it has one."""
+    return None if cell.winner is None else from_stored(cell.winner, space)
+
+
+def _check_programs(plan: Plan) -> None:
+    here = programs(plan)
+    for name, version in plan.programs.items():
+        if here[name] != version:
+            raise FlexloopError(
+                f"a worker has {name} {here[name]} and this machine has {version}; install the same on both"
+            )
+
+
+def _compute(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> StoredCell:
+    """Search the cell, several times if need be."""
+    began = time.perf_counter()
+
+    def cell(status: Status, reason: str = "", winner: Winner | None = None) -> StoredCell:
+        stored = None if winner is None else to_stored(winner, space)
+        return StoredCell(status, reason, time.perf_counter() - began, stored)
+
+    reason = ""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return cell("ok", winner=_not_worse(plan, space, _search(plan, space, seeds), seeds))
+        except UnmappableError as error:
+            return cell("unmappable", str(error))
+        except NoVerdictError as error:
+            inherited = _inherited(plan, space, seeds)
+            return cell("ok", winner=inherited) if inherited else cell("failed", str(error))
+        except EngineError as error:
+            reason = f"failed {attempt} times: {error}"
+        except FlexloopError:
+            raise
+        except Exception as error:
+            reason = f"failed {attempt} times: {type(error).__name__}: {error}; please report this fault of flexloop's"
+    return cell("failed", reason)
+
+
+def _search(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> Winner:
+    """Let the mapper search and the evaluator have its say."""
+    with TemporaryDirectory(prefix="flexloop-", ignore_cleanup_errors=True) as folder:
+        starts = [carry_over(winner.candidate, space) for winner in seeds.values()]
+        winner = plan.mapper.map(space, plan.energy, plan.options, starts, Path(folder) / "map")
+        if plan.evaluator is plan.mapper:
+            return winner
+        figures = plan.evaluator.evaluate(winner.candidate, plan.energy, Path(folder) / "evaluate")
+    if not figures.valid:
+        raise NoVerdictError(
+            f"{plan.evaluator.info().name} rejects the mapping that {plan.mapper.info().name} found: {figures.reason}"
+        )
+    return replace(winner, evaluation=figures)
+
+
+def _not_worse(plan: Plan, space: MapSpace, winner: Winner, seeds: Mapping[FlexClass, Winner]) -> Winner:
+    """The winner, or the best subclass's mapping where that is better; a proof that it refutes falls."""
+    inherited = _inherited(plan, space, seeds)
+    objective = plan.options.objective
+    if inherited is None or cost(objective, inherited.evaluation) >= cost(objective, winner.evaluation):
+        return winner
+    ours, theirs = cost(objective, winner.evaluation)[0], cost(objective, inherited.evaluation)[0]
+    refuted = winner.lower_bound is not None and theirs < winner.lower_bound * (1 - ROUNDING)
+    return replace(
+        winner,
+        candidate=inherited.candidate,
+        evaluation=inherited.evaluation,
+        optimal=winner.optimal and not refuted and theirs >= ours * (1 - ROUNDING),
+        lower_bound=None if refuted else winner.lower_bound,
+        notes=(*winner.notes, *inherited.notes),
+    )
+
+
+def _inherited(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> Winner | None:
+    """The best of the subclasses' mappings as a mapping of this mapspace, about which nothing is proved."""
+    if not seeds:
+        return None
+    best = min(seeds, key=lambda c: cost(plan.options.objective, seeds[c].evaluation))
+    candidate = carry_over(seeds[best].candidate, space)
+    return Winner(candidate, seeds[best].evaluation, notes=(f"mapping inherited from {best}",))

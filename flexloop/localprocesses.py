@@ -1,0 +1,161 @@
+"""Tasks in processes of this machine, each over a pipe of its own, so that a death is blamed on the task that it hit."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from multiprocessing import Pipe, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from threading import Thread
+from typing import Any, Generic
+
+from flexloop.errors import EngineError
+from flexloop.executors import ATTEMPTS, Result, Task, WorkerDiedError
+
+GRACE_S = 15.0
+"""Seconds that workers have, when a study is stopped, to stop the programs and containers that they started."""
+
+
+class LocalProcesses(Generic[Task, Result]):
+    """Runs tasks in processes of this machine, which are started when there is work for them.
+
+    Args:
+        function: what is run on a task; picklable. Every process gets it once.
+        processes: how many at once.
+    """
+
+    def __init__(self, function: Callable[[Task], Result], processes: int) -> None:
+        self._function = function
+        self._processes = processes
+        self._waiting: deque[tuple[Task, int]] = deque()
+        self._idle: list[_Worker] = []
+        self._busy: dict[Connection, tuple[_Worker, Task, int]] = {}
+
+    def submit(self, task: Task) -> None:
+        """Hand in a task."""
+        self._waiting.append((task, 1))
+        self._hand_out()
+
+    def next(self) -> tuple[Task, Result | Exception]:
+        """Wait for the next task to finish."""
+        while True:
+            pipe = wait(list(self._busy))[0]
+            assert isinstance(pipe, Connection)
+            worker, task, attempt = self._busy.pop(pipe)
+            try:
+                outcome: Result | Exception = pipe.recv()
+            except (EOFError, OSError, pickle.UnpicklingError):
+                worker.discard()
+                if attempt >= ATTEMPTS:
+                    self._hand_out()
+                    return task, WorkerDiedError(attempt)
+                self._waiting.appendleft((task, attempt + 1))
+            else:
+                self._idle.append(worker)
+                self._hand_out()
+                return task, outcome
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._waiting and len(self._busy) < self._processes:
+            worker = self._idle.pop() if self._idle else _Worker(self._function)
+            task, attempt = self._waiting[0]
+            try:
+                worker.pipe.send(task)
+            except OSError:  # it died idle, which is no task's fault
+                worker.discard()
+                continue
+            self._waiting.popleft()
+            self._busy[worker.pipe] = (worker, task, attempt)
+
+    def close(self) -> None:
+        """Stop at once; what is in flight is abandoned, and what it started is stopped."""
+        busy = [worker for worker, _, _ in self._busy.values()]
+        for worker in busy:
+            worker.process.terminate()
+        deadline = time.monotonic() + GRACE_S
+        for worker in [*busy, *self._idle]:
+            worker.discard(max(0.0, deadline - time.monotonic()))
+        self._waiting.clear()
+        self._idle.clear()
+        self._busy.clear()
+
+
+class _Worker:
+    """A process and the pipe to it."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.pipe, theirs = Pipe()
+        self.process = _Process(target=_serve, args=(function, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def discard(self, grace_s: float = 1.0) -> None:
+        """Close the pipe, on which an idle process ends, and kill the process if it does not end in time."""
+        self.pipe.close()
+        self.process.join(grace_s)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.process.close()
+
+
+class _Process(SpawnProcess):
+    """A process that does not run the user's main script anew, so that a study needs no ``__main__`` guard."""
+
+    def start(self) -> None:
+        main = sys.modules["__main__"]
+        hidden = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
+        try:
+            main.__spec__ = None
+            if "__file__" in hidden:
+                del main.__file__
+            super().start()
+        finally:
+            for name, value in hidden.items():
+                setattr(main, name, value)
+
+
+def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
+    """A worker's life: take a task, send what came of it, until the other end is closed."""
+    signal.signal(signal.SIGINT, _leave_to_the_parent)
+    signal.signal(signal.SIGTERM, _unwind)
+    Thread(target=_end_with_the_parent, daemon=True).start()
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            outcome = function(task)
+        except Exception as error:
+            outcome = error
+        try:
+            pipe.send(outcome)
+        except OSError:
+            return
+        except Exception as error:
+            pipe.send(EngineError(f"what came out of a cell cannot be sent: {error!r}"))
+
+
+def _leave_to_the_parent(number: int, frame: object) -> None:
+    """Ctrl-C reaches the whole foreground group. Not SIG_IGN: programs started from here would inherit that."""
+
+
+def _unwind(number: int, frame: object) -> None:
+    """End by unwinding, so that programs and containers started from here are stopped too."""
+    raise SystemExit(128 + number)
+
+
+def _end_with_the_parent() -> None:
+    """Wait for the parent's end, however it ends, and end this process too."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
