@@ -10,7 +10,6 @@ from __future__ import annotations
 from math import inf
 
 import numba as nb
-import numpy as np
 
 from flexloop.engines.embedded.mapper.exact.cost import (
     ALL,

@@ -216,8 +216,8 @@ def expand(
             s.buffer[d] = g.divisors[d, multiples[1, entry]]
             s.outer[d] = g.bounds[d] // s.tile[d]
             good = good and g.ok[BUFFER_FACTOR, d, multiples[1, entry]] != 0
-        # Where nothing above fits, nothing further along this line does.
-        over = table[1, 0, point] == inf
+        # A tile that is too large means that all larger ones are; asked only where no tile above is any good.
+        over = table[1, 0, point] == inf and not fits(m, s.tile, 1)
         if good and table[0, 0, point] != inf:
             best.counts[2] += 1
             if buffer_bound(m, table, c, point, s, best) != inf:
@@ -488,8 +488,8 @@ def search(
             c.tile[d] = g.divisors[d, multiples[1, entry]]
             good = good and g.ok[PE_TILE, d, multiples[1, entry]] != 0
             point += g.strides[d] * index[d]
-        over = not fits(m, c.tile, 0) or table[1, 0, point] == inf
-        if good and not over:
+        over = not fits(m, c.tile, 0)
+        if good and not over and table[1, 0, point] != inf:
             best.counts[1] += 1
             configure(m, g.bounds, c)
             bound = config_bound(m, g, table, c, point, s, best)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from flexloop.engines.embedded.mapper.exact.types import F64, I64, IntArray
+from flexloop.engines.embedded.mapper.exact.types import I64, IntArray
 
 WEIGHTS, INPUTS, OUTPUTS = 0, 1, 2
 IRRELEVANT = np.zeros((3, 8), dtype=np.bool_)
