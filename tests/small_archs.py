@@ -60,8 +60,10 @@ def plain() -> ArchSpec:
 
 
 def padded() -> ArchSpec:
-    """The same with tiles that never shrink."""
-    return ArchSpec.model_validate(PLAIN | {"name": "padded4", "edge": "pad"})
+    """Tiles that never shrink."""
+    spec = copy.deepcopy(PLAIN) | {"name": "padded4", "edge": "pad"}
+    spec["axes"]["tiling"]["fixed"] = {"Spad": {}, "GlobalBuffer": {"C": 2, "M": 4}}
+    return ArchSpec.model_validate(spec)
 
 
 def own_channels() -> ArchSpec:

@@ -123,7 +123,7 @@ def test_assignments_of_a_layer_are_those_of_its_dimensions() -> None:
 def test_sizes_of_mapspaces_equal_those_of_the_listed_mappings(arch: ArchSpec, layer: Layer) -> None:
     """Orders apart: exactly with fixed tiles, within an interval that fails once in a million otherwise."""
     sampling = Sampling(samples=4000, confidence=1 - 1e-6)
-    for point in (p for p in POINTS if p.ordering is Degree.FIXED):
+    for point in (p for p in POINTS if p.ordering is Degree.FIXED and p.shape is not Degree.PART):
         listed = len(set(list_mappings(mapspace(point, arch, layer))))
         counted = count_mappings(arch, layer, point, sampling)
         if point.tiling is Degree.FIXED:
@@ -142,16 +142,13 @@ def test_the_rigid_class_has_one_mapping(arch: ArchSpec) -> None:
 
 @pytest.mark.parametrize("arch", EVERY_ARCH)
 def test_flexion_is_monotone_on_the_lattice(arch: ArchSpec) -> None:
-    measured = [LayerFlexion(arch, layer) for layer in LAYERS]
+    hardware = {point: class_hardware_flexion(arch, point) for point in POINTS}
+    layers = [LayerFlexion(arch, layer, Sampling(samples=1)) for layer in LAYERS]
+    workload = {point: [layer.of(point).workload.value for layer in layers] for point in POINTS}
     for point in POINTS:
         for below in point.lower_neighbours(degrees=True):
-            assert class_hardware_flexion(arch, below) <= class_hardware_flexion(arch, point)
-            for flexion in measured:
-                assert flexion.of(below).workload.value <= flexion.of(point).workload.value, (
-                    flexion.layer,
-                    below,
-                    point,
-                )
+            assert hardware[below] <= hardware[point], (below, point)
+            assert all(a <= b for a, b in zip(workload[below], workload[point], strict=True)), (below, point)
 
 
 def test_full_flexibility_has_flexion_one() -> None:
