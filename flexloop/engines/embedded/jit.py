@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba import config
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_config: Any = numba.config
 
 _RULES = Path(__file__).parent / "rules"
 
@@ -29,12 +30,12 @@ def compiled(signature: Any) -> Callable[[_Function], _Function]:
 
     def decorate(function: _Function) -> _Function:
         folder = Path(function.__code__.co_filename).parent
-        before = config.CACHE_DIR
-        config.CACHE_DIR = before or str(_cache_folder(folder))
+        before = _config.CACHE_DIR
+        _config.CACHE_DIR = before or str(_cache_folder(folder))
         try:
             built: _Function = numba.njit(signature, cache=True, nogil=True)(function)
         finally:
-            config.CACHE_DIR = before
+            _config.CACHE_DIR = before
         return built
 
     return decorate

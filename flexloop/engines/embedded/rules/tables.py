@@ -106,7 +106,9 @@ def tables(spec: Spec) -> Tables:
         about=about,
         lone=lone,
         members=members,
-        scale=np.ones((len(spec.levels), len(spec.problem.data_spaces))),
+        scale=np.array(
+            [[dict(level.bandwidth_scale).get(t, 1.0) for t in spec.data_space_names] for level in spec.levels]
+        ),
     )
 
 
@@ -125,7 +127,7 @@ def _rates(spec: Spec) -> Floats:
     rows = []
     for level in spec.levels:
         energies = [level.read_energy, level.write_energy, level.update_energy, level.leakage]
-        rows.append([level.read_bandwidth, level.write_bandwidth, inf, *energies])
+        rows.append([level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth, *energies])
     rows.append([inf, inf, inf, spec.mac.compute_energy, 0.0, 0.0, 0.0])
     return np.array(rows, np.float64)
 

@@ -1,0 +1,358 @@
+"""The storage levels and the MACs of Timeloop's ``architecture``.
+
+The attributes and their defaults are those that ``timeloop-model`` reads from a component tree (version 0.2 to 0.4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import floor, inf
+from typing import Any
+
+from flexloop.engines.embedded import ert
+from flexloop.engines.embedded.fields import LARGEST, Fields, number
+from flexloop.errors import SpecError, UnsupportedError
+
+STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
+COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
+NETWORK_CLASSES = ("XY_NoC", "Legacy", "ReductionTree", "SimpleMulticast")
+"""A component is what its class contains one of, in this order; any other is passed over, as Timeloop does."""
+
+DEFAULT_WORD_BITS = 16
+
+_NOT_MODELLED = (
+    "min_utilization",
+    "allow_overbooking",
+    "network_fill_latency",
+    "network_drain_latency",
+    "network_read",
+    "network_fill",
+    "network_drain",
+    "network_update",
+    "network_operand",
+    "network_result",
+    "network_type",
+    "power_gated_at",
+    "wire_energy",
+    "router_energy",
+    "energy_per_hop",
+    "tile_width",
+    "addr_gen_energy",
+    "metadata_datawidth",
+    "metadata_word_bits",
+    "metadata_storage_width",
+    "metadata_width",
+    "metadata_storage_depth",
+    "metadata_depth",
+)
+_RANGE = re.compile(r"\[(\d+)\.\.(\d+)\]")
+
+
+@dataclass(frozen=True)
+class StorageSpec:
+    """One storage level.
+
+    Attributes:
+        name: the component's name, without its range of instances.
+        instances: how many there are.
+        mesh_x: instances along X; those along Y follow.
+        capacity: words that a tile may occupy, or None where unbounded.
+        word_bits: bits of a word.
+        block_size: words of one row, read or written by one access.
+        cluster_size: instances that share a row.
+        read_bandwidth, write_bandwidth, shared_bandwidth: words a cycle of one instance (inf: unlimited).
+        multiple_buffering: the divisor of the capacity.
+        size: words that the level holds before multiple buffering, or None.
+        read_energy, write_energy, update_energy: pJ of one access of a row.
+        leakage: pJ of one instance a cycle.
+        bandwidth_scale: data spaces whose words count more or less than one in the bandwidths.
+        technology: ``DRAM`` or ``SRAM``, from the class.
+        highest_energy: pJ of the costliest action, over the instances of a cluster; reported only.
+        energy_source: ``ERT``, or ``user`` where an attribute overrides the table.
+        area: um^2 of one instance.
+    """
+
+    name: str
+    instances: int
+    mesh_x: int
+    capacity: int | None
+    word_bits: int
+    block_size: int
+    cluster_size: int
+    read_bandwidth: float
+    write_bandwidth: float
+    multiple_buffering: float
+    size: int | None
+    read_energy: float
+    write_energy: float
+    update_energy: float
+    leakage: float
+    shared_bandwidth: float = inf
+    bandwidth_scale: tuple[tuple[str, float], ...] = ()
+    technology: str = "SRAM"
+    highest_energy: float = 0.0
+    energy_source: str = "ERT"
+    area: float = 0.0
+
+    @property
+    def mesh_y(self) -> int:
+        """Instances along Y."""
+        return self.instances // self.mesh_x
+
+
+@dataclass(frozen=True)
+class ArithmeticSpec:
+    """The MACs.
+
+    Attributes:
+        name: the component's name, without its range of instances.
+        instances: how many there are.
+        mesh_x: instances along X; those along Y follow.
+        word_bits: bits of an operand.
+        compute_energy: pJ of one computation.
+        highest_energy: pJ of the costliest action; reported only.
+        area: um^2 of one instance.
+    """
+
+    name: str
+    instances: int
+    mesh_x: int
+    word_bits: int
+    compute_energy: float
+    highest_energy: float = 0.0
+    area: float = 0.0
+
+    @property
+    def mesh_y(self) -> int:
+        """Instances along Y."""
+        return self.instances // self.mesh_x
+
+
+def read_architecture(
+    content: Any, energies: dict[str, ert.Actions], areas: dict[str, float]
+) -> tuple[tuple[StorageSpec, ...], ArithmeticSpec]:
+    """Read what stands under the top-level key ``architecture``: storage levels, innermost first, and the MACs.
+
+    Args:
+        content: the component tree.
+        energies: of each component, pJ an action.
+        areas: of components, um^2.
+
+    Raises:
+        SpecError: if it is malformed or contradicts itself, or a component has no energies.
+        UnsupportedError: for what is not modelled, by name.
+    """
+    root = Fields(content, "architecture")
+    if root.has("nodes"):
+        raise UnsupportedError(
+            "architecture.nodes is the format of Timeloop's v4 Python front end; give the tree of subtree and local "
+            "that the front end hands to timeloop-model"
+        )
+    if str(root.get("version")) not in ("0.2", "0.3", "0.4"):
+        raise UnsupportedError(f"architecture.version is {root.get('version')!r}; write version: 0.4 and a subtree")
+    levels: list[StorageSpec] = []
+    macs: list[ArithmeticSpec] = []
+    for component, instances in _components(root):
+        kind = str(component.get("class") or "")
+        if _is(kind, STORAGE_CLASSES):
+            levels.append(_storage(component, kind, instances, energies, areas))
+        elif _is(kind, COMPUTE_CLASSES):
+            macs.append(_arithmetic(component, instances, energies, areas))
+        elif _is(kind, NETWORK_CLASSES):
+            raise UnsupportedError(f"{component.where}: networks (class {kind}) are not modelled; remove it")
+    if not levels:
+        raise SpecError(f"architecture: no storage; a component needs a class such as {', '.join(STORAGE_CLASSES)}")
+    if len(macs) != 1:
+        raise SpecError(f"architecture: {len(macs)} compute components, not one (a class such as intmac or compute)")
+    names = [level.name for level in levels] + [macs[0].name]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SpecError(f"architecture: several components are called {twice[0]!r}; names must differ")
+    _check_meshes(macs[0], levels)
+    return tuple(levels), macs[0]
+
+
+def _is(kind: str, classes: tuple[str, ...]) -> bool:
+    return any(name in kind for name in classes)
+
+
+def _components(root: Fields) -> Iterator[tuple[Fields, int]]:
+    """Components with their numbers of instances, innermost first."""
+    found: list[tuple[Fields, int]] = []
+    node, multiplicity = root, 1
+    while node.has("subtree"):
+        trees = list(node.items("subtree"))
+        if len(trees) != 1:
+            raise UnsupportedError(f"{node.where}: {len(trees)} subtrees; Timeloop's tree has one at each level")
+        node = Fields(trees[0][1], trees[0][0])
+        multiplicity *= _range_size(node)
+        for where, entry in node.items("local"):
+            component = Fields(entry, where)
+            component.where = f"{where} ({component.text('name')})"
+            found.append((component, multiplicity * _range_size(component)))
+    return reversed(found)
+
+
+def _range_size(node: Fields) -> int:
+    """Number of instances in a name such as ``PE[0..255]``."""
+    match = _RANGE.search(node.text("name"))
+    if match is None:
+        return 1
+    size = int(match[2]) - int(match[1]) + 1
+    if not 1 <= size <= LARGEST:
+        raise SpecError(f"{node.where}.name {node.text('name')!r} is a range of {size} instances")
+    return size
+
+
+def _attributes(component: Fields) -> Fields:
+    fields = Fields(component.get("attributes") if component.has("attributes") else component.content, component.where)
+    for name in _NOT_MODELLED:
+        if fields.get(name) not in (None, 0, False, "", "0", "false"):
+            raise UnsupportedError(f"{fields.where}.{name} is not modelled; remove it")
+    return fields
+
+
+def _base_name(component: Fields) -> str:
+    return component.text("name").partition("[")[0]
+
+
+def _storage(
+    component: Fields, kind: str, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
+) -> StorageSpec:
+    fields, name = _attributes(component), _base_name(component)
+    word_bits = fields.whole("word_bits", "word_width", "datawidth") or DEFAULT_WORD_BITS
+    block, cluster = _row(fields, word_bits)
+    size = _size(fields, block, word_bits)
+    buffering = fields.number("multiple_buffering")
+    buffering = 1.0 if buffering is None else buffering
+    if buffering <= 0:
+        raise SpecError(f"{fields.where}.multiple_buffering is {buffering}; it must be above 0")
+    instances, mesh_x = _mesh(fields, instances)
+    if instances % cluster:
+        raise SpecError(f"{fields.where}: a row is shared by {cluster} instances, which do not divide the {instances}")
+    technology = "DRAM" if "DRAM" in kind or fields.get("technology") == "DRAM" else "SRAM"
+    if technology == "DRAM" and cluster != 1:
+        raise SpecError(f"{fields.where}: width and block_size share a row of DRAM among {cluster} instances")
+    both = fields.number("bandwidth")
+    half = inf if both is None else both / 2
+    return StorageSpec(
+        name=name,
+        instances=instances,
+        mesh_x=mesh_x,
+        capacity=None if size is None else floor(size / buffering),
+        word_bits=word_bits,
+        block_size=block,
+        cluster_size=cluster,
+        read_bandwidth=_bandwidth(fields, "read_bandwidth", half),
+        write_bandwidth=_bandwidth(fields, "write_bandwidth", half),
+        shared_bandwidth=_bandwidth(fields, "shared_bandwidth", inf),
+        multiple_buffering=buffering,
+        size=size,
+        bandwidth_scale=_bandwidth_scale(fields),
+        technology=technology,
+        area=areas.get(name, 0.0),
+        **_energies(fields, name, cluster, energies),
+    )
+
+
+def _energies(fields: Fields, name: str, cluster: int, energies: dict[str, ert.Actions]) -> dict[str, Any]:
+    if (own := fields.number("vector_access_energy")) is not None:
+        same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), own)
+        return {**same, "leakage": 0.0, "energy_source": "user"}
+    actions = ert.component(energies, name)
+    highest = max(actions.values()) / cluster
+    return {
+        "read_energy": ert.energy_of(actions, ert.READ, highest),
+        "write_energy": ert.energy_of(actions, ert.FILL, highest),
+        "update_energy": ert.energy_of(actions, ert.UPDATE, highest),
+        "leakage": actions.get("leak", 0.0),
+        "highest_energy": highest,
+    }
+
+
+def _row(fields: Fields, word_bits: int) -> tuple[int, int]:
+    """Words of a row of one instance, and instances that share a row."""
+    block, cluster = fields.whole("block_size", "n_words"), fields.whole("cluster_size")
+    width = fields.whole("width", "memory_width", "data_storage_width")
+    if width is None:
+        return block or 1, cluster or 1
+    row = word_bits * (block or 1) * (cluster or 1)
+    if width % row or (block and cluster and width != row):
+        raise SpecError(
+            f"{fields.where}.width {width} does not hold rows of {block or 1} words (block_size) of {word_bits} bits "
+            f"for {cluster or 1} instances (cluster_size)"
+        )
+    if block is None:
+        return width // (word_bits * (cluster or 1)), cluster or 1
+    return block, cluster or width // (word_bits * block)
+
+
+def _size(fields: Fields, block_size: int, word_bits: int) -> int | None:
+    """Capacity in words of one instance."""
+    names = ("entries", "depth", "memory_depth", "data_storage_depth", "sizeKB")
+    given = [name for name in names if fields.has(name)]
+    if len(given) > 1:
+        raise SpecError(f"{fields.where}: both {given[0]} and {given[1]} are given; keep one")
+    if not given:
+        return None
+    value = fields.whole(given[0])
+    assert value is not None
+    if given[0] == "entries":
+        return value
+    return value * 1024 * 8 // word_bits if given[0] == "sizeKB" else value * block_size
+
+
+def _bandwidth(fields: Fields, name: str, default: float) -> float:
+    value = fields.number(name)
+    if value is not None and value <= 0:
+        raise SpecError(f"{fields.where}.{name} is {value}; it must be above 0 (leave it out for no limit)")
+    return default if value is None else value
+
+
+def _bandwidth_scale(fields: Fields) -> tuple[tuple[str, float], ...]:
+    if not fields.has("per_dataspace_bandwidth_consumption_scale"):
+        return ()
+    scales = fields.sub("per_dataspace_bandwidth_consumption_scale")
+    return tuple((tensor, number(value, f"{scales.where}.{tensor}")) for tensor, value in scales.content.items())
+
+
+def _mesh(fields: Fields, instances: int) -> tuple[int, int]:
+    """Instances, and how many of them lie along X."""
+    instances = fields.whole("instances") or instances
+    mesh_x, mesh_y = fields.whole("meshX"), fields.whole("meshY")
+    if mesh_x is None:
+        mesh_x = instances // mesh_y if mesh_y else instances
+    if mesh_x * (mesh_y or instances // mesh_x) != instances:
+        raise SpecError(f"{fields.where}: meshX {mesh_x} and meshY {mesh_y} do not make {instances} instances")
+    return instances, mesh_x
+
+
+def _arithmetic(
+    component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
+) -> ArithmeticSpec:
+    fields, name = _attributes(component), _base_name(component)
+    instances, mesh_x = _mesh(fields, instances)
+    actions = ert.component(energies, name)
+    if not any(action in actions for action in ert.COMPUTE):
+        raise SpecError(f"ERT: {name} has none of the actions {', '.join(ert.COMPUTE)}")
+    return ArithmeticSpec(
+        name=name,
+        instances=instances,
+        mesh_x=mesh_x,
+        word_bits=fields.whole("word_bits", "datawidth") or DEFAULT_WORD_BITS,
+        compute_energy=ert.energy_of(actions, ert.COMPUTE, 0.0),
+        highest_energy=max(actions.values()),
+        area=areas.get(name, 0.0),
+    )
+
+
+def _check_meshes(mac: ArithmeticSpec, levels: list[StorageSpec]) -> None:
+    inner: StorageSpec | ArithmeticSpec = mac
+    for level in levels:
+        if inner.mesh_x % level.mesh_x or inner.mesh_y % level.mesh_y:
+            raise SpecError(
+                f"architecture: the mesh of {inner.name} ({inner.mesh_x}x{inner.mesh_y}) is no multiple of that of "
+                f"{level.name} above it ({level.mesh_x}x{level.mesh_y})"
+            )
+        inner = level

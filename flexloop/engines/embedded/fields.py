@@ -1,0 +1,94 @@
+"""Look up values in parsed YAML with the leniency of Timeloop's own parser, and errors that name where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flexloop.errors import SpecError
+
+LARGEST = 2**40
+"""Whole numbers above this are refused: no bound, capacity or number of instances is as large."""
+
+
+class Fields:
+    """A mapping from a YAML file, and its place in the file for error messages.
+
+    Args:
+        content: the mapping.
+        where: what the messages call it.
+
+    Raises:
+        SpecError: if it is no mapping.
+    """
+
+    def __init__(self, content: Any, where: str) -> None:
+        if not isinstance(content, Mapping):
+            raise SpecError(f"{where} is {content!r}, not a mapping of names to values")
+        self.content: Mapping[str, Any] = content
+        self.where = where
+
+    def get(self, name: str) -> Any:
+        """The value of a key, which may be spelt with hyphens, as older files do; None if it is absent."""
+        value = self.content.get(name)
+        return self.content.get(name.replace("_", "-")) if value is None else value
+
+    def has(self, name: str) -> bool:
+        """Whether a value other than null is given."""
+        return self.get(name) is not None
+
+    def sub(self, name: str) -> Fields:
+        """The mapping under a key (SpecError if it is none)."""
+        return Fields(self.get(name), f"{self.where}.{name}")
+
+    def text(self, name: str) -> str:
+        """A string that must be there."""
+        value = self.get(name)
+        if not isinstance(value, str) or not value:
+            raise SpecError(f"{self.where}.{name} is {value!r}, not a name")
+        return value
+
+    def whole(self, *names: str) -> int | None:
+        """The first of these keys that is given, as a whole number above 0; None if none is."""
+        for name in names:
+            if self.has(name):
+                given = self.get(name)
+                value = number(given, f"{self.where}.{name}")
+                if value != int(value) or not 0 < value <= LARGEST:
+                    raise SpecError(f"{self.where}.{name} is {given!r}, not a whole number from 1 to {LARGEST}")
+                return int(value)
+        return None
+
+    def number(self, *names: str) -> float | None:
+        """The first of these keys that is given, as a finite number; None if none is."""
+        for name in names:
+            if self.has(name):
+                return number(self.get(name), f"{self.where}.{name}")
+        return None
+
+    def items(self, name: str) -> Iterator[tuple[str, Any]]:
+        """The entries of a list, each with what messages call it; nothing if it is absent."""
+        entries = self.get(name)
+        if entries is None:
+            return
+        if not isinstance(entries, list):
+            raise SpecError(f"{self.where}.{name} is {entries!r}, not a list")
+        for position, entry in enumerate(entries):
+            yield f"{self.where}.{name}[{position}]", entry
+
+
+def number(value: Any, where: str) -> float:
+    """A finite number, given as one or, as YAML 1.1 leaves ``1e9``, as text.
+
+    Raises:
+        SpecError: if it is none.
+    """
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        parsed = float(value)
+    except (TypeError, ValueError):
+        raise SpecError(f"{where} is {value!r}, not a number") from None
+    if not abs(parsed) < float("inf"):
+        raise SpecError(f"{where} is {value!r}, not a finite number")
+    return parsed

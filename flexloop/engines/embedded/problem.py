@@ -1,0 +1,145 @@
+"""The dimensions, bounds and data spaces of Timeloop's ``problem``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from flexloop.engines.embedded.fields import Fields
+from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
+
+EXACT = 2**53
+"""Counts up to here are exact in double precision, which Timeloop counts with."""
+
+
+@dataclass(frozen=True)
+class DataSpace:
+    """One data space: for each rank the dimensions that index it with their coefficients."""
+
+    name: str
+    projection: tuple[tuple[tuple[str, int], ...], ...]
+    read_write: bool
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem shape and its instance.
+
+    Attributes:
+        name: of the shape; may be empty.
+        dimensions: names, in the order of the file.
+        bounds: of each dimension.
+        data_spaces: in the order of the file.
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    bounds: dict[str, int]
+    data_spaces: tuple[DataSpace, ...]
+
+    @property
+    def stretch(self) -> int:
+        """How many times the words moved of a data space may at most exceed the computations."""
+        return max(prod(sum(c for _, c in rank) for rank in space.projection) for space in self.data_spaces)
+
+
+def read_problem(content: Any) -> Problem:
+    """Read what stands under the top-level key ``problem``.
+
+    Raises:
+        SpecError: if it is malformed or contradicts itself.
+        UnsupportedError: for what is not modelled, by name; among it, problems too large to be counted exactly.
+    """
+    problem = Fields(content, "problem")
+    if isinstance(problem.get("shape"), str):
+        raise UnsupportedError(f"problem.shape {problem.get('shape')!r} names a shape of Timeloop's; write it out")
+    shape = problem.sub("shape")
+    instance = problem.sub("instance") if problem.has("instance") else problem
+    for fields, name in ((shape, "flatten"), (instance, "densities"), (instance, "commonDensity")):
+        if fields.has(name):
+            raise UnsupportedError(f"{fields.where}.{name} is not modelled; remove it")
+    dimensions = _dimensions(shape)
+    coefficients = _coefficients(shape, instance)
+    bounds = {d: _bound(instance, d) for d in dimensions}
+    spaces = tuple(
+        _data_space(Fields(entry, where), dimensions, coefficients) for where, entry in shape.items("data_spaces")
+    )
+    if not spaces:
+        raise SpecError("problem.shape.data_spaces: there are none")
+    names = [space.name for space in spaces]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SpecError(f"problem.shape: several data spaces are called {twice[0]!r}; names must differ")
+    found = Problem(str(shape.get("name") or ""), dimensions, bounds, spaces)
+    check_exact(found)
+    return found
+
+
+def check_exact(problem: Problem) -> None:
+    """Refuse a problem whose counts may exceed `EXACT`.
+
+    Raises:
+        UnsupportedError: if they may.
+    """
+    macs = prod(problem.bounds.values())
+    if macs * problem.stretch > EXACT:
+        raise UnsupportedError(
+            f"problem: {macs:.4g} computations, times up to {problem.stretch} for strides and dilations, exceed "
+            f"{EXACT:.4g} (2^53), up to which counts are exact; split the problem"
+        )
+
+
+def _dimensions(shape: Fields) -> tuple[str, ...]:
+    names = tuple(entry for _, entry in shape.items("dimensions"))
+    if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+        raise SpecError(f"{shape.where}.dimensions is {shape.get('dimensions')!r}, not a list of different names")
+    if len(names) > 62:
+        raise UnsupportedError(f"{shape.where}.dimensions: {len(names)} of them; at most 62 are modelled")
+    return names
+
+
+def _bound(instance: Fields, dimension: str) -> int:
+    bound = instance.whole(dimension)
+    if bound is None:
+        raise SpecError(f"{instance.where}: no bound for dimension {dimension}")
+    return bound
+
+
+def _coefficients(shape: Fields, instance: Fields) -> dict[str, int]:
+    values: dict[str, int] = {}
+    for where, entry in shape.items("coefficients"):
+        fields = Fields(entry, where)
+        name = fields.text("name")
+        value = instance.whole(name) or fields.whole("default")
+        if value is None:
+            raise SpecError(f"{where}: coefficient {name} has neither a value in the instance nor a default")
+        values[name] = value
+    return values
+
+
+def _data_space(fields: Fields, dimensions: tuple[str, ...], coefficients: Mapping[str, int]) -> DataSpace:
+    name = fields.text("name")
+    fields.where = f"data space {name}"
+    ranks = []
+    for where, rank in fields.items("projection"):
+        terms = [[rank]] if isinstance(rank, str) else rank
+        if not isinstance(terms, list) or not terms:
+            raise SpecError(f"{where} is {rank!r}, not a dimension or a list of terms")
+        ranks.append(tuple(_term(term, where, dimensions, coefficients) for term in terms))
+    if not ranks:
+        raise SpecError(f"{fields.where}: no projection")
+    used = [d for rank in ranks for d, _ in rank]
+    if twice := sorted({d for d in used if used.count(d) > 1}):
+        raise UnsupportedError(f"{fields.where} is indexed by {twice[0]} twice, which is not modelled")
+    return DataSpace(name, tuple(ranks), fields.get("read_write") in (True, "true", "True"))
+
+
+def _term(term: Any, where: str, dimensions: tuple[str, ...], coefficients: Mapping[str, int]) -> tuple[str, int]:
+    if not isinstance(term, list) or not 1 <= len(term) <= 2 or not all(isinstance(part, str) for part in term):
+        raise SpecError(f"{where}: the term {term!r} is not [dimension] or [dimension, coefficient]")
+    if term[0] not in dimensions:
+        raise UnknownNameError(f"dimension in {where}", term[0], dimensions)
+    if len(term) == 2 and term[1] not in coefficients:
+        raise UnknownNameError(f"coefficient in {where}", term[1], coefficients)
+    return term[0], coefficients[term[1]] if len(term) == 2 else 1
