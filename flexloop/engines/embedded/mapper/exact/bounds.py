@@ -26,7 +26,7 @@ from flexloop.engines.embedded.mapper.exact.cost import (
 from flexloop.engines.embedded.mapper.exact.links import can_link, unserved
 from flexloop.engines.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, SLACK, Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
-from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, distinct, offsets, rank_extents, tile_words
+from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, displacement, distinct, offsets, rank_extents, tile_words
 
 FAMILIES = 5
 BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
@@ -144,20 +144,50 @@ def _exists(family: I64, present: IntArray) -> bool:
 
 
 @nb.njit(cache=True)
-def _lane_words(m: Record, c: Record, t: I64, most: F64) -> F64:
-    """Least accesses of the innermost level by the MACs; ``most``: iterations above that can leave a tensor in place."""
-    steps = c.steps
-    if m.lane_groups_still[t] == m.lane_groups[t]:
-        return steps * m.lane_groups[t]
-    moving = steps
+def stays_in_lanes(t: I64, d: I64, stride: I64, coef: IntArray, s1: I64, s2: I64) -> tuple[bool, I64, I64, bool]:
+    """One loop further out: whether no step can leave the tensor in place any more, the displacements so far along
+    width and height, and whether the steps of this loop leave it in place.
+    """
+    if t != 1:
+        return not IRRELEVANT[t, d], 0, 0, IRRELEVANT[t, d]
+    d1, d2, du = displacement(d, stride, coef)
+    stays = du == 0 and d1 == s1 and d2 == s2
+    s1, s2 = s1 + d1, s2 + d2
+    return du != 0 or (s1 != 0 and s2 != 0), s1, s2, stays
+
+
+@nb.njit(cache=True)
+def lane_steps(m: Record, c: Record, t: I64) -> tuple[F64, bool, I64, I64, F64]:
+    """Steps of the PE's own loops that leave a tensor in place in the lanes, and the state after them.
+
+    The state: whether no further loop can, displacements along width and height, iterations of the loops above.
+    """
+    still = 0.0
+    outer = c.steps
+    ended = False
+    s1 = s2 = 0
     for i in range(8):
         d = m.lane_order[i]
-        if not IRRELEVANT[t, d] and c.tile[d] > m.lanes[d]:
-            most = 1.0
-            break
-        moving /= c.tile[d] // m.lanes[d]
-    moving /= most
-    return m.lane_groups[t] * moving + m.lane_groups_still[t] * (steps - moving)
+        n = c.tile[d] // m.lanes[d]
+        if n == 1 or ended:
+            continue
+        outer /= n
+        ended, s1, s2, stays = stays_in_lanes(t, d, m.lanes[d], m.coef, s1, s2)
+        if stays:
+            still += (n - 1) * outer
+    return still, ended, s1, s2, outer
+
+
+@nb.njit(cache=True)
+def _lane_words(m: Record, c: Record, t: I64) -> F64:
+    """Least accesses of the innermost level by the MACs."""
+    if m.lane_groups_still[t] == m.lane_groups[t]:
+        return c.steps * m.lane_groups[t]
+    still, ended, _, _, _ = lane_steps(m, c, t)
+    moving = c.steps - still
+    if not ended:
+        moving /= c.above
+    return m.lane_groups[t] * moving + m.lane_groups_still[t] * (c.steps - moving)
 
 
 @nb.njit(cache=True)
@@ -193,7 +223,7 @@ def family_cost(
         words[W_PE, t] = c.size[t] * iterations / (runs[t] if family == t else 1.0)
         words[W_ARRAY, t] = words[W_PE, t] * c.groups[t]
     for t in range(3):
-        words[W_MAC, t] = _lane_words(m, c, t, iterations)
+        words[W_MAC, t] = _lane_words(m, c, t)
         if not m.in_pe[t] or (t == 1 and m.links == SCALED):
             into = words[W_PE, t] if m.in_pe[t] else words[W_MAC, t]
             many = c.used / c.most_shared if t == 1 and c.linked else c.groups[t]

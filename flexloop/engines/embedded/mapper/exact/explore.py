@@ -11,6 +11,8 @@ from flexloop.engines.embedded.mapper.exact.bounds import (
     FAMILIES,
     configure,
     family_cost,
+    lane_steps,
+    stays_in_lanes,
     hopeless,
     rank_of,
 )
@@ -312,21 +314,18 @@ def nest_cost(
 @nb.njit(cache=True)
 def _mac_words(m: Record, c: Record, s: Record, t: I64, length: I64) -> F64:
     """Accesses of the innermost level by the MACs; lanes that want the words they had need no new ones."""
-    steps = c.steps
     if m.lane_groups_still[t] == m.lane_groups[t]:
-        return steps * m.lane_groups[t]
-    moving = steps
-    for i in range(8):
-        d = m.lane_order[i]
-        if c.tile[d] > m.lanes[d]:
-            if not IRRELEVANT[t, d]:
-                return m.lane_groups[t] * moving + m.lane_groups_still[t] * (steps - moving)
-            moving /= c.tile[d] // m.lanes[d]
+        return c.steps * m.lane_groups[t]
+    still, ended, s1, s2, outer = lane_steps(m, c, t)
     for j in range(length):
-        if not IRRELEVANT[t, s.nest[j, 0]]:
+        if ended:
             break
-        moving /= s.nest[j, 1]
-    return m.lane_groups[t] * moving + m.lane_groups_still[t] * (steps - moving)
+        d, n = s.nest[j, 0], s.nest[j, 1]
+        outer /= n
+        ended, s1, s2, stays = stays_in_lanes(t, d, s.nest[j, 2], m.coef, s1, s2)
+        if stays:
+            still += (n - 1) * outer
+    return m.lane_groups[t] * (c.steps - still) + m.lane_groups_still[t] * still
 
 
 @nb.njit(cache=True)

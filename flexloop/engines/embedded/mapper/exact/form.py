@@ -376,9 +376,8 @@ def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
         served = {e for e in range(total) for f in _neighbours(e, row, total) if offsets[f] == offsets[e]}
         everyone = len(set(offsets))
         left = len({offsets[e] for e in range(total) if e not in served})
-        moves = any(any(o) for o in offsets)
         groups.append(everyone)
-        still.append(left if moves and total > 1 and left < everyone else everyone)
+        still.append(left)
     return groups, still
 
 
