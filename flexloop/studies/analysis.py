@@ -1,7 +1,7 @@
 """What the axes gain along the lattice: edge by edge, layer by layer, and as Shapley values.
 
-All gains are ratios of costs, baseline over class: 2 means half the cost. Along the lattice gains multiply, so means are
-geometric and Shapley values are taken of the logarithm.
+All gains are ratios of costs, baseline over class: 2 means half the cost. Along the lattice gains multiply, so means
+are geometric and Shapley values are taken of the logarithm.
 """
 
 from __future__ import annotations

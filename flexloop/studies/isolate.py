@@ -36,8 +36,8 @@ def isolation_table(results: Results) -> pd.DataFrame:
     """What each axis is worth in the objective that was searched.
 
     Returns:
-        Columns network, axis, alone_p and alone_1 (gain of that axis alone over the rigid class), last_p and last_1 (gain
-        of freeing it last, over everything free but this axis), shapley (its factor of the whole gain) and share.
+        Columns network, axis, alone_p and alone_1 (gain of that axis alone over the rigid class), last_p and last_1
+        (gain of freeing it last, over everything free but this axis), shapley (its factor of the whole gain), share.
     """
     values = shapley(results).set_index(["network", "axis"])
     records = []

@@ -22,7 +22,7 @@ from flexloop.mapspace import Variant
 from flexloop.resources import shipped
 from flexloop.timeloop import tree
 from flexloop.timeloop.mapping import Mapping
-from flexloop.workload import DIMENSIONS
+from flexloop.workload import DIMENSIONS, Layer
 
 METRICS = {"latency": ("delay", "energy"), "energy": ("energy", "delay"), "edp": ("edp", "energy")}
 """Timeloop's ``optimization_metrics`` for each objective, the tie-break second."""
@@ -104,11 +104,15 @@ class Renderer:
         for d in DIMENSIONS:
             if bounds[d] not in variant.bounds[d]:
                 raise ValueError(f"bound {d}={bounds[d]} is none of the variant's {variant.bounds[d]}")
+        return self.canonical_problem(variant.layer, bounds)
+
+    def canonical_problem(self, layer: Layer, bounds: Map[str, int]) -> str:
+        """Render ``problem.yaml`` for a layer at any bounds."""
         return self._render(
             "problem.yaml.j2",
-            layer=variant.layer,
+            layer=layer,
             bounds={d: bounds[d] for d in DIMENSIONS},
-            coefficients=variant.layer.coefficients,
+            coefficients=layer.coefficients,
         )
 
     def constraints(self, variant: Variant) -> str:

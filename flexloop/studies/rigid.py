@@ -1,0 +1,217 @@
+"""Rigid designs by the thousand: the one mapping that each has for a layer, and what it costs.
+
+A rigid design is a fixed tile, order, pair and array shape. `flexloop.tiles` says what each makes of one layer; here
+the same rule is applied to arrays of designs at once, and a test holds the two to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.archspec import ArchSpec, Shape
+from flexloop.energy.source import EnergyTables
+from flexloop.engines.embedded.batch import Batch
+from flexloop.engines.embedded.model import evaluate_batch
+from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.tiles import follows_depthwise_rule
+from flexloop.timeloop import yamlio
+from flexloop.timeloop.render import shipped_renderer
+from flexloop.workload import DIMENSIONS, RELEVANT, Layer
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+_CHUNK = 16_384
+_INDEX = {d: i for i, d in enumerate(DIMENSIONS)}
+
+
+@dataclass(frozen=True)
+class Designs:
+    """n rigid designs of one hardware.
+
+    Attributes:
+        inner: int64[n, 8] tile of the level below the array.
+        times: int64[n, 8] how often that tile, unrolled, goes into the tile of the level above the array.
+        pair: int64[n, 2] dimension on X, dimension on Y.
+        shape: int64[n] index into the array shapes.
+        order: int64[n, 2] index into the orders of the level above the array, and of the outermost level.
+    """
+
+    inner: Ints
+    times: Ints
+    pair: Ints
+    shape: Ints
+    order: Ints
+
+    def __len__(self) -> int:
+        return len(self.shape)
+
+    def take(self, chosen: Ints | Bools) -> Designs:
+        """Some of the designs."""
+        return Designs(*(part[chosen] for part in (self.inner, self.times, self.pair, self.shape, self.order)))
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """What designs make of one layer: int64[n, 8] each."""
+
+    inner: Ints
+    outer: Ints
+    bounds: Ints
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The hardware that designs share: three levels with loops, and what may be chosen of shapes and orders.
+
+    Attributes:
+        arch: an arch spec whose fixed values are ignored.
+        energy: its energies.
+        shapes: the array shapes to choose from.
+        orders: the permutations to choose from, leftmost innermost.
+    """
+
+    arch: ArchSpec
+    energy: EnergyTables
+    shapes: tuple[Shape, ...]
+    orders: tuple[tuple[str, ...], ...]
+
+    def unrolled(self, designs: Designs) -> Ints:
+        """Extent of the array along each dimension: int64[n, 8], 1 where a dimension lies on neither mesh axis."""
+        extents = np.array([[s.X, s.Y] for s in self.shapes], np.int64)[designs.shape]
+        along = np.ones((len(designs), len(DIMENSIONS)), np.int64)
+        rows = np.arange(len(designs))
+        along[rows, designs.pair[:, 0]] = extents[:, 0]
+        along[rows, designs.pair[:, 1]] = extents[:, 1]
+        return along
+
+    def outer_tile(self, designs: Designs) -> Ints:
+        """Tile of the level above the array: int64[n, 8]."""
+        return designs.inner * self.unrolled(designs) * designs.times
+
+    def tiles(self, designs: Designs, layer: Layer) -> Tiles:
+        """Tiles and padded bounds on a layer, by the rule of `flexloop.tiles.fixed_tiles`."""
+        role = self._roles(layer)
+        whole = np.concatenate([designs.inner, np.ones((len(designs), 1), np.int64)], axis=1)[:, role]
+        along = np.concatenate([self.unrolled(designs), np.ones((len(designs), 1), np.int64)], axis=1)[:, role]
+        outer = np.concatenate([self.outer_tile(designs), np.ones((len(designs), 1), np.int64)], axis=1)[:, role]
+        bound = np.array([layer.bounds[d] for d in DIMENSIONS], np.int64)
+        if self.arch.edge == "clip":
+            unrolled = whole * along
+            outer = np.where(
+                bound <= whole,
+                bound,
+                np.where(
+                    bound <= unrolled, whole * -(-bound // whole), np.minimum(outer, unrolled * -(-bound // unrolled))
+                ),
+            )
+            whole = np.minimum(whole, bound)
+        return Tiles(whole, outer, outer * -(-bound // outer))
+
+    def fits(self, designs: Designs, layers: Sequence[Layer]) -> Bools:
+        """Which designs' tiles fit every on-chip level for every layer."""
+        left = np.arange(len(designs))
+        for layer in layers:
+            tiles = self.tiles(designs.take(left), layer)
+            good = np.ones(len(left), np.bool_)
+            for group, tile in zip(self.arch.buffer_groups, (tiles.inner, tiles.outer), strict=True):
+                for level in group:
+                    good &= sum(words(t, tile, layer) for t in level.keep) <= (level.capacity or 0)
+            left = left[good]
+        fitting = np.zeros(len(designs), np.bool_)
+        fitting[left] = True
+        return fitting
+
+    def costs(self, designs: Designs, layer: Layer) -> tuple[Ints, Floats]:
+        """Cycles and energy (pJ) of every design on a layer; a design that does not fit takes 2**62 cycles."""
+        cycles = np.full(len(designs), 2**62, np.int64)
+        energy = np.full(len(designs), np.inf)
+        for index in np.unique(designs.shape):
+            spec = self._spec(layer, int(index))
+            of_shape = np.flatnonzero(designs.shape == index)
+            for chosen in np.array_split(of_shape, -(-len(of_shape) // _CHUNK)):
+                found = evaluate_batch(spec, self._batch(designs.take(chosen), layer, int(index)))
+                cycles[chosen] = np.where(found.valid, found.cycles, 2**62)
+                energy[chosen] = np.where(found.valid, found.energy_pj, np.inf)
+        return cycles, energy
+
+    def _roles(self, layer: Layer) -> list[int]:
+        """For each dimension the index of the one whose values it takes; 8 stands for 1 throughout."""
+        roles = list(range(len(DIMENSIONS)))
+        if follows_depthwise_rule(self.arch, layer):
+            roles[_INDEX["G"]], roles[_INDEX["M"]] = _INDEX["M"], len(DIMENSIONS)
+        return roles
+
+    def _spec(self, layer: Layer, shape: int) -> Spec:
+        renderer = shipped_renderer()
+        architecture = yamlio.load(renderer.architecture(self.arch, self.shapes[shape], partitioned=False))
+        problem = yamlio.load(renderer.canonical_problem(layer, layer.bounds))
+        return read_spec(architecture["architecture"], problem["problem"], dict(self.energy.ert))
+
+    def _batch(self, designs: Designs, layer: Layer, shape: int) -> Batch:
+        tiles = self.tiles(designs, layer)
+        n, levels, dims = len(designs), len(self.arch.levels), len(DIMENSIONS)
+        names = [level.name for level in self.arch.inner_to_outer]
+        loops = [names.index(level.name) for level in self.arch.loop_levels]
+        temporal, spatial = np.ones((2, n, levels, dims), np.int64)
+        temporal_order = np.tile(np.arange(dims), (n, levels, 1))
+        spatial_order = temporal_order.copy()
+        split = np.zeros((n, levels), np.int64)
+        rows = np.arange(n)
+        ratio = tiles.outer // tiles.inner
+        pair = self._seen(designs.pair, layer)
+        extents = (self.shapes[shape].X, self.shapes[shape].Y)
+        for axis in (0, 1):
+            largest = largest_divisors(int(ratio.max()), extents[axis])
+            spatial[rows, loops[1], pair[:, axis]] = largest[ratio[rows, pair[:, axis]]]
+        temporal[:, loops[0]] = tiles.inner
+        temporal[:, loops[1]] = ratio // spatial[:, loops[1]]
+        temporal[:, loops[2]] = tiles.bounds // tiles.outer
+        orders = np.array([[_INDEX[d] for d in order] for order in self.orders], np.int64)
+        temporal_order[:, loops[1]], temporal_order[:, loops[2]] = (
+            orders[designs.order[:, 0]],
+            orders[designs.order[:, 1]],
+        )
+        spatial_order[:, loops[1]] = _pair_first(pair)
+        split[:, loops[1]] = 1
+        keep = np.array([[t in level.keep for t in RELEVANT] for level in self.arch.inner_to_outer], np.bool_)
+        return Batch(temporal, temporal_order, spatial, spatial_order, split, np.tile(keep, (n, 1, 1)))
+
+    def _seen(self, pair: Ints, layer: Layer) -> Ints:
+        """The pair's dimensions as the layer has them: G in M's place under the depthwise rule."""
+        seen = list(range(len(DIMENSIONS)))
+        if follows_depthwise_rule(self.arch, layer):
+            seen[_INDEX["M"]], seen[_INDEX["G"]] = _INDEX["G"], _INDEX["M"]
+        return np.array(seen, np.int64)[pair]
+
+
+def words(tensor: str, tile: Ints, layer: Layer) -> Ints:
+    """Words of the bounding box of each of n tiles of a data space: int64[n]."""
+    if tensor != "Inputs":
+        size: Ints = np.prod(tile[:, [_INDEX[d] for d in DIMENSIONS if d in RELEVANT[tensor]]], axis=1)
+        return size
+    n, g, c, _, r, s, p, q = tile.T
+    width = 1 + layer.Wdilation * (r - 1) + layer.Wstride * (p - 1)
+    height = 1 + layer.Hdilation * (s - 1) + layer.Hstride * (q - 1)
+    box: Ints = n * g * c * width * height
+    return box
+
+
+def largest_divisors(most: int, extent: int) -> Ints:
+    """For every number up to ``most`` its largest divisor that is at most ``extent``: int64[most + 1]."""
+    largest = np.ones(most + 1, np.int64)
+    for divisor in range(2, min(most, extent) + 1):
+        largest[::divisor] = divisor
+    return largest
+
+
+def _pair_first(pair: Ints) -> Ints:
+    """Orders of all dimensions with each row's pair first: int64[n, 8]."""
+    rank = np.tile(np.arange(2, 2 + len(DIMENSIONS)), (len(pair), 1))
+    rows = np.arange(len(pair))
+    rank[rows, pair[:, 0]], rank[rows, pair[:, 1]] = 0, 1
+    return np.argsort(rank, axis=1)
