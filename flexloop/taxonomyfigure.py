@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flexloop.classes import Axis, FlexClass, all_classes
 from flexloop.errors import OutputError, UnsupportedError
+from flexloop.lattice import lines, positions
 from flexloop.taxonomy import OPEN, Accelerator, load_taxonomy
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ def taxonomy_figure(path: Path, accelerators: tuple[Accelerator, ...] | None = N
 
 def _draw(axes: Axes, accelerators: tuple[Accelerator, ...]) -> None:
     places = _places()
-    for point, (x, y) in places.items():
-        for above in point.upper_neighbours():
-            axes.plot([x, places[above][0]], [y, places[above][1]], color=_EDGE, linewidth=0.8, zorder=1)
+    for lower, upper in lines(places):
+        (x0, y0), (x1, y1) = places[lower], places[upper]
+        axes.plot([x0, x1], [y0, y1], color=_EDGE, linewidth=0.8, zorder=1)
     for point, place in places.items():
         _draw_class(axes, point, place, [a for a in accelerators if a.lowest.bits == point])
     axes.text(
@@ -79,14 +80,7 @@ def _draw(axes: Axes, accelerators: tuple[Accelerator, ...]) -> None:
 
 def _places() -> dict[FlexClass, tuple[float, float]]:
     """Where each class stands: one row for each number of flexible axes, the fully flexible class on top."""
-    ranks: dict[int, list[FlexClass]] = {}
-    for point in sorted(all_classes(), key=str, reverse=True):
-        ranks.setdefault(str(point).count("1"), []).append(point)
-    return {
-        point: ((index - (len(row) - 1) / 2) * _STEP, rank * _RANK_HEIGHT)
-        for rank, row in ranks.items()
-        for index, point in enumerate(row)
-    }
+    return {point: (x * _STEP, row * _RANK_HEIGHT) for point, (x, row) in positions(all_classes()).items()}
 
 
 def _draw_class(axes: Axes, point: FlexClass, place: tuple[float, float], members: list[Accelerator]) -> None:
