@@ -1,0 +1,118 @@
+"""A drop-in for ``timeloop-model``: the same files in, the same files out, the same words for an invalid mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flexloop.atomic import write_atomically
+from flexloop.engines.embedded.model import evaluate
+from flexloop.engines.embedded.report import make_report
+from flexloop.engines.embedded.spec import Spec, read_config
+from flexloop.errors import OutputError, SpecError, UnmappableError
+from flexloop.evaluation import Evaluation
+from flexloop.timeloop import yamlio
+from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config
+from flexloop.timeloop.mapping import LevelMapping, Mapping
+from flexloop.timeloop.writer import map_text, map_yaml, stats_text
+
+
+def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
+    """Evaluate one mapping as ``timeloop-model`` does and write ``timeloop-model.stats.txt`` and ``.map.txt``.
+
+    Beside them stands ``timeloop-model.map.yaml``, which Timeloop writes for its mapper alone.
+
+    Args:
+        files: YAML files that together hold the top-level keys architecture, problem, ERT and mapping.
+        out_dir: an existing folder.
+
+    Raises:
+        SpecError, UnknownNameError: a file that is malformed or contradicts itself.
+        UnsupportedError: a feature that is not modelled.
+        UnmappableError: if the mapping is invalid, in Timeloop's words; nothing is written then.
+        OutputError: if the files cannot be written.
+    """
+    config = yamlio.load_files(files)
+    spec = read_config(config)
+    if config.get("mapping") is None:
+        raise SpecError("no mapping is given; add a file with the top-level key mapping, a list of directives")
+    mapping = complete(spec, Mapping.from_directives(config["mapping"], spec.level_names))
+    evaluation = evaluate(spec, mapping)
+    factorizes = mapping.bounds() == spec.problem.bounds
+    if factorizes and not _satisfies(mapping, _constraints(spec, config)):
+        raise UnmappableError("mapping violates architecture constraints.")
+    if not evaluation.valid:
+        raise UnmappableError(evaluation.reason)
+    write_results(spec, mapping, evaluation, out_dir, "timeloop-model")
+    return evaluation
+
+
+def write_results(spec: Spec, mapping: Mapping, evaluation: Evaluation, out_dir: Path, prefix: str) -> None:
+    """Write ``stats.txt``, ``map.txt`` and ``map.yaml`` of a valid mapping, each name after a prefix.
+
+    Raises:
+        OutputError: if the folder does not exist or cannot be written to.
+    """
+    mapping = complete(spec, mapping)
+    held = {
+        level.name: {name: tensor.utilized_capacity for name, tensor in level.tensors.items()}
+        for level in evaluation.levels
+    }
+    contents = {
+        "stats.txt": stats_text(make_report(spec, mapping, evaluation)),
+        "map.txt": map_text(mapping, held),
+        "map.yaml": map_yaml(mapping, spec.problem.dimensions),
+    }
+    try:
+        for suffix, content in contents.items():
+            write_atomically(out_dir / f"{prefix}.{suffix}", content.encode())
+    except OSError as error:
+        raise OutputError(f"cannot write to {out_dir}: {error.strerror or error}; name an existing folder") from error
+
+
+def complete(spec: Spec, mapping: Mapping) -> Mapping:
+    """Fill in what a mapping leaves open, as Timeloop does: levels, factors of 1, orders, and that levels keep."""
+    given = {level.target: level for level in mapping.levels}
+    dimensions, spaces = spec.problem.dimensions, spec.data_space_names
+    levels = []
+    for name in spec.level_names:
+        level = given.get(name, LevelMapping(name))
+        permutation = (*level.permutation, *(d for d in dimensions if d not in level.permutation))
+        levels.append(
+            replace(
+                level,
+                factors={d: level.factors.get(d, 1) for d in dimensions},
+                permutation=permutation,
+                keep=tuple(t for t in spaces if t not in level.bypass),
+                bypass=tuple(t for t in spaces if t in level.bypass),
+            )
+        )
+    return Mapping(tuple(levels))
+
+
+def _constraints(spec: Spec, config: Map[str, Any]) -> Constraints:
+    """The architecture constraints, which ``timeloop-model`` checks a mapping against, not those on mapspaces."""
+    subject = Subject(spec.level_names, spec.fanouts, spec.problem.bounds, spec.data_space_names)
+    keys = ("arch", "architecture", "arch_constraints", "architecture_constraints")
+    return from_config({key: config[key] for key in keys if key in config}, subject)
+
+
+def _satisfies(mapping: Mapping, constraints: Constraints) -> bool:
+    levels = {level.target: level for level in mapping.levels}
+    return all(_satisfied(levels[rule.target], rule) for rule in constraints.loops)
+
+
+def _satisfied(level: LevelMapping, rule: LoopConstraint) -> bool:
+    """Whether the factors, the innermost loops above 1 and the split are those of a rule; Timeloop checks no more."""
+    factors = level.spatial_factors if rule.spatial else level.factors
+    order = level.spatial_permutation if rule.spatial else level.permutation
+    if any(factors.get(d, 1) != n for d, n in rule.factors.items()):
+        return False
+    if any(factors.get(d, 1) > n for d, n in rule.max_factors.items()):
+        return False
+    moving = [d for d in order if factors.get(d, 1) > 1]
+    wanted = [d for d in rule.permutation if factors.get(d, 1) > 1]
+    return moving[: len(wanted)] == wanted and rule.split in (None, level.split)

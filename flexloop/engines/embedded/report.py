@@ -1,0 +1,141 @@
+"""What Timeloop's ``stats.txt`` says of a mapping, from the embedded model's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from math import inf, prod
+
+from flexloop.engines.embedded.architecture import StorageSpec
+from flexloop.engines.embedded.problem import DataSpace
+from flexloop.engines.embedded.spec import Spec
+from flexloop.evaluation import Evaluation, LevelStats, TensorStats
+from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.writer import LevelReport, MacReport, Report, TensorReport
+
+
+def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
+    """Return everything that ``stats.txt`` holds, for a valid mapping."""
+    mac, *levels = evaluation.levels
+    partitions = partition_sizes(spec, mapping)
+    return Report(
+        mac=MacReport(
+            name=spec.mac.name,
+            word_bits=spec.mac.word_bits,
+            instances=spec.mac.instances,
+            mesh_x=spec.mac.mesh_x,
+            mesh_y=spec.mac.mesh_y,
+            highest_energy=spec.mac.highest_energy,
+            used=mac.utilized_instances,
+            computes=evaluation.computes,
+            cycles=mac.cycles,
+            energy=mac.energy_pj,
+            area=spec.mac.area,
+        ),
+        levels=tuple(
+            _level(spec, level, stats, mac.cycles, evaluation.cycles, partitions[level.name])
+            for level, stats in zip(spec.levels, levels, strict=True)
+        ),
+        cycles=evaluation.cycles,
+        utilization=evaluation.utilization,
+        energy=evaluation.energy_pj,
+    )
+
+
+def _level(
+    spec: Spec, level: StorageSpec, stats: LevelStats, steps: int, cycles: int, partitions: Map[str, int]
+) -> LevelReport:
+    reads, writes = 0.0, 0.0
+    for name, tensor in stats.tensors.items():
+        scale = dict(level.bandwidth_scale).get(name, 1.0)
+        reads += tensor.reads / steps * scale
+        writes += (tensor.fills + tensor.updates) / steps * scale
+    slowdown = _slowdown(level, reads, writes)
+    read_write = {space.name: space.read_write for space in spec.problem.data_spaces}
+    return LevelReport(
+        name=level.name,
+        technology=level.technology,
+        word_bits=level.word_bits,
+        block_size=level.block_size,
+        cluster_size=level.cluster_size,
+        instances=level.instances,
+        mesh_x=level.mesh_x,
+        mesh_y=level.mesh_y,
+        multiple_buffering=level.multiple_buffering,
+        size=level.size,
+        effective_size=level.capacity,
+        shared_bandwidth=_limit(level.shared_bandwidth),
+        read_bandwidth=_limit(level.read_bandwidth),
+        write_bandwidth=_limit(level.write_bandwidth),
+        highest_energy=level.highest_energy,
+        energy_source=level.energy_source,
+        leakage=level.leakage,
+        leaked=level.leakage * cycles * max(1, stats.utilized_instances),
+        area=level.area,
+        cycles=stats.cycles,
+        slowdown=slowdown,
+        tensors=tuple(
+            _tensor(level, name, read_write[name], tensor, steps, slowdown, partitions[name])
+            for name, tensor in stats.tensors.items()
+        ),
+    )
+
+
+def _slowdown(level: StorageSpec, reads: float, writes: float) -> float:
+    limits = [(level.read_bandwidth, reads), (level.write_bandwidth, writes), (level.shared_bandwidth, writes + reads)]
+    return min([1.0, *(bandwidth / words for bandwidth, words in limits if bandwidth < words)])
+
+
+def _limit(bandwidth: float) -> float | None:
+    return None if bandwidth == inf else bandwidth
+
+
+def _tensor(
+    level: StorageSpec, name: str, read_write: bool, tensor: TensorStats, steps: int, slowdown: float, partition: int
+) -> TensorReport:
+    used = tensor.utilized_instances
+    clusters = min(used, level.instances // level.cluster_size)
+    blocks = [-(-words // level.block_size) for words in (tensor.reads, tensor.fills, tensor.updates)]
+    row = blocks[0] * level.read_energy + blocks[1] * level.write_energy + blocks[2] * level.update_energy
+    scale = dict(level.bandwidth_scale).get(name, 1.0)
+    return TensorReport(
+        name=name,
+        read_write=read_write,
+        partition=partition,
+        capacity=tensor.utilized_capacity,
+        used=used,
+        clusters=clusters,
+        reads=tensor.reads,
+        fills=tensor.fills,
+        updates=tensor.updates,
+        reductions=tensor.temporal_reductions,
+        energy=row / (used / clusters),
+        scale=scale,
+        read_bandwidth=slowdown * (tensor.reads / steps * scale),
+        write_bandwidth=slowdown * ((tensor.fills + tensor.updates) / steps * scale),
+    )
+
+
+def partition_sizes(spec: Spec, mapping: Mapping) -> dict[str, dict[str, int]]:
+    """For each level and data space, the words that are one instance's own (rule 2c of how Timeloop counts)."""
+    given = {level.target: level for level in mapping.levels}
+    tile = dict.fromkeys(spec.problem.dimensions, 1)
+    tiles, spread = [], []
+    for name in spec.level_names:
+        level = given.get(name)
+        spatial, temporal = (level.spatial_factors, level.factors) if level else ({}, {})
+        spread.append({d: n * spatial.get(d, 1) for d, n in tile.items()})
+        tile = {d: n * temporal.get(d, 1) for d, n in spread[-1].items()}
+        tiles.append(tile)
+    sizes: dict[str, dict[str, int]] = {name: {} for name in spec.level_names}
+    for space in spec.problem.data_spaces:
+        own = tile_words(space, tiles[-1])
+        sizes[spec.level_names[-1]][space.name] = own
+        for p in range(len(tiles) - 2, -1, -1):
+            own = own * tile_words(space, tiles[p]) // tile_words(space, spread[p + 1])
+            sizes[spec.level_names[p]][space.name] = own
+    return sizes
+
+
+def tile_words(space: DataSpace, tile: Map[str, int]) -> int:
+    """Words of the bounding box of a tile of a data space."""
+    return prod(1 + sum(c * (tile[d] - 1) for d, c in rank) for rank in space.projection)

@@ -1,0 +1,382 @@
+"""Write results as Timeloop's programs do: ``stats.txt``, ``map.txt`` and ``map.yaml``, for scripts that read those.
+
+What cannot be known without Timeloop's networks and area model is written as Timeloop writes it where both are absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+
+import numpy as np
+
+from flexloop.timeloop.mapping import LevelMapping, Mapping
+
+
+@dataclass(frozen=True)
+class MacReport:
+    """The arithmetic level: its specification and what a mapping makes of it. Energies in pJ, areas in um^2."""
+
+    name: str
+    word_bits: int
+    instances: int
+    mesh_x: int
+    mesh_y: int
+    highest_energy: float
+    used: int
+    computes: int
+    cycles: int
+    energy: float
+    area: float
+
+
+@dataclass(frozen=True)
+class TensorReport:
+    """One data space at a level that keeps it; accesses, energy and bandwidths are of one instance.
+
+    Attributes:
+        name: of the data space.
+        read_write: whether it is updated.
+        partition: words that are the instance's own.
+        capacity: words of its tile.
+        used: instances in use.
+        clusters: rows in use, where instances share rows.
+        reads, fills, updates, reductions: accesses in words.
+        energy: pJ.
+        scale: what a word counts for in the bandwidths.
+        read_bandwidth, write_bandwidth: words a cycle, throttling included.
+    """
+
+    name: str
+    read_write: bool
+    partition: int
+    capacity: int
+    used: int
+    clusters: int
+    reads: int
+    fills: int
+    updates: int
+    reductions: int
+    energy: float
+    scale: float
+    read_bandwidth: float
+    write_bandwidth: float
+
+    @property
+    def accesses(self) -> int:
+        """Reads, fills and updates of all instances."""
+        return self.used * (self.reads + self.fills + self.updates)
+
+
+@dataclass(frozen=True)
+class LevelReport:
+    """A storage level: its specification and what a mapping makes of it.
+
+    Attributes:
+        name, technology, word_bits, block_size, cluster_size, instances, mesh_x, mesh_y, multiple_buffering: of the
+            component.
+        size, effective_size: words, before and after multiple buffering; None if unlimited.
+        shared_bandwidth, read_bandwidth, write_bandwidth: words a cycle; None if unlimited.
+        highest_energy: pJ of the costliest access.
+        energy_source: where it is from.
+        leakage: pJ of one instance a cycle.
+        leaked: pJ in all.
+        area: um^2 of one instance.
+        cycles: that the level takes.
+        slowdown: 1 where it keeps up with the MACs, or below.
+        tensors: the data spaces that it keeps.
+    """
+
+    name: str
+    technology: str
+    word_bits: int
+    block_size: int
+    cluster_size: int
+    instances: int
+    mesh_x: int
+    mesh_y: int
+    multiple_buffering: float
+    size: int | None
+    effective_size: int | None
+    shared_bandwidth: float | None
+    read_bandwidth: float | None
+    write_bandwidth: float | None
+    highest_energy: float
+    energy_source: str
+    leakage: float
+    leaked: float
+    area: float
+    cycles: int
+    slowdown: float
+    tensors: tuple[TensorReport, ...]
+
+    @property
+    def accesses(self) -> int:
+        """Words read, filled and updated in all instances."""
+        return sum(tensor.accesses for tensor in self.tensors)
+
+    @property
+    def energy(self) -> float:
+        """Energy of all instances, leakage included, pJ."""
+        return sum(tensor.energy * tensor.used for tensor in self.tensors) + self.leaked
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that ``stats.txt`` holds: the MACs, storage levels innermost first, cycles, utilisation and energy."""
+
+    mac: MacReport
+    levels: tuple[LevelReport, ...]
+    cycles: int
+    utilization: float
+    energy: float
+
+
+def stats_text(report: Report) -> str:
+    """Return the content of ``stats.txt``."""
+    lines = ["Buffer and Arithmetic Levels", "-" * 28, "Level 0", "-" * 7, *_mac_lines(report.mac), ""]
+    for index, level in enumerate(report.levels, start=1):
+        if level.accesses or level.energy:
+            lines += [f"Level {index}", "-" * 7, *_specs_lines(level), "", *_level_lines(level), ""]
+    lines += ["Networks", "-" * 8, "", *_intensity_lines(report), "", ""]
+    lines += [*_summary_lines(report), "", *_per_compute_lines(report), ""]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _mac_lines(mac: MacReport) -> list[str]:
+    return [
+        f"=== {mac.name} ===",
+        "",
+        "    SPECS",
+        "    -----",
+        f"    Word bits             : {mac.word_bits}",
+        f"    Instances             : {mac.instances} ({mac.mesh_x}*{mac.mesh_y})",
+        f"    Compute energy        : {mac.highest_energy:.2f} pJ",
+        "",
+        "    STATS",
+        "    -----",
+        f"    Utilized instances      : {mac.used}",
+        f"    Computes (total)        : {mac.computes}",
+        f"    Cycles                  : {mac.cycles}",
+        f"    Energy (total)          : {mac.energy:.2f} pJ",
+        f"    Area (total)            : {mac.area * mac.instances:.2f} um^2",
+    ]
+
+
+def _specs_lines(level: LevelReport) -> list[str]:
+    figures = {
+        "Technology": level.technology,
+        "Size": _or_dash(level.size),
+        "Word bits": level.word_bits,
+        "Block size": level.block_size,
+        "Cluster size": level.cluster_size,
+        "Instances": f"{level.instances} ({level.mesh_x}*{level.mesh_y})",
+        "Shared bandwidth": _or_dash(level.shared_bandwidth),
+        "Read bandwidth": _or_dash(level.read_bandwidth),
+        "Write bandwidth": _or_dash(level.write_bandwidth),
+        "Multiple buffering": f"{level.multiple_buffering:.2f}",
+        "Effective size": _or_dash(level.effective_size),
+        "Min utilization": "0.00",
+        "Vector access energy": f"{level.highest_energy:.2f} pJ",
+        "Vector access energy source": level.energy_source,
+        "Per-instance-cycle leakage": f"{level.leakage:.2f} pJ",
+        "Instances sharing power gating": "1.00",
+        "Non-power-gated utilization": "100.00%",
+        "Leakage energy (total)": f"{level.leaked:.2f} pJ",
+        "Area": f"{level.area:.2f} um^2",
+    }
+    return [
+        f"=== {level.name} ===",
+        "",
+        "    SPECS",
+        "    -----",
+        *(f"        {k:<32}: {v}" for k, v in figures.items()),
+    ]
+
+
+def _or_dash(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.2f}"
+
+
+def _level_lines(level: LevelReport) -> list[str]:
+    lines = [
+        "    STATS",
+        "    -----",
+        f"    Cycles               : {level.cycles}",
+        f"    Bandwidth throttling : {level.slowdown:.2f}",
+    ]
+    for tensor in level.tensors:
+        lines += [f"    {tensor.name}:", *(f"        {k:<41}: {v}" for k, v in _tensor_figures(tensor).items())]
+    return lines
+
+
+def _tensor_figures(tensor: TensorReport) -> dict[str, object]:
+    both = tensor.read_bandwidth + tensor.write_bandwidth
+    accesses = tensor.reads + tensor.fills + tensor.updates
+    each = f"{tensor.energy / accesses:.2f}" if accesses else "-nan"
+    addresses = tensor.fills + (tensor.updates if tensor.read_write else tensor.reads)
+    figures: dict[str, object] = {
+        "Partition size": tensor.partition,
+        "Utilized capacity": tensor.capacity,
+        "Utilized instances (max)": tensor.used,
+        "Utilized clusters (max)": tensor.clusters,
+        "Scalar reads (per-instance)": tensor.reads,
+        "Scalar fills (per-instance)": tensor.fills,
+        "Scalar updates (per-instance)": tensor.updates,
+        "Temporal reductions (per-instance)": tensor.reductions,
+        "Address generations (per-cluster)": addresses,
+        "Energy (per-scalar-access)": f"{each} pJ",
+        "Energy (per-instance)": f"{tensor.energy:.2f} pJ",
+        "Energy (total)": f"{tensor.energy * tensor.used:.2f} pJ",
+    }
+    for name in ("Temporal Reduction Energy (per-instance)", "Temporal Reduction Energy (total)"):
+        figures[name] = "0.00 pJ"
+    for name in ("Address Generation Energy (per-cluster)", "Address Generation Energy (total)"):
+        figures[name] = "0.00 pJ"
+    figures["Bandwidth Consumption Scale"] = f"{tensor.scale:.2f}"
+    for name, words in (("Shared", both), ("Read", tensor.read_bandwidth), ("Write", tensor.write_bandwidth)):
+        figures[f"{name} Bandwidth (per-instance)"] = f"{words:.2f} words/cycle"
+        figures[f"{name} Bandwidth (total)"] = f"{words * tensor.used:.2f} words/cycle"
+    return figures
+
+
+def _operations(report: Report) -> tuple[int, int]:
+    """Multiplications, and additions to partial sums: the first value of each output needs none."""
+    outputs = sum(words for words, read_write in _outermost(report) if read_write)
+    return report.mac.computes, report.mac.computes - outputs
+
+
+def _outermost(report: Report) -> Iterator[tuple[int, bool]]:
+    """Words of each data space at the outermost level that keeps it, and whether it is updated."""
+    seen: set[str] = set()
+    for level in reversed(report.levels):
+        for tensor in level.tensors:
+            if tensor.name not in seen:
+                seen.add(tensor.name)
+                yield tensor.capacity, tensor.read_write
+
+
+def _intensity_lines(report: Report) -> list[str]:
+    multiplications, additions = _operations(report)
+    operations = multiplications + additions
+    words = sum(words for words, _ in _outermost(report))
+    figures = {
+        "Total elementwise ops": multiplications,
+        "Total reduction ops": additions,
+        "Total ops": operations,
+        "Total memory accesses required": words,
+        "Optimal Op per Byte": _per_byte(operations, report.levels[-1].word_bits * words),
+    }
+    lines = ["Operational Intensity Stats", "-" * 27, *(f"    {k:<40}: {v}" for k, v in figures.items()), ""]
+    for level in report.levels:
+        lines.append(f"=== {level.name} ===")
+        if level.accesses:
+            lines.append(f"    {'Total scalar accesses':<40}: {level.accesses}")
+            lines.append(f"    {'Op per Byte':<40}: {_per_byte(operations, level.word_bits * level.accesses)}")
+    return lines
+
+
+def _per_byte(operations: int, bits: int) -> str:
+    """In single precision over whole bytes, as Timeloop divides."""
+    if bits < 8:
+        return "inf"
+    return f"{float(np.float32(operations) / np.float32(bits // 8)):.2f}"
+
+
+def _summary_lines(report: Report) -> list[str]:
+    operations = np.float32(sum(_operations(report)))
+    area = report.mac.area * report.mac.instances + sum(level.area * level.instances for level in report.levels)
+    return [
+        "Summary Stats",
+        "-" * 13,
+        f"GFLOPs (@1GHz): {float(operations / np.float32(report.cycles)):.2f}",
+        f"Utilization: {100 * report.utilization:.2f}%",
+        f"Cycles: {report.cycles}",
+        f"Energy: {report.energy / 1e6:.2f} uJ",
+        f"EDP(J*cycle): {float(np.float32(report.cycles)) * report.energy / 1e12:.2e}",
+        f"Area: {area / 1e6:.2f} mm^2",
+    ]
+
+
+def _per_compute_lines(report: Report) -> list[str]:
+    computes = report.mac.computes
+    names = [report.mac.name, *(level.name for level in report.levels)]
+    # Timeloop leaves room for the names of the networks between neighbouring levels, shown or not.
+    networks = [f"{outer} <==> {inner}" for inner, outer in zip(names, names[1:], strict=False)]
+    width = max(map(len, names + networks)) + 1
+    energies = {report.mac.name: report.mac.energy} | {level.name: level.energy for level in report.levels}
+    shown = {name: energy for name, energy in energies.items() if energy} | {"Total": report.energy}
+    return [
+        f"Computes = {computes}",
+        "fJ/Compute",
+        *(f"    {name:<{width}}= {energy * 1000 / computes:.2f}" for name, energy in shown.items()),
+    ]
+
+
+def map_text(mapping: Mapping, capacities: Map[str, Map[str, int]]) -> str:
+    """Return the content of ``map.txt``: the loop nest, outermost first.
+
+    Args:
+        mapping: the mapping.
+        capacities: for each level the words of the tile of each data space that it keeps.
+    """
+    lines: list[str] = []
+    depth, underline = 0, ""
+    for level in reversed(mapping.levels):
+        held = "".join(f"{name}:{words} ({words}) " for name, words in capacities[level.target].items())
+        if depth and not underline:
+            lines.append("")
+        header = f"{level.target} [ {held}] "
+        lines.append(header)
+        underline = "-" * (len(header) - 1)
+        for text in _loop_texts(level):
+            if underline:
+                lines.append(underline)
+                underline = ""
+            lines.append(f"| {'  ' * depth}{text}")
+            depth += 1
+    lines += [underline] * bool(underline) + [f"| {'  ' * depth}<< Compute >>"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _loop_texts(level: LevelMapping) -> list[str]:
+    loops = [(loop, "") for loop in reversed(level.loops)]
+    loops += [(loop, " (Spatial-Y)") for loop in reversed(level.y_loops)]
+    loops += [(loop, " (Spatial-X)") for loop in reversed(level.x_loops)]
+    return [f"for {d} in [0:{n}){place}" for (d, n), place in loops]
+
+
+def map_yaml(mapping: Mapping, dimensions: Sequence[str]) -> str:
+    """Return the content of ``map.yaml``: the mapping as Timeloop's directives.
+
+    Args:
+        mapping: the mapping.
+        dimensions: of the problem, in its order.
+    """
+    lines = ["mapping:"]
+    for level in mapping.levels:
+        lines += [f"  - target: {level.target}", "    type: datatype"]
+        for key, names in (("keep", level.keep), ("bypass", level.bypass)):
+            lines += [f"    {key}:", *([f"      - {name}" for name in names] or ["      []"])]
+    for level in mapping.levels:
+        if level.x_loops or level.y_loops:
+            loops = [*level.x_loops, *level.y_loops]
+            lines += _directive_lines(level.target, "spatial", level.spatial_factors, loops, dimensions)
+            lines.append(f"    split: {len(level.x_loops)}")
+        lines += _directive_lines(level.target, "temporal", level.factors, level.loops, dimensions)
+    return "\n".join(lines)
+
+
+def _directive_lines(
+    target: str, kind: str, factors: Map[str, int], loops: Sequence[tuple[str, int]], dimensions: Sequence[str]
+) -> list[str]:
+    moving = [d for d, _ in loops]
+    return [
+        f"  - target: {target}",
+        f"    type: {kind}",
+        f"    factors: {' '.join(f'{d}{factors.get(d, 1)}' for d in dimensions)}",
+        f"    permutation: {''.join([*moving, *(d for d in dimensions if d not in moving)])}",
+    ]
