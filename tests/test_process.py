@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flexloop.engines.process import run_program, tail
-from flexloop.errors import EngineError
+from flexloop.errors import EngineError, OutputError
 
 SLEEPER = "echo $$ > pid; exec sleep 600"
 PARENT = f"sh -c '{SLEEPER}'; true"
@@ -58,6 +58,11 @@ def test_arguments_are_not_seen_by_a_shell(tmp_path: Path) -> None:
 def test_program_that_does_not_start(tmp_path: Path, program: str) -> None:
     with pytest.raises(EngineError, match=f"^{program} does not start: "):
         run_program([program], tmp_path, tmp_path / "log")
+
+
+def test_log_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write .*log: "):
+        run_program(["true"], tmp_path, tmp_path / "absent" / "log")
 
 
 @pytest.mark.parametrize("code", [PARENT, STUBBORN], ids=["with a child", "deaf to the interrupt"])

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from flexloop.errors import EngineError
+from flexloop.errors import EngineError, OutputError
 
 GRACE_S = 5.0
 """Seconds that a program has to end by itself after it was asked to."""
@@ -56,9 +57,10 @@ def run_program(
 
     Raises:
         EngineError: if the program cannot be started.
+        OutputError: if the log cannot be written.
     """
     began = time.monotonic()
-    with log.open("wb") as output:
+    with _opened(log) as output:
         try:
             process = subprocess.Popen(
                 list(command),
@@ -85,6 +87,13 @@ def run_program(
                 if on_stop is not None:
                     on_stop()
     return Finished(process.returncode, log, time.monotonic() - began, timed_out)
+
+
+def _opened(log: Path) -> BinaryIO:
+    try:
+        return log.open("wb")
+    except OSError as error:
+        raise OutputError(f"cannot write {log}: {error.strerror or error}") from error
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -19,7 +19,7 @@ from flexloop.timeloop import yamlio
 from flexloop.timeloop.bundle import mapping_files, mapspace_files, run_variants
 from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.mapping import Mapping
-from flexloop.timeloop.render import Renderer, SearchSettings
+from flexloop.timeloop.render import SearchSettings, shared_renderer
 from flexloop.timeloop.stats import read_stats
 from flexloop.timeloop.tree import chain
 
@@ -65,7 +65,7 @@ class TimeloopEngine:
 
     def evaluate(self, candidate: Candidate, energy: EnergyTables, run_dir: Path) -> Evaluation:
         """Cost one mapping (see `flexloop.engines.base.Engine.evaluate`)."""
-        renderer = Renderer(self._templates)
+        renderer = shared_renderer(self._templates)
         variant = candidate.variant
         files = mapping_files(renderer, variant, candidate.bounds, candidate.mapping, renderer.ert(energy.ert))
         finished = self._start(Job(MODEL, list(files), run_dir, f"evaluate-{variant.layer.name}"), files)
@@ -105,7 +105,7 @@ class TimeloopEngine:
     def _search(
         self, run: _Run, space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path
     ) -> _Outcome:
-        renderer = Renderer(self._templates)
+        renderer = shared_renderer(self._templates)
         ert = renderer.ert(energy.ert)
         files = mapspace_files(renderer, run.variant, run.bounds, options.objective, run.settings, ert)
         label = f"{space.flexclass}-{space.layer.name}-{run.name}"

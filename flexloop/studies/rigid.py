@@ -19,7 +19,7 @@ from flexloop.engines.embedded.model import evaluate_batch
 from flexloop.engines.embedded.spec import Spec, read_spec
 from flexloop.tiles import follows_depthwise_rule
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.render import shipped_renderer
+from flexloop.timeloop.render import shared_renderer
 from flexloop.workload import DIMENSIONS, RELEVANT, Layer
 
 Ints = npt.NDArray[np.int64]
@@ -147,7 +147,7 @@ class Hardware:
         return roles
 
     def _spec(self, layer: Layer, shape: int) -> Spec:
-        renderer = shipped_renderer()
+        renderer = shared_renderer()
         architecture = yamlio.load(renderer.architecture(self.arch, self.shapes[shape], partitioned=False))
         problem = yamlio.load(renderer.canonical_problem(layer, layer.bounds))
         return read_spec(architecture["architecture"], problem["problem"], dict(self.energy.ert))

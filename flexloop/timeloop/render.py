@@ -145,7 +145,7 @@ def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
 
 
-@lru_cache(maxsize=1)
-def shipped_renderer() -> Renderer:
-    """The renderer of the shipped templates."""
-    return Renderer()
+@lru_cache(maxsize=4)
+def shared_renderer(overrides: Path | None = None) -> Renderer:
+    """A renderer that keeps its compiled templates from call to call (see `Renderer` for the argument)."""
+    return Renderer(overrides)

@@ -17,7 +17,7 @@ from flexloop.engines.embedded.spec import Spec, read_spec
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.render import Renderer
+from flexloop.timeloop.render import shared_renderer
 from flexloop.workload import DIMENSIONS
 
 
@@ -67,7 +67,7 @@ class EmbeddedEngine:
         return evaluate(self._spec(candidate.variant, candidate.bounds, energy), candidate.mapping)
 
     def _spec(self, variant: Variant, bounds: dict[str, int], energy: EnergyTables) -> Spec:
-        renderer = _renderer(self._templates)
+        renderer = shared_renderer(self._templates)
         architecture = renderer.architecture(variant.arch, variant.shape, partitioned=variant.partitioned)
         key = (architecture, renderer.problem(variant, bounds), energy.digest)
         if key not in self._specs:
@@ -88,11 +88,6 @@ def _real(variant: Variant) -> dict[str, int]:
 def _parse(text: str) -> dict[str, Any]:
     document: dict[str, Any] = yamlio.load(text)
     return document
-
-
-@lru_cache(maxsize=4)
-def _renderer(templates: Path | None) -> Renderer:
-    return Renderer(templates)
 
 
 @lru_cache(maxsize=1)
