@@ -7,6 +7,7 @@ the best mapping known are cut off with everything below them. At the time limit
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from flexloop.engines.embedded.mapper.choices import Choices, Genomes, Slot, con
 from flexloop.engines.embedded.mapper.costing import Costing, facts_of
 from flexloop.engines.embedded.mapper.exact.form import Form, recognise
 from flexloop.engines.embedded.mapper.exact.optimal import Search, families
-from flexloop.engines.embedded.mapper.general_bounds import Floats, Ints, Relaxation
+from flexloop.engines.embedded.mapper.general_bounds import Decided, Floats, Ints, Relaxation
 from flexloop.engines.embedded.mapper.general_orders import TensorView, distinct_orders
 from flexloop.engines.embedded.mapper.sampler import Found, best_of_all, better, choices_of, sample
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
@@ -31,9 +32,7 @@ from flexloop.timeloop.constraints import DataspaceConstraint
 _ENUMERATED = 200_000
 """Mapspaces of at most this many mappings together are enumerated."""
 _CHUNK = 128
-_BATCH = 8192
-_ROOTS = 20_000
-"""Combinations of bypass and bounds beyond which those with the worst bounds are left open."""
+_BATCH = 2048
 
 
 def find_best_general(
@@ -53,14 +52,18 @@ def find_best_general(
         seeds: mappings known to be in the spaces, to start from.
         time_limit: seconds after which the proof is given up.
         rng_seed: seed of the sampler that finds the first mappings.
-        samples: mappings sampled before the proof, over all spaces.
+        samples: mappings sampled before branch and bound, over all spaces.
 
     Raises:
         UnmappableError: if no mapping fits, with the reason for the one with the smallest tiles.
     """
     search = _Search(spaces, objective, time.monotonic() + time_limit)
-    search.start(seeds, samples, rng_seed)
+    search.start(seeds)
     if not search.enumerate_if_small():
+        # A bad incumbent makes the exact search prove much about patterns of bypass that a good one excludes at once.
+        search.sample(seeds, samples // 3, rng_seed)
+        search.prove_exactly()
+        search.sample(seeds, samples - samples // 3, rng_seed + 1)
         search.prove()
     return search.result()
 
@@ -85,6 +88,7 @@ class _Root:
     space: _Space = field(compare=False)
     keep: npt.NDArray[np.bool_] = field(compare=False)
     bounds: tuple[int, ...] = field(compare=False)
+    refined: bool = field(compare=False, default=False)
 
 
 class _Search:
@@ -102,22 +106,33 @@ class _Search:
         self._open = np.inf
         self._exact: set[tuple[int, bytes]] = set()
 
-    def start(self, seeds: Sequence[Seed], samples: int, rng_seed: int) -> None:
-        """Find mappings to compare with: the seeds, improved by sampling."""
-        fitting = [s for s in self._spaces if s.size]
-        for space in fitting:
+    def start(self, seeds: Sequence[Seed]) -> None:
+        """Cost the seeds, for everything else to be compared with."""
+        for seed in seeds:
+            space = self._spaces[seed.space]
+            self.cost(space, space.costing.genomes(seed.mapping))
+
+    def sample(self, seeds: Sequence[Seed], samples: int, rng_seed: int) -> None:
+        """Improve the seeds by sampling the spaces that the exact search has not covered."""
+        sampled = [s for s in self._spaces if s.size and any(True for _ in self._patterns(s))]
+        for space in sampled:
             starts = [space.costing.genomes(seed.mapping) for seed in seeds if seed.space == space.index]
-            budget = min(samples // len(fitting), space.size * 4)
             found, evaluated = sample(
                 space.costing,
                 space.choices,
                 self._objective,
-                budget=budget,
+                budget=min(samples // len(sampled), space.size * 4),
                 rng_seed=rng_seed,
                 starts=concatenate(starts) if starts else None,
             )
             self._evaluated += evaluated
             self._offer(space, found)
+
+    def _patterns(self, space: _Space) -> Iterator[npt.NDArray[np.bool_]]:
+        """The patterns of bypass that nothing is proved about yet."""
+        for keep in space.choices.bypass_patterns():
+            if keep.any(axis=0).all() and (space.index, keep.tobytes()) not in self._exact:
+                yield keep
 
     def enumerate_if_small(self) -> bool:
         """Cost everything if that is little; return whether it was."""
@@ -132,20 +147,35 @@ class _Search:
 
     def prove(self) -> None:
         """Cut off or cost everything that is left, in the order of the bounds."""
-        self._prove_exactly()
-        for root in sorted(self._roots()):
+        heap = list(self._roots())
+        heapq.heapify(heap)
+        while heap:
+            root = heapq.heappop(heap)
+            if self._hopeless(root.key):
+                return
             if self._late():
                 self._open = min(self._open, root.key[0])
-            elif not self._hopeless(root.key):
+                return
+            if root.refined:
                 _Branch(self, root).run()
+            else:
+                heapq.heappush(heap, self._refined(root))
 
-    def _prove_exactly(self) -> None:
+    def _refined(self, root: _Root) -> _Root:
+        """A root with the bound that its tiles give, which takes longer to work out than that of its MACs alone."""
+        facts = facts_of(root.space.costing.spec)
+        relaxation = Relaxation(facts, root.space.choices, root.keep, root.bounds)
+        energy, cycles = relaxation.bound(np.ones((1, 1, len(root.bounds)), dtype=np.int64))
+        key = self.key(float(energy[0]), float(cycles[0]))
+        return replace(root, key=max(key, root.key), refined=True)
+
+    def prove_exactly(self) -> None:
         """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent."""
         forms: list[tuple[int, Form]] = []
         owners: list[_Space] = []
         for space in self._spaces:
-            for keep in space.choices.bypass_patterns() if space.size else ():
-                if keep.any(axis=0).all() and (form := recognise(_pinned(space, keep))) is not None:
+            for keep in self._patterns(space) if space.size else ():
+                if (form := recognise(_pinned(space, keep))) is not None:
                     forms.append((len(owners), form))
                     owners.append(space)
                     self._exact.add((space.index, keep.tobytes()))
@@ -193,9 +223,7 @@ class _Search:
                 continue
             facts = facts_of(space.costing.spec)
             padded = list(itertools.product(*([f.bound for f in options] for options in space.choices.factorizations)))
-            for keep in space.choices.bypass_patterns():
-                if not keep.any(axis=0).all() or (space.index, keep.tobytes()) in self._exact:
-                    continue
+            for keep in self._patterns(space):
                 for bounds in padded:
                     macs = float(prod(bounds))
                     cycles = macs / prod(prod(s.extent) for s in space.choices.slots if s.spatial)
@@ -330,33 +358,39 @@ class _Branch:
 
     def _leaves(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
         """Cost every kind of order of mappings whose factors are decided."""
+        decided = self._relaxation.decided(tiles)
+        waiting: list[Genomes] = []
         for row in range(len(tiles)):
             if self._search.late(primary[row:]):
-                return
+                break
             if self._search.hopeful(primary[row : row + 1], tie[row : row + 1])[0]:
-                self._leaf(tiles[row : row + 1])
+                waiting.extend(self._leaf(decided, row))
+            if sum(map(len, waiting)) >= _BATCH:
+                self._search.cost(self._space, concatenate(waiting))
+                waiting = []
+        if waiting:
+            self._search.cost(self._space, concatenate(waiting))
 
-    def _leaf(self, tiles: Ints) -> None:
-        """Cost the orders of one mapping, by their innermost loops, the most promising first."""
-        factors = tiles[0, 1:] // tiles[0, :-1]
+    def _leaf(self, decided: Decided, row: int) -> Iterator[Genomes]:
+        """The orders of one mapping that may be worth it, by their innermost loops."""
+        factors = decided.tiles[row, 1:] // decided.tiles[row, :-1]
+        energy, cycles, loops = self._relaxation.by_innermost(decided, row)
+        primary, tie = self._search.keys(energy, cycles)
+        hopeful = np.argwhere(self._search.hopeful(primary, tie))
+        if not len(hopeful):
+            return
         linked = self._linked(factors)
         options = [self._arrangements(s, factors[s], linked) for s in range(len(factors))]
-        if not all(len(splits) for _, splits in options):
-            return
-        energy, cycles, combinations = self._relaxation.by_innermost(tiles)
-        primary, tie = self._search.keys(energy, cycles)
-        for i in np.lexsort((tie, primary)):
-            bound = primary[i : i + 1], tie[i : i + 1]
-            if not self._search.hopeful(*bound)[0]:
-                return
-            chosen = [_starting_with(options[s], combinations[i].get(s), factors[s]) for s in range(len(options))]
+        for place in hopeful:
+            innermost = {slot: int(found[i]) for (slot, found), i in zip(loops.items(), place, strict=True)}
+            chosen = [_starting_with(options[s], innermost.get(s), factors[s]) for s in range(len(options))]
             total = prod(len(splits) for _, splits in chosen)
             for start in range(0, total, _BATCH):
-                if self._search.late(primary[i:]):
+                if self._search.late(primary[tuple(place)][None]):
                     return
                 picked = np.arange(start, min(start + _BATCH, total))
                 index = np.unravel_index(picked, [len(splits) for _, splits in chosen])
-                self._search.cost(self._space, self._genomes(factors, chosen, index))
+                yield self._genomes(factors, chosen, index)
 
     def _linked(self, factors: Ints) -> bool:
         """Whether neighbours might pass something on: across a shared rank, or any operand next to the MACs."""

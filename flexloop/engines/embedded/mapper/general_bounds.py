@@ -20,7 +20,6 @@ The part that no decision touches yet is bounded by the best tile that still fit
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -78,6 +77,16 @@ class _Traffic:
     energy: Floats
     reads: dict[int, Floats]
     writes: dict[int, Floats]
+
+
+@dataclass
+class Decided:
+    """Mappings whose factors are decided: what crosses each boundary, and the least cycles."""
+
+    tiles: Ints
+    operands: _Traffic
+    boundaries: list[_Traffic]
+    steps: Floats
 
 
 class Relaxation:
@@ -152,38 +161,46 @@ class Relaxation:
         leakage = sum(level.leakage for level in self.facts.levels)
         return (energy + leakage * cycles) * _SLACK, cycles
 
-    def by_innermost(self, tiles: Ints) -> tuple[Floats, Floats, list[dict[int, int]]]:
-        """Bounds of one mapping whose factors are decided, for every choice of the levels' innermost loops.
+    def decided(self, tiles: Ints) -> Decided:
+        """What bounds mappings whose factors are all decided, for `by_innermost`.
 
         Args:
-            tiles: [1, slots + 1, dimensions].
+            tiles: [n, slots + 1, dimensions].
+        """
+        boundaries = [self._boundary(child, tiles) for child in range(len(self.facts.levels) - 1)]
+        return Decided(tiles, self._operands(tiles), boundaries, self.macs / self._parallelism(tiles))
+
+    def by_innermost(self, decided: Decided, row: int) -> tuple[Floats, Floats, dict[int, Ints]]:
+        """Bounds of one mapping whose factors are decided, for every choice of the levels' innermost loops.
 
         Returns:
-            Energy [k], cycles [k], and for each choice the innermost loop by temporal slot.
+            Energy and cycles, with one axis for each level that has loops > 1, and these loops by temporal slot.
         """
-        levels = range(1, len(self.facts.levels))
-        loops = {v: np.flatnonzero(tiles[0, self._temporal[v] + 1] > tiles[0, self._temporal[v]]) for v in levels}
-        moving = [v for v in levels if len(loops[v])]
-        parts = [self._boundary(child, tiles) for child in range(len(self.facts.levels) - 1)]
-        operands = self._operands(tiles)
-        energies, cycles, combinations = [], [], []
-        for combination in itertools.product(*(loops[v].tolist() for v in moving)):
-            innermost = dict(zip(moving, combination, strict=True))
-            energy = self.macs * self.facts.compute_energy + float(operands.energy[0, 0])
-            families = []
-            for child, part in enumerate(parts):
-                above = [v for v in moving if v > child]
-                family = innermost[above[0]] if above else self._dims
-                families.append((part, family))
-                energy += float(part.energy[family, 0])
-            reads, writes = _total([(operands, 0), *families])
-            slowest = max(self.macs / float(self._parallelism(tiles)[0]), float(np.max(self._throttled(reads, writes))))
-            energies.append(energy)
-            cycles.append(slowest)
-            combinations.append({self._temporal[v]: d for v, d in innermost.items()})
-        ceiled = np.ceil(np.array(cycles) * _SLACK)
+        loops: dict[int, Ints] = {}
+        for level in range(1, len(self.facts.levels)):
+            slot = self._temporal[level]
+            found = np.flatnonzero(decided.tiles[row, slot + 1] > decided.tiles[row, slot])
+            if len(found):
+                loops[level] = found
+        shape = [len(found) for found in loops.values()]
+        energy = np.full(shape, self.macs * self.facts.compute_energy + decided.operands.energy[0, row])
+        reads = {level: np.full(shape, words[0, row]) for level, words in decided.operands.reads.items()}
+        writes = {level: np.full(shape, words[0, row]) for level, words in decided.operands.writes.items()}
+        for child, part in enumerate(decided.boundaries):
+            axis, families = next(
+                ((a, found) for a, (level, found) in enumerate(loops.items()) if level > child), (None, self._dims)
+            )
+            along = [1] * len(shape)
+            if axis is not None:
+                along[axis] = shape[axis]
+            energy += part.energy[families, row].reshape(along)
+            for total, words in ((reads, part.reads), (writes, part.writes)):
+                for level, counts in words.items():
+                    spread = np.broadcast_to(counts[families, row].reshape(along), shape)
+                    total[level] = total[level] + spread if level in total else spread
+        cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(reads, writes)) * _SLACK) + np.zeros(shape)
         leakage = sum(level.leakage for level in self.facts.levels)
-        return (np.array(energies) + leakage * ceiled) * _SLACK, ceiled, combinations
+        return (energy + leakage * cycles) * _SLACK, cycles, {self._temporal[v]: found for v, found in loops.items()}
 
     def _throttled(self, reads: dict[int, Floats], writes: dict[int, Floats]) -> Floats | float:
         """Cycles that the bandwidths need for words over all instances of each level."""
@@ -409,14 +426,3 @@ class Relaxation:
             index = index * len(axis) + np.searchsorted(axis, tile[:, d])
         energy, cycles = self._beyond[level]
         return energy[index], cycles[index]
-
-
-def _total(parts: Sequence[tuple[_Traffic, int]]) -> tuple[dict[int, Floats], dict[int, Floats]]:
-    """Words read and written at each level, with the family of each boundary decided."""
-    reads: dict[int, Floats] = {}
-    writes: dict[int, Floats] = {}
-    for part, family in parts:
-        for total, words in ((reads, part.reads), (writes, part.writes)):
-            for level, counts in words.items():
-                total[level] = total.get(level, 0.0) + counts[family]
-    return reads, writes
