@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flexloop.cli import files, formalism, show, studies
+from flexloop.cli import decisions, files, formalism, show, studies
 from flexloop.cli.common import FlexloopGroup, print_version
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ def _main(
 
 studies.register(app)
 show.register(app)
+decisions.register(app)
 formalism.register(app)
 files.register(app)
 

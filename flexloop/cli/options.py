@@ -19,7 +19,8 @@ Engine = Annotated[str, typer.Option(help="Whose figures count: auto, embedded, 
 MapperName = Annotated[str, typer.Option("--mapper", help="Who searches: auto, embedded, timeloop or container.")]
 EffortName = Annotated[str, typer.Option("--effort", help="How long a search may take: quick, normal or thorough.")]
 Energy = Annotated[str, typer.Option(help="Energies: table (shipped, 45 nm) or a file with an ERT.")]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes (0: one a core).")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes (0: as many as the cores allow).")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of one Timeloop search; taken off the processes.")]
 DaskAddress = Annotated[str | None, typer.Option("--dask", help="Dask: tcp://HOST:PORT, a scheduler file, or local.")]
 Seed = Annotated[int, typer.Option(help="Seed of random choices.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds that one Timeloop process may take.")]
@@ -40,6 +41,7 @@ def study_options(
     effort: EffortName = "normal",
     energy: Energy = "table",
     jobs: Jobs = 0,
+    threads: Threads = 1,
     dask: DaskAddress = None,
     seed: Seed = 0,
     timeout: Timeout = None,
@@ -61,6 +63,7 @@ def study_options(
         engines=EngineSettings(engine, mapper, container_cli, image, tuple(container_arg), templates, container_batch),
         energy=energy,
         jobs=jobs,
+        threads=threads,
         dask=dask,
         seed=seed,
         timeout_s=timeout,
@@ -69,9 +72,14 @@ def study_options(
     )
 
 
-def with_study_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `study_options`, which reach it as its argument ``options``."""
-    shared = _parameters(study_options)
+def with_study_options(command: Callable[..., None], **defaults: object) -> Callable[..., None]:
+    """Give a command the options of `study_options`, which reach it as its argument ``options``.
+
+    Args:
+        command: the command.
+        defaults: values of shared options that differ from theirs in `study_options`.
+    """
+    shared = {n: p.replace(default=defaults.get(n, p.default)) for n, p in _parameters(study_options).items()}
     own = _parameters(command)
     del own["options"]
 

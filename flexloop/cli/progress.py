@@ -1,39 +1,38 @@
-"""Progress over cells on stderr; nothing where stderr is no terminal."""
+"""Progress over cells on stderr: a bar on a terminal, now and then a line elsewhere, each with the time left."""
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from flexloop.cells import CellResult
 from flexloop.cli.common import console
 
+LINE_S = 60.0
+"""Seconds between two lines where stderr is no terminal."""
+
 
 class CellProgress:
-    """A progress bar that hears of finished cells."""
+    """Hears of finished cells and shows how far a study is."""
 
     def __init__(self, *, quiet: bool) -> None:
-        out = console(stderr=True)
+        self._out = console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=out,
+            TextColumn("{task.fields[left]}"),
+            console=self._out,
             transient=True,
-            disable=quiet or not out.is_terminal,
+            disable=quiet or not self._out.is_terminal,
         )
+        self._lines = not quiet and not self._out.is_terminal
         self._task: TaskID | None = None
+        self._cells = self._computed = self._done = 0
+        self._began = self._said = time.monotonic()
 
     def __enter__(self) -> CellProgress:
         self._bar.start()
@@ -47,9 +46,36 @@ class CellProgress:
     def begin(self, cells: int, mapper: str, engine: str) -> None:
         """The study starts."""
         who = mapper if mapper == engine else f"{mapper}, evaluated by {engine}"
-        self._task = self._bar.add_task(f"searching ({who})", total=cells)
+        self._cells = cells
+        self._task = self._bar.add_task(f"searching ({who})", total=cells, left="")
 
     def finished(self, result: CellResult) -> None:
         """One cell is done."""
+        self._done += 1
+        self._computed += not result.from_store
+        now = time.monotonic()
+        left = time_left(now - self._began, self._computed, self._cells - self._done)
         if self._task is not None:
-            self._bar.update(self._task, advance=1, description=f"{result.flexclass} {result.layer.name}")
+            self._bar.update(
+                self._task, advance=1, description=f"{result.flexclass} {result.layer.name}", left=f"{left} left"
+            )
+        if self._lines and now - self._said >= LINE_S:
+            self._said = now
+            self._out.print(f"{self._done} of {self._cells} cells, {left} left", markup=False)
+
+
+def time_left(elapsed_s: float, computed: int, remaining: int) -> str:
+    """How long the remaining cells take at the pace of those computed so far; what came from the store tells nothing.
+
+    >>> time_left(elapsed_s=600, computed=100, remaining=50)
+    'about 5 min'
+    """
+    if not remaining:
+        return "0 s"
+    if not computed:
+        return "?"
+    seconds = elapsed_s / computed * remaining
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"about {seconds / size:.0f} {unit}"
+    return f"about {seconds:.0f} s"

@@ -41,7 +41,7 @@ def classes(
     spec = load_arch(arch)
     rows = [(str(c), *pinned_and_free(c)) for c in all_classes()]
     out.print(table(out, "The 16 classes of flexibility", ["class", "pinned", "free"], rows, text=["pinned", "free"]))
-    out.print(_axes_table(out, f"What each degree means on {spec.name}", spec))
+    out.print(axes_table(out, f"What each degree means on {spec.name}", spec))
 
 
 def archs() -> None:
@@ -58,7 +58,8 @@ def archs() -> None:
     out.print(made)
 
 
-def _axes_table(out: Console, title: str, arch: ArchSpec) -> Table:
+def axes_table(out: Console, title: str, arch: ArchSpec) -> Table:
+    """The values of the four axes of an arch spec."""
     from flexloop.cli.tables import table
     from flexloop.describe import describe_axes
 
@@ -94,7 +95,7 @@ def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML fil
             text=["kind", "keeps"],
         )
     )
-    out.print(_axes_table(out, "Axes", spec))
+    out.print(axes_table(out, "Axes", spec))
 
 
 def nets() -> None:

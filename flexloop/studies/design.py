@@ -201,8 +201,8 @@ class _Search:
         total = np.zeros(len(designs))
         for layer in self._layers:
             cycles, energy = self.hardware.costs(designs, layer)
-            cost = {"latency": cycles, "energy": energy, "edp": cycles * energy}[self.objective]
-            total += layer.count * cost
+            costs: dict[str, Floats] = {"latency": cycles.astype(float), "energy": energy, "edp": cycles * energy}
+            total += layer.count * costs[self.objective]
         return total
 
     # -- the blocks ---------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ class _Search:
             level.name: hardware.orders[int(index)]
             for level, index in zip(arch.ordered_levels, design.order[0], strict=True)
         }
-        pair = Pair(X=DIMENSIONS[int(design.pair[0, 0])], Y=DIMENSIONS[int(design.pair[0, 1])])  # type: ignore[arg-type]
+        pair = Pair(X=DIMENSIONS[int(design.pair[0, 0])], Y=DIMENSIONS[int(design.pair[0, 1])])
         shape = hardware.shapes[int(design.shape[0])]
         axes = arch.axes.model_dump()
         axes["tiling"] = {"fixed": tile, "partial": _shares(arch, outer)}
@@ -319,11 +319,12 @@ def _with_first(first: Any, others: list[Any]) -> list[Any]:
 def _shares(arch: ArchSpec, tile: Ints) -> dict[str, Fraction]:
     """The spec's shares where the tile fits them; else what the tile needs, and of the rest as much as before."""
     unit = Layer(name="unit")
-    limits, shares = arch.partition(), dict(arch.axes.tiling.partial)
+    limits = arch.partition()
+    shares: dict[str, Fraction] = {**arch.axes.tiling.partial}
     needs = {t: int(words(t, tile[None, :], unit)[0]) for t in shares}
     if all(needs[t] <= limits[t] for t in shares):
-        return {**shares}
-    made = {}
+        return shares
+    made: dict[str, Fraction] = {}
     for level in arch.levels[1:]:
         mine = [t for t in shares if t in level.keep and level.name in buffers_at_array(arch)]
         if mine and level.capacity:

@@ -113,18 +113,26 @@ class Hardware:
         return Tiles(whole, outer, outer * -(-bound // outer))
 
     def fits(self, designs: Designs, layers: Sequence[Layer]) -> Bools:
-        """Which designs' tiles fit every on-chip level for every layer."""
+        """Which designs' tiles fit every on-chip level: as they are, and as they fall on every layer."""
         left = np.arange(len(designs))
-        for layer in layers:
-            tiles = self.tiles(designs.take(left), layer)
-            good = np.ones(len(left), np.bool_)
-            for group, tile in zip(self.arch.buffer_groups, (tiles.inner, tiles.outer), strict=True):
-                for level in group:
-                    good &= sum(words(t, tile, layer) for t in level.keep) <= (level.capacity or 0)
+        for layer in (None, *layers):
+            rest = designs.take(left)
+            if layer is None:
+                good = self._fit((rest.inner, self.outer_tile(rest)), Layer(name="unit"))
+            else:
+                tiles = self.tiles(rest, layer)
+                good = self._fit((tiles.inner, tiles.outer), layer)
             left = left[good]
         fitting = np.zeros(len(designs), np.bool_)
         fitting[left] = True
         return fitting
+
+    def _fit(self, tiles: tuple[Ints, Ints], layer: Layer) -> Bools:
+        good = np.ones(len(tiles[0]), np.bool_)
+        for group, tile in zip(self.arch.buffer_groups, tiles, strict=True):
+            for level in group:
+                good &= sum(words(t, tile, layer) for t in level.keep) <= (level.capacity or 0)
+        return good
 
     def costs(self, designs: Designs, layer: Layer) -> tuple[Ints, Floats]:
         """Cycles and energy (pJ) of every design on a layer; a design that does not fit takes 2**62 cycles."""
