@@ -320,7 +320,7 @@ def _shares(arch: ArchSpec, tile: Ints) -> dict[str, Fraction]:
     """The spec's shares where the tile fits them; else what the tile needs, and of the rest as much as before."""
     unit = Layer(name="unit")
     limits = arch.partition()
-    shares: dict[str, Fraction] = {**arch.axes.tiling.partial}
+    shares: dict[str, Fraction] = {str(t): share for t, share in arch.axes.tiling.partial.items()}
     needs = {t: int(words(t, tile[None, :], unit)[0]) for t in shares}
     if all(needs[t] <= limits[t] for t in shares):
         return shares
