@@ -39,8 +39,9 @@ def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
     spec = read_config(config)
     if config.get("mapping") is None:
         raise SpecError("no mapping is given; add a file with the top-level key mapping, a list of directives")
-    mapping = complete(spec, Mapping.from_directives(config["mapping"], spec.level_names))
+    mapping = Mapping.from_directives(config["mapping"], spec.level_names)
     evaluation = evaluate(spec, mapping)
+    mapping = complete(spec, mapping)
     factorizes = mapping.bounds() == spec.problem.bounds
     if factorizes and not _satisfies(mapping, _constraints(spec, config)):
         raise UnmappableError("mapping violates architecture constraints.")

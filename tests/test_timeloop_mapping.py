@@ -1,0 +1,174 @@
+"""Mappings to and from Timeloop's directives, their one-line form, and the safe reading of YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flexloop.errors import SpecError, UnsupportedError
+from flexloop.timeloop import yamlio
+from flexloop.timeloop.mapping import LevelMapping, Mapping
+
+EXAMPLE = Mapping(
+    (
+        LevelMapping("Spad", {"P": 7, "R": 3, "C": 1}, ("R", "P", "C"), keep=("Weights", "Inputs", "Outputs")),
+        LevelMapping(
+            "GlobalBuffer",
+            {"P": 1, "R": 1, "C": 4},
+            ("C", "R", "P"),
+            spatial_factors={"P": 2, "R": 1, "C": 16},
+            spatial_permutation=("C", "P", "R"),
+            split=1,
+            keep=("Inputs", "Outputs"),
+            bypass=("Weights",),
+        ),
+        LevelMapping("DRAM", {"P": 2, "R": 1, "C": 2}, ("C", "P", "R"), keep=("Weights", "Inputs", "Outputs")),
+    )
+)
+
+
+def test_one_line() -> None:
+    assert EXAMPLE.one_line() == "DRAM[WIO] P2 C2 | GlobalBuffer[IO] C4 X:C16 Y:P2 | Spad[WIO] P7 R3"
+
+
+def test_bounds_are_the_products_of_all_factors() -> None:
+    assert EXAMPLE.bounds() == {"P": 28, "R": 3, "C": 128}
+
+
+def test_directives_are_timeloops() -> None:
+    assert EXAMPLE.to_directives() == [
+        {"target": "Spad", "type": "datatype", "keep": ["Weights", "Inputs", "Outputs"], "bypass": []},
+        {"target": "GlobalBuffer", "type": "datatype", "keep": ["Inputs", "Outputs"], "bypass": ["Weights"]},
+        {"target": "DRAM", "type": "datatype", "keep": ["Weights", "Inputs", "Outputs"], "bypass": []},
+        {"target": "Spad", "type": "temporal", "factors": "P=7 R=3 C=1", "permutation": "RPC"},
+        {"target": "GlobalBuffer", "type": "temporal", "factors": "P=1 R=1 C=4", "permutation": "CRP"},
+        {"target": "GlobalBuffer", "type": "spatial", "factors": "P=2 R=1 C=16", "permutation": "CPR", "split": 1},
+        {"target": "DRAM", "type": "temporal", "factors": "P=2 R=1 C=2", "permutation": "CPR"},
+    ]
+
+
+@st.composite
+def mappings(draw: st.DrawFn) -> Mapping:
+    dimensions = draw(st.lists(st.sampled_from("CMRSNPQG"), min_size=1, max_size=8, unique=True))
+
+    def factors() -> dict[str, int]:
+        return {d: draw(st.integers(1, 64)) for d in dimensions}
+
+    levels = []
+    for name in draw(st.lists(st.sampled_from(["Spad", "GlobalBuffer", "L2", "DRAM"]), min_size=1, unique=True)):
+        keep = draw(st.lists(st.sampled_from(["Weights", "Inputs", "Outputs"]), unique=True))
+        bypass = [t for t in ("Weights", "Inputs", "Outputs") if t not in keep]
+        level = LevelMapping(
+            name, factors(), tuple(draw(st.permutations(dimensions))), keep=(*keep,), bypass=(*bypass,)
+        )
+        if draw(st.booleans()):
+            order = tuple(draw(st.permutations(dimensions)))
+            split = draw(st.integers(0, len(dimensions)))
+            level = LevelMapping(
+                name, level.factors, level.permutation, factors(), order, split, level.keep, level.bypass
+            )
+        levels.append(level)
+    return Mapping(tuple(levels))
+
+
+@given(mappings())
+def test_round_trip_through_yaml(mapping: Mapping) -> None:
+    directives = yamlio.load(yamlio.dump(mapping.to_directives()))
+    assert Mapping.from_directives(directives) == mapping
+
+
+def spad(**entries: Any) -> Mapping:
+    return Mapping.from_directives([{"target": "Spad", "type": "temporal", **entries}])
+
+
+@pytest.mark.parametrize("text", ["C=4 M=2", "C4 M2", "C = 4, M = 2", "C=4,M=2"])
+def test_spellings_of_factors(text: str) -> None:
+    assert spad(factors=text).levels[0].factors == {"C": 4, "M": 2}
+
+
+@pytest.mark.parametrize("text", ["in,out", "in out", "in, out"])
+def test_long_names_of_dimensions(text: str) -> None:
+    level = spad(factors="in=4 out=2", permutation=text).levels[0]
+    assert level.permutation == ("in", "out")
+    assert Mapping.from_directives(Mapping((level,)).to_directives()).levels[0].permutation == ("in", "out")
+
+
+@pytest.mark.parametrize(
+    ("directives", "message"),
+    [
+        ("none", "not a list of directives"),
+        ([3], "not a mapping with target and type"),
+        ([{"target": "Spad"}], "give target and type"),
+        ([{"target": "Spad", "type": "temporal", "factors": "C=4 C=2"}], "factor of C stands twice"),
+        ([{"target": "Spad", "type": "temporal", "factors": "C=4 ?"}], "cannot read"),
+        ([{"target": "Spad", "type": "temporal", "permutation": "CC"}], "stands twice in permutation"),
+        ([{"target": "Spad", "type": "spatial", "split": -1}], "split is -1"),
+        ([{"target": "Spad", "type": "datatype", "keep": "Weights"}], "lists of data spaces"),
+        ([{"target": "Spad", "type": "temporal"}, {"target": "Spad", "type": "temporal"}], "stands twice"),
+    ],
+)
+def test_wrong_directives(directives: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        Mapping.from_directives(directives)
+
+
+def test_residual_factors_and_skews_are_refused_by_name() -> None:
+    with pytest.raises(UnsupportedError, match="residual factor 'C=4,3'"):
+        spad(factors="C=4,3")
+    with pytest.raises(UnsupportedError, match="type 'skew'"):
+        Mapping.from_directives([{"target": "Spad", "type": "skew"}])
+
+
+BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdef", "bcdefg", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, "line 6: expands to more than"),
+        ("a: 1\nb: 2\na: 3", "line 3: key 'a' is given twice"),
+        ("[" * 5000, "nested deeper"),
+        ("a: &a [*a]", "contains itself"),
+        ("a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+        ("a:\n  - [1, 2\nb: 3", "line 3: did not find"),
+        ("? [1, 2]\n: 3", "a key that is a list"),
+        ("a: \x07", "control characters"),
+    ],
+)
+def test_yaml_that_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        yamlio.load(text)
+
+
+def test_anchors_and_merge_keys_work() -> None:
+    text = "base: &base {depth: 4, width: 8}\nmine: {<<: *base, depth: 2}"
+    assert yamlio.load(text)["mine"] == {"depth": 2, "width": 8}
+
+
+def test_files_are_merged_by_top_level_key(tmp_path: Path) -> None:
+    first, second, clash = (tmp_path / name for name in ("first.yaml", "second.yaml", "clash.yaml"))
+    first.write_text("architecture: {version: 0.4}\n")
+    second.write_text("problem: {shape: {}}\narchitecture: {version: 0.4}\n")
+    clash.write_text("architecture: {version: 0.3}\n")
+    assert yamlio.load_files([first, second]) == {"architecture": {"version": 0.4}, "problem": {"shape": {}}}
+    with pytest.raises(SpecError, match=r"clash\.yaml: top-level key 'architecture' is already given by .*first\.yaml"):
+        yamlio.load_files([first, clash])
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"nothing\.yaml: cannot be read: No such file"):
+        yamlio.load(tmp_path / "nothing.yaml")
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SpecError, match="is not UTF-8 text"):
+        yamlio.load(binary)
+    large = tmp_path / "large.yaml"
+    large.write_bytes(b"#" * (yamlio.MAX_BYTES + 1))
+    with pytest.raises(SpecError, match="larger than"):
+        yamlio.load(large)

@@ -1,0 +1,142 @@
+"""What the drop-in for timeloop-model writes is, byte for byte, what the real one wrote for the same files."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flexloop.engines.embedded.dropin import complete, run_model
+from flexloop.engines.embedded.spec import read_config
+from flexloop.errors import FlexloopError, OutputError, SpecError, UnmappableError, UnsupportedError
+from flexloop.timeloop import yamlio
+from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.stats import read_stats
+from flexloop.timeloop.writer import map_yaml
+
+GOLDEN = Path(__file__).parent / "golden"
+RUNS = sorted(folder for folder in (GOLDEN / "model").iterdir() if (folder / "mapping.yaml").exists())
+INPUTS = ("arch.yaml", "problem.yaml", "ert.yaml", "mapping.yaml")
+
+
+def config(folder: Path = RUNS[0]) -> dict[str, Any]:
+    return yamlio.load_files(folder / name for name in INPUTS)
+
+
+def run(content: dict[str, Any], folder: Path) -> None:
+    path = folder / "all.yaml"
+    path.write_text(yamlio.dump(content))
+    run_model([path], folder)
+
+
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
+def test_same_files_as_timeloop_model(folder: Path, tmp_path: Path) -> None:
+    run_model([folder / name for name in INPUTS], tmp_path)
+    for name in ("timeloop-model.stats.txt", "timeloop-model.map.txt"):
+        assert (tmp_path / name).read_text() == (folder / name).read_text()
+
+
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
+def test_what_is_written_reads_back_as_the_same_evaluation(folder: Path, tmp_path: Path) -> None:
+    evaluation = run_model([folder / name for name in INPUTS], tmp_path)
+    found = read_stats(tmp_path / "timeloop-model.stats.txt")
+    assert (found.cycles, found.computes) == (evaluation.cycles, evaluation.computes)
+    assert found.energy_pj == pytest.approx(evaluation.energy_pj, abs=0.01 * 20)
+    assert [level.tensors.keys() for level in found.levels] == [level.tensors.keys() for level in evaluation.levels]
+
+
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
+def test_the_written_mapping_is_the_mapping(folder: Path, tmp_path: Path) -> None:
+    run_model([folder / name for name in INPUTS], tmp_path)
+    again = tmp_path / "again"
+    again.mkdir()
+    run_model([*(folder / name for name in INPUTS[:3]), tmp_path / "timeloop-model.map.yaml"], again)
+    for name in ("timeloop-model.stats.txt", "timeloop-model.map.txt", "timeloop-model.map.yaml"):
+        assert (again / name).read_text() == (tmp_path / name).read_text()
+
+
+def test_map_yaml_as_timeloop_mapper_writes_it() -> None:
+    text = (GOLDEN / "model" / "mapper-base-conv3x3" / "timeloop-mapper.map.yaml").read_text()
+    case = GOLDEN / "specs" / "base-conv3x3"
+    spec = read_config(yamlio.load_files(case / name for name in INPUTS[:3]))
+    mapping = complete(spec, Mapping.from_directives(yamlio.load(text)["mapping"], spec.level_names))
+    assert map_yaml(mapping, spec.problem.dimensions) == text
+
+
+def test_a_mapping_may_leave_out_what_timeloop_fills_in(tmp_path: Path) -> None:
+    content = config()
+    for directive in content["mapping"]:
+        if directive["type"] == "datatype":
+            directive.pop("keep")
+        elif directive["target"] == "Spad":
+            directive["factors"] = directive["factors"].replace("H=1 M=1 ", "")
+            directive["permutation"] = "NK"
+    (tmp_path / "short").mkdir()
+    run(content, tmp_path / "short")
+    run(config(), tmp_path)
+    written = (tmp_path / "short" / "timeloop-model.stats.txt").read_text()
+    assert written == (tmp_path / "timeloop-model.stats.txt").read_text()
+
+
+def edited(*steps: str | int, value: Any) -> dict[str, Any]:
+    """The first run's configuration with one value replaced, or removed where the value is None."""
+    content: Any = copy.deepcopy(config())
+    node = content
+    for step in steps[:-1]:
+        node = node[step]
+    if value is None:
+        node.pop(steps[-1])
+    else:
+        node[steps[-1]] = value
+    return dict(content)
+
+
+SPAD = ("architecture", "subtree", 0, "subtree", 0, "subtree", 0, "local", 0, "attributes")
+WRONG: list[tuple[dict[str, Any], type[FlexloopError], str]] = [
+    (edited(*SPAD, "depth", value=4), UnmappableError, "couldn't map level Spad: mapped tile size 12 exceeds buffer"),
+    (
+        edited("mapping", 3, "factors", value="H=1 M=1 K=3 N=4"),
+        UnmappableError,
+        "parsing mapping: product of all factors of dimension K is 96, which is not equal to the dimension size of",
+    ),
+    (
+        edited(
+            "architecture_constraints", value={"targets": [{"target": "Spad", "type": "temporal", "factors": "K=4"}]}
+        ),
+        UnmappableError,
+        "mapping violates architecture constraints",
+    ),
+    (edited("ERT", value=None), SpecError, "no ERT"),
+    (edited("mapping", value=None), SpecError, "no mapping"),
+    (edited("problem", value=None), SpecError, "no problem"),
+    (edited("architecture", value=None), SpecError, "no architecture"),
+    (edited("sparse_optimizations", value={"targets": []}), UnsupportedError, "sparse_optimizations"),
+    (edited("architecture", "nodes", value=[]), UnsupportedError, "v4 Python front end"),
+    (edited(*SPAD, "depth", value="many"), SpecError, "depth is 'many', not a number"),
+    (edited(*SPAD, "depth", value=-3), SpecError, "depth is -3, not a whole number"),
+    (edited(*SPAD, "width", value=12), SpecError, "width 12"),
+    (edited(*SPAD, "meshX", value=7), SpecError, "meshX 7"),
+    (edited(*SPAD, "min_utilization", value=0.5), UnsupportedError, "min_utilization is not modelled"),
+    (edited("problem", "instance", "densities", value={"Weights": 0.5}), UnsupportedError, "densities"),
+    (edited("problem", "instance", "H", value=None), SpecError, "no bound for dimension H"),
+    (edited("problem", "instance", "H", value=2**39), UnsupportedError, "up to which counts are exact"),
+    (edited("mapping", 0, "bypass", value=["Nothing"]), FlexloopError, "data space in the mapping 'Nothing'"),
+    (edited("mapping", 3, "target", value="Pad"), SpecError, "'Pad' is no storage level"),
+]
+
+
+@pytest.mark.parametrize(("content", "kind", "message"), WRONG, ids=[message[:40] for _, _, message in WRONG])
+def test_wrong_input_is_answered_and_nothing_written(
+    content: dict[str, Any], kind: type[FlexloopError], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(kind) as error:
+        run(content, tmp_path)
+    assert message in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["all.yaml"]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="name an existing folder"):
+        run_model([RUNS[0] / name for name in INPUTS], tmp_path / "nowhere")
