@@ -6,13 +6,16 @@ The best mapping of a class is a legal, known-good start for its superclasses, a
 from __future__ import annotations
 
 import hashlib
+import secrets
+import shutil
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 import flexloop
 from flexloop.archspec import ArchSpec
@@ -55,7 +58,7 @@ class Plan:
 
     @property
     def whole_layers(self) -> bool:
-        """Whether the mapper needs no seeds; it then gets a layer's classes at once and shares its tables among them."""
+        """Whether the mapper needs no seeds; it then gets a layer's classes at once, to share its tables among them."""
         return bool(getattr(self.mapper, "exhaustive", False))
 
     @cached_property
@@ -76,12 +79,12 @@ class Plan:
             }
         )
 
-    def about(self, space: MapSpace) -> dict[str, str]:
+    def about(self, flexclass: FlexClass, layer: Layer) -> dict[str, str]:
         """What a person who lists the store should know of a cell."""
-        sizes = space.layer.bounds | space.layer.coefficients
+        sizes = layer.bounds | layer.coefficients
         return {
             "arch": self.arch.name,
-            "class": str(space.flexclass),
+            "class": str(flexclass),
             "layer": " ".join(f"{name}={size}" for name, size in sizes.items() if size > 1),
             "objective": self.options.objective,
             "effort": self.options.effort,
@@ -147,36 +150,37 @@ def seeds_of(flexclass: FlexClass, found: Found) -> dict[FlexClass, Winner]:
     return largest
 
 
-def key_of(plan: Plan, space: MapSpace, found: Found) -> str:
+def key_of(plan: Plan, flexclass: FlexClass, layer: Layer, found: Found) -> str:
     """The cell's key in the store."""
-    seeds = {} if plan.whole_layers else seeds_of(space.flexclass, found)
+    seeds = {} if plan.whole_layers else seeds_of(flexclass, found)
     return cell_key(
         {
             "plan": plan.digest,
-            "layer": space.layer.shape_key,
-            "class": str(space.flexclass),
+            "layer": layer.shape_key,
+            "class": str(flexclass),
             "seeds": {str(c): [w.candidate.bounds, str(w.candidate.mapping)] for c, w in seeds.items()},
         }
     )
 
 
-def look_up(plan: Plan, space: MapSpace, found: Found) -> StoredCell | None:
+def look_up(plan: Plan, flexclass: FlexClass, layer: Layer, found: Found) -> StoredCell | None:
     """The cell as the store has it; None where it has to be computed."""
     if plan.store is None:
         return None
-    cell = plan.store.get(key_of(plan, space, found))
+    cell = plan.store.get(key_of(plan, flexclass, layer, found))
     if cell is None or cell.winner is None:
         return cell
+    space = mapspace(flexclass, plan.arch, layer)
     winner = from_stored(cell.winner, space)
-    kept = _not_worse(plan, space, winner, seeds_of(space.flexclass, found))
+    kept = _not_worse(plan, space, winner, seeds_of(flexclass, found))
     return cell if kept is winner else replace(cell, winner=to_stored(kept, space))
 
 
-def keep(plan: Plan, space: MapSpace, found: Found, cell: StoredCell, *, anew: bool = True) -> None:
+def keep(plan: Plan, flexclass: FlexClass, layer: Layer, found: Found, cell: StoredCell, *, anew: bool = True) -> None:
     """Put a cell in the store, if there is one; a failure is not kept.
 
     Args:
-        plan, space, found: what the cell is.
+        plan, flexclass, layer, found: what the cell is.
         cell: what came out of it.
         anew: whether to write it where an entry exists.
 
@@ -185,46 +189,52 @@ def keep(plan: Plan, space: MapSpace, found: Found, cell: StoredCell, *, anew: b
     """
     if plan.store is None or cell.status == "failed":
         return
-    key = key_of(plan, space, found)
+    key = key_of(plan, flexclass, layer, found)
     if anew or not plan.store.has(key):
-        plan.store.put(key, cell, plan.about(space))
+        plan.store.put(key, cell, plan.about(flexclass, layer))
 
 
 def run_task(plan: Plan, task: CellTask) -> list[StoredCell]:
     """Run a task's classes, each from the best mappings of its subclasses; each is in the store as soon as it is done.
 
     Raises:
-        FlexloopError: for what is no fault of the cell (a wrong template, other programs than where the study began).
+        FlexloopError: for what is no fault of the cell, such as a wrong template.
     """
-    _check_programs(plan)
     found: dict[FlexClass, Winner | None] = {}
     for flexclass, known in task.known.items():
         found[flexclass] = winner_of(known, mapspace(flexclass, plan.arch, task.layer))
     cells = []
     for flexclass in task.classes:
         space = mapspace(flexclass, plan.arch, task.layer)
-        cell = look_up(plan, space, found)
+        cell = look_up(plan, flexclass, task.layer, found)
         if cell is None:
             cell = _compute(plan, space, seeds_of(flexclass, found))
             with suppress(OutputError):  # where the study was started it is put once more, and failure is reported
-                keep(plan, space, found, cell)
+                keep(plan, flexclass, task.layer, found, cell)
         found[flexclass] = winner_of(cell, space)
         cells.append(cell)
     return cells
 
 
-def winner_of(cell: StoredCell, space: MapSpace) -> Winner | None:
-    """The cell's winner in its mapspace, if it has one."""
-    return None if cell.winner is None else from_stored(cell.winner, space)
+def run_task_elsewhere(plan: Plan, task: CellTask) -> list[StoredCell]:
+    """Run a task as `run_task` does, on a machine that may have other programs than the one that started the study.
 
-
-def _check_programs(plan: Plan) -> None:
+    Raises:
+        FlexloopError: if it has.
+    """
     here = programs(plan)
     for name, version in plan.programs.items():
         if here[name] != version:
             raise FlexloopError(
-                f"a worker has {name} {here[name]} and this machine has {version}; install the same on both"
+                f"a worker has {name} {here[name]} where the study was started with {version}; "
+                "install the same on all machines"
             )
+    return run_task(plan, task)
+
+
+def winner_of(cell: StoredCell, space: MapSpace) -> Winner | None:
+    """The cell's winner in its mapspace, if it has one."""
+    return None if cell.winner is None else from_stored(cell.winner, space)
 
 
 def _compute(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> StoredCell:
@@ -249,18 +259,24 @@ def _compute(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> 
         except FlexloopError:
             raise
         except Exception as error:
-            reason = f"failed {attempt} times: {type(error).__name__}: {error}; please report this fault of flexloop's"
+            reason = f"failed {attempt} times: {_fault(error)}; please report this fault of flexloop's"
     return cell("failed", reason)
+
+
+def _fault(error: Exception) -> str:
+    """An error that nobody raised on purpose, and where it came from."""
+    *_, place = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def _search(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> Winner:
     """Let the mapper search and the evaluator have its say."""
-    with TemporaryDirectory(prefix="flexloop-", ignore_cleanup_errors=True) as folder:
-        starts = [carry_over(winner.candidate, space) for winner in seeds.values()]
-        winner = plan.mapper.map(space, plan.energy, plan.options, starts, Path(folder) / "map")
+    starts = [carry_over(winner.candidate, space) for winner in seeds.values()]
+    with _run_folder() as folder:
+        winner = plan.mapper.map(space, plan.energy, plan.options, starts, folder / "map")
         if plan.evaluator is plan.mapper:
             return winner
-        figures = plan.evaluator.evaluate(winner.candidate, plan.energy, Path(folder) / "evaluate")
+        figures = plan.evaluator.evaluate(winner.candidate, plan.energy, folder / "evaluate")
     if not figures.valid:
         raise NoVerdictError(
             f"{plan.evaluator.info().name} rejects the mapping that {plan.mapper.info().name} found: {figures.reason}"
@@ -268,12 +284,25 @@ def _search(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> W
     return replace(winner, evaluation=figures)
 
 
+@contextmanager
+def _run_folder() -> Iterator[Path]:
+    """The name of a folder that nobody else has; an engine that needs it makes it, and it is removed afterwards."""
+    folder = Path(gettempdir()) / f"flexloop-{secrets.token_hex(8)}"
+    try:
+        yield folder
+    finally:
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _not_worse(plan: Plan, space: MapSpace, winner: Winner, seeds: Mapping[FlexClass, Winner]) -> Winner:
     """The winner, or the best subclass's mapping where that is better; a proof that it refutes falls."""
-    inherited = _inherited(plan, space, seeds)
     objective = plan.options.objective
-    if inherited is None or cost(objective, inherited.evaluation) >= cost(objective, winner.evaluation):
+    best = _best(plan, seeds)
+    if best is None or cost(objective, seeds[best].evaluation) >= cost(objective, winner.evaluation):
         return winner
+    inherited = _inherited(plan, space, seeds)
+    assert inherited is not None
     ours, theirs = cost(objective, winner.evaluation)[0], cost(objective, inherited.evaluation)[0]
     refuted = winner.lower_bound is not None and theirs < winner.lower_bound * (1 - ROUNDING)
     return replace(
@@ -288,8 +317,12 @@ def _not_worse(plan: Plan, space: MapSpace, winner: Winner, seeds: Mapping[FlexC
 
 def _inherited(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> Winner | None:
     """The best of the subclasses' mappings as a mapping of this mapspace, about which nothing is proved."""
-    if not seeds:
+    best = _best(plan, seeds)
+    if best is None:
         return None
-    best = min(seeds, key=lambda c: cost(plan.options.objective, seeds[c].evaluation))
     candidate = carry_over(seeds[best].candidate, space)
     return Winner(candidate, seeds[best].evaluation, notes=(f"mapping inherited from {best}",))
+
+
+def _best(plan: Plan, seeds: Mapping[FlexClass, Winner]) -> FlexClass | None:
+    return min(seeds, key=lambda c: cost(plan.options.objective, seeds[c].evaluation), default=None)

@@ -104,7 +104,7 @@ class FlexClass:
         return "".join(axis.value + degree.value for axis, degree in zip(Axis, self.degrees, strict=True))
 
     def __le__(self, other: FlexClass) -> bool:
-        return all(a <= b for a, b in zip(self.degrees, other.degrees, strict=True))
+        return all(_RANK[a] <= _RANK[b] for a, b in zip(self.degrees, other.degrees, strict=True))
 
     def __lt__(self, other: FlexClass) -> bool:
         return self != other and self <= other

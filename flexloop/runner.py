@@ -7,18 +7,29 @@ run side by side. What the store has is taken from there, and what is computed i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from flexloop.cells import CellResult, CellTask, Plan, keep, look_up, run_task, seeds_of, winner_of
+from flexloop.cells import (
+    CellResult,
+    CellTask,
+    Found,
+    Plan,
+    keep,
+    look_up,
+    run_task,
+    run_task_elsewhere,
+    seeds_of,
+    winner_of,
+)
 from flexloop.classes import FlexClass
 from flexloop.daskcluster import DaskCluster
 from flexloop.engines.base import Winner
 from flexloop.errors import EngineError, FlexloopError, OutputError
 from flexloop.executors import Executor, Serial
 from flexloop.localprocesses import LocalProcesses
-from flexloop.mapspace import MapSpace, mapspace
+from flexloop.mapspace import mapspace
 from flexloop.store import StoredCell
 from flexloop.workload import Layer
 
@@ -37,13 +48,13 @@ class Placement:
     jobs: int = 1
     dask: str | None = None
 
-    def executor(self, function: Callable[[CellTask], Cells], cells: int) -> Executor[CellTask, Cells]:
-        """Return an executor of the function; one cell alone never pays for a process."""
+    def executor(self, plan: Plan, cells: int) -> Executor[CellTask, Cells]:
+        """Return an executor of a plan's tasks; one cell alone never pays for a process."""
         if self.dask is not None:
-            return DaskCluster(function, self.dask, self.jobs)
+            return DaskCluster(partial(run_task_elsewhere, plan), self.dask, self.jobs)
         if self.jobs > 1 and cells > 1:
-            return LocalProcesses(function, min(self.jobs, cells))
-        return Serial(function)
+            return LocalProcesses(partial(run_task, plan), min(self.jobs, cells))
+        return Serial(partial(run_task, plan))
 
 
 def run_layers(
@@ -72,7 +83,7 @@ def run_layers(
             state = states[layer.shape_key]
             yield from state.from_store()
             for task in state.tasks():
-                executor = executor or placement.executor(partial(run_task, plan), len(layers) * len(ordered))
+                executor = executor or placement.executor(plan, len(layers) * len(ordered))
                 executor.submit(task)
                 in_flight += 1
         while in_flight:
@@ -107,9 +118,9 @@ class _Keeper:
         self._plan = plan
         self._said = False
 
-    def keep(self, space: MapSpace, found: dict[FlexClass, Winner | None], cell: StoredCell) -> None:
+    def keep(self, flexclass: FlexClass, layer: Layer, found: Found, cell: StoredCell) -> None:
         try:
-            keep(self._plan, space, found, cell, anew=False)
+            keep(self._plan, flexclass, layer, found, cell, anew=False)
         except OutputError as error:
             if not self._said:
                 warnings.warn(f"{error}. This study goes on, but what it finds is not kept", stacklevel=2)
@@ -137,13 +148,12 @@ class _LayerState:
         for flexclass in list(self._waiting):
             if flexclass in self._absent or not self._is_ready(flexclass):
                 continue
-            space = self._space(flexclass)
-            cell = look_up(self._plan, space, self._found)
+            cell = look_up(self._plan, flexclass, self._layer, self._found)
             if cell is None:
                 self._absent.add(flexclass)
             else:
                 self._waiting.remove(flexclass)
-                yield self._done(space, cell, from_store=True)
+                yield self._done(flexclass, cell, from_store=True)
 
     def tasks(self) -> list[CellTask]:
         """What can be handed in now."""
@@ -155,21 +165,17 @@ class _LayerState:
     def finish(self, task: CellTask, cells: Sequence[StoredCell], keeper: _Keeper) -> Iterator[CellResult]:
         """Take note of what came out of a task."""
         for flexclass, cell in zip(task.classes, cells, strict=True):
-            space = self._space(flexclass)
-            keeper.keep(space, self._found, cell)
-            yield self._done(space, cell)
+            keeper.keep(flexclass, self._layer, self._found, cell)
+            yield self._done(flexclass, cell)
 
-    def _done(self, space: MapSpace, cell: StoredCell, *, from_store: bool = False) -> CellResult:
-        winner = winner_of(cell, space)
-        self._found[space.flexclass] = winner
-        self._cells[space.flexclass] = cell
-        return CellResult(space.flexclass, self._layer, cell.status, cell.reason, cell.wall_s, winner, from_store)
+    def _done(self, flexclass: FlexClass, cell: StoredCell, *, from_store: bool = False) -> CellResult:
+        winner = winner_of(cell, mapspace(flexclass, self._plan.arch, self._layer))
+        self._found[flexclass] = winner
+        self._cells[flexclass] = cell
+        return CellResult(flexclass, self._layer, cell.status, cell.reason, cell.wall_s, winner, from_store)
 
     def _is_ready(self, flexclass: FlexClass) -> bool:
         return all(b in self._found for b in self._below[flexclass])
 
     def _known(self, group: tuple[FlexClass, ...]) -> dict[FlexClass, StoredCell]:
         return {c: self._cells[c] for flexclass in group for c in seeds_of(flexclass, self._found)}
-
-    def _space(self, flexclass: FlexClass) -> MapSpace:
-        return mapspace(flexclass, self._plan.arch, self._layer)

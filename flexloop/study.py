@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from flexloop.archs import load_arch
 from flexloop.archspec import ArchSpec
 from flexloop.cells import CellResult, Plan
 from flexloop.classes import FlexClass, all_classes
+from flexloop.cores import available_cores, processes
 from flexloop.energy.source import energy_tables
 from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
 from flexloop.engines.select import EngineSettings, select_engines
@@ -41,7 +41,8 @@ class StudyOptions:
         effort: ``quick``, ``normal`` or ``thorough``.
         engines: who searches and who evaluates.
         energy: ``table`` or a file with an energy reference table.
-        jobs: processes; 0 takes one a core.
+        jobs: processes; 0 takes as many as the cores allow at that many threads each.
+        threads: of one Timeloop search.
         dask: address of a Dask scheduler, ``local``, or None.
         seed: of random choices.
         timeout_s: seconds an engine's process may take.
@@ -55,6 +56,7 @@ class StudyOptions:
     engines: EngineSettings = field(default_factory=EngineSettings)
     energy: str = "table"
     jobs: int = 0
+    threads: int = 1
     dask: str | None = None
     seed: int = 0
     timeout_s: float | None = None
@@ -106,7 +108,8 @@ def run_study(
     found: dict[tuple[FlexClass, tuple[int, ...]], CellResult] = {}
     if progress:
         progress.begin(len(chosen) * len(layers), plan.mapper.info().name, plan.evaluator.info().name)
-    for result in run_layers(plan, chosen, layers, Placement(options.jobs or _cores(), options.dask)):
+    placement = Placement(processes(options.jobs, options.threads, available_cores()), options.dask)
+    for result in run_layers(plan, chosen, layers, placement):
         found[result.flexclass, result.layer.shape_key] = result
         if progress:
             progress.finished(result)
@@ -165,6 +168,7 @@ def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:
         objective=parse_objective(options.objective),
         effort=parse_effort(options.effort),
         seed=options.seed,
+        threads=options.threads,
         timeout_s=options.timeout_s,
     )
     store = Store(options.store or default_folder()) if options.use_store else None
@@ -179,11 +183,6 @@ def _unique_layers(networks: Sequence[Network]) -> list[Layer]:
         for layer in network.layers:
             unique.setdefault(layer.shape_key, layer)
     return list(unique.values())
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _meta(plan: Plan, options: StudyOptions) -> dict[str, Any]:
