@@ -103,6 +103,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._unreadable = False
 
     def path(self, key: str) -> Path:
         """File of the entry with that key."""
@@ -113,14 +114,19 @@ class Store:
         return self.path(key).exists()
 
     def get(self, key: str) -> StoredCell | None:
-        """Return the entry, or None where there is none; a damaged one is warned about, removed and taken as absent."""
+        """Return the entry, or None where there is none; a damaged one is warned about, removed and taken as absent.
+
+        What keeps one entry from being read (rights, a network) often keeps all, so that is said once.
+        """
         path = self.path(key)
         try:
             raw = path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            warnings.warn(f"store entry {path} cannot be read ({error.strerror}); computing it anew", stacklevel=2)
+            if not self._unreadable:
+                warnings.warn(f"store entry {path} cannot be read ({error.strerror}); computing it anew", stacklevel=2)
+            self._unreadable = True
             return None
         try:
             return decode(raw, key).cell

@@ -1,0 +1,209 @@
+"""The runner: every cell comes back once, subclasses first, from the store where it is; one failure costs one row."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nothing_engine import NothingEngine, nothing_plan, some_layers, table
+
+from flexloop.cells import CellResult, Plan
+from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
+from flexloop.cli.progress import time_left
+from flexloop.cores import available_cores, processes
+from flexloop.energy.source import EnergyTables
+from flexloop.engines.base import Candidate, SearchOptions, Winner
+from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, SpecError, UnmappableError
+from flexloop.executors import ATTEMPTS
+from flexloop.mapspace import MapSpace
+from flexloop.runner import Placement, run_layers
+from flexloop.workload import Layer
+
+
+@dataclass
+class FailingEngine(NothingEngine):
+    """Raises an error on the cells of some classes, the first so many times."""
+
+    error: Exception = field(default_factory=lambda: EngineError("no luck"))
+    classes: tuple[FlexClass, ...] = (RIGID,)
+    times: int = 10**6
+    calls: list[str] = field(default_factory=list)
+
+    def map(
+        self,
+        space: MapSpace,
+        energy: EnergyTables,
+        options: SearchOptions,
+        seeds: Sequence[Candidate],
+        run_dir: Path,
+    ) -> Winner:
+        self.calls.append(str(space.flexclass))
+        if space.flexclass in self.classes and self.calls.count(str(space.flexclass)) <= self.times:
+            raise self.error
+        return super().map(space, energy, options, seeds, run_dir)
+
+
+def run(plan: Plan, placement: Placement | None = None, layers: Sequence[Layer] | None = None) -> list[CellResult]:
+    """Run all classes."""
+    return list(run_layers(plan, all_classes(), layers or some_layers(2), placement or Placement()))
+
+
+@pytest.mark.parametrize("exhaustive", [False, True])
+def test_every_cell_comes_back_once_and_after_its_subclasses(exhaustive: bool) -> None:
+    results = run(nothing_plan(None, NothingEngine(exhaustive=exhaustive)))
+    cells = [(r.layer.name, r.flexclass) for r in results]
+    assert len(cells) == len(set(cells)) == 32
+    for place, (layer, flexclass) in enumerate(cells):
+        assert all((layer, lower) in cells[:place] for lower in flexclass.subclasses())
+
+
+@pytest.mark.parametrize("exhaustive", [False, True])
+@pytest.mark.parametrize("placement", [Placement(2), Placement(2, "local")], ids=["processes", "dask"])
+def test_processes_and_dask_answer_as_one_process_does(placement: Placement, exhaustive: bool, tmp_path: Path) -> None:
+    if placement.dask:
+        pytest.importorskip("distributed", reason="the extra dask is not installed")
+    plan = nothing_plan(tmp_path / "store", NothingEngine(exhaustive=exhaustive))
+    assert table(run(plan, placement)) == table(run(nothing_plan(None)))
+    again = run(plan)
+    assert all(r.from_store for r in again)
+    assert table(again) == table(run(nothing_plan(None)))
+
+
+def test_a_rerun_computes_only_what_is_missing(tmp_path: Path) -> None:
+    engine = FailingEngine(classes=())
+    plan = nothing_plan(tmp_path, engine)
+    run(plan)
+    first = len(engine.calls)
+    next(tmp_path.rglob("*.cell")).unlink()
+    run(plan)
+    assert (first, len(engine.calls)) == (32, 33)
+
+
+def test_what_determines_a_cell_is_in_its_key(tmp_path: Path) -> None:
+    engine = FailingEngine(classes=())
+    plan = nothing_plan(tmp_path, engine)
+    run(plan)
+    changed: list[dict[str, Any]] = [
+        {"options": SearchOptions(seed=1)},
+        {"options": SearchOptions(objective="energy")},
+        {"options": SearchOptions(effort="quick")},
+        {"templates": "others"},
+        {"energy": EnergyTables("file", {**plan.energy.ert, "version": 0.3})},
+        {"arch": plan.arch.model_copy(update={"edge": "pad"})},
+    ]
+    for change in changed:
+        engine.calls.clear()
+        run(Plan(**({name: getattr(plan, name) for name in plan.__dataclass_fields__} | change)))
+        assert len(engine.calls) == 32, change
+    engine.calls.clear()
+    renamed = plan.arch.model_copy(update={"name": "other", "description": "the same hardware"})
+    run(Plan(**({name: getattr(plan, name) for name in plan.__dataclass_fields__} | {"arch": renamed})))
+    assert not engine.calls
+
+
+@pytest.mark.parametrize("error", [EngineError("no luck"), ZeroDivisionError("division by zero")])
+def test_a_cell_that_fails_is_tried_again_then_reported_and_the_rest_goes_on(error: Exception, tmp_path: Path) -> None:
+    engine = FailingEngine(error=error, classes=(RIGID,))
+    results = run(nothing_plan(tmp_path, engine), layers=some_layers(1))
+    failed = [r for r in results if r.status != "ok"]
+    assert [(r.flexclass, r.status) for r in failed] == [(RIGID, "failed")]
+    assert f"failed {ATTEMPTS} times" in failed[0].reason
+    assert str(error) in failed[0].reason
+    assert engine.calls.count(str(RIGID)) == ATTEMPTS
+    assert len(list(tmp_path.rglob("*.cell"))) == 15, "a failure is not kept"
+
+
+def test_a_failure_that_passes_leaves_no_trace() -> None:
+    engine = FailingEngine(times=ATTEMPTS - 1)
+    assert table(run(nothing_plan(None, engine))) == table(run(nothing_plan(None)))
+
+
+def test_a_search_without_an_answer_is_not_repeated_and_inherits(tmp_path: Path) -> None:
+    engine = FailingEngine(error=NoVerdictError("found nothing"), classes=(FULLY_FLEXIBLE,))
+    results = {r.flexclass: r for r in run(nothing_plan(tmp_path, engine), layers=some_layers(1))}
+    assert engine.calls.count(str(FULLY_FLEXIBLE)) == 1
+    winner = results[FULLY_FLEXIBLE].winner
+    assert winner is not None and "inherited" in winner.notes[0] and not winner.optimal
+
+
+def test_a_finding_is_kept_and_not_repeated(tmp_path: Path) -> None:
+    engine = FailingEngine(error=UnmappableError("tile too large"))
+    for _ in range(2):
+        results = {r.flexclass: r for r in run(nothing_plan(tmp_path, engine), layers=some_layers(1))}
+        assert (results[RIGID].status, results[RIGID].reason) == ("unmappable", "tile too large")
+    assert engine.calls.count(str(RIGID)) == 1
+
+
+def test_what_is_wrong_for_all_cells_ends_the_study() -> None:
+    with pytest.raises(SpecError, match="template"):
+        run(nothing_plan(None, FailingEngine(error=SpecError("template arch.yaml.j2, line 3: ..."))))
+
+
+def test_a_store_that_cannot_be_written_is_reported_once_and_costs_no_result(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("not a folder")
+    with pytest.warns(UserWarning, match="cannot write to the store") as said:
+        results = run(nothing_plan(tmp_path / "store"))
+    assert len(said) == 1
+    assert table(results) == table(run(nothing_plan(None)))
+
+
+def test_closing_early_loses_nothing_that_was_finished(tmp_path: Path) -> None:
+    stream = run_layers(nothing_plan(tmp_path), all_classes(), some_layers(2), Placement())
+    finished = [next(stream) for _ in range(5)]
+    stream.close()  # type: ignore[attr-defined]
+    again = [r for r in run(nothing_plan(tmp_path)) if r.from_store]
+    assert {(r.layer.name, r.flexclass) for r in finished} <= {(r.layer.name, r.flexclass) for r in again}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "threads", "cores", "expected"),
+    [(0, 1, 8, 8), (0, 3, 8, 2), (0, 16, 8, 1), (4, 1, 2, 4), (2, 2, 8, 2)],
+)
+def test_threads_are_counted_in(jobs: int, threads: int, cores: int, expected: int) -> None:
+    assert processes(jobs, threads, cores) == expected
+
+
+def test_more_processes_than_the_threads_leave_room_for_are_refused_aloud() -> None:
+    with pytest.warns(UserWarning, match="needs 16 cores and there are 8"):
+        assert processes(4, 4, 8) == 2
+
+
+def test_a_container_s_share_of_the_cores_is_kept_to(tmp_path: Path) -> None:
+    limit = tmp_path / "cpu.max"
+    limit.write_text("100000 100000\n")
+    assert available_cores(limit) == 1
+    limit.write_text("max 100000\n")
+    assert available_cores(limit) == available_cores(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "computed", "remaining", "expected"),
+    [
+        (10, 0, 5, "?"),
+        (10, 5, 0, "0 s"),
+        (100, 10, 5, "about 50 s"),
+        (7200, 1, 3, "about 6 h"),
+        (86400, 1, 9, "about 9 d"),
+    ],
+)
+def test_the_time_left_follows_the_pace_so_far(elapsed: float, computed: int, remaining: int, expected: str) -> None:
+    assert time_left(elapsed, computed, remaining) == expected
+
+
+@pytest.mark.parametrize(
+    "error", [OutputError("full"), NoVerdictError("none"), FlexloopError("a"), SpecError("field: value")]
+)
+def test_errors_travel_between_processes(error: FlexloopError) -> None:
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert type(back) is type(error) and str(back) == str(error)
+
+
+def test_running_says_nothing_else() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(nothing_plan(None))
