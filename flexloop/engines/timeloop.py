@@ -194,8 +194,8 @@ def failure(finished: Finished) -> str | None:
         return None
     lines = tail(finished.log)
     for line in reversed(lines):
-        if line.startswith("ERROR: "):
-            return line.removeprefix("ERROR: ")
+        if line[:7].upper() == "ERROR: ":
+            return line[7:]
     said = " ".join(line.strip() for line in lines[-2:])
     if finished.timed_out:
         return f"stopped after {finished.seconds:.0f} s"
