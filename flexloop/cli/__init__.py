@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flexloop.cli import decisions, files, formalism, show, studies
+from flexloop.cli import cache, decisions, files, formalism, report, show, studies
 from flexloop.cli.common import FlexloopGroup, print_version
 
 app = typer.Typer(
@@ -30,5 +30,7 @@ show.register(app)
 decisions.register(app)
 formalism.register(app)
 files.register(app)
+report.register(app)
+cache.register(app)
 
 __all__ = ["app"]
