@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flexloop.engines.embedded.dropin import write_results
 from flexloop.engines.embedded.mapper import Objective, Optimum, Space, find_best
 from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.engines.embedded.spec import Spec, read_config
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop import yamlio
@@ -63,6 +64,23 @@ class MapperOutcome:
         )
 
 
+def run_mapper(files: Sequence[Path], out_dir: Path, *, time_limit: float | None = None) -> MapperOutcome:
+    """Search as ``timeloop-mapper`` does; write ``timeloop-mapper.stats.txt``, ``.map.txt`` and ``.map.yaml``.
+
+    Args:
+        files: YAML files, merged.
+        out_dir: an existing folder.
+        time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
+
+    Raises:
+        SpecError, UnknownNameError, UnsupportedError, UnmappableError: as `search_files`; nothing is written then.
+        OutputError: if the files cannot be written.
+    """
+    outcome = search_files(files, time_limit=time_limit)
+    write_results(outcome.spec, outcome.optimum.mapping, outcome.evaluation, out_dir, "timeloop-mapper")
+    return outcome
+
+
 def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> MapperOutcome:
     """Read Timeloop's files and find the best mapping of their mapspace.
 
@@ -82,12 +100,7 @@ def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> M
     if "mapper" not in config:
         raise SpecError("no mapper given: add a top-level key mapper, for example with optimization_metrics: [edp]")
     objective = _objective(config["mapper"])
-    architecture = config.get("arch", config.get("architecture"))
-    for key, value in (("architecture", architecture), ("problem", config.get("problem"))):
-        if not isinstance(value, Map):
-            raise SpecError(f"no {key} given: add a file with the top-level key {key}")
-    assert architecture is not None
-    spec = read_spec(architecture, config["problem"], config.get("ERT"))
+    spec = read_config(config)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
         space = _space(spec, config)

@@ -210,9 +210,9 @@ class _Search:
     def _reason(self) -> str:
         for space in self._spaces:
             if space.size:
-                if np.isfinite(self._open):
-                    return "no mapping found within the time limit: " + space.costing.reason(space.choices.smallest())
-                return "no mapping fits: " + space.costing.reason(space.choices.smallest())
+                found = "no mapping fits" if np.isinf(self._open) else "no mapping found within the time limit"
+                least = f"none reaches the least parallelism of {space.choices.min_parallelism:g}"
+                return f"{found}: {space.costing.reason(space.choices.smallest()) or least}"
         choices = self._spaces[0].choices
         return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
 

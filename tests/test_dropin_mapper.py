@@ -1,0 +1,118 @@
+"""The drop-in for timeloop-mapper: what it reads, finds, writes and refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from golden_specs import golden_files
+
+from flexloop.engines.embedded.dropin import run_model
+from flexloop.engines.embedded.dropin_mapper import run_mapper, search_files
+from flexloop.errors import FlexloopError, OutputError, SpecError, UnmappableError, UnsupportedError
+from flexloop.timeloop import yamlio
+
+TINY = """
+mapper:
+  optimization_metrics: [delay, energy]
+  algorithm: random_pruned
+  num_threads: 1
+architecture_constraints:
+  targets:
+  - {target: Spad, type: dataspace, keep: [Weights, Inputs, Outputs]}
+  - {target: GlobalBuffer, type: spatial, factors: N=1 P=1 Q=1 R=1 S=1, permutation: CMNPQRS, split: 1}
+  - {target: GlobalBuffer, type: temporal, factors: C=1 M=1 N=1 P=1 Q=1 R=1 S=1}
+mapspace_constraints:
+- {target: Spad, type: temporal, factors: C=1 M=1 N=1 P=1 Q=1 R=0 S<=3}
+- {target: DRAM, type: temporal, permutation: RSC_M}
+- {target: Spad, type: parallelism, min: 0.5}
+"""
+"""A mapspace of a few hundred mappings, bypass at the GlobalBuffer among what is free."""
+
+
+def inputs(tmp_path: Path, text: str = TINY, case: str = "base-conv3x3") -> list[Path]:
+    path = tmp_path / "rest.yaml"
+    path.write_text(text, encoding="utf-8")
+    return [*golden_files(case), path]
+
+
+def test_the_three_files_are_written_and_the_model_confirms_them(tmp_path: Path) -> None:
+    outcome = run_mapper(inputs(tmp_path), tmp_path)
+    assert outcome.objective == "latency"
+    assert outcome.optimum.certificate.optimal
+    names = ("stats.txt", "map.txt", "map.yaml")
+    written = {name: (tmp_path / f"timeloop-mapper.{name}").read_text(encoding="utf-8") for name in names}
+    again = run_model([*golden_files("base-conv3x3"), tmp_path / "timeloop-mapper.map.yaml"], tmp_path)
+    assert (again.cycles, again.energy_pj) == (outcome.evaluation.cycles, outcome.evaluation.energy_pj)
+    for name in ("stats.txt", "map.txt"):
+        assert (tmp_path / f"timeloop-model.{name}").read_text(encoding="utf-8") == written[name]
+
+
+def test_constraints_are_kept(tmp_path: Path) -> None:
+    mapping = search_files(inputs(tmp_path)).optimum.mapping
+    spad, buffer, dram = mapping.levels
+    assert spad.factors["R"] == 3 and spad.factors["M"] == 1
+    assert buffer.split == 1 and dict(buffer.x_loops).keys() <= {"C"} and dict(buffer.y_loops).keys() <= {"M"}
+    assert buffer.spatial_factors["C"] * buffer.spatial_factors["M"] >= 128, "half of the array"
+    order = [d for d, _ in dram.loops]
+    assert order == sorted(order, key="RSCNPQM".index)
+
+
+def test_the_summary_reads_like_timeloops_and_states_the_proof(tmp_path: Path) -> None:
+    lines = str(search_files(inputs(tmp_path))).splitlines()
+    assert lines[0] == "Summary stats for best mapping found by mapper:"
+    assert lines[1].startswith("  Utilization = 0.03 | pJ/Compute =   72.674 | Cycles = 7676928")
+    assert "proved optimal for latency" in lines[2]
+
+
+def test_without_a_proof_the_gap_is_stated(tmp_path: Path) -> None:
+    outcome = search_files(inputs(tmp_path, "mapper: {optimization_metric: edp}", "starved-conv5x5s2"), time_limit=0)
+    assert not outcome.optimum.certificate.optimal
+    assert "above the optimum for edp (time limit reached)" in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "objective"),
+    [("[edp]", "edp"), ("[energy, delay]", "energy"), ("[delay]", "latency"), (None, "edp")],
+)
+def test_metrics(tmp_path: Path, metrics: str | None, objective: str) -> None:
+
+    text = TINY.replace("optimization_metrics: [delay, energy]", f"optimization_metrics: {metrics}" if metrics else "")
+    assert search_files(inputs(tmp_path, text)).objective == objective
+
+
+def test_a_factor_above_its_bound_is_ignored_with_timeloops_warning(tmp_path: Path) -> None:
+    outcome = search_files(inputs(tmp_path, TINY.replace("S<=3", "S=5")))
+    assert any("S=5" in text and "ignored" in text for text in outcome.warnings)
+    assert str(outcome).startswith("WARNING: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("mapper: {optimization_metrics: [last_level_accesses]}", UnsupportedError, "last_level_accesses"),
+        ("mapper: {optimization_metrics: edp}", SpecError, "write a list"),
+        ("mapper: {max_temporal_loops_in_a_mapping: 3}", UnsupportedError, "max_temporal_loops"),
+        ("mapper: {}\nsparse_optimizations: {targets: [1]}", UnsupportedError, "sparse_optimizations"),
+        ("mapper: {}\nmapspace: {template: ruby}", UnsupportedError, "ruby"),
+        ("mapspace: []", SpecError, "mapper"),
+        (TINY.replace("R=0", "R=2"), UnsupportedError, "residual loops"),
+        (TINY.replace("S<=3", "S<=0"), SpecError, "must be positive"),
+        (TINY.replace("min: 0.5", "min: 1.5"), UnmappableError, "least parallelism of 1.5"),
+    ],
+)
+def test_refusals(tmp_path: Path, text: str, error: type[FlexloopError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        run_mapper(inputs(tmp_path, text), tmp_path)
+    assert not list(tmp_path.glob("timeloop-mapper.*"))
+
+
+def test_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="existing folder"):
+        run_mapper(inputs(tmp_path), tmp_path / "nowhere")
+
+
+def test_the_map_is_plain_timeloop_yaml(tmp_path: Path) -> None:
+    run_mapper(inputs(tmp_path), tmp_path)
+    directives = yamlio.load(tmp_path / "timeloop-mapper.map.yaml")["mapping"]
+    assert [d["target"] for d in directives if d["type"] == "temporal"] == ["Spad", "GlobalBuffer", "DRAM"]
