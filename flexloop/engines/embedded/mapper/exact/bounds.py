@@ -72,21 +72,53 @@ def configure(m: Record, bounds: IntArray, c: Record) -> None:
 
 @nb.njit(cache=True)
 def _overlaps(m: Record, c: Record) -> None:
+    """Fill c.overlap; see docs/search.md, "Overlap and neighbours"."""
     _, width, height = rank_extents(c.tile, m.coef)
+    full, groups = c.size[1], c.groups[1]
     for k in range(4):
         d, partner = 4 + k, 4 + (k + 2) % 4
-        step = m.coef[_slot(d)] * c.array[d]
+        step, other = m.coef[_slot(d)] * c.array[d], m.coef[_slot(partner)] * c.array[partner]
         extent = width if d % 2 == 0 else height
-        c.overlap[k, 0] = c.size[1] / extent * min(step, extent)
-        c.overlap[k, 1] = c.groups[1]
-        other = m.coef[_slot(partner)] * c.array[partner]
-        still = c.left[partner] > 1 and other * c.left[partner] >= step
-        c.overlap[k, 2] = 1.0 if still else 0.0
-        if c.linked and c.left[d] > 1:
-            s1, s2 = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(partner)] * c.tile[partner]
-            if step <= s1 * (c.x[d] - 1) + s2 * (c.x[partner] - 1):
-                rank = distinct(c.x[d], s1, c.x[partner], s2)
-                c.overlap[k, 1] = c.groups[1] / rank * unserved(c.x[d], s1, c.x[partner], s2, step)
+        moved = full / extent * min(step, extent)
+        # The most that the loops over d inside a loop over its partner displace; a larger partner's step cannot undo it.
+        most = step + (step * c.left[d] // c.least[d] if c.left[d] > c.least[d] else 0)
+        meets = c.left[partner] > 1 and other <= most
+        still = meets and other * c.left[partner] >= step
+        c.overlap[k, 0] = moved
+        c.overlap[k, 1] = 1.0 if still else 0.0
+        c.overlap[k, 2] = moved * groups
+        c.overlap[k, 3] = 0.0 if still else moved * groups
+        c.overlap[k, 4] = 0.0
+        if not c.linked or c.left[d] == 1:
+            continue
+        s1, s2, x1, x2 = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(partner)] * c.tile[partner], c.x[d], c.x[partner]
+        reach = s1 * (x1 - 1) + s2 * (x2 - 1)
+        part = moved < full
+        repeats_move = c.least[d] == 2 or (c.left[partner] > 1 and other <= most + step)
+        served = step <= reach and (not part or repeats_move)
+        ranks = groups / distinct(x1, s1, x2, s2)
+        left = ranks * unserved(x1, s1, x2, s2, step, True) if served else groups
+        c.overlap[k, 2] = moved * left
+        c.overlap[k, 4] = moved * (groups - left)
+        if still:
+            continue
+        if part:
+            c.overlap[k, 3] = moved * left
+        else:
+            least = 1
+            if not meets:
+                least = min(step, other - most) if c.left[partner] > 1 else step
+            far = ranks * unserved(x1, s1, x2, s2, least, False) if least <= reach else groups
+            if meets:
+                far = min(far, groups / _rank_groups(m, c, 5 - d % 2))
+            c.overlap[k, 3] = full * far
+
+
+@nb.njit(cache=True)
+def _rank_groups(m: Record, c: Record, d: I64) -> F64:
+    """Distinct offsets in the array along the rank of filter dimension d."""
+    a, b = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(d + 2)] * c.tile[d + 2]
+    return float(distinct(c.x[d], a, c.x[d + 2], b))
 
 
 @nb.njit(cache=True)
@@ -96,10 +128,38 @@ def _slot(d: I64) -> I64:
 
 
 @nb.njit(cache=True)
-def _inputs(c: Record, family: I64, present: IntArray, least: IntArray, run: F64) -> tuple[F64, F64]:
-    """Least words of inputs into a PE, and least reads of the buffer for them, in a family."""
-    iterations = c.above
-    words, reads = inf, inf
+def first_loop(c: Record, k: I64, n: F64, iterations: F64) -> tuple[F64, F64, F64]:
+    """Least words of inputs into a PE, reads of the buffer, and words handed over, with R, S, P or Q innermost.
+
+    Args:
+        c: configuration.
+        k: 0 to 3 for R, S, P, Q.
+        n: iterations of that loop.
+        iterations: of all loops above the array.
+    """
+    stepping = iterations * (n - 1) / n
+    carrying = iterations / n - 1
+    words = c.overlap[k, 0] * (stepping + (0.0 if c.overlap[k, 1] else carrying)) + c.size[1]
+    reads = c.overlap[k, 2] * stepping + c.overlap[k, 3] * carrying + c.size[1] * c.groups[1]
+    return words, reads, c.overlap[k, 4] * stepping
+
+
+@nb.njit(cache=True)
+def handed_pj(m: Record, c: Record, handed: F64) -> F64:
+    """Least energy of taking words from neighbours instead of leaving them to the reads of the buffer.
+
+    Each word less read there is taken over by x[M] PEs or more. What rounding may hide is granted.
+    """
+    return max(0.0, handed * min(m.link_pj * c.x[3], m.read_pj) - m.link_row_pj * c.used - m.read_row_pj)
+
+
+@nb.njit(cache=True)
+def _inputs(
+    m: Record, c: Record, family: I64, present: IntArray, least: IntArray, most: IntArray, run: F64
+) -> tuple[F64, F64, F64]:
+    """Least words of inputs into a PE, reads of the buffer for them, and pJ of handing over, in a family."""
+    iterations = c.above / run
+    words, reads, pj = inf, inf, inf
     for k in range(4):
         d = 4 + k
         # Where M is innermost, any loop left may come next.
@@ -107,14 +167,15 @@ def _inputs(c: Record, family: I64, present: IntArray, least: IntArray, run: F64
             continue
         if (family == BY_WEIGHTS and d < 6) or (family == BY_OUTPUTS and d >= 6):
             continue
-        moved = c.overlap[k, 0] * iterations / run
-        stepping = moved * (least[d] - 1) / least[d]
-        into = stepping if c.overlap[k, 2] else moved
+        into, least_reads, handed = first_loop(c, k, float(least[d]), iterations)
+        if c.overlap[k, 3] > c.overlap[k, 2]:
+            _, most_reads, _ = first_loop(c, k, float(most[d]), iterations)
+            least_reads = min(least_reads, most_reads)
+        if family == BY_INPUTS:
+            least_reads, handed = into * c.groups[1], 0.0
         words = min(words, into)
-        if family == BY_INPUTS or not c.linked:
-            reads = min(reads, into * c.groups[1])
-        else:
-            reads = min(reads, stepping * c.overlap[k, 1])
+        reads = min(reads, least_reads)
+        pj = min(pj, handed_pj(m, c, handed))
     closes = (
         (present[0] > 0 and family == BY_WEIGHTS)
         or (present[2] > 0 and family == BY_OUTPUTS)
@@ -122,9 +183,10 @@ def _inputs(c: Record, family: I64, present: IntArray, least: IntArray, run: F64
         or (family == BY_INPUTS and (c.left[0] > 1 or c.left[1] > 1 or c.left[2] > 1))
     )
     if closes or words == inf:
-        words = min(words, c.size[1] * iterations / run)
-        reads = min(reads, c.size[1] * iterations / run * c.groups[1])
-    return max(words, c.size[1]), reads
+        words = min(words, c.size[1] * iterations)
+        reads = min(reads, c.size[1] * iterations * c.groups[1])
+        pj = 0.0
+    return max(words, c.size[1]), reads, pj
 
 
 @nb.njit(cache=True)
@@ -197,6 +259,7 @@ def family_cost(
     family: I64,
     present: IntArray,
     least: IntArray,
+    most: IntArray,
     runs: FloatArray,
     extra: FloatArray,
     words: FloatArray,
@@ -207,7 +270,7 @@ def family_cost(
         m, c: machine and configuration.
         family: which.
         present: [8] the dimensions that may be innermost.
-        least: [8] least factor of the loops that may be innermost.
+        least, most: [8] least and greatest factor of the loops that may be innermost.
         runs: [3] most iterations for which each tensor can stay in place.
         extra: cost of the outermost boundary, see `cost.totals`.
         words: scratch [6, 3].
@@ -216,9 +279,9 @@ def family_cost(
         return inf, inf
     iterations = c.above
     if family == BY_INPUTS:
-        words[W_PE, 1], words[W_ARRAY, 1] = _inputs(c, family, present, c.least, runs[1])
+        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(m, c, family, present, c.least, c.left, runs[1])
     else:
-        words[W_PE, 1], words[W_ARRAY, 1] = _inputs(c, family, present, least, 1.0)
+        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(m, c, family, present, least, most, 1.0)
     for t in (0, 2):
         words[W_PE, t] = c.size[t] * iterations / (runs[t] if family == t else 1.0)
         words[W_ARRAY, t] = words[W_PE, t] * c.groups[t]
@@ -233,7 +296,7 @@ def family_cost(
     words[W_BUFFER, 2] = words[W_OTHER, ALL]
     words[W_OTHER, PEER] = 0.0
     words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
-    pj = c.macs * m.compute_pj
+    pj = c.macs * m.compute_pj + handed
     return totals(words, c.used, c.steps, pj, m, m.levels_b, extra)
 
 

@@ -11,6 +11,8 @@ from flexloop.engines.embedded.mapper.exact.bounds import (
     FAMILIES,
     configure,
     family_cost,
+    first_loop,
+    handed_pj,
     lane_steps,
     stays_in_lanes,
     hopeless,
@@ -150,14 +152,14 @@ def config_bound(m: Record, g: Record, table: FloatArray, c: Record, point: I64,
     s.runs[0] = c.left[0] * c.left[6] * c.left[7]
     s.runs[1] = c.left[3]
     s.runs[2] = c.left[2] * c.left[4] * c.left[5]
-    return _least_family(m, c, s, c.least, best)
+    return _least_family(m, c, s, c.least, c.left, best)
 
 
 @nb.njit(cache=True)
-def _least_family(m: Record, c: Record, s: Record, least: IntArray, best: Record) -> F64:
+def _least_family(m: Record, c: Record, s: Record, least: IntArray, most: IntArray, best: Record) -> F64:
     lowest = inf
     for family in range(FAMILIES):
-        cycles, energy = family_cost(m, c, family, s.first, least, s.runs, s.extra, s.words)
+        cycles, energy = family_cost(m, c, family, s.first, least, most, s.runs, s.extra, s.words)
         if cycles != inf and not hopeless(m.objective, cycles, energy, best.cost):
             lowest = min(lowest, rank_of(m.objective, cycles, energy))
     return lowest
@@ -185,7 +187,8 @@ def buffer_bound(m: Record, table: FloatArray, c: Record, point: I64, s: Record,
         s.runs[t] = run * beyond if inside else run
     for d in range(8):
         s.first[d] = 1 if (s.buffer[d] if loops else s.outer[d]) > 1 else 0
-    return _least_family(m, c, s, s.buffer if loops else s.outer, best)
+    factors = s.buffer if loops else s.outer
+    return _least_family(m, c, s, factors, factors, best)
 
 
 @nb.njit(cache=True)
@@ -336,14 +339,14 @@ def _neighbours(
     first = s.nest[0, 0]
     plain = s.words[W_ARRAY, 1]
     into = s.words[W_PE, 1] if m.in_pe[1] else s.words[W_MAC, 1]
-    stepping = c.overlap[first - 4, 0] * c.above * (s.nest[0, 1] - 1) / s.nest[0, 1]
-    s.words[W_ARRAY, 1] = min(plain, stepping * c.overlap[first - 4, 1])
+    _, reads, handed = first_loop(c, first - 4, float(s.nest[0, 1]), c.above)
+    s.words[W_ARRAY, 1] = min(plain, reads)
     if m.links == SCALED:
         s.words[W_ARRAY, 1] = into * c.used / c.most_shared
     if not m.in_buffer[1]:
         s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
     cycles, energy = _total(m, c, s)
-    if hopeless(m.objective, cycles, energy, best.cost):
+    if hopeless(m.objective, cycles, energy + handed_pj(m, c, handed), best.cost):
         return
     for i in range(8):
         s.linear[i] = m.order[i] if m.order[0] >= 0 else i

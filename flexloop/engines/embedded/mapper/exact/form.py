@@ -302,6 +302,13 @@ def machine(forms: Sequence[Form], objective: Objective) -> tuple[Record, IntArr
     m["pes"] = spec.levels[0].instances
     m["links"] = DIRECT if keeps[form.array_level - 1][1] else SCALED
     m["compute_pj"] = spec.mac.compute_energy
+    taken = form.array_level - 1
+    if keeps[taken][1]:
+        pe = spec.levels[taken]
+        m["link_pj"] = pe.read_energy / pe.block_size / pe.cluster_size
+        m["link_row_pj"] = 1.5 * pe.read_energy
+    outside = spec.levels[next(i for i in range(form.array_level, count) if keeps[i][1])]
+    m["read_pj"], m["read_row_pj"] = outside.read_energy / outside.block_size, outside.read_energy
     m["coef"], m["lanes"] = form.roles.coef, form.lanes
     m["lane_groups"], m["lane_groups_still"] = _lane_groups(form)
     m["lane_order"] = form.orders[0] or range(8)

@@ -36,16 +36,20 @@ def can_link(tile: IntArray, x: IntArray, array_tile: IntArray, bounds: IntArray
 
 
 @nb.njit(cache=True)
-def unserved(n1: I64, step1: I64, n2: I64, step2: I64, move: I64) -> I64:
-    """Distinct sums i*step1 + j*step2 (i < n1, j < n2) that plus ``move`` are no such sum."""
+def unserved(n1: I64, step1: I64, n2: I64, step2: I64, move: I64, exact: bool) -> I64:
+    """Least number of distinct sums i*step1 + j*step2 (i < n1, j < n2) that a step leaves to the buffer.
+
+    No neighbour holds the sum plus ``move`` where that is no such sum; where not ``exact``, the step may be any of at
+    least ``move``, in either direction, and only sums too near the end are sure not to be served.
+    """
     top = (n1 - 1) * step1 + (n2 - 1) * step2
-    seen = np.zeros(top + 1, dtype=np.bool_)
+    seen = np.zeros(top + 1, dtype=np.uint8)
     for i in range(n1):
         for j in range(n2):
-            seen[i * step1 + j * step2] = True
+            seen[i * step1 + j * step2] = 1
     count = 0
     for value in range(top + 1):
-        if seen[value] and (value + move > top or not seen[value + move]):
+        if seen[value] and (value + move > top or (exact and not seen[value + move])):
             count += 1
     return count
 

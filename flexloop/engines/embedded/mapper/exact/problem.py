@@ -25,6 +25,10 @@ MACHINE = np.dtype(
         # (SCALED: then only the buffer's reads change).
         ("links", "i8"),
         ("compute_pj", "f8"),  # energy of one MAC
+        ("link_pj", "f8"),  # least energy of an input word that a PE takes from another,
+        ("link_row_pj", "f8"),  # and what rounding to rows can add to it, for each PE;
+        ("read_pj", "f8"),  # energy of reading it outside the array,
+        ("read_row_pj", "f8"),  # and of a row there
         ("coef", "i8", (4,)),  # coefficients of R, P, S, Q in the input ranks
         ("lanes", "i8", (8,)),  # pinned spatial factors below the innermost level
         ("lane_groups", "i8", (3,)),  # distinct offsets of each tensor in the lanes,
@@ -72,9 +76,9 @@ CONFIG = np.dtype(
         ("least", "i8", (8,)),  # least prime factor of left
         ("groups", "f8", (3,)),  # distinct offsets of each tensor in the array
         ("size", "f8", (3,)),  # words of a PE tile
-        # For R, S, P, Q innermost: words of inputs that a step moves, least distinct reads of the buffer for it where
-        # neighbours help, and whether a later loop may move nothing.
-        ("overlap", "f8", (4, 3)),
+        # For R, S, P, Q innermost: words of inputs that its step moves, whether a later loop may move nothing; least
+        # reads of the buffer by a step of it, and by a step of a later loop; words that neighbours hand over for it.
+        ("overlap", "f8", (4, 5)),
         ("used", "i8"),  # PEs used
         ("steps", "f8"),  # temporal iterations
         ("above", "f8"),  # iterations of the loops above the array
