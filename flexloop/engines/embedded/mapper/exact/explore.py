@@ -457,56 +457,94 @@ def _keep_best(m: Record, c: Record, s: Record, best: Record, inner: IntArray, o
 
 
 @nb.njit(cache=True)
-def search(
+def gather(
+    m: Record,
+    g: Record,
+    multiples: IntArray,
+    table: FloatArray,
+    choices: IntArray,
+    begin: I64,
+    c: Record,
+    s: Record,
+    best: Record,
+    found: FloatArray,
+    factors: IntArray,
+) -> tuple[I64, I64]:
+    """Collect the configurations that may beat the incumbent, of assignments of spatial factors from ``begin`` on.
+
+    Args:
+        m, g, multiples, table: machine, lattice, and its arrays.
+        choices: [n, 8] indices of spatial factors.
+        begin: the first to look at.
+        c, s, best: working memory, and the incumbent.
+        found: [k] filled with the bounds of the configurations.
+        factors: [k, 16] filled with the indices of their spatial factors and of the array's tiles.
+
+    Returns:
+        How many were found, and the first assignment not looked at because the room was used up.
+    """
+    sizes = np.empty(8, dtype=np.int64)
+    start = np.empty(8, dtype=np.int64)
+    position = np.zeros(8, dtype=np.int64)
+    index = np.empty(8, dtype=np.int64)
+    count = 0
+    for i in range(begin, choices.shape[0]):
+        before = count
+        for d in range(8):
+            start[d] = g.start[d, choices[i, d]]
+            sizes[d] = g.start[d, choices[i, d] + 1] - start[d]
+            position[d] = 0
+            c.x[d] = g.divisors[d, choices[i, d]]
+        more = True
+        while more:
+            good = True
+            point = 0
+            for d in range(8):
+                entry = start[d] + position[d]
+                index[d] = multiples[0, entry]
+                c.tile[d] = g.divisors[d, multiples[1, entry]]
+                good = good and g.ok[PE_TILE, d, multiples[1, entry]] != 0
+                point += g.strides[d] * index[d]
+            over = not fits(m, c.tile, 0)
+            if good and not over and table[1, 0, point] != inf:
+                best.counts[1] += 1
+                configure(m, g.bounds, c)
+                bound = config_bound(m, g, table, c, point, s, best)
+                if bound != inf:
+                    if count == len(found):
+                        return before, i
+                    found[count] = bound
+                    for d in range(8):
+                        factors[count, d] = choices[i, d]
+                        factors[count, 8 + d] = index[d]
+                    count += 1
+            more = advance(position, sizes, over)
+    return count, choices.shape[0]
+
+
+@nb.njit(cache=True)
+def settle(
     m: Record,
     rows: IntArray,
     g: Record,
     multiples: IntArray,
     table: FloatArray,
-    spatial: IntArray,
+    factors: IntArray,
+    order: IntArray,
     c: Record,
     s: Record,
     pes: IntArray,
     best: Record,
-    dive: bool,
 ) -> None:
-    """Search all nests with one assignment of spatial factors (indices); in a dive its most promising tile alone."""
-    sizes = np.empty(8, dtype=np.int64)
-    start = np.empty(8, dtype=np.int64)
-    position = np.zeros(8, dtype=np.int64)
+    """Search the configurations ``order`` (rows of ``factors``, see `gather`), leaving out those now without hope."""
     index = np.empty(8, dtype=np.int64)
-    chosen = np.empty(8, dtype=np.int64)
-    lowest = inf
-    for d in range(8):
-        start[d] = g.start[d, spatial[d]]
-        sizes[d] = g.start[d, spatial[d] + 1] - start[d]
-        c.x[d] = g.divisors[d, spatial[d]]
-    while True:
-        good = True
+    for i in order:
         point = 0
         for d in range(8):
-            entry = start[d] + position[d]
-            index[d] = multiples[0, entry]
-            c.tile[d] = g.divisors[d, multiples[1, entry]]
-            good = good and g.ok[PE_TILE, d, multiples[1, entry]] != 0
+            index[d] = factors[i, 8 + d]
+            c.x[d] = g.divisors[d, factors[i, d]]
+            c.tile[d] = g.divisors[d, index[d]] // c.x[d]
             point += g.strides[d] * index[d]
-        over = not fits(m, c.tile, 0)
-        if good and not over and table[1, 0, point] != inf:
-            best.counts[1] += 1
-            configure(m, g.bounds, c)
-            bound = config_bound(m, g, table, c, point, s, best)
-            if dive and bound < lowest:
-                lowest = bound
-                for d in range(8):
-                    chosen[d] = position[d]
-            elif not dive and bound != inf:
-                expand(m, rows, g, multiples, table, c, index, s, pes, best)
-        if not advance(position, sizes, over):
-            break
-    if dive and lowest != inf:
-        for d in range(8):
-            entry = start[d] + chosen[d]
-            index[d] = multiples[0, entry]
-            c.tile[d] = g.divisors[d, multiples[1, entry]]
         configure(m, g.bounds, c)
-        expand(m, rows, g, multiples, table, c, index, s, pes, best)
+        if config_bound(m, g, table, c, point, s, best) != inf:
+            expand(m, rows, g, multiples, table, c, index, s, pes, best)

@@ -16,7 +16,7 @@ from math import inf, prod
 import numpy as np
 
 from flexloop.engines.embedded.mapper.exact.bounds import hopeless
-from flexloop.engines.embedded.mapper.exact.explore import search, spatial_choices
+from flexloop.engines.embedded.mapper.exact.explore import gather, settle, spatial_choices
 from flexloop.engines.embedded.mapper.exact.form import OBJECTIVES, Form, canonical_bounds, lattice, machine
 from flexloop.engines.embedded.mapper.exact.grid import grid, tables
 from flexloop.engines.embedded.mapper.exact.problem import (
@@ -34,8 +34,10 @@ from flexloop.engines.embedded.mapper.exact.types import FloatArray, IntArray
 from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 
-_DIVES = 24
-"""Assignments of spatial factors whose most promising tile is looked at before the proof begins."""
+_DIVES = 8
+"""Assignments of spatial factors that are searched first, for an incumbent."""
+_ROOM = 1 << 18
+"""Configurations held at a time."""
 
 
 @dataclass
@@ -153,28 +155,47 @@ class Search:
             return
         choices = spatial_choices(m, g)
         bounds = spatial_bounds(m, g, table, choices, extremes, scratch)
-        order = np.lexsort((bounds[:, 1], bounds[:, 0]))
+        choices = choices[np.lexsort((bounds[:, 1], bounds[:, 0]))]
+        bounds = np.sort(bounds[:, 0])
         pes = np.zeros((int(m["pes"]), 5), dtype=np.int64)
         before = tuple(best["cost"])
-        for i in order[:_DIVES]:
-            if self._promising(bounds[i]):
-                search(m, rows, g, multiples, table, choices[i], self._config, scratch, pes, best, True)
-        for i in order:
-            if bounds[i, 0] * (1 - SLACK) > best["cost"][0]:
-                break
-            if not self._promising(bounds[i]):
-                continue
-            if time.monotonic() > self._deadline:
-                self._open = min(self._open, float(bounds[i, 0]))
-                break
-            search(m, rows, g, multiples, table, choices[i], self._config, scratch, pes, best, False)
+        begin = 0
+        # The first assignments alone give an incumbent that spares most of the others.
+        for room, last in ((_ROOM, _DIVES), (_ROOM, len(choices))):
+            while begin < last:
+                last = min(last, int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right")))
+                if begin >= last:
+                    break
+                if time.monotonic() > self._deadline:
+                    self._open = min(self._open, float(bounds[begin]))
+                    break
+                found, factors = np.empty(room), np.empty((room, 16), dtype=np.int64)
+                some = choices[:last]
+                count, begin = gather(m, g, multiples, table, some, begin, self._config, scratch, best, found, factors)
+                self._settle(family, (g, multiples, table), found[:count], factors, pes)
         if tuple(best["cost"]) != before:
             self._winner = padding
 
-    def _promising(self, bound: FloatArray) -> bool:
-        cost = self.best["cost"]
-        value = bound[0] * (1 - SLACK)
-        return bool(value < cost[0] or (value <= cost[0] and bound[1] * (1 - SLACK) < cost[1]))
+    def _settle(
+        self,
+        family: Family,
+        lattice: tuple[Record, IntArray, FloatArray],
+        found: FloatArray,
+        factors: IntArray,
+        pes: IntArray,
+    ) -> None:
+        """Search configurations in the order of their bounds, in growing batches so that time is kept."""
+        order = np.argsort(found, kind="stable")
+        begin, batch = 0, 16
+        while begin < len(order):
+            if time.monotonic() > self._deadline:
+                self._open = min(self._open, float(found[order[begin]]))
+                return
+            some = order[begin : begin + batch]
+            settle(
+                family.machine, family.rows, *lattice, factors, some, self._config, self._scratch, pes, self.best
+            )
+            begin, batch = begin + batch, min(2 * batch, 256)
 
     def _outcome(self) -> Outcome | None:
         if self._winner is None:
