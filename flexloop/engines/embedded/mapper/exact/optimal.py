@@ -159,9 +159,9 @@ class Search:
         bounds = np.sort(bounds[:, 0])
         pes = np.zeros((int(m["pes"]), 5), dtype=np.int64)
         before = tuple(best["cost"])
-        begin = 0
+        begin, room = 0, _ROOM
         # The first assignments alone give an incumbent that spares most of the others.
-        for room, last in ((_ROOM, _DIVES), (_ROOM, len(choices))):
+        for last in (_DIVES, len(choices)):
             while begin < last:
                 last = min(last, int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right")))
                 if begin >= last:
@@ -171,7 +171,10 @@ class Search:
                     break
                 found, factors = np.empty(room), np.empty((room, 16), dtype=np.int64)
                 some = choices[:last]
-                count, begin = gather(m, g, multiples, table, some, begin, self._config, scratch, best, found, factors)
+                count, end = gather(m, g, multiples, table, some, begin, self._config, scratch, best, found, factors)
+                if end == begin:
+                    room *= 2
+                begin = end
                 self._settle(family, (g, multiples, table), found[:count], factors, pes)
         if tuple(best["cost"]) != before:
             self._winner = padding
