@@ -100,7 +100,8 @@ def totals(rows: pd.DataFrame) -> pd.DataFrame:
 
     Columns: network, class, arch, objective, layers, unmappable (layers without a result), cycles, energy_pj, edp
     (total energy times total latency), edp_sum (sum of layer EDPs), macs, utilization, optimal (all cells proved),
-    wall_s, and the energies and accesses by level. A network with a layer that has no result has no totals: its figures are NaN.
+    wall_s, and the energies and accesses by level. A network with a layer that has no result has no totals: its
+    figures are NaN.
     """
     records = [_total(keys, group) for keys, group in rows.groupby(["network", "class"], sort=False)]
     return pd.DataFrame.from_records(records)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def records(name: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
-@lru_cache(maxsize=None)
+@cache
 def case_spec(case: str) -> Spec:
     """The specification of a case under `golden/specs`."""
     files = yamlio.load_files(GOLDEN / "specs" / case / f"{name}.yaml" for name in ("arch", "problem", "ert"))
