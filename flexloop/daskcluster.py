@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic
 
@@ -15,8 +17,9 @@ CONNECT_TIMEOUT = "20s"
 class DaskCluster(Generic[Task, Result]):
     """Runs tasks on a Dask cluster.
 
-    A scheduler started elsewhere has its own idea of how many deaths a task may cause (its setting
-    ``distributed.scheduler.allowed-failures``); a cluster started here allows `ATTEMPTS` tries.
+    Dask blames a worker's death on all tasks that it had been given. One that comes back blamed is therefore tried
+    again, blamed ones one at a time, until it has been blamed `ATTEMPTS` times. (A scheduler started elsewhere reports
+    a task only after ``distributed.scheduler.allowed-failures`` deaths.)
 
     Args:
         function: what is run on a task; picklable, importable on the workers. Every worker gets it once.
@@ -38,13 +41,19 @@ class DaskCluster(Generic[Task, Result]):
         self._client = _connect(distributed, address, processes)
         self._function = self._client.submit(_itself, function, pure=False)  # a task, so that Dask can make it anew
         self._completed = self._distributed.as_completed()
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, tuple[Task, int]] = {}
+        self._blamed: deque[tuple[Task, int]] = deque()
+        self._suspect: str | None = None
 
     def submit(self, task: Task) -> None:
         """Hand in a task."""
+        self._submit(task, 0)
+
+    def _submit(self, task: Task, deaths: int) -> str:
         future = self._client.submit(_call, self._function, task, pure=False, retries=0)
-        self._tasks[future.key] = task
+        self._tasks[future.key] = (task, deaths)
         self._completed.add(future)
+        return str(future.key)
 
     def next(self) -> tuple[Task, Result | Exception]:
         """Wait for the next task to finish.
@@ -52,19 +61,33 @@ class DaskCluster(Generic[Task, Result]):
         Raises:
             EngineError: if the scheduler is gone.
         """
-        future = next(self._completed)
-        task = self._tasks.pop(future.key)
-        if future.status == "finished":
-            return task, future.result()
-        error = future.exception() if future.status == "error" else None
-        if isinstance(error, self._distributed.KilledWorker):
-            return task, WorkerDiedError(getattr(error, "allowed_failures", ATTEMPTS - 1) + 1)
-        if isinstance(error, Exception) and not isinstance(error, self._distributed.CancelledError):
-            return task, error
-        raise EngineError(
-            f"--dask {self._address}: the scheduler is gone, or it cancelled the study; finished cells are kept, "
-            "start the scheduler and run the same command again"
-        )
+        while True:
+            future = next(self._completed)
+            task, deaths = self._tasks.pop(future.key)
+            was_alone = future.key == self._suspect
+            if was_alone:
+                self._suspect = None
+            error = future.exception() if future.status == "error" else None
+            if isinstance(error, self._distributed.KilledWorker):
+                deaths += getattr(error, "allowed_failures", 0) + 1
+                if not was_alone or deaths < ATTEMPTS:
+                    self._blamed.append((task, deaths))
+                    self._try_blamed()
+                    continue
+                error = WorkerDiedError(deaths)
+            self._try_blamed()
+            if future.status == "finished":
+                return task, future.result()
+            if isinstance(error, Exception) and not isinstance(error, self._distributed.CancelledError):
+                return task, error
+            raise EngineError(
+                f"--dask {self._address}: the scheduler is gone, or it cancelled the study; finished cells are kept, "
+                "start the scheduler and run the same command again"
+            )
+
+    def _try_blamed(self) -> None:
+        if self._blamed and self._suspect is None:
+            self._suspect = self._submit(*self._blamed.popleft())
 
     def close(self) -> None:
         """Leave the cluster; one that was started here is stopped."""
@@ -87,8 +110,10 @@ def _connect(distributed: Any, address: str, processes: int) -> Any:
 
     try:
         if address == "local":
-            with dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}):
-                cluster = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=None)
+            with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+                cluster = distributed.LocalCluster(
+                    n_workers=processes, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                )
             return distributed.Client(cluster)
         if "://" in address:
             return distributed.Client(address, timeout=CONNECT_TIMEOUT)

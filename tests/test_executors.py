@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ from typing import Any
 import pytest
 
 from flexloop.daskcluster import DaskCluster
+from flexloop.engines.process import run_program
+from flexloop.errors import EngineError
 from flexloop.executors import ATTEMPTS, Executor, Serial, WorkerDiedError
 from flexloop.localprocesses import LocalProcesses
 
@@ -39,9 +44,48 @@ def die_always(folder: str) -> str:
     return "never"
 
 
+def slow(file: str) -> str:
+    """Count the attempts and take longer than three workers take to die."""
+    with Path(file).open("a") as attempts:
+        attempts.write("x")
+    time.sleep(5)
+    return "done"
+
+
+def own_pid(_: None) -> int:
+    """The worker's process."""
+    return os.getpid()
+
+
+def unsendable(_: int) -> Any:
+    """Something that cannot be pickled."""
+    return lambda: None
+
+
+def program(folder: str) -> str:
+    """Run a program as engines do, and say its process."""
+    command = ["sh", "-c", f"echo $$ >{folder}/new; mv {folder}/new {folder}/pid; exec sleep 300"]
+    run_program(command, Path(folder), Path(folder) / "log")
+    return "ended by itself"
+
+
+def interrupt(folder: str) -> int:
+    """Run a program whose time is up at once; its exit status."""
+    return run_program(["sleep", "300"], Path(folder), Path(folder) / "log", timeout_s=0.5).status
+
+
 def work(task: tuple[str, Any]) -> Any:
     """Dispatch by name, so that one executor mixes good and deadly tasks."""
-    functions: dict[str, Callable[[Any], Any]] = {"square": square, "once": die_once, "always": die_always}
+    functions: dict[str, Callable[[Any], Any]] = {
+        "square": square,
+        "once": die_once,
+        "always": die_always,
+        "slow": slow,
+        "pid": own_pid,
+        "unsendable": unsendable,
+        "program": program,
+        "interrupt": interrupt,
+    }
     name, argument = task
     return functions[name](argument)
 
@@ -95,4 +139,89 @@ def test_dask_gives_up_a_task_that_kills_its_worker(tmp_path: Path) -> None:
     tasks = [("always", str(tmp_path))] + [("square", n) for n in range(4)]
     results = collect(DaskCluster(work, "local", 1), tasks)
     assert isinstance(results["always", str(tmp_path)], WorkerDiedError)
+    assert len((tmp_path / "attempts").read_text()) == ATTEMPTS
     assert [results["square", n] for n in range(4)] == [n * n for n in range(4)]
+
+
+def test_a_death_is_blamed_on_the_task_that_it_hit(tmp_path: Path) -> None:
+    """Long tasks beside a deadly one keep their one attempt."""
+    tasks = [("always", str(tmp_path))] + [("slow", str(tmp_path / f"slow{n}")) for n in range(3)]
+    results = collect(LocalProcesses(work, 4), tasks)
+    assert isinstance(results["always", str(tmp_path)], WorkerDiedError)
+    for n in range(3):
+        assert results["slow", str(tmp_path / f"slow{n}")] == "done"
+        assert (tmp_path / f"slow{n}").read_text() == "x", "ran once"
+
+
+def test_a_worker_killed_while_idle_is_no_task_s_fault() -> None:
+    executor: Executor[Any, Any] = LocalProcesses(work, 1)
+    try:
+        executor.submit(("pid", None))
+        os.kill(int(str(executor.next()[1])), signal.SIGKILL)
+        executor.submit(("square", 3))
+        assert executor.next() == (("square", 3), 9)
+    finally:
+        executor.close()
+
+
+def test_what_cannot_be_sent_back_is_an_error_and_not_a_death() -> None:
+    results = collect(LocalProcesses(work, 1), [("unsendable", 0), ("square", 2)])
+    assert "cannot be sent" in str(results["unsendable", 0])
+    assert results["square", 2] == 4
+
+
+def test_closing_stops_what_workers_started(tmp_path: Path) -> None:
+    executor = LocalProcesses(work, 1)
+    executor.submit(("program", str(tmp_path)))
+    pid = int(wait_for(tmp_path / "pid"))
+    executor.close()
+    assert is_gone(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_and_what_they_started_end_with_the_main_process(number: signal.Signals, tmp_path: Path) -> None:
+    script = (
+        "from test_executors import *\n"
+        f"executor = LocalProcesses(work, 1)\nexecutor.submit(('program', {str(tmp_path)!r}))\nexecutor.next()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    main = subprocess.Popen([sys.executable, "-c", script], env=environment)
+    pid = int(wait_for(tmp_path / "pid"))
+    main.send_signal(number)
+    main.wait()
+    assert is_gone(pid)
+
+
+def test_ctrl_c_reaches_programs_that_workers_start(tmp_path: Path) -> None:
+    """Workers leave Ctrl-C to the main process, but what they start must still hear an interrupt."""
+    assert (
+        collect(LocalProcesses(work, 1), [("interrupt", str(tmp_path))])["interrupt", str(tmp_path)] == -signal.SIGINT
+    )
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flexloop.daskcluster.CONNECT_TIMEOUT", "1s")
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    with pytest.raises(EngineError, match="no scheduler answers there"):
+        DaskCluster(work, "tcp://127.0.0.1:9", 1)
+
+
+def wait_for(file: Path, seconds: float = 60) -> str:
+    """The content of a file as soon as it has some."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if file.exists() and (text := file.read_text()):
+            return text
+        time.sleep(0.05)
+    raise AssertionError(f"{file} did not appear")
+
+
+def is_gone(pid: int, seconds: float = 30) -> bool:
+    """Whether a process ends within some time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
