@@ -1,0 +1,1 @@
+"""Engines: who searches mapspaces and who costs mappings."""

@@ -1,0 +1,1 @@
+"""Timeloop's file formats: constraints, mappings, templates and reports."""
