@@ -31,7 +31,7 @@ from flexloop.engines.embedded.mapper.exact.cost import (
     totals,
 )
 from flexloop.engines.embedded.mapper.exact.grid import fits, outer_words
-from flexloop.engines.embedded.mapper.exact.links import linked_moves, place
+from flexloop.engines.embedded.mapper.exact.links import first_move_words, linked_moves, place, scan
 from flexloop.engines.embedded.mapper.exact.problem import (
     ALL_BUFFER_ORDERS,
     ALL_DRAM_ORDERS,
@@ -41,12 +41,14 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     EDP,
     LATENCY,
     PE_TILE,
+    PLACED_KEY,
+    PLACED_RESULTS,
     SCALED,
     SPATIAL,
     Record,
 )
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
-from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, append_loops, input_words, repeats, tile_words
+from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, append_loops, displacement, input_words, repeats, tile_words
 
 
 @nb.njit(cache=True)
@@ -202,6 +204,7 @@ def expand(
     index: IntArray,
     s: Record,
     pes: IntArray,
+    placed: IntArray,
     best: Record,
 ) -> None:
     """Look at every buffer tile of a configuration; index: [8] of the array's tile."""
@@ -227,13 +230,13 @@ def expand(
             best.counts[2] += 1
             if buffer_bound(m, table, c, point, s, best) != inf:
                 best.counts[3] += 1
-                orders(m, rows, c, s, pes, best)
+                orders(m, rows, c, s, pes, placed, best)
         if not advance(position, sizes, over):
             return
 
 
 @nb.njit(cache=True)
-def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, best: Record) -> None:
+def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, placed: IntArray, best: Record) -> None:
     """Cost every order worth a look for a configuration and a buffer tile."""
     inner = outer = 0
     for d in range(8):
@@ -252,7 +255,7 @@ def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, best:
         for i in range(end - first if through else kept):
             k = i if through else s.keep[i]
             whole = append_loops(rows[first + k], s.outer, s.tile, s.nest, length)
-            nest_cost(m, c, s, pes, best, rows[r], rows[first + k], whole, s.dram[k])
+            nest_cost(m, c, s, pes, placed, best, rows[r], rows[first + k], whole, s.dram[k])
 
 
 @nb.njit(cache=True)
@@ -290,6 +293,7 @@ def nest_cost(
     c: Record,
     s: Record,
     pes: IntArray,
+    placed: IntArray,
     best: Record,
     inner: IntArray,
     outer: IntArray,
@@ -309,7 +313,7 @@ def nest_cost(
     words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
     words[W_OTHER, PEER] = 0.0
     if c.linked and length and s.nest[0, 0] >= 4:
-        _neighbours(m, c, s, pes, best, inner, outer, length)
+        _neighbours(m, c, s, pes, placed, best, inner, outer, length)
     else:
         _keep_best(m, c, s, best, inner, outer, -1)
 
@@ -333,7 +337,7 @@ def _mac_words(m: Record, c: Record, s: Record, t: I64, length: I64) -> F64:
 
 @nb.njit(cache=True)
 def _neighbours(
-    m: Record, c: Record, s: Record, pes: IntArray, best: Record, inner: IntArray, outer: IntArray, length: I64
+    m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, best: Record, inner: IntArray, outer: IntArray, length: I64
 ) -> None:
     """Cost one nest for every placement of the spatial loops, with the words that neighbours hand over."""
     first = s.nest[0, 0]
@@ -348,8 +352,33 @@ def _neighbours(
     cycles, energy = _total(m, c, s)
     if hopeless(m.objective, cycles, energy + handed_pj(m, c, handed), best.cost):
         return
-    for i in range(8):
-        s.linear[i] = m.order[i] if m.order[0] >= 0 else i
+    reach1 = m.coef[0] * c.tile[4] * (c.x[4] - 1) + m.coef[1] * c.tile[6] * (c.x[6] - 1)
+    reach2 = m.coef[2] * c.tile[5] * (c.x[5] - 1) + m.coef[3] * c.tile[7] * (c.x[7] - 1)
+    v1, v2, _ = displacement(first, s.nest[0, 2], m.coef)
+    words, others = first_move_words(c.tile, m.coef, s.nest, length, reach1, reach2)
+    groups = int(c.groups[1])
+    if v1 > reach1 or v2 > reach2:
+        words = 0.0
+    if not others:
+        entry = outcomes(m, c, s, pes, placed, v1, v2) if words > 0 else -1
+        if words == 0.0 or placed[entry, PLACED_KEY] >= 0:
+            total = s.words[W_PE, 1]
+            for k in range(placed[entry, PLACED_KEY] if words > 0 else 1):
+                left, served, where = groups, 0, -1
+                if words > 0:
+                    at = PLACED_KEY + 1 + 12 * k
+                    left, served, where = placed[entry, at], placed[entry, at + 1], placed[entry, at + 2]
+                    for i in range(8):
+                        s.linear[i] = placed[entry, at + 4 + i]
+                s.moves[0] = (total - words) * groups + words * left
+                s.moves[1] = (total - words) * c.used + words * (c.used - served)
+                s.moves[2] = words * served
+                s.words[W_PE, 1] = s.moves[1] / c.used + s.moves[2] / c.used
+                _moved(m, c, s, plain, into)
+                _keep_best(m, c, s, best, inner, outer, where)
+                s.words[W_PE, 1] = total
+            return
+    _first_order(m, s)
     while True:
         for shape in range(m.n_shapes):
             split = _split_of(m, c.x, s.linear, shape)
@@ -357,23 +386,107 @@ def _neighbours(
                 continue
             n = place(s.linear, c.x, c.tile, m.coef, pes)
             s.memo[0, 0] = 0
-            groups, row = int(c.groups[1]), m.shapes[shape, 0]
-            linked_moves(c.tile, m.coef, s.nest, length, pes, n, groups, row, s.memo, s.moves)
+            linked_moves(c.tile, m.coef, s.nest, length, pes, n, groups, m.shapes[shape, 0], s.memo, s.moves)
             s.words[W_PE, 1] = s.moves[1] / n + s.moves[2] / n
-            if s.moves[2] == 0.0:
-                s.words[W_ARRAY, 1] = plain
-                s.words[W_OTHER, PEER] = 0.0
-            elif m.links == SCALED:
-                s.words[W_ARRAY, 1] = into * n * s.moves[0] / s.moves[1]
-                s.words[W_OTHER, PEER] = 0.0
-            else:
-                s.words[W_ARRAY, 1] = s.moves[0]
-                s.words[W_OTHER, PEER] = s.moves[2]
-            if not m.in_buffer[1]:
-                s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
+            _moved(m, c, s, plain, into)
             _keep_best(m, c, s, best, inner, outer, shape * 16 + split)
         if m.order[0] >= 0 or not _next_order(s.linear, c.x):
             return
+
+
+@nb.njit(cache=True)
+def _first_order(m: Record, s: Record) -> None:
+    for i in range(8):
+        s.linear[i] = m.order[i] if m.order[0] >= 0 else i
+
+
+@nb.njit(cache=True)
+def _moved(m: Record, c: Record, s: Record, plain: F64, into: F64) -> None:
+    """Put what s.moves says into the words of the nest."""
+    s.words[W_OTHER, PEER] = 0.0
+    if s.moves[2] == 0.0:
+        s.words[W_ARRAY, 1] = plain
+    elif m.links == SCALED:
+        s.words[W_ARRAY, 1] = into * c.used * s.moves[0] / s.moves[1]
+    else:
+        s.words[W_ARRAY, 1] = s.moves[0]
+        s.words[W_OTHER, PEER] = s.moves[2]
+    if not m.in_buffer[1]:
+        s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
+
+
+@nb.njit(cache=True)
+def outcomes(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v1: I64, v2: I64) -> I64:
+    """Row of ``placed`` with every distinct effect that a placement of the spatial loops has on one step.
+
+    A row holds its key, the number of effects (-1: too many), and for each: offsets left to the buffer, PEs served,
+    shape * 16 + split, nothing, and the linear order. What a step does depends on the spatial factors and on the ratios
+    of tile sizes and step alone, so configurations share rows.
+    """
+    key = np.zeros(PLACED_KEY, dtype=np.int64)
+    code = 0
+    for d in range(8):
+        key[d] = c.x[d]
+    for rank in range(2):
+        d, v = 4 + rank, v1 if rank == 0 else v2
+        a = m.coef[2 * rank] * c.tile[d] if c.x[d] > 1 else 0
+        b = m.coef[2 * rank + 1] * c.tile[d + 2] if c.x[d + 2] > 1 else 0
+        shared = _gcd(_gcd(a, b), v)
+        if shared:
+            key[8 + 3 * rank], key[9 + 3 * rank], key[10 + 3 * rank] = a // shared, b // shared, v // shared
+    for i in range(PLACED_KEY):
+        code = (code * 1000003 + key[i]) & 0xFFFFFFFFFFFF
+    entry = code % placed.shape[0]
+    known = placed[entry, 0] != 0
+    for i in range(PLACED_KEY):
+        known = known and placed[entry, i] == key[i]
+    if known:
+        return entry
+    for i in range(PLACED_KEY):
+        placed[entry, i] = key[i]
+    placed[entry, PLACED_KEY] = _try_placements(m, c, s, pes, placed[entry], v1, v2)
+    return entry
+
+
+@nb.njit(cache=True)
+def _gcd(a: I64, b: I64) -> I64:
+    while b:
+        a, b = b, a % b
+    return a
+
+
+@nb.njit(cache=True)
+def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArray, v1: I64, v2: I64) -> I64:
+    count = 0
+    groups = int(c.groups[1])
+    _first_order(m, s)
+    while True:
+        n = 0
+        for shape in range(m.n_shapes):
+            split = _split_of(m, c.x, s.linear, shape)
+            if split < 0:
+                continue
+            if n == 0:
+                n = place(s.linear, c.x, c.tile, m.coef, pes)
+            left, served = scan(pes, n, m.shapes[shape, 0], v1, v2)
+            if left >= groups:
+                left, served = groups, 0
+            new = True
+            for k in range(count):
+                at = PLACED_KEY + 1 + 12 * k
+                if row[at] == left and row[at + 1] == served:
+                    new = False
+                    break
+            if new:
+                if count == PLACED_RESULTS:
+                    return -1
+                at = PLACED_KEY + 1 + 12 * count
+                row[at], row[at + 1], row[at + 2] = left, served, shape * 16 + split
+                for i in range(8):
+                    row[at + 4 + i] = s.linear[i]
+                count += 1
+        if m.order[0] >= 0 or not _next_order(s.linear, c.x):
+            return count
 
 
 @nb.njit(cache=True)
@@ -534,6 +647,7 @@ def settle(
     c: Record,
     s: Record,
     pes: IntArray,
+    placed: IntArray,
     best: Record,
 ) -> None:
     """Search the configurations ``order`` (rows of ``factors``, see `gather`), leaving out those now without hope."""
@@ -547,4 +661,4 @@ def settle(
             point += g.strides[d] * index[d]
         configure(m, g.bounds, c)
         if config_bound(m, g, table, c, point, s, best) != inf:
-            expand(m, rows, g, multiples, table, c, index, s, pes, best)
+            expand(m, rows, g, multiples, table, c, index, s, pes, placed, best)

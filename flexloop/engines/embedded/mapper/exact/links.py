@@ -156,6 +156,48 @@ def look_up(
 
 
 @nb.njit(cache=True)
+def first_move_words(
+    tile: IntArray, coef: IntArray, nest: IntArray, length: I64, reach1: I64, reach2: I64
+) -> tuple[F64, bool]:
+    """Words of the steps that neighbours may serve in a step of the innermost loop, and whether they may in others.
+
+    Args:
+        tile, coef: PE tile and coefficients.
+        nest, length: the loops above the array, a coupled one innermost.
+        reach1, reach2: largest distances between two PEs along width and height.
+    """
+    rest, width, height = rank_extents(tile, coef)
+    full = rest * width * height
+    outer = 1
+    for j in range(length):
+        outer *= nest[j, 1]
+    a1, a2, _ = displacement(nest[0, 0], nest[0, 2], coef)
+    sub = full - rest * max(0, width - a1) * max(0, height - a2)
+    part = sub < full
+    n0 = nest[0, 1]
+    outer //= n0
+    words = 0.0 if part else float(n0 - 1) * sub
+    others = False
+    s1, s2, su = a1, a2, 0
+    for j in range(1, length):
+        d1, d2, du = displacement(nest[j, 0], nest[j, 2], coef)
+        outer //= nest[j, 1]
+        steps = float((nest[j, 1] - 1) * outer)
+        v1, v2 = d1 - s1, d2 - s2
+        near = su == 0 and du == 0
+        same = near and v1 == a1 and v2 == a2
+        still = near and v1 == 0 and v2 == 0
+        if same:
+            words += steps * sub
+        if same or (not still and not part):
+            words += steps * (n0 - 1) * sub
+        if near and not same and not still and not part and abs(v1) <= reach1 and abs(v2) <= reach2:
+            others = True
+        s1, s2, su = s1 + d1, s2 + d2, su + du
+    return words, others
+
+
+@nb.njit(cache=True)
 def linked_moves(
     tile: IntArray,
     coef: IntArray,

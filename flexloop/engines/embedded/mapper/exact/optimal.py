@@ -27,6 +27,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     Record,
     new_best,
     new_config,
+    new_placed,
     new_scratch,
 )
 from flexloop.engines.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
@@ -158,6 +159,7 @@ class Search:
         choices = choices[np.lexsort((bounds[:, 1], bounds[:, 0]))]
         bounds = np.sort(bounds[:, 0])
         pes = np.zeros((int(m["pes"]), 5), dtype=np.int64)
+        placed = new_placed()
         before = tuple(best["cost"])
         begin, room = 0, _ROOM
         # The first assignments alone give an incumbent that spares most of the others.
@@ -175,7 +177,7 @@ class Search:
                 if end == begin:
                     room *= 2
                 begin = end
-                self._settle(family, (g, multiples, table), found[:count], factors, pes)
+                self._settle(family, (g, multiples, table), found[:count], factors, pes, placed)
         if tuple(best["cost"]) != before:
             self._winner = padding
 
@@ -186,6 +188,7 @@ class Search:
         found: FloatArray,
         factors: IntArray,
         pes: IntArray,
+        placed: IntArray,
     ) -> None:
         """Search configurations in the order of their bounds, in growing batches so that time is kept."""
         order = np.argsort(found, kind="stable")
@@ -196,7 +199,7 @@ class Search:
                 return
             some = order[begin : begin + batch]
             settle(
-                family.machine, family.rows, *lattice, factors, some, self._config, self._scratch, pes, self.best
+                family.machine, family.rows, *lattice, factors, some, self._config, self._scratch, pes, placed, self.best
             )
             begin, batch = begin + batch, min(2 * batch, 256)
 

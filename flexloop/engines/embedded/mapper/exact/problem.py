@@ -10,9 +10,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from flexloop.engines.embedded.mapper.exact.types import IntArray
+
 LATENCY, ENERGY, EDP = range(3)
 NO_LINKS, DIRECT, SCALED = range(3)
 MOST_LEVELS, MOST_SHAPES, MOST_DIVISORS, MOST_ORDERS = 16, 64, 192, 1024
+PLACED_ENTRIES, PLACED_KEY, PLACED_RESULTS = 4096, 14, 24
 
 Record: TypeAlias = Any
 """One record of one of the types below (numpy.void)."""
@@ -117,6 +120,11 @@ BEST = np.dtype(
 )
 SLACK = 1e-12
 """Relative rounding error granted to bounds in double arithmetic."""
+
+
+def new_placed() -> IntArray:
+    """An empty table of what placements of the spatial loops do, see `explore.outcomes`."""
+    return np.zeros((PLACED_ENTRIES, PLACED_KEY + 1 + 12 * PLACED_RESULTS), dtype=np.int64)
 
 
 def new_best() -> Record:
