@@ -1,0 +1,59 @@
+// The Hasse diagram: classes as boxes coloured by gain, lines that free one axis.
+
+/** The axis in which two class names differ. */
+function freedAxis(lower, upper) {
+  for (let at = 0; at < lower.length; at += 2) if (lower[at + 1] !== upper[at + 1]) return lower[at];
+  return null;
+}
+
+function drawLattice(width) {
+  const {nodes, lines} = data.lattice;
+  const rows = 1 + Math.max(...nodes.map(node => node.row));
+  const widest = 1 + 2 * Math.max(...nodes.map(node => Math.abs(node.x)));
+  const step = width / widest, boxWidth = Math.min(112, step - (step > 80 ? 14 : 5));
+  const small = boxWidth < 76;
+  const boxHeight = small ? 30 : 42, rowStep = boxHeight + (rows > 6 ? 52 : 62);
+  const height = (rows - 1) * rowStep + boxHeight + 64;
+  const centre = node => [width / 2 + node.x * step, 6 + boxHeight / 2 + (rows - 1 - node.row) * rowStep];
+  const scale = gainScale(nodes.map(node => gainOf(node.class)));
+  const places = new Map(nodes.map(node => [node.class, centre(node)]));
+
+  const edges = lines.map(([lower, upper]) => {
+    const gain = gainOf(upper) / gainOf(lower), axis = AXES[freedAxis(lower, upper)];
+    const [[x1, y1], [x2, y2]] = [places.get(lower), places.get(upper)];
+    const known = exists(gain) && gain > 0;
+    const growth = known ? Math.log2(Math.max(gain, 1)) : 0;
+    return svg('line', {
+      x1, y1: y1 - boxHeight / 2, x2, y2: y2 + boxHeight / 2, class: 'edge',
+      stroke: growth > 0.01 ? axis.colour : '#c4c4c4', 'stroke-dasharray': growth > 0.01 ? axis.dash : null,
+      'stroke-width': small ? 0.8 + Math.min(3, growth) : 1 + Math.min(6, 2.2 * growth),
+      'data-tip': `${lower} → ${upper}\n${axis.name}: ${known ? times(gain) + ' ' + METRICS[state.metric] : 'unknown'}`,
+    });
+  });
+
+  const boxes = nodes.map(node => {
+    const [x, y] = places.get(node.class), gain = gainOf(node.class);
+    const run = data.classes.includes(node.class);
+    const fill = exists(gain) ? scale.colour(gain) : run ? 'url(#lattice-hatching)' : '#ffffff';
+    const ink = exists(gain) ? inkOn(fill) : '#111111';
+    const label = `${node.class}: ${latticeWords(node.class, gain, run)}`;
+    return svg('g', {
+      ...(run ? button(label, () => change({class: node.class})) : {}),
+      class: 'node' + (state.class === node.class ? ' chosen' : '') + (run ? '' : ' absent'),
+      'data-class': node.class, 'data-tip': label,
+    },
+    svg('rect', {x: x - boxWidth / 2, y: y - boxHeight / 2, width: boxWidth, height: boxHeight, rx: 6, fill}),
+    text(x, y - (small ? 3 : 4), node.class, {class: small ? 'tiny' : 'name', fill: ink, 'text-anchor': 'middle'}),
+    text(x, y + (small ? 10 : 14), run ? times(gain) : 'not run', {class: small ? 'tiny' : 'value', fill: ink, 'text-anchor': 'middle'}));
+  });
+
+  const legend = scaleLegend(scale, `${METRICS[state.metric]} over ${data.baseline}, ${scopeWords()}`, 24, height - 30, Math.min(300, width - 60));
+  return drawing(width, height, 'Hasse diagram of the classes', hatching('lattice-hatching'), edges, boxes, legend);
+}
+
+function latticeWords(name, gain, run) {
+  if (!run) return 'not run';
+  if (exists(gain)) return `${METRICS[state.metric]} ${times(gain)}, ${scopeWords()}`;
+  const missing = totals.filter(total => total.class === name && total.unmappable > 0);
+  return missing.map(total => `${total.network}: ${total.unmappable} layers without a result`).join('; ') || 'unknown';
+}

@@ -1,0 +1,87 @@
+// The roofline of a level: each layer in the baseline and in the chosen class.
+
+function drawRoofline(width) {
+  const roof = data.roofs.find(roof => roof.level === state.roofLevel);
+  const bandwidth = roof.read + roof.write;
+  const place = cell => cell && cell.status === 'ok' && cell[`accesses_${roof.level}`] > 0 && {
+    cell, x: cell.macs / (cell[`accesses_${roof.level}`] * roof.bytes), y: cell.macs / cell.cycles,
+  };
+  const layers = layersOf(state.network).map(layer => ({
+    layer, from: place(findCell(state.network, data.baseline, layer)), to: place(findCell(state.network, state.class, layer)),
+  }));
+  const points = layers.flatMap(({from, to}) => [from, to]).filter(Boolean);
+  if (!points.length) return html('p', {class: 'muted'}, 'No layer of this network has a result in these classes.');
+  const ridge = roof.peak / bandwidth;
+  const xs = points.map(point => point.x).concat(ridge, roof.peak / roof.read), ys = points.map(point => point.y);
+  const [x0, x1] = [Math.min(...xs) / 1.8, Math.max(...xs) * 1.8], [y0, y1] = [Math.min(...ys, roof.peak / 12) / 1.6, roof.peak * 1.7];
+  const left = 62, right = 24, top = 40, height = 460, bottom = height - 50;
+  const x = value => left + Math.log(value / x0) / Math.log(x1 / x0) * (width - left - right);
+  const y = value => bottom - Math.log(value / y0) / Math.log(y1 / y0) * (bottom - top);
+  const parts = [];
+  for (const tick of logTicks(x0, x1))
+    parts.push(svg('line', {x1: x(tick), x2: x(tick), y1: top, y2: bottom, class: 'grid'}), text(x(tick), bottom + 16, tick, {class: 'small', 'text-anchor': 'middle'}));
+  for (const tick of logTicks(y0, y1))
+    parts.push(svg('line', {x1: left, x2: width - right, y1: y(tick), y2: y(tick), class: 'grid'}), text(left - 8, y(tick) + 4, tick, {class: 'small', 'text-anchor': 'end'}));
+  const start = Math.max(x0, y0 / bandwidth);
+  parts.push(svg('path', {
+    d: `M${x(start)} ${y(start * bandwidth)}L${x(Math.min(ridge, x1))} ${y(Math.min(roof.peak, x1 * bandwidth))}L${x(x1)} ${y(roof.peak)}`, class: 'roof',
+  }));
+  parts.push(text(x(ridge) + 4, y(roof.peak) - 9, `${roof.peak} MAC/cycle`, {class: 'small'}));
+  parts.push(readRoof(roof, x, y, x0, y0));
+  const slope = Math.sqrt(start * ridge), angle = Math.atan2(y(ridge * bandwidth) - y(start * bandwidth), x(ridge) - x(start)) * 180 / Math.PI;
+  if (x(ridge) - x(start) > 150)
+    parts.push(text(x(slope), y(slope * bandwidth) - 8, `${digits(bandwidth)} B/cycle (${digits(roof.read)} read + ${digits(roof.write)} write)`,
+      {class: 'small', 'text-anchor': 'middle', transform: `rotate(${angle} ${x(slope)} ${y(slope * bandwidth) - 8})`}));
+  parts.push(text((left + width - right) / 2, height - 10, `operational intensity (MAC per byte moved at ${roof.level})`, {class: 'small', 'text-anchor': 'middle'}));
+  parts.push(text(0, 0, 'attained (MAC/cycle)', {class: 'small', 'text-anchor': 'middle', transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`}));
+  parts.push(...roofLegend(left), ...roofPoints(layers, x, y));
+  return drawing(width, height, 'Roofline', parts);
+}
+
+/** The limit of a layer that only reads at this level. */
+function readRoof(roof, x, y, x0, y0) {
+  const start = Math.max(x0, y0 / roof.read), end = roof.peak / roof.read;
+  return svg('line', {
+    x1: x(start), y1: y(start * roof.read), x2: x(end), y2: y(roof.peak), class: 'roof reads',
+    'data-tip': `${digits(roof.read)} B/cycle: the limit of a layer that only reads at ${roof.level}`,
+  });
+}
+
+function roofLegend(left) {
+  const same = state.class === data.baseline;
+  return [
+    same ? null : svg('circle', {cx: left + 8, cy: 16, r: 5, class: 'dot from'}), same ? null : text(left + 18, 20, data.baseline, {class: 'small'}),
+    svg('circle', {cx: left + 108, cy: 16, r: 5, class: 'dot to'}), text(left + 118, 20, `${state.class}, ${state.network}`, {class: 'small'}),
+    svg('line', {x1: left + 290, x2: left + 316, y1: 16, y2: 16, class: 'roof reads'}), text(left + 322, 20, 'limit of reads alone', {class: 'small'}),
+  ];
+}
+
+function roofPoints(layers, x, y) {
+  const latency = name => layers.reduce((sum, {layer}) => {
+    const cell = findCell(state.network, name, layer);
+    return sum + (cell && cell.cycles ? cell.cycles * cell.count : 0);
+  }, 0);
+  const whole = {from: latency(data.baseline), to: latency(state.class)};
+  const dot = (point, kind) => {
+    const share = point.cell.cycles * point.cell.count / whole[kind];
+    return svg('circle', {
+      ...button(`${point.cell.layer}, ${point.cell.class}`, () => choose(point.cell)), class: `dot ${kind}` + (state.cell === point.cell ? ' chosen' : ''),
+      cx: x(point.x), cy: y(point.y), r: 3.5 + 17 * Math.sqrt(share), 'data-layer': point.cell.layer,
+      'data-tip': `${cellTip(point.cell)}\n${digits(point.x, 3)} MAC/B, ${digits(point.y, 3)} MAC/cycle\n${percent(share)} of the latency`,
+    });
+  };
+  const moved = state.class !== data.baseline, parts = [], named = [];
+  for (const {from, to} of layers)
+    if (moved && from && to) parts.push(svg('line', {x1: x(from.x), y1: y(from.y), x2: x(to.x), y2: y(to.y), class: 'move'}));
+  for (const {from} of layers) if (moved && from) parts.push(dot(from, 'from'));
+  const filled = layers.map(({to}) => to).filter(Boolean).sort((a, b) => b.cell.cycles * b.cell.count - a.cell.cycles * a.cell.count);
+  for (const point of filled) parts.push(dot(point, 'to'));
+  for (const point of filled.slice(0, 14)) {
+    const at = [x(point.x), y(point.y)], radius = 3.5 + 17 * Math.sqrt(point.cell.cycles * point.cell.count / whole.to);
+    const below = at[1] + radius + 13;
+    if (named.some(([px, py]) => Math.abs(px - at[0]) < 90 && Math.abs(py - below) < 13)) continue;
+    named.push([at[0], below]);
+    parts.push(text(at[0], below, point.cell.layer, {class: 'small halo', 'text-anchor': 'middle'}));
+  }
+  return parts;
+}

@@ -1,0 +1,65 @@
+// Tables that sort by a click on a heading and keep the rows that hold every word of the filter.
+
+const PAGE = 100;
+
+const TOTAL_COLUMNS = [
+  ['network', 'network', String], ['class', 'class', String], ['layers', 'layers', whole], ['cycles', 'latency (cycles)', si],
+  ['energy_pj', 'energy', energy], ['edp', 'EDP (pJ·cycle)', si], ['utilization', 'utilization', percent],
+  ['speedup', 'speedup', times], ['energy_gain', 'energy gain', times], ['edp_gain', 'EDP gain', times],
+  ['unmappable', 'layers without a result', whole], ['optimal', 'all proved', value => value ? 'yes' : 'no'],
+];
+const CELL_COLUMNS = [
+  ['network', 'network', String], ['layer', 'layer', String], ['class', 'class', String], ['count', 'count', whole], ['macs', 'MACs', si],
+  ['cycles', 'latency (cycles)', si], ['energy_pj', 'energy', energy], ['edp', 'EDP (pJ·cycle)', si], ['utilization', 'utilization', percent],
+  ['speedup', 'speedup', times], ['energy_gain', 'energy gain', times], ['edp_gain', 'EDP gain', times],
+  ['array', 'array', String], ['proved', 'optimal', String], ['mapping', 'mapping', String],
+];
+
+/** Missing values last in either direction; numbers by value, text by its natural order. */
+function compare(a, b, descending) {
+  if (!exists(a) || !exists(b)) return exists(a) ? -1 : exists(b) ? 1 : 0;
+  const order = typeof a === 'string' ? a.localeCompare(b, 'en', {numeric: true}) : a - b;
+  return descending ? -order : order;
+}
+
+function sortingTable(root, columns, rows, open) {
+  const view = {column: null, descending: false, words: [], limit: PAGE};
+  const searched = rows.map(row => columns.map(([name, , show]) => `${row[name]} ${show(row[name])}`).join(' ').toLowerCase());
+  const body = html('tbody'), status = html('span', {class: 'muted', role: 'status'});
+  const more = html('button', {type: 'button', class: 'link', onclick: () => { view.limit = Infinity; draw(); }}, 'show all');
+  const headings = columns.map(([name, label]) => html('th', {scope: 'col', 'aria-sort': 'none', class: name},
+    html('span', button(`sort by ${label}`, () => sortBy(name)), label)));
+
+  function sortBy(name) {
+    view.descending = view.column === name ? !view.descending : false;
+    view.column = name;
+    headings.forEach((heading, index) => heading.setAttribute('aria-sort',
+      columns[index][0] !== name ? 'none' : view.descending ? 'descending' : 'ascending'));
+    draw();
+  }
+  function draw() {
+    const found = rows.filter((_, index) => view.words.every(word => searched[index].includes(word)));
+    if (view.column) found.sort((a, b) => compare(a[view.column], b[view.column], view.descending));
+    body.replaceChildren(...found.slice(0, view.limit).map(row => html('tr', open ? {class: 'clickable', onclick: () => open(row)} : {},
+      columns.map(([name, , show]) => html('td', {class: typeof row[name] === 'number' ? 'number' : name},
+        exists(row[name]) ? show(row[name]) : MISSING)))));
+    status.textContent = `${found.length} of ${rows.length} rows` + (found.length > view.limit ? `, the first ${view.limit} shown ` : ' ');
+    more.hidden = found.length <= view.limit;
+  }
+  const filter = html('input', {type: 'search', placeholder: 'Filter, for example T1O0P1S0', 'aria-label': 'Filter', oninput: event => {
+    view.words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    draw();
+  }});
+  root.replaceChildren(html('div', {class: 'filter'}, filter, status, more),
+    html('div', {class: 'scroll tall'}, html('table', {class: 'sorting'}, html('thead', {}, html('tr', {}, headings)), body)));
+  draw();
+}
+
+function drawTables() {
+  sortingTable(byId('totals-table'), TOTAL_COLUMNS, totals, total => change({network: total.network, class: total.class}));
+  for (const cell of cells) {
+    cell.array = cell.status === 'ok' ? `${cell.array_x}×${cell.array_y}` : cell.status;
+    cell.proved = cell.status !== 'ok' ? cell.reason : cell.optimal ? 'proved' : exists(cell.gap) ? `gap ${percent(cell.gap)}` : 'no';
+  }
+  sortingTable(byId('cells-table'), CELL_COLUMNS, cells, choose);
+}

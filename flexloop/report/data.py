@@ -1,0 +1,132 @@
+"""What the HTML report draws, as plain JSON: cells, totals, gains, the lattice's drawing, roofs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from flexloop.archspec import ArchSpec
+from flexloop.classes import FlexClass, all_classes
+from flexloop.lattice import lines, positions
+from flexloop.report.gains import GAINS, baseline_of, classes_of, layer_gains, mean_gains, network_gains
+from flexloop.report.roofline import roofs
+from flexloop.results import Results
+from flexloop.workload import TENSORS
+
+_CELL_COLUMNS = (
+    "network",
+    "layer",
+    "class",
+    "count",
+    "status",
+    "reason",
+    "cycles",
+    "energy_pj",
+    "edp",
+    "utilization",
+    "macs",
+    "padded_macs",
+    "array_x",
+    "array_y",
+    "padding",
+    "mapping",
+    "optimal",
+    "gap",
+    "notes",
+)
+_TOTAL_COLUMNS = (
+    "network",
+    "class",
+    "layers",
+    "unmappable",
+    "cycles",
+    "energy_pj",
+    "edp",
+    "utilization",
+    "macs",
+    "optimal",
+    *GAINS,
+)
+
+
+def report_data(results: Results) -> dict[str, Any]:
+    """Everything that the report's scripts need; tables as lists by column, missing values as None."""
+    points = list(dict.fromkeys([*all_classes(), *classes_of(results)]))
+    levels = energy_levels(results)
+    arch = arch_of(results)
+    cells = layer_gains(results)
+    traffic = [roof.level for roof in roofs(arch) if f"accesses_{roof.level}" in cells] if arch else []
+    by_level = [f"energy_pj_{level}" for level in levels]
+    accesses = [f"accesses_{level}" for level in traffic]
+    return {
+        "networks": list(dict.fromkeys(results.rows["network"])),
+        "classes": [str(c) for c in classes_of(results)],
+        "baseline": str(baseline_of(results)),
+        "arch": str(results.rows["arch"].iloc[0]),
+        "objective": str(results.rows["objective"].iloc[0]),
+        "tensors": list(TENSORS),
+        "levels": levels,
+        "roofs": [
+            {
+                "level": r.level,
+                "read": r.read_bandwidth,
+                "write": r.write_bandwidth,
+                "bytes": r.word_bytes,
+                "peak": r.peak,
+            }
+            for r in (roofs(arch) if arch else [])
+            if r.level in traffic
+        ],
+        "lattice": _lattice(points),
+        "cells": _by_column(cells, [*_CELL_COLUMNS, *GAINS, *by_level, *accesses]),
+        "totals": _by_column(network_gains(results), [*_TOTAL_COLUMNS, *by_level]),
+        "means": _by_column(mean_gains(results), ["class", "networks", *GAINS]),
+        "files": bool(results.mappings),
+    }
+
+
+def energy_levels(results: Results) -> list[str]:
+    """Components that use energy, storage levels from the outermost inwards, then the arithmetic."""
+    prefix = "energy_pj_"
+    used = [c.removeprefix(prefix) for c in results.rows.columns if c.startswith(prefix) and results.rows[c].max() > 0]
+    arch = arch_of(results)
+    if arch is None:
+        return used[::-1]
+    order = [level.name for level in arch.levels]
+    return sorted(used, key=lambda name: order.index(name) if name in order else len(order))
+
+
+def arch_of(results: Results) -> ArchSpec | None:
+    """The arch spec that the study ran on, or None where the results do not say or another version wrote it."""
+    try:
+        return ArchSpec.model_validate(results.meta["arch"])
+    except (KeyError, ValidationError):
+        return None
+
+
+def _lattice(points: list[FlexClass]) -> dict[str, Any]:
+    places = positions(points)
+    return {
+        "nodes": [{"class": str(c), "x": x, "row": row} for c, (x, row) in places.items()],
+        "lines": [[str(lower), str(upper)] for lower, upper in lines(points)],
+    }
+
+
+def _by_column(table: pd.DataFrame, columns: Iterable[str]) -> dict[str, list[Any]]:
+    return {column: _plain(table[column]) for column in columns if column in table.columns}
+
+
+def _plain(values: pd.Series) -> list[Any]:
+    """Python's own values, to eight significant digits, None for what is missing or infinite."""
+    return [_plain_value(value) for value in values.tolist()]
+
+
+def _plain_value(value: Any) -> Any:
+    if value is None or value is pd.NA or value != value or value in (float("inf"), float("-inf")):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else float(f"{value:.8g}")
+    return value

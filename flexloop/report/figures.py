@@ -1,0 +1,111 @@
+"""Figures for a two-column paper: SVG and PDF, 3.3 inches wide, 8 point type (needs the ``figures`` extra)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flexloop.errors import OutputError, UnsupportedError
+from flexloop.report.data import arch_of
+from flexloop.report.gains import GAINS, check_one_arch, classes_of
+from flexloop.report.roofline import roofs
+from flexloop.resultfiles import safe_name
+from flexloop.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 3.3
+"""Inches: one column of the usual two-column formats."""
+
+FORMATS = (".svg", ".pdf")
+
+_STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "font.family": "DejaVu Sans",
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "flexloop",
+}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A figure to be drawn: its file name, its height in inches, and how."""
+
+    name: str
+    height: float
+    draw: Callable[[Figure], None]
+
+
+def write_figures(results: Results, folder: Path) -> list[Path]:
+    """Write every figure of a study as SVG and PDF; return the paths.
+
+    The lattice, coloured by each gain (mean over networks if there are several), the gains by network, and for each
+    network its gains by layer, energy by level and roofline.
+
+    Raises:
+        UnsupportedError: if matplotlib is not installed.
+        SpecError: if the results are empty or mix several arch specs or objectives.
+        OutputError: if the folder cannot be written.
+    """
+    check_one_arch(results)
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UnsupportedError("figures need matplotlib: pip install 'flexloop[figures]'") from error
+    written = []
+    with matplotlib.rc_context(_STYLE):
+        for plan in _plans(results):
+            figure = Figure(figsize=(WIDTH, plan.height), layout="constrained")
+            FigureCanvasAgg(figure)
+            plan.draw(figure)
+            written += [_save(figure, folder / f"{safe_name(plan.name)}{suffix}") for suffix in FORMATS]
+    return written
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    # No date in either format: the same results make the same bytes.
+    undated = {"Date": None} if path.suffix == ".svg" else {"CreationDate": None}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata=undated)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; give another folder") from error
+    return path
+
+
+def _plans(results: Results) -> Iterator[_Plan]:
+    from flexloop.report import plots
+
+    networks = list(dict.fromkeys(results.rows["network"]))
+    classes = len(classes_of(results))
+    for gain in GAINS:
+        yield _Plan(
+            f"lattice-{gain}", 2.6 if classes <= 40 else 4.6, partial(plots.lattice, results=results, gain=gain)
+        )
+    panels = len(networks) + (len(networks) > 1)
+    bars = 0.6 + 0.095 * (classes + 2) * panels
+    height = bars if panels <= plots.MOST_BARS else 1.35 + 0.125 * panels
+    yield _Plan("networks", height, partial(plots.networks, results=results))
+    arch = arch_of(results)
+    for network in networks:
+        layers = results.rows.loc[results.rows["network"] == network, "layer"].nunique()
+        of = {"results": results, "network": network}
+        yield _Plan(f"layers-{network}", 1.35 + 0.125 * layers, partial(plots.layers, **of))
+        yield _Plan(f"energy-{network}", 0.75 + 0.13 * classes, partial(plots.energy, **of))
+        if arch is not None:
+            yield _Plan(f"roofline-{network}", 2.4, partial(plots.roofline, roof=roofs(arch)[0], **of))

@@ -1,0 +1,254 @@
+"""What each static figure shows, drawn with matplotlib into a figure that is given."""
+
+from __future__ import annotations
+
+from math import isfinite, log2
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from flexloop.classes import FlexClass, all_classes
+from flexloop.lattice import lines, positions
+from flexloop.report.data import energy_levels
+from flexloop.report.gains import (
+    GAIN_WORDS,
+    baseline_of,
+    classes_of,
+    layer_gains,
+    mean_gains,
+    network_gains,
+)
+from flexloop.report.roofline import Roof, attained
+from flexloop.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap, LogNorm
+    from matplotlib.figure import Figure
+
+_CATEGORIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
+"""Okabe and Ito, Color Universal Design (2008)."""
+
+_GREY, _DARK = "#b8b8b8", "#1a1d21"
+_CROWDED = 40
+
+MOST_BARS = 4
+"""Panels of bars that fit a page; more networks become a heat map."""
+
+
+def lattice(figure: Figure, results: Results, gain: str) -> None:
+    """The Hasse diagram of the classes coloured by a gain; a line is the wider the more it gains."""
+    axes = figure.add_subplot()
+    points = list(dict.fromkeys([*all_classes(), *classes_of(results)]))
+    places = positions(points)
+    means = mean_gains(results).set_index("class")[gain].reindex([str(c) for c in points])
+    gains = dict(zip(points, means.astype(float), strict=True))
+    norm = _norm(means)
+    for lower, upper in lines(points):
+        (x0, y0), (x1, y1) = places[lower], places[upper]
+        ratio = gains[upper] / gains[lower]
+        growth = log2(ratio) if isfinite(ratio) and ratio > 1 else 0.0
+        colour = _DARK if growth > 0.02 else _GREY
+        axes.plot([x0, x1], [y0 + 0.27, y1 - 0.27], color=colour, lw=0.4 + min(2.5, 1.2 * growth), zorder=1)
+    for point, place in places.items():
+        _draw_class(axes, point, place, gains[point], norm, 2.2 if len(points) > _CROWDED else 6.0)
+    reach = max(abs(x) for x, _ in places.values()) + 0.5
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-0.3, max(y for _, y in places.values()) + 0.3)
+    axes.set_axis_off()
+    _colour_bar(figure, axes, norm, f"{GAIN_WORDS[gain]} over {baseline_of(results)}, {_scope(results)}")
+
+
+def _draw_class(
+    axes: Axes, point: FlexClass, place: tuple[float, float], gain: float, norm: LogNorm, size: float
+) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    (x, y), known = place, isfinite(gain)
+    fill = _viridis()(norm(gain)) if known else (1.0, 1.0, 1.0, 1.0)
+    box = FancyBboxPatch((x - 0.47, y - 0.27), 0.94, 0.54, boxstyle="round,pad=0,rounding_size=0.08", zorder=2)
+    box.set(facecolor=fill, edgecolor="#5b646d", linewidth=0.5, linestyle="-" if known else "--")
+    axes.add_patch(box)
+    ink = _ink(fill)
+    axes.text(x, y + 0.12, str(point), ha="center", va="center", fontsize=size, color=ink, zorder=3)
+    axes.text(x, y - 0.12, times(gain), ha="center", va="center", fontsize=size + 1, color=ink, zorder=3)
+
+
+def networks(figure: Figure, results: Results) -> None:
+    """Gains by network in what was searched for, and their geometric mean: bars, or a heat map of many networks."""
+    gain = _objective_gain(results)
+    totals = network_gains(results)
+    panels = {str(name): group.set_index("class")[gain] for name, group in totals.groupby("network", sort=False)}
+    if len(panels) > 1:
+        panels["geometric mean"] = mean_gains(results).set_index("class")[gain]
+    grid = pd.DataFrame(panels, dtype=float).reindex([str(c) for c in classes_of(results)]).T
+    label = f"{GAIN_WORDS[gain]} over {baseline_of(results)}"
+    if len(panels) > MOST_BARS:
+        _heat_map(figure, grid, label)
+        return
+    norm = _norm(grid)
+    stacked = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, name in zip(stacked, grid.index, strict=True):
+        _gain_bars(axes, str(name), grid.loc[name], norm)
+    stacked[-1].set_xlabel(f"{label} (×)")
+    stacked[-1].margins(x=0.13)
+
+
+def _gain_bars(axes: Axes, title: str, gains: pd.Series, norm: LogNorm) -> None:
+    for row, gain in enumerate(gains):
+        known = isfinite(gain)
+        if known:
+            axes.barh(row, gain, height=0.8, color=_viridis()(norm(gain)))
+        end = (gain if known else 0, row)
+        axes.annotate(times(gain), end, (2, 0), textcoords="offset points", va="center", fontsize=5.5)
+    axes.axvline(1, color=_DARK, lw=0.6, ls=":")
+    axes.set_yticks(range(len(gains)), list(gains.index), fontsize=5.5 if len(gains) <= _CROWDED else 4)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(gains) - 0.4, -0.6)
+    axes.set_title(title, loc="left", pad=2)
+
+
+def layers(figure: Figure, results: Results, network: str) -> None:
+    """Gains of a network's layers in what was searched for, a row a layer, a column a class."""
+    gain = _objective_gain(results)
+    table = layer_gains(results)
+    table = table[table["network"] == network]
+    grid = table.pivot_table(index="layer", columns="class", values=gain, dropna=False)
+    grid = grid.reindex(index=list(dict.fromkeys(table["layer"])), columns=[str(c) for c in classes_of(results)])
+    _heat_map(figure, grid, f"{GAIN_WORDS[gain]} over {baseline_of(results)}, {network}")
+
+
+def _heat_map(figure: Figure, grid: pd.DataFrame, label: str) -> None:
+    """Gains as colours, grey where there is none."""
+    values = grid.to_numpy(dtype=float)
+    axes, norm = figure.add_subplot(), _norm(values)
+    axes.set_facecolor("#dddddd")
+    axes.pcolormesh(np.ma.masked_invalid(values), norm=norm, cmap="viridis", edgecolors="white", linewidth=0.3)
+    size = 6 if len(grid.columns) <= _CROWDED else 2.5
+    axes.set_yticks(np.arange(len(grid.index)) + 0.5, list(grid.index), fontsize=6)
+    axes.set_xticks(np.arange(len(grid.columns)) + 0.5, list(grid.columns), rotation=90, fontsize=size)
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    _colour_bar(figure, axes, norm, label)
+
+
+def energy(figure: Figure, results: Results, network: str) -> None:
+    """Energy of one inference by component, a bar a class."""
+    table = results.totals
+    table = table[table["network"] == network].set_index("class")
+    classes, levels = [str(c) for c in classes_of(results)], energy_levels(results)
+    shown = table.reindex(index=classes, columns=[f"energy_pj_{level}" for level in levels]).fillna(0.0)
+    scale, unit = _energy_unit(float(shown.sum(axis=1).max()))
+    axes = figure.add_subplot()
+    left = np.zeros(len(classes))
+    for index, level in enumerate(levels):
+        values = shown[f"energy_pj_{level}"].to_numpy(dtype=float) / scale
+        colour = _CATEGORIES[index % len(_CATEGORIES)]
+        axes.barh(range(len(classes)), values, left=left, height=0.8, color=colour, label=level, ec="white", lw=0.2)
+        left += values
+    axes.set_yticks(range(len(classes)), classes, fontsize=6 if len(classes) <= _CROWDED else 4)
+    axes.set_ylim(len(classes) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(f"energy of one {network} inference ({unit})")
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, handlelength=1, columnspacing=1.2)
+
+
+def roofline(figure: Figure, results: Results, network: str, roof: Roof) -> None:
+    """Each layer in the baseline (hollow) and in the most flexible class (filled) under the roof of a level."""
+    axes = figure.add_subplot()
+    rows = results.rows[(results.rows["network"] == network) & (results.rows["status"] == "ok")]
+    names = list(dict.fromkeys([str(baseline_of(results)), str(classes_of(results)[-1])]))
+    tables = {name: rows[rows["class"] == name].set_index("layer") for name in names}
+    points = {n: pd.DataFrame({"x": roof.intensity(t), "y": attained(t)}) for n, t in tables.items()}
+    for layer in set.intersection(*(set(table.index) for table in tables.values())):
+        ends = [points[name].loc[layer] for name in names]
+        axes.plot([end["x"] for end in ends], [end["y"] for end in ends], color=_GREY, lw=0.5, zorder=1)
+    for name, table in tables.items():
+        hollow = name != names[-1]
+        latency = table["cycles"] * table["count"]
+        axes.scatter(
+            points[name]["x"],
+            points[name]["y"],
+            s=6 + 90 * latency / latency.sum(),
+            c="white" if hollow else "#0072b2",
+            edgecolors="#b34700" if hollow else "white",
+            linewidths=0.7,
+            label=name,
+            zorder=2 if hollow else 3,
+        )
+    everything = pd.concat(points.values())
+    _draw_roof(axes, roof, everything["x"], everything["y"])
+    legend = axes.legend(title=network, title_fontsize=7, frameon=False, loc="lower right")
+    for handle in legend.legend_handles:
+        handle.set(sizes=[24])  # type: ignore[union-attr]
+
+
+def _draw_roof(axes: Axes, roof: Roof, x: pd.Series, y: pd.Series) -> None:
+    low, high = min([roof.ridge, *x]) / 2, max([roof.ridge, *x]) * 2
+    floor = min([roof.peak / 10, *y]) / 2
+    start = max(low, floor / roof.bandwidth)
+    axes.plot([start, roof.ridge, high], [start * roof.bandwidth, roof.peak, roof.peak], color=_DARK, lw=1, zorder=1)
+    small: Any = {"textcoords": "offset points", "fontsize": 6}
+    axes.annotate(f"{roof.peak} MAC/cycle", (roof.ridge, roof.peak), (0, 3), **small)
+    middle = (start * roof.ridge) ** 0.5
+    axes.annotate(f"{roof.bandwidth:g} B/cycle", (middle, middle * roof.bandwidth), (-3, 2), ha="right", **small)
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(floor, roof.peak * 2))
+    axes.set_xlabel(f"intensity (MAC per byte moved at {roof.level})")
+    axes.set_ylabel("attained (MAC/cycle)")
+
+
+def times(gain: float) -> str:
+    """A gain to three digits, such as 3.32×; a dash if it is missing."""
+    return f"{gain:.0f}×" if gain >= 100 else f"{gain:#.3g}×" if isfinite(gain) else "–"
+
+
+def _scope(results: Results) -> str:
+    names = list(dict.fromkeys(results.rows["network"]))
+    return str(names[0]) if len(names) == 1 else f"geomean of {len(names)} networks"
+
+
+def _objective_gain(results: Results) -> str:
+    """The gain in what was searched for."""
+    return {"latency": "speedup", "energy": "energy_gain", "edp": "edp_gain"}[str(results.rows["objective"].iloc[0])]
+
+
+def _energy_unit(picojoules: float) -> tuple[float, str]:
+    units = ((1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"))
+    return next(((size, unit) for size, unit in units if picojoules >= size), (1.0, "pJ"))
+
+
+def _viridis() -> Colormap:
+    import matplotlib
+
+    return matplotlib.colormaps["viridis"]
+
+
+def _ink(colour: Any) -> str:
+    """Black or white, whichever stands out."""
+    red, green, blue = (c**2.2 for c in colour[:3])
+    return _DARK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.28 else "white"
+
+
+def _range(gains: Any) -> tuple[float, float]:
+    """The least and the greatest gain, 1 and a little more among them."""
+    known = [v for v in np.asarray(gains, dtype=float).ravel() if isfinite(v) and v > 0]
+    low = min([1.0, *known])
+    return low, max([1.05 * low, *known])
+
+
+def _norm(gains: Any) -> LogNorm:
+    from matplotlib.colors import LogNorm
+
+    return LogNorm(*_range(gains))
+
+
+def _colour_bar(figure: Figure, axes: Axes, norm: LogNorm, label: str) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    bar = figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, orientation="horizontal", fraction=0.035, pad=0.03)
+    bar.set_label(label, fontsize=7)
+    ticks = np.geomspace(norm.vmin or 1.0, norm.vmax or 1.0, 4)
+    bar.set_ticks(list(ticks), labels=[times(float(tick)) for tick in ticks])
+    bar.ax.minorticks_off()

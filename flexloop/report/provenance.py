@@ -1,0 +1,121 @@
+"""What was run, by which version, under which assumptions: the part of a report that lets others repeat it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from flexloop.describe import LEVEL_COLUMNS, describe_axes, describe_levels
+from flexloop.report.data import arch_of
+from flexloop.results import Results
+
+_SHOWN_APART = ("command", "arch", "ert")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A small table of text: its caption, headings and rows."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where results come from.
+
+    Attributes:
+        command: the command line that made them, empty if it is unknown.
+        facts: names and values: versions, engines, seed, effort.
+        assumptions: sentences on what the figures take for granted.
+        tables: storage levels and axes of the arch spec.
+        meta: the study's whole metadata as JSON.
+    """
+
+    command: str
+    facts: list[tuple[str, str]]
+    assumptions: list[str]
+    tables: list[Table]
+    meta: str
+
+
+def provenance(results: Results) -> Provenance:
+    """Collect what a study's metadata and rows say about it."""
+    meta = results.meta
+    facts = [(name.replace("_", " "), _text(value)) for name, value in meta.items() if name not in _SHOWN_APART]
+    facts += [
+        ("ERT SHA-256 (first 12 digits)", _distinct(results, "ert_hash")),
+        ("cells", f"{len(results.rows)}, of which {_proved(results)} proved optimal"),
+        (
+            "search and evaluation",
+            f"{results.rows['wall_s'].sum():.4g} s of computation, cells from the store included",
+        ),
+    ]
+    return Provenance(
+        _command(meta.get("command")),
+        facts,
+        _assumptions(results),
+        _arch_tables(results),
+        json.dumps(meta, indent=1, sort_keys=True, default=str),
+    )
+
+
+def _command(words: Any) -> str:
+    if not isinstance(words, list) or not words:
+        return ""
+    program, *arguments = map(str, words)
+    return shlex.join([PurePath(program).name, *arguments])
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _distinct(results: Results, column: str) -> str:
+    return ", ".join(sorted({str(value) for value in results.rows[column].dropna()})) or "unknown"
+
+
+def _proved(results: Results) -> int:
+    return int(results.rows["optimal"].eq(True).sum())
+
+
+def _assumptions(results: Results) -> list[str]:
+    rows, arch = results.rows, arch_of(results)
+    objective = str(rows["objective"].iloc[0])
+    words = {"edp": "EDP"}.get(objective, objective)
+    said = [
+        f"Every mapping was searched for the least {words} of its layer; "
+        "the other costs are those of that mapping. Only the cost that was searched can be relied on to fall "
+        "from a class to its superclass.",
+        "A network's latency and energy are sums over its layers, each weighed by its count: layers run one after the "
+        "other, and nothing stays on chip between them. EDP is total energy times total latency.",
+        "Utilization and MAC counts are of the real work; padding costs time and energy and counts as no work.",
+        f"Energies: {_distinct(results, 'energy_source')}. Latency is in cycles: no clock is assumed.",
+    ]
+    if arch:
+        said.append(
+            "A fixed tile larger than a layer is cut to it (edge: clip)."
+            if arch.edge == "clip"
+            else "A fixed tile is never cut: a layer is padded to whole tiles (edge: pad)."
+        )
+        if rows["depthwise_rule"].eq(True).any():
+            said.append("On depthwise layers, G takes the fixed tile sizes and the place of M (as_output_channels).")
+    if missing := int((rows["status"] != "ok").sum()):
+        said.append(f"{missing} cells have no result; totals and means that need them are left out, not guessed.")
+    return said
+
+
+def _arch_tables(results: Results) -> list[Table]:
+    arch = arch_of(results)
+    if arch is None:
+        return []
+    tables = [Table(f"The axes on {arch.name}", ["axis", "0 (fixed)", "p (part)", "1 (full)"], describe_axes(arch))]
+    if "ert" in results.meta:
+        levels = describe_levels(arch, results.meta["ert"])
+        tables.insert(0, Table(f"Storage levels of {arch.name}", LEVEL_COLUMNS, levels))
+    return tables

@@ -1,0 +1,70 @@
+"""The roofline model (Williams, Waterman and Patterson, CACM 2009) for storage levels of an arch spec.
+
+A layer that performs I MACs for each byte moved at a level with a bandwidth of B bytes a cycle cannot exceed I*B MACs a
+cycle, nor the number of MAC units. Reads and writes have bandwidths of their own in Timeloop; their sum is the
+slope, so the roof holds for every mixture of the two and is reached only where they are balanced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from flexloop.archspec import ArchSpec
+
+
+@dataclass(frozen=True)
+class Roof:
+    """What one storage level allows.
+
+    Attributes:
+        level: the level's name.
+        read_bandwidth, write_bandwidth: bytes a cycle, all instances together.
+        word_bytes: bytes of one word.
+        peak: MACs a cycle of the whole array.
+    """
+
+    level: str
+    read_bandwidth: float
+    write_bandwidth: float
+    word_bytes: float
+    peak: int
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes a cycle, reads and writes together."""
+        return self.read_bandwidth + self.write_bandwidth
+
+    @property
+    def ridge(self) -> float:
+        """The intensity, MACs a byte, from which the MACs are the limit."""
+        return self.peak / self.bandwidth
+
+    def intensity(self, rows: pd.DataFrame) -> pd.Series:
+        """Real MACs for each byte that rows of a results table move at this level."""
+        return rows["macs"] / (rows[f"accesses_{self.level}"] * self.word_bytes)
+
+
+def roofs(arch: ArchSpec) -> list[Roof]:
+    """The roof of each storage level, outermost first; levels within the array count one instance a PE."""
+    below = [level.name for level in arch.levels].index(arch.array.below)
+    found = []
+    for index, level in enumerate(arch.levels):
+        word_bytes = level.datawidth / 8
+        scale = word_bytes * (arch.pes if index > below else 1)
+        found.append(
+            Roof(
+                level.name,
+                level.read_bandwidth * scale,
+                level.write_bandwidth * scale,
+                word_bytes,
+                arch.pes * arch.lanes,
+            )
+        )
+    return found
+
+
+def attained(rows: pd.DataFrame) -> pd.Series:
+    """Real MACs a cycle."""
+    return rows["macs"] / rows["cycles"]
