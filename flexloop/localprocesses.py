@@ -1,4 +1,4 @@
-"""Tasks in processes of this machine, each with a pipe of its own, so that a death is blamed on the task that it hit."""
+"""Tasks in processes of this machine, each with a pipe of its own: a death is blamed on the task that it hit."""
 
 from __future__ import annotations
 

@@ -81,8 +81,9 @@ class Results:
 
     @property
     def totals(self) -> pd.DataFrame:
-        """Totals for each network and class, layers weighed by their counts."""
-        return totals(self.rows)
+        """Totals for each network and class, layers weighed by their counts, and ``area_mm2`` where it is known."""
+        table, areas = totals(self.rows), self.meta.get("area_mm2")
+        return table.assign(area_mm2=table["class"].map(areas)) if areas else table
 
     def speedups(self, baseline: str | FlexClass = RIGID) -> pd.DataFrame:
         """Totals with ``speedup``, ``energy_gain`` and ``edp_gain`` over a baseline class of the same network."""

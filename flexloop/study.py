@@ -26,6 +26,7 @@ from flexloop.results import Results, check_lattice
 from flexloop.rows import build_results
 from flexloop.runner import Placement, run_layers
 from flexloop.store import Store, default_folder
+from flexloop.studies.overhead import class_areas
 from flexloop.timeloop.render import Renderer
 from flexloop.workload import Layer, Network
 
@@ -114,7 +115,8 @@ def run_study(
         if progress:
             progress.finished(result)
 
-    results = build_results(plan, chosen, nets, found, _meta(plan, options), Renderer(options.engines.templates))
+    meta, renderer = _meta(plan, options, chosen), Renderer(options.engines.templates)
+    results = build_results(plan, chosen, nets, found, meta, renderer)
     check_lattice(results.rows)
     return results
 
@@ -185,12 +187,13 @@ def _unique_layers(networks: Sequence[Network]) -> list[Layer]:
     return list(unique.values())
 
 
-def _meta(plan: Plan, options: StudyOptions) -> dict[str, Any]:
+def _meta(plan: Plan, options: StudyOptions, classes: Sequence[FlexClass]) -> dict[str, Any]:
     return {
         "flexloop": flexloop.__version__,
         "python": sys.version.split()[0],
         "command": sys.argv,
         "arch": plan.arch.model_dump(mode="json"),
+        "area_mm2": class_areas(plan.arch, classes),
         "mapper": plan.mapper.info().name,
         "engine": plan.evaluator.info().name,
         "engine_version": plan.evaluator.info().version,

@@ -25,8 +25,15 @@ def _missing_container() -> str | None:
     return None
 
 
+def _missing_browser() -> str | None:
+    if not any(shutil.which(program) for program in ("chromium", "google-chrome")):
+        return "no Chromium on PATH"
+    return None if shutil.which("chromedriver") else "chromedriver not on PATH"
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose marker asks for what this machine lacks, and say what that is."""
-    for marker, missing in (("timeloop", _missing_timeloop), ("container", _missing_container)):
+    needs = {"timeloop": _missing_timeloop, "container": _missing_container, "browser": _missing_browser}
+    for marker, missing in needs.items():
         if item.get_closest_marker(marker) and (reason := missing()):
             pytest.skip(reason)

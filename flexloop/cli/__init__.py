@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flexloop.cli import cache, decisions, files, formalism, report, show, studies
+from flexloop.cli import cache, decisions, explore, files, formalism, report, show, studies
 from flexloop.cli.common import FlexloopGroup, print_version
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ def _main(
 studies.register(app)
 show.register(app)
 decisions.register(app)
+explore.register(app)
 formalism.register(app)
 files.register(app)
 report.register(app)

@@ -110,7 +110,8 @@ def _layer_cells(row: Mapping[Hashable, Any]) -> list[str]:
 
 def classes_table(out: Console, title: str, gains: pd.DataFrame) -> Table:
     """Totals of the classes of one network, with the gains over the baseline."""
-    columns = ["class", "cycles", "energy", "EDP (pJ*cyc)", "util", "speedup", "energy gain", "EDP gain", "note"]
+    gained = ["speedup", "energy gain", "EDP gain"]
+    columns = ["class", "cycles", "energy", "EDP (pJ*cyc)", "util", "area (mm2)", *gained, "note"]
     rows = [
         [
             str(row["class"]),
@@ -118,6 +119,7 @@ def classes_table(out: Console, title: str, gains: pd.DataFrame) -> Table:
             energy(row["energy_pj"]),
             number(row["edp"]),
             percent(row["utilization"]),
+            number(row.get("area_mm2"), 3),
             times(row["speedup"]),
             times(row["energy_gain"]),
             times(row["edp_gain"]),

@@ -247,7 +247,7 @@ def _norm(gains: Any) -> LogNorm:
 def _colour_bar(figure: Figure, axes: Axes, norm: LogNorm, label: str) -> None:
     from matplotlib.cm import ScalarMappable
 
-    bar = figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, orientation="horizontal", fraction=0.035, pad=0.03)
+    bar = figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, orientation="horizontal", aspect=32, pad=0.03)
     bar.set_label(label, fontsize=7)
     ticks = np.geomspace(norm.vmin or 1.0, norm.vmax or 1.0, 4)
     bar.set_ticks(list(ticks), labels=[times(float(tick)) for tick in ticks])

@@ -311,12 +311,17 @@ class _Designer:
     def _row(self, arch: ArchSpec, areas: dict[str, float], results: Results, totals: pd.DataFrame) -> dict[str, Any]:
         shape = arch.axes.shape.fixed
         row: dict[str, Any] = {"pes": arch.pes, "array_x": shape.X, "array_y": shape.Y}
-        row |= {column: geomean(totals[column]) for column in ("cycles", "energy_pj")}
+        row |= {column: _mean(totals[column]) for column in ("cycles", "energy_pj")}
         row |= areas
         for column in ("cycles", "energy_pj"):
             row |= {f"{column}_{network}": value for network, value in totals[column].items()}
         row["proved"] = bool(results.rows["optimal"].all())
         return row
+
+
+def _mean(values: pd.Series) -> float:
+    """The geometric mean, and a single value as it is."""
+    return float(values.iloc[0]) if len(values) == 1 else geomean(values)
 
 
 # -- the search -------------------------------------------------------------------------------------------------------
@@ -337,13 +342,12 @@ def _search(
     settings = study.user_attrs["search"]
     knobs = {knob: tuple(factors) for knob, factors in settings["space"].items()}
     names = [str(c) for c in classes]
-    known = {_key(t.params): t for t in study.get_trials(states=[TrialState.COMPLETE])}
+    done = study.get_trials(states=[TrialState.COMPLETE])
+    known = {_key(t.params): t for t in reversed(done)}  # the first of each: later ones repeat it
     for stale in study.get_trials(states=[TrialState.RUNNING]):  # an earlier search was stopped here
         study.enqueue_trial(stale.params or {})
         study.tell(stale.number, state=TrialState.FAIL)
-    finished = len(study.get_trials(states=[TrialState.COMPLETE], deepcopy=False))
-    run = sum(t.user_attrs["run"] for t in known.values())
-    idle = 0
+    finished, run, idle = len(done), sum(t.user_attrs["run"] for t in done), 0
     while run < trials and idle < IDLE_PROPOSALS:
         study.sampler = _sampler(settings["sampler"], seed, finished)
         trial = study.ask()

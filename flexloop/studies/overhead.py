@@ -22,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from flexloop.archspec import ArchSpec, StorageLevel
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.energy.ert import build_art
-from flexloop.errors import SpecError
+from flexloop.errors import SpecError, UnknownNameError
 from flexloop.mapspace import shapes
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import component_paths, levels_above_array, levels_in_pe
@@ -123,6 +123,14 @@ def class_area(arch: ArchSpec, flexclass: str | FlexClass, model: OverheadModel 
     """
     chosen = FlexClass.of(flexclass)
     return base_area(arch) + sum(axis_area(arch, axis, chosen.degree(axis), model) for axis in Axis)
+
+
+def class_areas(arch: ArchSpec, classes: Iterable[FlexClass]) -> dict[str, float]:
+    """Area in mm^2 of each class by its name, from the shipped tables; empty for a technology that has none."""
+    try:
+        return {str(c): class_area(arch, c) for c in classes}
+    except (UnknownNameError, SpecError):
+        return {}
 
 
 def base_area(arch: ArchSpec) -> float:

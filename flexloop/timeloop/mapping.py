@@ -155,7 +155,7 @@ def _read_directive(directive: Any, position: int) -> tuple[str, dict[str, Any]]
     if kind == "temporal":
         return target, {"factors": factors, "permutation": permutation}
     split = directive.get("split", len(permutation))
-    if not isinstance(split, int) or isinstance(split, bool) or not 0 <= split:
+    if not isinstance(split, int) or isinstance(split, bool) or not split >= 0:
         raise SpecError(f"{where}: split is {split!r}, not a whole number")
     return target, {"spatial_factors": factors, "spatial_permutation": permutation, "split": split}
 

@@ -37,6 +37,9 @@ function times(gain) {
   return (gain >= 100 ? gain.toFixed(0) : gain >= 10 ? gain.toFixed(1) : gain.toFixed(2)) + '×';
 }
 
+/** A class name for narrow places: T1OpP0S1 as 1p01. */
+const shortName = name => name.replace(/[TOPS]/g, '');
+
 /** Round values from 0 to a maximum, at most so many steps. */
 function linearTicks(maximum, steps = 5) {
   const raw = maximum / steps, power = 10 ** Math.floor(Math.log10(raw));

@@ -4,15 +4,16 @@ function drawHeatmap(width) {
   const layers = layersOf(state.network), names = data.classes;
   const longest = Math.max(...layers.map(layer => layer.length));
   const labels = Math.min(230, 60 + 6.7 * longest), top = 76;
-  const cellWidth = Math.max(9, Math.min(54, (width - labels - 58) / names.length)), cellHeight = 23;
+  const cellWidth = Math.max(5, Math.min(54, (width - labels - 58) / names.length)), cellHeight = 23;
   const bottom = top + layers.length * cellHeight, height = bottom + 56;
   const shown = layers.flatMap(layer => names.map(name => findCell(state.network, name, layer))).filter(Boolean);
   const scale = gainScale(shown.map(cell => cell[state.metric]));
   const parts = [hatching('heatmap-hatching')];
   names.forEach((name, column) => {
-    const x = labels + (column + 0.5) * cellWidth + 4;
-    parts.push(text(x, top - 6, name, {
-      class: 'small', transform: `rotate(-55 ${x} ${top - 6})`, 'font-weight': state.class === name ? 700 : null,
+    const x = labels + (column + 0.5) * cellWidth + 4, narrow = cellWidth < 16;
+    parts.push(text(x, top - 6, narrow ? shortName(name) : name, {
+      class: narrow ? 'tiny' : 'small', transform: `rotate(${narrow ? -90 : -55} ${x} ${top - 6})`,
+      'font-weight': state.class === name ? 700 : null, 'data-tip': name,
     }));
   });
   layers.forEach((layer, row) => {

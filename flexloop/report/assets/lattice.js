@@ -43,7 +43,7 @@ function drawLattice(width) {
       'data-class': node.class, 'data-tip': label,
     },
     svg('rect', {x: x - boxWidth / 2, y: y - boxHeight / 2, width: boxWidth, height: boxHeight, rx: 6, fill}),
-    text(x, y - (small ? 3 : 4), node.class, {class: small ? 'tiny' : 'name', fill: ink, 'text-anchor': 'middle'}),
+    text(x, y - (small ? 3 : 4), boxWidth < 58 ? shortName(node.class) : node.class, {class: small ? 'tiny' : 'name', fill: ink, 'text-anchor': 'middle'}),
     text(x, y + (small ? 10 : 14), run ? times(gain) : 'not run', {class: small ? 'tiny' : 'value', fill: ink, 'text-anchor': 'middle'}));
   });
 

@@ -118,9 +118,7 @@ def _with_general(
     own = [replace(seed, space=place[seed.space]) for seed in seeds if seed.space in place]
     left = max(deadline - time.monotonic(), 1.0)
     try:
-        other = find_best_general(
-            [spaces[i] for i in rest], objective, own, time_limit=left, rng_seed=rng_seed
-        )
+        other = find_best_general([spaces[i] for i in rest], objective, own, time_limit=left, rng_seed=rng_seed)
     except UnmappableError:
         if best is None and not certificate.evaluated:
             raise

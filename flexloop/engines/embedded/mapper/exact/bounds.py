@@ -26,7 +26,14 @@ from flexloop.engines.embedded.mapper.exact.cost import (
 from flexloop.engines.embedded.mapper.exact.links import can_link, unserved
 from flexloop.engines.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, SLACK, Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
-from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, displacement, distinct, offsets, rank_extents, tile_words
+from flexloop.engines.embedded.mapper.exact.words import (
+    IRRELEVANT,
+    displacement,
+    distinct,
+    offsets,
+    rank_extents,
+    tile_words,
+)
 
 FAMILIES = 5
 BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
@@ -80,7 +87,8 @@ def _overlaps(m: Record, c: Record) -> None:
         step, other = m.coef[_slot(d)] * c.array[d], m.coef[_slot(partner)] * c.array[partner]
         extent = width if d % 2 == 0 else height
         moved = full / extent * min(step, extent)
-        # The most that the loops over d inside a loop over its partner displace; a larger partner's step cannot undo it.
+        # The most that the loops over d inside a loop over its partner displace; a larger partner's step cannot undo
+        # it.
         most = step + (step * c.left[d] // c.least[d] if c.left[d] > c.least[d] else 0)
         meets = c.left[partner] > 1 and other <= most
         still = meets and other * c.left[partner] >= step
@@ -207,8 +215,10 @@ def _exists(family: I64, present: IntArray) -> bool:
 
 @nb.njit(cache=True)
 def stays_in_lanes(t: I64, d: I64, stride: I64, coef: IntArray, s1: I64, s2: I64) -> tuple[bool, I64, I64, bool]:
-    """One loop further out: whether no step can leave the tensor in place any more, the displacements so far along
-    width and height, and whether the steps of this loop leave it in place.
+    """One loop further out.
+
+    Returns whether no step can leave the tensor in place any more, the displacements so far along width and height,
+    and whether the steps of this loop leave it in place.
     """
     if t != 1:
         return not IRRELEVANT[t, d], 0, 0, IRRELEVANT[t, d]

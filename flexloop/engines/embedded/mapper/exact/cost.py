@@ -14,7 +14,8 @@ import numpy as np
 from flexloop.engines.embedded.mapper.exact.problem import Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 
-# Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, whether each tensor is kept.
+# Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, whether each tensor is
+# kept.
 GROUP, BLOCK, KEPT = 0, 1, 2
 # Columns of the table of levels (doubles): pJ of a read, a fill, an update, leakage; words a cycle read and written;
 # most instances that count for energy.

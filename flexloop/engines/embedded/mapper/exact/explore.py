@@ -13,10 +13,10 @@ from flexloop.engines.embedded.mapper.exact.bounds import (
     family_cost,
     first_loop,
     handed_pj,
-    lane_steps,
-    stays_in_lanes,
     hopeless,
+    lane_steps,
     rank_of,
+    stays_in_lanes,
 )
 from flexloop.engines.embedded.mapper.exact.cost import (
     ALL,
@@ -48,7 +48,14 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     Record,
 )
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
-from flexloop.engines.embedded.mapper.exact.words import IRRELEVANT, append_loops, displacement, input_words, repeats, tile_words
+from flexloop.engines.embedded.mapper.exact.words import (
+    IRRELEVANT,
+    append_loops,
+    displacement,
+    input_words,
+    repeats,
+    tile_words,
+)
 
 
 @nb.njit(cache=True)
@@ -337,7 +344,15 @@ def _mac_words(m: Record, c: Record, s: Record, t: I64, length: I64) -> F64:
 
 @nb.njit(cache=True)
 def _neighbours(
-    m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, best: Record, inner: IntArray, outer: IntArray, length: I64
+    m: Record,
+    c: Record,
+    s: Record,
+    pes: IntArray,
+    placed: IntArray,
+    best: Record,
+    inner: IntArray,
+    outer: IntArray,
+    length: I64,
 ) -> None:
     """Cost one nest for every placement of the spatial loops, with the words that neighbours hand over."""
     first = s.nest[0, 0]

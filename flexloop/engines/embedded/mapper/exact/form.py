@@ -1,7 +1,8 @@
 """Recognise mapspaces of three groups of levels, and put them into the canonical form that the exact search works on.
 
 The form: one fanout besides pinned lanes below the innermost level; the levels below that fanout (the PE group), those
-above it (the buffer group) and the outermost level (DRAM). In the first two groups temporal loops stand at the innermost
+above it (the buffer group) and the outermost level (DRAM). In the first two groups temporal loops stand at the
+innermost
 level alone, so all levels of a group hold the same tile, and what another level of the group keeps costs nothing where
 a level inside it keeps it too. Loop orders are pinned or free, factors pinned or free, bypass pinned.
 """
@@ -133,7 +134,9 @@ def recognise(space: Space) -> Form | None:
         return None
     roles = _roles(spec.problem)
     arrays = [i for i, (x, y) in enumerate(spec.fanout_xy) if i > 0 and x * y > 1]
-    if len(spec.levels) > MOST_LEVELS or any(len(divisors(b)) > MOST_DIVISORS for c in space.bounds.values() for b in c):
+    if len(spec.levels) > MOST_LEVELS or any(
+        len(divisors(b)) > MOST_DIVISORS for c in space.bounds.values() for b in c
+    ):
         return None
     if roles is None or len(arrays) != 1 or not 0 < arrays[0] < len(spec.levels) - 1:
         return None
@@ -148,11 +151,18 @@ def recognise(space: Space) -> Form | None:
         return None
     if any(temporal[i].factors.get(d) != 1 for i in idle for d in spec.problem.dimensions):
         return None
-    if array_rule.permutation and array_rule.split is None or not array_rule.permutation and array_rule.split is not None:
+    if (
+        array_rule.permutation
+        and array_rule.split is None
+        or not array_rule.permutation
+        and array_rule.split is not None
+    ):
         return None
     if not _lanes_are_pinned(space, roles, temporal[0]) or not _bypass_is_plain(space, array):
         return None
-    pins = Pins(*(_canonical_factors(rule, roles) for rule in (temporal[0], array_rule, temporal[array], temporal[top])))
+    pins = Pins(
+        *(_canonical_factors(rule, roles) for rule in (temporal[0], array_rule, temporal[array], temporal[top]))
+    )
     form_orders = tuple(_canonical_order(rule, roles) for rule in (temporal[0], temporal[array], temporal[top]))
     spatial_order = _canonical_order(array_rule, roles)
     split = 0
@@ -257,7 +267,7 @@ def _roles_of(dimensions: tuple[str, ...], data_spaces: tuple[DataSpace, ...]) -
             continue
         if len(rank) != 2 or not slots:
             return None
-        by_kind = {(d in used[0], d in used[2]): (d, c) for d, c in rank}
+        by_kind: dict[tuple[bool, ...], tuple[str, int]] = {(d in used[0], d in used[2]): (d, c) for d, c in rank}
         if set(by_kind) != {(True, False), (False, True)} or any(c < 1 for _, c in rank):
             return None
         pair = slots.pop(0)
@@ -265,8 +275,11 @@ def _roles_of(dimensions: tuple[str, ...], data_spaces: tuple[DataSpace, ...]) -
             names[slot], coef[_COEF[slot]] = by_kind[kind]
     single += [(d, 1) for d in dimensions if d not in used[1]]
     for d, c in single:
-        kind = tuple(d in tensor for tensor in used)
-        home = {(True, True, True): G, (True, True, False): C, (True, False, True): M, (False, True, True): N}.get(kind)
+        seen = tuple(d in tensor for tensor in used)
+        homes: dict[tuple[bool, ...], int] = {
+            (True, True, True): G, (True, True, False): C, (True, False, True): M, (False, True, True): N
+        }  # fmt: skip
+        home = homes.get(seen)
         if home is None:
             return None
         if c == 1 and names[home] is None:

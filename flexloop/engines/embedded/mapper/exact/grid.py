@@ -77,7 +77,7 @@ def grid(bounds: tuple[int, ...]) -> Grid:
 
 
 E2, FILLS2, READS2, WRITES2 = range(4)
-"""Rows of the table: pJ of DRAM and of filling the buffer, words into the buffer, words read from and written to DRAM."""
+"""Rows of the table: pJ of DRAM and of filling the buffer, words into the buffer, words read from, written to DRAM."""
 
 
 @nb.njit(cache=True)
@@ -95,7 +95,9 @@ def fits(m: Record, tile: IntArray, group: I64) -> bool:
 
 
 @nb.njit(cache=True)
-def outer_words(row: IntArray, tile: IntArray, factors: IntArray, coef: IntArray, nest: IntArray, out: FloatArray) -> None:
+def outer_words(
+    row: IntArray, tile: IntArray, factors: IntArray, coef: IntArray, nest: IntArray, out: FloatArray
+) -> None:
     """Words of each tensor that DRAM loops in a given order move into a buffer tile."""
     length = append_loops(row, factors, tile, nest, 0)
     out[0] = tile_words(tile, coef, 0) * repeats(nest, length, 0)

@@ -135,10 +135,8 @@ def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> tuple[I64, I64]:
 
 
 @nb.njit(cache=True)
-def look_up(
-    pes: IntArray, n: I64, groups: I64, row: I64, v1: I64, v2: I64, memo: IntArray
-) -> tuple[I64, I64]:
-    """`scan` with its answers remembered in memo[1:], whose number is memo[0, 0]; (groups, 0) where nothing is saved."""
+def look_up(pes: IntArray, n: I64, groups: I64, row: I64, v1: I64, v2: I64, memo: IntArray) -> tuple[I64, I64]:
+    """`scan` with its answers kept in memo[1:], whose number is memo[0, 0]; (groups, 0) where nothing is saved."""
     known = memo[0, 0]
     for i in range(1, known + 1):
         if memo[i, 0] == v1 and memo[i, 1] == v2:

@@ -149,7 +149,7 @@ class Search:
 
     def _search_padding(self, padding: _Padding) -> None:
         family = padding.family
-        m, rows, scratch, best = family.machine, family.rows, self._scratch, self.best
+        m, scratch, best = family.machine, self._scratch, self.best
         g, multiples, table = lattice_of(family, padding.bounds)
         extremes = tile_extremes(m, g)
         if extremes[0] == inf or not np.isfinite(table[1, 0, 0]):
@@ -199,7 +199,16 @@ class Search:
                 return
             some = order[begin : begin + batch]
             settle(
-                family.machine, family.rows, *lattice, factors, some, self._config, self._scratch, pes, placed, self.best
+                family.machine,
+                family.rows,
+                *lattice,
+                factors,
+                some,
+                self._config,
+                self._scratch,
+                pes,
+                placed,
+                self.best,
             )
             begin, batch = begin + batch, min(2 * batch, 256)
 

@@ -1,0 +1,215 @@
+"""The report: gains, roofs, the data behind the figures, HTML that nothing in the results can break, static figures."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_study import small_study
+from small_archs import plain
+from typer.testing import CliRunner
+
+from flexloop.classes import FlexClass, all_classes
+from flexloop.cli import app
+from flexloop.errors import OutputError, SpecError
+from flexloop.lattice import lines, positions
+from flexloop.report import render_report, write_figures, write_report
+from flexloop.report.data import energy_levels, report_data
+from flexloop.report.gains import baseline_of, layer_gains, mean_gains
+from flexloop.report.provenance import provenance
+from flexloop.report.roofline import attained, roofs
+from flexloop.results import Results
+
+
+def only(results: Results, *classes: str) -> Results:
+    """The rows of some classes."""
+    return replace(results, rows=results.rows[results.rows["class"].isin(classes)].reset_index(drop=True))
+
+
+def without(results: Results, layer: str, flexclass: str) -> Results:
+    """The same study, one cell of it unmappable."""
+    rows = results.rows.copy()
+    cell = (rows["layer"] == layer) & (rows["class"] == flexclass)
+    figures = ["cycles", "energy_pj", "edp", "utilization", "array_x", "array_y", "padded_macs"]
+    rows[figures] = rows[figures].astype(float)
+    rows.loc[cell, figures] = float("nan")
+    rows.loc[cell, ["status", "reason"]] = ["unmappable", "the tile of Weights does not fit"]
+    return replace(results, rows=rows)
+
+
+def data_of(page: str) -> Any:
+    """The data inside a report."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_hasse_diagram_has_32_lines_that_each_free_one_axis() -> None:
+    places = positions(all_classes())
+    assert len(lines(all_classes())) == 32
+    for lower, upper in lines(all_classes()):
+        assert places[upper][1] == places[lower][1] + 1
+        assert sum(a != b for a, b in zip(lower.degrees, upper.degrees, strict=True)) == 1
+    assert len(lines(all_classes(degrees=True))) == 4 * 2 * 27
+
+
+@given(st.sets(st.sampled_from(all_classes(degrees=True)), min_size=1, max_size=12))
+def test_any_selection_of_classes_is_drawn_with_its_whole_order(points: set[FlexClass]) -> None:
+    reachable = {point: {point} for point in points}
+    for lower, upper in sorted(lines(points), key=lambda line: -line[0].rank):
+        reachable[lower] |= reachable[upper]
+    assert all((upper in reachable[lower]) == (lower <= upper) for lower in points for upper in points)
+    assert len(set(positions(points).values())) == len(points)
+
+
+def test_gains_are_ratios_to_the_rigid_class() -> None:
+    table: Any = layer_gains(small_study()).set_index(["network", "layer", "class"])
+    for (network, layer, _), row in table.iterrows():
+        rigid = table.loc[(network, layer, "T0O0P0S0")]
+        assert row["speedup"] == rigid["cycles"] / row["cycles"]
+        assert row["edp_gain"] >= 1, "EDP was searched, so a superclass cannot cost more"
+
+
+def test_means_are_geometric_over_networks() -> None:
+    speedups = small_study().speedups()
+    mine = speedups.loc[speedups["class"] == "T1O1P1S1", "speedup"]
+    mean = mean_gains(small_study()).set_index("class").loc["T1O1P1S1", "speedup"]
+    assert mean == pytest.approx((mine.iloc[0] * mine.iloc[1]) ** 0.5)
+
+
+def test_without_the_rigid_class_the_least_flexible_one_is_the_baseline() -> None:
+    assert str(baseline_of(only(small_study(), "T1O0P1S0", "T1O1P1S1"))) == "T1O0P1S0"
+
+
+def test_no_layer_is_above_a_roof() -> None:
+    rows = small_study().rows
+    for roof in roofs(plain()):
+        limit = (roof.intensity(rows) * roof.bandwidth).clip(upper=roof.peak)
+        assert (attained(rows) <= limit * (1 + 1e-9)).all(), roof.level
+
+
+def test_energy_levels_are_listed_from_the_outside_and_add_up() -> None:
+    levels = energy_levels(small_study())
+    assert levels == ["DRAM", "GlobalBuffer", "Spad", "MAC"]
+    rows = small_study().rows
+    assert rows[[f"energy_pj_{level}" for level in levels]].sum(axis=1).to_numpy() == pytest.approx(rows["energy_pj"])
+
+
+def test_data_in_the_page_is_that_of_the_results() -> None:
+    data = data_of(render_report(small_study()))
+    assert data == json.loads(json.dumps(report_data(small_study())))
+    assert data["cells"]["cycles"] == [int(c) for c in small_study().rows["cycles"]]
+    assert len(data["lattice"]["lines"]) == 32
+
+
+def test_a_cell_without_a_result_is_shown_with_its_reason_and_no_total_is_invented() -> None:
+    study = without(small_study(), "conv", "T0O0P0S0")
+    data = data_of(render_report(study))
+    at = data["cells"]["status"].index("unmappable")
+    assert data["cells"]["reason"][at] == "the tile of Weights does not fit"
+    assert data["cells"]["speedup"][at] is None
+    totals = list(zip(data["totals"]["network"], data["totals"]["class"], data["totals"]["speedup"], strict=True))
+    assert all(speedup is None for network, _, speedup in totals if network == "convolutions")
+    assert all(gain is None for gain in data["means"]["speedup"])
+    assert any("1 cells have no result" in sentence for sentence in provenance(study).assumptions)
+
+
+def test_names_in_the_results_cannot_become_markup_or_code() -> None:
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u2028"
+    rows = small_study().rows.assign(network=evil, layer=evil, reason=evil, arch=evil)
+    page = render_report(Results(rows, {"command": ["flexloop", evil], evil: evil}))
+    assert "alert(1)</script>" not in page
+    assert "<img src=x" not in page
+    assert page.count("<script") == 2
+    assert data_of(page)["networks"] == [evil]
+
+
+def test_the_page_may_load_nothing_and_run_only_its_own_script() -> None:
+    page = render_report(small_study())
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    allowed = html.unescape(policy[1])
+    assert allowed.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in allowed
+    assert "http" not in allowed
+    outside = set(re.findall(r"""(?:src|href)=["']([^"']*)""", page))
+    assert outside == {"data:,"}
+
+
+def test_the_page_tells_how_to_repeat_it() -> None:
+    study = replace(
+        small_study(), meta=small_study().meta | {"command": ["/usr/bin/flexloop", "compare", "--net", "a b"]}
+    )
+    page = html.unescape(render_report(study))
+    assert "flexloop compare --net 'a b'" in page
+    assert "/usr/bin" not in provenance(study).command
+    for fact in (str(study.meta["engine_version"]), str(study.rows["ert_hash"].iloc[0]), "seed", "edge: clip"):
+        assert fact in page
+
+
+def test_results_without_metadata_make_a_report_all_the_same() -> None:
+    data = data_of(render_report(Results(small_study().rows)))
+    assert data["roofs"] == []
+    assert data["levels"] == ["DRAM", "GlobalBuffer", "Spad", "MAC"]
+
+
+@pytest.mark.parametrize("column", ["arch", "objective"])
+def test_mixed_results_are_refused(column: str) -> None:
+    rows = small_study().rows.copy()
+    rows.loc[0, column] = "another"
+    with pytest.raises(SpecError, match=f"several values of {column}"):
+        render_report(Results(rows))
+
+
+def test_empty_results_are_refused() -> None:
+    with pytest.raises(SpecError, match="no rows"):
+        render_report(Results(small_study().rows.iloc[:0]))
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OutputError, match="taken"):
+        write_report(small_study(), tmp_path / "taken" / "report.html")
+
+
+def test_figures_are_one_column_wide_and_the_same_every_time(tmp_path: Path) -> None:
+    study = only(small_study(), "T0O0P0S0", "T1O0P1S0", "T1O1P1S1")
+    first = write_figures(study, tmp_path / "first")
+    second = write_figures(study, tmp_path / "second")
+    names = {path.name for path in first}
+    stems = {"lattice-speedup", "networks", "layers-linear", "energy-linear", "roofline-linear"}
+    assert {f"{stem}{suffix}" for stem in stems for suffix in (".svg", ".pdf")} <= names
+    for path, again in zip(first, second, strict=True):
+        assert path.read_bytes() == again.read_bytes()
+        if path.suffix == ".svg":
+            width = re.search(r'<svg [^>]*width="([\d.]+)pt"', path.read_text(encoding="utf-8"), re.DOTALL)
+            assert width
+            assert float(width[1]) / 72 == pytest.approx(3.3)
+
+
+def test_figures_of_a_study_with_gaps(tmp_path: Path) -> None:
+    study = only(without(small_study(), "conv", "T0O0P0S0"), "T0O0P0S0", "T1O1P1S1")
+    assert all(path.stat().st_size > 1000 for path in write_figures(study, tmp_path))
+
+
+def test_the_command_writes_the_page_and_the_figures(tmp_path: Path) -> None:
+    folder = only(small_study(), "T1O0P1S0").save(tmp_path / "results")
+    output, figures = tmp_path / "new" / "out.html", tmp_path / "figures"
+    answer = CliRunner().invoke(app, ["report", str(folder), "-o", str(output), "--figures", str(figures)])
+    assert answer.exit_code == 0, answer.output
+    assert data_of(output.read_text(encoding="utf-8"))["classes"] == ["T1O0P1S0"]
+    assert (figures / "networks.pdf").is_file()
+    assert str(output) in answer.output
+
+
+def test_the_command_says_where_results_come_from(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["report", str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "no results at" in answer.output

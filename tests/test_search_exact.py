@@ -1,0 +1,106 @@
+"""The exact search against enumeration by the cost model, and its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from random_cases import random_case, spaces_of
+from small_archs import lanes, plain
+
+from flexloop.archspec import ArchSpec
+from flexloop.classes import all_classes
+from flexloop.energy.ert import build_ert
+from flexloop.engines.embedded.mapper import Seed, find_best
+from flexloop.engines.embedded.mapper.exact import orders
+from flexloop.engines.embedded.mapper.exact.form import recognise
+from flexloop.engines.embedded.mapper.find import cost_of
+from flexloop.engines.embedded.model import evaluate
+from flexloop.errors import UnmappableError
+from flexloop.workload import Layer
+
+MOST = 6_000
+"""Mappings of a case that is enumerated here."""
+NEVER = 1e9
+"""A time limit in seconds that compilation, too, stays below."""
+
+
+@pytest.mark.parametrize("block", range(12))
+def test_equals_enumeration(block: int) -> None:
+    """Random archs, layers, classes with degrees, paddings and objectives: the same best cost, to the last bit."""
+    compared = 0
+    for seed in range(1000 * block, 1000 * block + 40):
+        case = random_case(seed)
+        assert all(recognise(space) for space in case.spaces)
+        if not 0 < case.size <= MOST:
+            continue
+        compared += 1
+        expected = case.enumerated()
+        if expected is None:
+            with pytest.raises(UnmappableError):
+                find_best(case.spaces, case.objective, time_limit=NEVER)
+            continue
+        found = find_best(case.spaces, case.objective, time_limit=NEVER)
+        assert found.cost == expected, f"seed {seed}: {case.flexclass} {case.layer} {found.mapping.one_line()}"
+        assert found.certificate.optimal
+        assert found.certificate.lower_bound == found.cost[0]
+    assert compared
+
+
+@pytest.mark.parametrize("arch", [plain(), lanes()], ids=lambda a: a.name)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Layer(name="matmul", M=6, C=4, P=6),
+        Layer(name="convolution", M=2, C=3, P=5, R=3),
+        Layer(name="depthwise", G=4, P=4, R=2),
+        Layer(name="strided", M=2, C=2, P=4, R=3, Wstride=2),
+    ],
+    ids=lambda x: x.name,
+)
+def test_costs_never_rise_along_the_lattice(arch: ArchSpec, layer: Layer) -> None:
+    """With or without seeds a class is at least as good as each of its subclasses, for all 81 points."""
+    ert = build_ert(arch)
+    best = {}
+    for flexclass in all_classes(degrees=True):
+        spaces = spaces_of(flexclass, arch, layer, ert)
+        best[flexclass] = find_best(spaces, "edp", time_limit=NEVER).cost[0]
+        for sub in flexclass.lower_neighbours(degrees=True):
+            assert best[flexclass] <= best[sub]
+
+
+def test_a_seed_changes_nothing_but_the_work() -> None:
+    """The optimum as its own seed leaves nothing to evaluate that would beat it."""
+    layer = Layer(name="matmul", M=12, C=8, P=12)
+    spaces = spaces_of(all_classes()[-1], plain(), layer, build_ert(plain()))
+    alone = find_best(spaces, "edp", time_limit=NEVER)
+    seeded = find_best(spaces, "edp", [Seed(alone.space, alone.bounds, alone.mapping)], time_limit=NEVER)
+    assert seeded.cost == alone.cost
+    assert seeded.certificate.evaluated <= alone.certificate.evaluated
+    assert seeded.certificate.optimal
+
+
+def test_the_cost_is_the_models() -> None:
+    """What is reported is what the cost model says of the mapping reported."""
+    layer = Layer(name="convolution", M=4, C=4, P=6, R=3)
+    spaces = spaces_of(all_classes()[-1], plain(), layer, build_ert(plain()))
+    found = find_best(spaces, "energy", time_limit=NEVER)
+    spec = spaces[found.space].spec
+    spec = replace(spec, problem=replace(spec.problem, bounds=found.bounds))
+    assert cost_of("energy", evaluate(spec, found.mapping)) == found.cost
+
+
+def test_a_layer_that_fits_nowhere_says_why() -> None:
+    """The reason is the cost model's own."""
+    layer = Layer(name="dilated", P=2, R=7, Wdilation=9)
+    case = spaces_of(all_classes()[0], plain(), layer, build_ert(plain()))
+    with pytest.raises(UnmappableError, match="exceeds buffer capacity"):
+        find_best(case, "edp", time_limit=NEVER)
+
+
+def test_rows_of_the_order_tables_are_permutations() -> None:
+    """Every set of loops has at least one order, and the dominant orders are far fewer than all."""
+    for starts, rows in (orders.complete(), orders.dominant()):
+        assert all(sorted(row) == list(range(8)) for row in rows.tolist())
+        assert (starts[1:] > starts[:-1]).all()
+    assert len(orders.dominant()[1]) * 5 < len(orders.complete()[1])
