@@ -31,6 +31,9 @@ def _missing_browser() -> str | None:
     return None if shutil.which("chromedriver") else "chromedriver not on PATH"
 
 
+_NEEDS = {"browser": _missing_browser, "container": _missing_container, "timeloop": _missing_timeloop}
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose marker asks for what this machine lacks, and say what that is."""
     needs = {"timeloop": _missing_timeloop, "container": _missing_container, "browser": _missing_browser}

@@ -90,14 +90,6 @@ def test_the_cost_is_the_models() -> None:
     assert cost_of("energy", evaluate(spec, found.mapping)) == found.cost
 
 
-def test_a_layer_that_fits_nowhere_says_why() -> None:
-    """The reason is the cost model's own."""
-    layer = Layer(name="dilated", P=2, R=7, Wdilation=9)
-    case = spaces_of(all_classes()[0], plain(), layer, build_ert(plain()))
-    with pytest.raises(UnmappableError, match="exceeds buffer capacity"):
-        find_best(case, "edp", time_limit=NEVER)
-
-
 def test_rows_of_the_order_tables_are_permutations() -> None:
     """Every set of loops has at least one order, and the dominant orders are far fewer than all."""
     for starts, rows in (orders.complete(), orders.dominant()):
