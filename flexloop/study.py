@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,6 +64,27 @@ class StudyOptions:
     store: Path | None = None
     use_store: bool = True
     network_parameters: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, **options: Any) -> StudyOptions:
+        """Make options of their own fields and those of `EngineSettings`, in one list of names.
+
+        Raises:
+            UnknownNameError: for a name that is neither's.
+
+        Examples:
+            >>> StudyOptions.of(objective="latency", engine="embedded").engines.engine
+            'embedded'
+        """
+        of_engines = {f.name for f in fields(EngineSettings)}
+        known = {f.name for f in fields(cls)} | of_engines
+        for name in options:
+            if name not in known:
+                raise UnknownNameError("option", name, sorted(known))
+        chosen = {name: value for name, value in options.items() if name in of_engines}
+        rest = {name: value for name, value in options.items() if name not in of_engines}
+        engines = replace(rest.pop("engines", EngineSettings()), **chosen)
+        return cls(engines=engines, **rest)
 
 
 class Progress(Protocol):
@@ -127,8 +148,8 @@ def run(
     arch: str | ArchSpec = DEFAULT_ARCH,
     **options: Any,
 ) -> Results:
-    """What one class costs on one network; ``options`` are the fields of `StudyOptions`."""
-    return run_study([flexclass], [network], arch, StudyOptions(**options))
+    """What one class costs on one network; ``options`` as `StudyOptions.of` takes them."""
+    return run_study([flexclass], [network], arch, StudyOptions.of(**options))
 
 
 def compare(
@@ -138,9 +159,9 @@ def compare(
     degrees: bool = False,
     **options: Any,
 ) -> Results:
-    """All 16 classes, or the 81 points with ``degrees``, on one network or several."""
+    """All 16 classes, or the 81 points with ``degrees``, on one network or several; ``options`` as for `run`."""
     networks = [network] if isinstance(network, (str, Network)) else list(network)
-    return run_study(all_classes(degrees=degrees), networks, arch, StudyOptions(**options))
+    return run_study(all_classes(degrees=degrees), networks, arch, StudyOptions.of(**options))
 
 
 def load_networks(networks: Sequence[str | Network], parameters: dict[str, int]) -> list[Network]:

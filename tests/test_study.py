@@ -119,3 +119,11 @@ def test_an_engine_that_is_not_there_is_named(
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(error, match=complaint):
         run_study(["T0O0P0S0"], [NET], plain(), StudyOptions(engines=settings, use_store=False))
+
+
+def test_options_of_studies_and_of_engines_go_by_one_list_of_names(tmp_path: Path) -> None:
+    results = flexloop.run("T0O0P0S0", NET, plain(), engine="embedded", objective="latency", jobs=1, store=tmp_path)
+    assert results.meta["engine"] == "embedded"
+    assert results.meta["objective"] == "latency"
+    with pytest.raises(UnknownNameError, match="objective"):
+        flexloop.run("T0O0P0S0", NET, plain(), objectiv="latency")

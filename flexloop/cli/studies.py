@@ -87,7 +87,7 @@ def _default_folder(results: Results, command: str) -> Path:
 
 
 def _print(results: Results, command: str) -> None:
-    from flexloop.cli.tables import classes_table, layers_table
+    from flexloop.cli.tables import classes_table, layers_tables
 
     out = console()
     engine, mapper = results.meta["engine"], results.meta["mapper"]
@@ -104,4 +104,4 @@ def _print(results: Results, command: str) -> None:
         return
     for keys, group in results.rows.groupby(["network", "class"], sort=False):
         mine = totals[(totals["network"] == keys[0]) & (totals["class"] == keys[1])]
-        out.print(layers_table(out, group, mine))
+        out.print(*layers_tables(out, group, mine), sep="\n")

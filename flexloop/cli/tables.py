@@ -14,6 +14,9 @@ from rich.table import Table
 
 _UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
+WIDE = 150
+"""Columns of a terminal from which a layer's mapping stands beside its figures."""
+
 _PLAIN = box.Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
 """Lines of hyphens under the heading and above the totals, nothing else."""
 
@@ -62,16 +65,29 @@ def table(
     return made
 
 
-def layers_table(out: Console, rows: pd.DataFrame, totals: pd.DataFrame) -> Table:
-    """The layers of one network and class, and the network's totals in the last row."""
-    columns = ["layer", "count", "MACs", "cycles", "energy", "EDP (pJ*cyc)", "util", "array", "proved", "mapping"]
+def layers_tables(out: Console, rows: pd.DataFrame, totals: pd.DataFrame) -> list[Table]:
+    """The layers of one network and class, and the network's totals in the last row.
+
+    On a terminal too narrow for the mappings beside the figures, they are a table of their own.
+    """
     total = totals.iloc[0]
-    made = table(out, f"{total['network']} on {total['arch']}, class {total['class']}", columns, [], text=["mapping"])
-    made.columns[-1].overflow = "ellipsis"
-    for row in rows.to_dict("records"):
-        made.add_row(*map(escape, _layer_cells(row)))
-    made.add_section()
-    made.add_row(
+    cells = [_layer_cells(row) for row in rows.to_dict("records")]
+    last = "mapping" if (rows["status"] == "ok").all() else "mapping or reason"
+    title = f"{total['network']} on {total['arch']}, class {total['class']}"
+    columns = ["layer", "count", "MACs", "cycles", "energy", "EDP (pJ*cyc)", "util", "array", "proved"]
+    if out.width >= WIDE:
+        figures = table(out, title, [*columns, last], cells, text=[last])
+        tables = [figures]
+    else:
+        figures = table(out, title, columns, [row[:-1] for row in cells])
+        tables = [figures, table(out, "", ["layer", last], [(row[0], row[-1]) for row in cells], text=[last])]
+    figures.add_section()
+    figures.add_row(*map(escape, _total_cells(total)[: len(figures.columns)]), style="bold")
+    return tables
+
+
+def _total_cells(total: pd.Series[Any]) -> list[str]:
+    return [
         "total",
         str(total["layers"]),
         number(total["macs"]),
@@ -82,9 +98,7 @@ def layers_table(out: Console, rows: pd.DataFrame, totals: pd.DataFrame) -> Tabl
         "",
         "all" if total["optimal"] else "",
         f"{total['unmappable']} layers without a result" if total["unmappable"] else "",
-        style="bold",
-    )
-    return made
+    ]
 
 
 def _layer_cells(row: Mapping[Hashable, Any]) -> list[str]:
@@ -93,7 +107,6 @@ def _layer_cells(row: Mapping[Hashable, Any]) -> list[str]:
         return [name, count, macs, "-", "-", "-", "-", "-", "", f"{row['status']}: {row['reason']}"]
 
     proved = "yes" if row["optimal"] else f"gap {percent(row['gap'])}"
-    array = f"{row['array_x']:.0f}x{row['array_y']:.0f}"
     return [
         name,
         count,
@@ -102,7 +115,7 @@ def _layer_cells(row: Mapping[Hashable, Any]) -> list[str]:
         energy(row["energy_pj"]),
         number(row["edp"]),
         percent(row["utilization"]),
-        array,
+        f"{row['array_x']:.0f}x{row['array_y']:.0f}",
         proved,
         str(row["mapping"]),
     ]
