@@ -65,6 +65,12 @@ def test_the_summary_reads_like_timeloops_and_states_the_proof(tmp_path: Path) -
     assert "proved optimal for latency" in lines[2]
 
 
+def test_without_a_proof_the_gap_is_stated(tmp_path: Path) -> None:
+    outcome = search_files(inputs(tmp_path, "mapper: {optimization_metric: edp}"), time_limit=0)
+    assert not outcome.optimum.certificate.optimal
+    assert "above the optimum for edp (time limit reached)" in str(outcome)
+
+
 @pytest.mark.parametrize(
     ("metrics", "objective"),
     [("[edp]", "edp"), ("[energy, delay]", "energy"), ("[delay]", "latency"), (None, "edp")],

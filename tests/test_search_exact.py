@@ -90,6 +90,25 @@ def test_the_cost_is_the_models() -> None:
     assert cost_of("energy", evaluate(spec, found.mapping)) == found.cost
 
 
+def test_a_layer_that_fits_nowhere_says_why() -> None:
+    """Two output columns that lie 40 inputs apart: no tile of both fits, and the cost model says so."""
+    layer = Layer(name="strided", P=2, Wstride=40)
+    spaces = spaces_of(all_classes()[0], plain(), layer, build_ert(plain()))
+    with pytest.raises(UnmappableError, match="mapped tile size 44 exceeds buffer capacity 14"):
+        find_best(spaces, "edp", time_limit=NEVER)
+
+
+def test_without_any_time_there_is_still_a_mapping_and_a_bound() -> None:
+    """A search that is out of time before it begins does not call the layer unmappable."""
+    layer = Layer(name="convolution", M=4, C=4, P=6, R=3, Q=6, S=3)
+    spaces = spaces_of(all_classes()[-1], plain(), layer, build_ert(plain()))
+    best = find_best(spaces, "edp", time_limit=NEVER)
+    found = find_best(spaces, "edp", time_limit=0)
+    assert found.cost >= best.cost
+    assert not found.certificate.optimal
+    assert 0 < found.certificate.lower_bound <= best.cost[0]
+
+
 def test_rows_of_the_order_tables_are_permutations() -> None:
     """Every set of loops has at least one order, and the dominant orders are far fewer than all."""
     for starts, rows in (orders.complete(), orders.dominant()):

@@ -13,11 +13,11 @@ from flexloop.engines.embedded.mapper.general import find_best_general
 from flexloop.engines.embedded.mapper.sampler import choices_of
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
 from flexloop.engines.embedded.model import evaluate
-from flexloop.errors import UnmappableError
+from flexloop.errors import NoVerdictError, UnmappableError
 from flexloop.evaluation import Evaluation
 
 TIME_LIMITS = {"quick": 5.0, "normal": 60.0, "thorough": 600.0}
-"""Seconds after which a proof is given up, by effort."""
+"""Seconds of CPU time after which a proof is given up, by effort."""
 
 
 def find_best(
@@ -36,14 +36,15 @@ def find_best(
         objective: what to minimise; ties of latency are broken by energy, of energy by latency, of EDP by energy.
         seeds: mappings known to be in the spaces, such as the best of subclasses; they speed the search up.
         effort: how long to search where the proof does not end before.
-        time_limit: the same in seconds.
+        time_limit: the same in seconds of this thread's CPU time, so that a busy machine proves no less.
         rng_seed: seed of what is random outside the exact search.
 
     Raises:
         UnmappableError: if no mapping fits, with the reason.
+        NoVerdictError: if a mapspace that the exact search does not take gave no mapping within the time limit.
     """
     limit = TIME_LIMITS[effort] if time_limit is None else time_limit
-    deadline = time.monotonic() + limit
+    deadline = time.thread_time() + limit
     best = _best_seed(spaces, objective, seeds)
     forms = [(place, form) for place, space in enumerate(spaces) if (form := recognise(space)) is not None]
     search = Search(families(forms, objective), objective, best.cost if best else (float("inf"),) * 2, deadline)
@@ -116,13 +117,17 @@ def _with_general(
     """Search the mapspaces of other forms as well."""
     place = {index: i for i, index in enumerate(rest)}
     own = [replace(seed, space=place[seed.space]) for seed in seeds if seed.space in place]
-    left = max(deadline - time.monotonic(), 1.0)
+    left = max(deadline - time.thread_time(), 0.0)
     try:
         other = find_best_general([spaces[i] for i in rest], objective, own, time_limit=left, rng_seed=rng_seed)
     except UnmappableError:
         if best is None and not certificate.evaluated:
             raise
         return best, certificate
+    except NoVerdictError:
+        if best is None:
+            raise
+        return best, replace(certificate, lower_bound=0.0)
     lower = min(other.certificate.lower_bound, certificate.lower_bound)
     merged = Certificate(True, lower, certificate.evaluated + other.certificate.evaluated, 0.0)
     if best is None or other.cost < best.cost:

@@ -26,7 +26,7 @@ from flexloop.engines.embedded.mapper.general_bounds import Decided, Floats, Int
 from flexloop.engines.embedded.mapper.general_orders import TensorView, distinct_orders
 from flexloop.engines.embedded.mapper.sampler import Found, best_of_all, better, choices_of, sample
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
-from flexloop.errors import UnmappableError
+from flexloop.errors import NoVerdictError, UnmappableError
 from flexloop.timeloop.constraints import DataspaceConstraint
 
 _ENUMERATED = 200_000
@@ -56,8 +56,9 @@ def find_best_general(
 
     Raises:
         UnmappableError: if no mapping fits, with the reason for the one with the smallest tiles.
+        NoVerdictError: if none was found within the time limit, and it is not proved that there is none.
     """
-    search = _Search(spaces, objective, time.monotonic() + time_limit)
+    search = _Search(spaces, objective, time.thread_time() + time_limit)
     search.start(seeds)
     if not search.enumerate_if_small():
         # A bad incumbent makes the exact search prove much about patterns of bypass that a good one excludes at once.
@@ -194,6 +195,8 @@ class _Search:
     def result(self) -> Optimum:
         """The best mapping with its certificate."""
         if self._best is None or self._where is None:
+            if np.isfinite(self._open):
+                raise NoVerdictError("no mapping found within the time limit; allow more time (effort)")
             raise UnmappableError(self._reason())
         cost = self._best.key[0], self._best.key[1]
         optimal = self._open >= cost[0]
@@ -210,9 +213,8 @@ class _Search:
     def _reason(self) -> str:
         for space in self._spaces:
             if space.size:
-                found = "no mapping fits" if np.isinf(self._open) else "no mapping found within the time limit"
                 least = f"none reaches the least parallelism of {space.choices.min_parallelism:g}"
-                return f"{found}: {space.costing.reason(space.choices.smallest()) or least}"
+                return f"no mapping fits: {space.costing.reason(space.choices.smallest()) or least}"
         choices = self._spaces[0].choices
         return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
 
@@ -255,7 +257,7 @@ class _Search:
         return finite
 
     def _late(self) -> bool:
-        return time.monotonic() > self._deadline
+        return time.thread_time() > self._deadline
 
     def late(self, primary: Floats) -> bool:
         """Whether time is up; then what these bounds stand for stays open."""

@@ -101,7 +101,7 @@ class Search:
         groups: the families.
         objective: what is minimised.
         incumbent: cost (objective, tie-break) to beat; infinite without one.
-        deadline: time.monotonic() after which the proof is given up.
+        deadline: CPU time of this thread (time.thread_time()) after which the proof is given up.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Search:
         for position, padding in enumerate(queue):
             if hopeless(self._code, padding.cycles, padding.energy, self.best["cost"]):
                 continue
-            if time.monotonic() > self._deadline:
+            if self._late():
                 self._open = min(self._open, *(self._key(p)[0] for p in queue[position:]))
                 break
             self._search_padding(padding)
@@ -132,6 +132,10 @@ class Search:
     def lower_bound(self) -> float:
         """No mapping costs less in the objective."""
         return float(min(self._open, self.best["cost"][0]))
+
+    def _late(self) -> bool:
+        """Whether time is up; never before there is a mapping to answer with, where one exists."""
+        return time.thread_time() > self._deadline and bool(np.isfinite(self.best["cost"][0]))
 
     def _key(self, padding: _Padding) -> tuple[float, float]:
         return _ranked(self._code, padding.cycles, padding.energy)
@@ -168,7 +172,7 @@ class Search:
                 last = min(last, int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right")))
                 if begin >= last:
                     break
-                if time.monotonic() > self._deadline:
+                if self._late():
                     self._open = min(self._open, float(bounds[begin]))
                     break
                 found, factors = np.empty(room), np.empty((room, 16), dtype=np.int64)
@@ -194,7 +198,7 @@ class Search:
         order = np.argsort(found, kind="stable")
         begin, batch = 0, 16
         while begin < len(order):
-            if time.monotonic() > self._deadline:
+            if self._late():
                 self._open = min(self._open, float(found[order[begin]]))
                 return
             some = order[begin : begin + batch]
