@@ -1,51 +1,180 @@
-"""Compilation of the numeric kernels, cached on disk.
+"""Compilation of the numeric kernels: each call tree as one unit, and kept on disk.
 
-numba notices when the file of a compiled function changes, but not when a function that it calls does. The cache of a
-kernel therefore lies in a folder named after the content of all kernels that it may call: a stale one is never read.
+numba compiles, optimises and stores every function by itself, and every caller with all that it calls once more; for
+deep call trees most of that work is done again and again. Here a kernel that another kernel calls is only translated;
+what is optimised, and kept on disk, is the kernel that Python calls, with everything below it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
-import numba
+from numba.core import sigutils, types
+from numba.core.caching import NullCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, CompileResult
+from numba.core.dispatcher import _FunctionCompiler
+from numba.core.registry import CPUDispatcher
+from numba.core.serialize import dumps
+from numba.core.typing import make_concrete_template
+from numba.extending import lower_cast
+
+from flexloop.engines.embedded import kernelcache
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_config: Any = numba.config
 
-_RULES = Path(__file__).parent / "rules"
+def kernel(function: _Function) -> _Function:
+    """Compile a function when it is first called, for the types it is called with, without the GIL."""
+    return cast(_Function, Kernel(function))
 
 
-def compiled(signature: Any) -> Callable[[_Function], _Function]:
-    """Compile a function for one signature, without the GIL and with IEEE arithmetic; numba's types say which.
-
-    The machine code is kept in ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder.
-    """
+def entry(*argument_types: Any) -> Callable[[_Function], _Function]:
+    """As `kernel`, for a function that Python calls with these types, so that it can be compiled ahead of the call."""
 
     def decorate(function: _Function) -> _Function:
-        folder = Path(function.__code__.co_filename).parent
-        before = _config.CACHE_DIR
-        _config.CACHE_DIR = before or str(_cache_folder(folder))
-        try:
-            built: _Function = numba.njit(signature, cache=True, nogil=True)(function)
-        finally:
-            _config.CACHE_DIR = before
-        return built
+        built = Kernel(function)
+        built.ahead = argument_types
+        return cast(_Function, built)
 
     return decorate
 
 
-@lru_cache(maxsize=8)
-def _cache_folder(folder: Path) -> Path:
-    digest = hashlib.sha256()
-    for file in sorted({*_RULES.glob("*.py"), *folder.glob("*.py")}):
-        digest.update(file.read_bytes())
-    home = os.environ.get("XDG_CACHE_HOME")
-    base = Path(home) if home else Path.home() / ".cache"
-    return base / "flexloop" / "numba" / digest.hexdigest()[:16]
+class _Part(JITCodeLibrary):
+    """The code of a kernel as its callers get it: neither optimised nor made executable."""
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        self._final_module.link_in(ll_module)
+
+    def finalize(self) -> None:
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage.name == "external":
+                function.linkage = "linkonce_odr"
+        self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        return self._final_module
+
+
+class _Whole(JITCodeLibrary):
+    """The code of a kernel that Python calls, with all parts below it, each once."""
+
+    _linking_libraries: list[Any]
+
+    def finalize(self) -> None:
+        known: dict[Any, None] = dict.fromkeys(self._linking_libraries)
+        waiting = list(known)
+        while waiting:
+            library = waiting.pop()
+            if isinstance(library, _Part):
+                new = [other for other in library._linking_libraries if other not in known]
+                known.update(dict.fromkeys(new))
+                waiting += new
+        self._linking_libraries = list(known)
+        super().finalize()
+
+
+class _PartCompiler(Compiler):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.flags.no_compile = True
+        self.state.library = _Part(self.state.targetctx.codegen(), self.__class__.__name__)
+
+
+class _WholeCompiler(Compiler):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.library = _Whole(self.state.targetctx.codegen(), self.__class__.__name__)
+        self.state.library.enable_object_caching()
+
+
+@lower_cast(types.NestedArray, types.Array)  # type: ignore[untyped-decorator]
+def _field_as_array(context: Any, builder: Any, given: Any, wanted: Any, value: Any) -> Any:
+    """A record's array field has the layout of an array."""
+    return value
+
+
+_OPTIONS = {"nopython": True, "nogil": True, "no_cfunc_wrapper": True}
+
+
+class Kernel(CPUDispatcher):
+    """A function that Python calls as a whole and other kernels take in as a part.
+
+    Attributes:
+        ahead: types of the arguments that Python calls it with, or None where that is not known before.
+    """
+
+    ahead: tuple[Any, ...] | None = None
+
+    def __init__(self, function: Callable[..., Any], locals: Any = None, targetoptions: Any = None) -> None:
+        super().__init__(function, locals or {}, targetoptions or _OPTIONS, _WholeCompiler)
+        self._as_part = _FunctionCompiler(
+            function, self.targetdescr, {**_OPTIONS, "no_cpython_wrapper": True}, {}, _PartCompiler
+        )
+        self._parts: dict[tuple[Any, ...], CompileResult] = {}
+        self._made_of = ""
+        self._cache = NullCache()
+
+    def get_call_template(self, args: Sequence[Any], kws: Any) -> tuple[Any, Any, Any, Any]:
+        """Tell numba's type inference what a call from another kernel means."""
+        signature, folded = self._compiler.fold_argument_types(args, kws)
+        part = self._part(tuple(_plain(arg) for arg in folded))
+        name = self.py_func.__name__
+        return make_concrete_template(f"CallTemplate({name})", name, [part.signature]), signature, folded, {}
+
+    def get_overload(self, sig: Any) -> Any:
+        """The key under which numba's lowering finds the part for a signature."""
+        args, _ = sigutils.normalize_signature(sig)
+        return self._parts[tuple(args)].entry_point
+
+    def _part(self, args: tuple[Any, ...]) -> CompileResult:
+        found = self._parts.get(args)
+        if found is None:
+            result = self._as_part.compile(args, None)
+            found = self._parts[args] = result._replace(entry_point=result.library)
+            self.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
+        return found
+
+    def compile(self, sig: Any) -> Any:
+        """Make the whole executable for argument types: from this process, from disk, or by compiling it."""
+        args, _ = sigutils.normalize_signature(sig)
+        args = tuple(_plain(arg) for arg in args)
+        if args in self.overloads:
+            return self.overloads[args].entry_point
+        file = self.file(args)
+        if file is None:
+            return super().compile(args)
+        if self._load(args, file):
+            return self.overloads[args].entry_point
+        with kernelcache.claimed(file, wait=True) as mine:
+            if mine or not self._load(args, file):
+                super().compile(args)
+                kernelcache.write(file, dumps(self.overloads[args]._reduce()))
+        return self.overloads[args].entry_point
+
+    def file(self, args: Sequence[Any]) -> Any:
+        """Where the machine code for argument types is kept."""
+        self._made_of = self._made_of or kernelcache.content(self.py_func, _function_of)
+        return kernelcache.file_of(self.py_func, self._made_of, args, self.targetctx.codegen().magic_tuple())
+
+    def _load(self, args: tuple[Any, ...], file: Any) -> bool:
+        stored = kernelcache.read(file)
+        if stored is None:
+            return False
+        self.targetctx.refresh()
+        result = CompileResult._rebuild(self.targetctx, *stored)
+        self.targetctx.insert_user_function(result.entry_point, result.fndesc, [result.library])
+        self.add_overload(result)
+        return True
+
+
+def _function_of(value: Any) -> Callable[..., Any] | None:
+    return value.py_func if isinstance(value, Kernel) else None
+
+
+def _plain(given: Any) -> Any:
+    """One type for all that converts to it at no cost, so that a kernel is not compiled twice."""
+    if isinstance(given, types.NestedArray):
+        return types.Array(given.dtype, given.ndim, "C")
+    return types.unliteral(given)

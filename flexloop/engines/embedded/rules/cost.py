@@ -5,10 +5,9 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.engines.embedded.rules.tables import (
-    B3,
     BLOCK,
     CLUSTERS,
     CYCLES,
@@ -16,10 +15,7 @@ from flexloop.engines.embedded.rules.tables import (
     E_READ,
     E_UPDATE,
     ENERGY,
-    F2,
-    F3,
     FILLS,
-    I2,
     LEAK,
     LEAKED,
     READ_BW,
@@ -29,13 +25,10 @@ from flexloop.engines.embedded.rules.tables import (
     UPDATES,
     USED,
     WRITE_BW,
-    f64,
-    i64,
-    types,
 )
 
 
-@compiled(f64(F2, i64, f64, f64))
+@kernel
 def slowdown(rates: Any, p: int, reads: float, writes: float) -> float:
     """How much slower than its demand of words a cycle level p runs: 1, or below."""
     slow = 1.0
@@ -48,7 +41,7 @@ def slowdown(rates: Any, p: int, reads: float, writes: float) -> float:
     return slow
 
 
-@compiled(f64(F3, i64, i64, i64, F2))
+@kernel
 def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
     """Energy (pJ) of the accesses of data space t in one instance of level p."""
     reads, fills, updates = counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES]
@@ -58,7 +51,7 @@ def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
     return energy
 
 
-@compiled(types.Tuple([i64, f64])(I2, F2, F2, B3, i64, I2, F3, i64, F2))
+@kernel
 def cost(
     hardware: Any, rates: Any, scale: Any, keep: Any, m: int, grid: Any, counts: Any, steps: int, figures: Any
 ) -> tuple[int, float]:

@@ -7,29 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.links import accesses
 from flexloop.engines.embedded.rules.multicast import ENTRIES, EVEN, TANGLED, group_sizes, spread
 from flexloop.engines.embedded.rules.nest import X_ALL, X_BELOW, Y_ALL, Y_BELOW, tile_size
 from flexloop.engines.embedded.rules.tables import (
-    B3,
     BEYOND_TABLES,
     COUNT,
     DIM,
-    F1,
-    F2,
-    F3,
     FILLS,
-    I1,
-    I2,
-    I3,
     OUTER,
     READS,
     REDUCTIONS,
     SIZE,
     UPDATES,
     VALID,
-    i64,
 )
 from flexloop.engines.embedded.rules.words import words_into
 
@@ -38,7 +30,7 @@ CONTENT, SHARE, LINKS = range(3)
 the histogram there has them; words that its children hand to each other."""
 
 
-@compiled(i64(I2, I3, I2, I3, I3, B3, i64, i64, i64, I2, I2, I2, I2, I1, I3, I1, I2, I1, I1, I2, F1, F2))
+@kernel
 def flows(
     fanout: Any, roles: Any, about: Any, lone: Any, members: Any, keep: Any, m: int, t: int, top: int,
     grid: Any, tile: Any, size: Any, loops: Any, begin: Any, spatial: Any, spatials: Any, pair: Any,
@@ -95,7 +87,7 @@ def flows(
     return VALID
 
 
-@compiled(i64(i64, i64, i64))
+@kernel
 def scaled(words: int, part: int, whole: int) -> int:
     """floor(words * part / whole) without overflow as long as the reduced fraction allows it; -1 if it does not."""
     common = gcd(part, whole)
@@ -105,7 +97,7 @@ def scaled(words: int, part: int, whole: int) -> int:
     return words * part // (whole // common)
 
 
-@compiled(i64(I3, I2, I3, I3, i64, I2, I2, I3, I1, I2, I1))
+@kernel
 def partitions(
     roles: Any, about: Any, lone: Any, members: Any, t: int,
     tile: Any, size: Any, spatial: Any, spatials: Any, around: Any, partition: Any,
@@ -128,7 +120,7 @@ def partitions(
     return VALID
 
 
-@compiled(i64(B3, i64, i64, i64, I2, I2, F2, I1, i64, F3))
+@kernel
 def write_counts(
     keep: Any, m: int, t: int, top: int, grid: Any, size: Any, flow: Any, partition: Any, read_write: int, counts: Any
 ) -> int:

@@ -10,30 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.multicast import add_entry
 from flexloop.engines.embedded.rules.tables import (
-    B1,
     COEF,
     COUNT,
     COUPLED_RANKS,
     DIM,
-    F1,
-    I1,
-    I2,
-    I3,
     LONE_RANKS,
     OUTER,
     RANK,
     STRIDE,
-    f64,
-    flag,
-    i64,
-    types,
 )
 
 
-@compiled(types.UniTuple(I1, 2)(I3, I2, i64, I3, i64, i64))
+@kernel
 def digits(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int) -> tuple[Any, Any]:
     """For each rank the largest offset between two children, and the weight of its digit."""
     ranks = about[t, COUPLED_RANKS] + about[t, LONE_RANKS]
@@ -48,7 +39,7 @@ def digits(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int) -> 
     return reach, digit
 
 
-@compiled(I1(I3, i64, I3, i64, i64, i64, I1))
+@kernel
 def list_children(roles: Any, t: int, spatial: Any, p: int, count: int, children: int, digit: Any) -> Any:
     """The offset of each child's tile; the innermost spatial loop is least significant."""
     key = np.zeros(children, np.int64)
@@ -64,7 +55,7 @@ def list_children(roles: Any, t: int, spatial: Any, p: int, count: int, children
     return key
 
 
-@compiled(i64(I1, B1, I1))
+@kernel
 def count_groups(key: Any, skip: Any, group: Any) -> int:
     """Write how many groups of equal offset have m children, those to skip left out, into group[m]; how many in all."""
     slots = 2
@@ -90,7 +81,7 @@ def count_groups(key: Any, skip: Any, group: Any) -> int:
     return groups
 
 
-@compiled(i64(I1, i64, i64, B1))
+@kernel
 def mark_served(key: Any, move: int, row: int, skip: Any) -> int:
     """Mark the children whose next tile some neighbour holds now; return how many there are."""
     n = len(key)
@@ -107,7 +98,7 @@ def mark_served(key: Any, move: int, row: int, skip: Any) -> int:
     return served
 
 
-@compiled(i64(I1, F1, i64, i64, f64))
+@kernel
 def add_step(moves: Any, weight: Any, used: int, move: int, words: float) -> int:
     """Add words to the steps of one displacement; return the displacements now known."""
     for i in range(used):
@@ -119,7 +110,7 @@ def add_step(moves: Any, weight: Any, used: int, move: int, words: float) -> int
     return used + 1
 
 
-@compiled(i64(I3, i64, i64, flag, I2, i64, i64, i64, i64, I1, I1, I1, F1))
+@kernel
 def eligible_steps(
     roles: Any, t: int, size: int, elide: bool, loops: Any, begin: int, end: int, first: int, step: int,
     reach: Any, digit: Any, moves: Any, weight: Any,
@@ -167,7 +158,7 @@ def eligible_steps(
     return used
 
 
-@compiled(i64(I1, f64, I2, F1, i64))
+@kernel
 def add_groups(group: Any, words: float, entry: Any, access: Any, used: int) -> int:
     """Add accesses of groups, group[m] of m children each, to a histogram; return the entries now used."""
     for m in range(1, len(group)):
@@ -176,11 +167,7 @@ def add_groups(group: Any, words: float, entry: Any, access: Any, used: int) -> 
     return used
 
 
-@compiled(
-    types.Tuple([i64, f64, f64])(
-        I3, I2, i64, i64, flag, I2, i64, i64, i64, i64, i64, I3, i64, i64, i64, i64, I2, F1
-    )
-)  # fmt: skip
+@kernel
 def accesses(
     roles: Any, about: Any, t: int, size: int, elide: bool,
     loops: Any, begin: int, end: int, first: int, step: int, words: int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.tables import (
     ABSENT,
     COEF,
@@ -12,17 +12,9 @@ from flexloop.engines.embedded.rules.tables import (
     COUPLED,
     COUPLED_RANKS,
     DIM,
-    F1,
-    I1,
-    I2,
-    I3,
     KIND,
     RANK,
     STRIDE,
-    f64,
-    flag,
-    i64,
-    types,
 )
 
 ENTRIES = 2048
@@ -32,7 +24,7 @@ EVEN, UNEVEN, TANGLED = range(3)
 """Groups of equal tiles: all of one size; of several in closed form; known only from a list of all tiles."""
 
 
-@compiled(i64(i64, i64, i64, i64, i64))
+@kernel
 def pairs_apart(n: int, step: int, n2: int, step2: int, times: int) -> int:
     """Pairs (i, j), i < n, j < n2, to which the shift between equal sums i*step + j*step2 applies ``times`` times."""
     a, b = step, step2
@@ -41,7 +33,7 @@ def pairs_apart(n: int, step: int, n2: int, step2: int, times: int) -> int:
     return max(0, n - times * (step2 // a)) * max(0, n2 - times * (step // a))
 
 
-@compiled(types.UniTuple(i64, 4)(I3, i64, I3, i64, I2, i64))
+@kernel
 def loops_of(roles: Any, t: int, spatial: Any, p: int, pair: Any, rank: int) -> tuple[int, int, int, int]:
     """Iterations and displacement of the two loops along a coupled rank."""
     i, j = pair[rank, 0], pair[rank, 1]
@@ -53,7 +45,7 @@ def loops_of(roles: Any, t: int, spatial: Any, p: int, pair: Any, rank: int) -> 
     )
 
 
-@compiled(types.Tuple([i64, i64, flag])(I3, I2, i64, I3, i64, i64, I1, I2))
+@kernel
 def spread(
     roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, reach: Any, pair: Any
 ) -> tuple[int, int, bool]:
@@ -98,7 +90,7 @@ def spread(
     return groups, shape, moves
 
 
-@compiled(i64(I2, F1, i64, i64, i64, f64))
+@kernel
 def add_entry(entry: Any, access: Any, used: int, multicast: int, scatter: int, words: float) -> int:
     """Add accesses to a histogram sorted by (multicast, scatter); return the entries now used, ENTRIES + 1 if full."""
     i = 0
@@ -115,7 +107,7 @@ def add_entry(entry: Any, access: Any, used: int, multicast: int, scatter: int, 
     return used + 1
 
 
-@compiled(i64(I2, i64, i64, i64))
+@kernel
 def _add_size(sizes: Any, used: int, children: int, groups: int) -> int:
     """Add groups of so many children to a table of group sizes; return the rows now used."""
     i = 0
@@ -130,7 +122,7 @@ def _add_size(sizes: Any, used: int, children: int, groups: int) -> int:
     return used + 1
 
 
-@compiled(i64(i64, i64, i64, i64, I2, i64))
+@kernel
 def _unequal_pairs(n: int, step: int, n2: int, step2: int, sizes: Any, used: int) -> int:
     """Split groups, counted as if all sums of a pair of loops differed, by how many of the sums are equal."""
     base = sizes[:used].copy()
@@ -148,7 +140,7 @@ def _unequal_pairs(n: int, step: int, n2: int, step2: int, sizes: Any, used: int
     return used
 
 
-@compiled(i64(I3, I2, i64, I3, i64, i64, I2, I2))
+@kernel
 def group_sizes(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, pair: Any, sizes: Any) -> int:
     """Write the groups of equal tiles that are not tangled into ``sizes``: (children of a group, number of groups).
 

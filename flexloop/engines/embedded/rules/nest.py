@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.tables import (
-    B3,
     CAPACITY,
     COEF,
     COUNT,
     COUPLED_RANKS,
     DIM,
-    I1,
-    I2,
-    I3,
     INSTANCES,
     LEVEL_INSTANCES,
     LEVEL_X,
@@ -29,15 +25,13 @@ from flexloop.engines.embedded.rules.tables import (
     STRIDE,
     TILE_TOO_LARGE,
     VALID,
-    i64,
-    void,
 )
 
 X_BELOW, Y_BELOW, X_ALL, Y_ALL = range(4)
 """Columns of a grid [L+1, 4]: children used of one instance of level p; instances used of level p-1 (row 0: MACs)."""
 
 
-@compiled(i64(I3, I3, i64, i64, I2, i64))
+@kernel
 def extent(roles: Any, members: Any, t: int, rank: int, tile: Any, row: int) -> int:
     """Words that one row of a table of tiles spans along a coupled rank."""
     words = 1
@@ -47,7 +41,7 @@ def extent(roles: Any, members: Any, t: int, rank: int, tile: Any, row: int) -> 
     return words
 
 
-@compiled(i64(I3, I2, I3, I3, i64, I2, i64))
+@kernel
 def tile_size(roles: Any, about: Any, lone: Any, members: Any, t: int, tile: Any, row: int) -> int:
     """Words of the bounding box of one row of a table of tiles."""
     words = 1
@@ -58,7 +52,7 @@ def tile_size(roles: Any, about: Any, lone: Any, members: Any, t: int, tile: Any
     return words
 
 
-@compiled(void(I2, I3, I3, I2, i64, I2))
+@kernel
 def use_array(fanout: Any, sf: Any, so: Any, split: Any, m: int, grid: Any) -> None:
     """Fill the grid of mapping m."""
     levels, dims = sf.shape[1:]
@@ -78,7 +72,7 @@ def use_array(fanout: Any, sf: Any, so: Any, split: Any, m: int, grid: Any) -> N
         grid[p, Y_ALL] = grid[p + 1, Y_ALL] * y
 
 
-@compiled(i64(I3, I3, I3, I3, i64, I2, I2, I2, I1, I3, I1))
+@kernel
 def build_nest(
     tf: Any, to: Any, sf: Any, so: Any, m: int,
     grid: Any, tile: Any, loops: Any, begin: Any, spatial: Any, spatials: Any,
@@ -128,7 +122,7 @@ def build_nest(
     return count
 
 
-@compiled(i64(I2, i64, i64, I2, I1))
+@kernel
 def fits_mesh(hardware: Any, p: int, row: int, grid: Any, failure: Any) -> int:
     """Whether the instances in use at one row of the grid fit the hardware of level p (the MACs: p = L).
 
@@ -147,7 +141,7 @@ def fits_mesh(hardware: Any, p: int, row: int, grid: Any, failure: Any) -> int:
     return 0
 
 
-@compiled(i64(I2, I2, I1))
+@kernel
 def fits_macs(hardware: Any, grid: Any, failure: Any) -> int:
     """Whether the MACs are enough: an outcome, and in `failure` the level (-1), what is asked and what there is."""
     over = fits_mesh(hardware, len(hardware) - 1, 0, grid, failure)
@@ -155,7 +149,7 @@ def fits_macs(hardware: Any, grid: Any, failure: Any) -> int:
     return VALID if over == 0 else MAC_INSTANCES if over == 1 else MAC_X if over == 2 else MAC_Y
 
 
-@compiled(i64(I2, I3, I2, I3, I3, B3, i64, I2, I2, I2, I1))
+@kernel
 def fits_levels(
     hardware: Any, roles: Any, about: Any, lone: Any, members: Any, keep: Any, m: int,
     grid: Any, tile: Any, size: Any, failure: Any,

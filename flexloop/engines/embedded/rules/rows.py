@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.cost import cost
 from flexloop.engines.embedded.rules.counts import flows, partitions, write_counts
 from flexloop.engines.embedded.rules.multicast import ENTRIES
 from flexloop.engines.embedded.rules.nest import build_nest, fits_levels, fits_macs, use_array
 from flexloop.engines.embedded.rules.tables import (
-    B3,
     BYPASSED_EVERYWHERE,
     F1,
     F2,
@@ -22,14 +21,11 @@ from flexloop.engines.embedded.rules.tables import (
     I3,
     OUTER,
     READ_WRITE,
-    TABLES,
     VALID,
     Floats,
     Ints,
     Tables,
-    i64,
     types,
-    void,
 )
 
 
@@ -103,7 +99,7 @@ def make_room(tables: Tables) -> Room:
     )
 
 
-@compiled(i64(B3, i64, i64))
+@kernel
 def outermost(keep: Any, m: int, t: int) -> int:
     """The outermost level that keeps data space t in mapping m; -1 if none does."""
     for p in range(keep.shape[1] - 1, -1, -1):
@@ -112,7 +108,7 @@ def outermost(keep: Any, m: int, t: int) -> int:
     return -1
 
 
-@compiled(void(TABLES, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM))
+@kernel
 def evaluate_rows(
     tables: Any, tf: Any, to: Any, sf: Any, so: Any, split: Any, keep: Any, start: int, stop: int,
     outcome: Any, cycles: Any, energy: Any, room: Any,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flexloop.engines.embedded.jit import compiled
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.nest import extent
 from flexloop.engines.embedded.rules.tables import (
     ABSENT,
@@ -13,20 +13,14 @@ from flexloop.engines.embedded.rules.tables import (
     COUPLED,
     COUPLED_RANKS,
     DIM,
-    I1,
-    I2,
-    I3,
     KIND,
     OUTER,
     RANK,
     STRIDE,
-    flag,
-    i64,
-    types,
 )
 
 
-@compiled(types.Tuple([i64, i64, i64, flag])(I3, I2, I3, i64, I2, i64, i64, I2, i64, i64, I1, I1, flag))
+@kernel
 def words_into(
     roles: Any, about: Any, members: Any, t: int, tile: Any, row: int, size: int,
     loops: Any, begin: int, end: int, reach: Any, moved: Any, linkable: bool,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from math import inf
 
-import numba as nb
-
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.mapper.exact.cost import (
     ALL,
     FIRST,
@@ -39,7 +38,7 @@ FAMILIES = 5
 BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
 
 
-@nb.njit(cache=True)
+@kernel
 def least_factor(n: I64) -> I64:
     """Least prime factor, 1 for 1."""
     if n == 1:
@@ -52,7 +51,7 @@ def least_factor(n: I64) -> I64:
     return n
 
 
-@nb.njit(cache=True)
+@kernel
 def configure(m: Record, bounds: IntArray, c: Record) -> None:
     """Fill in what follows from c.tile and c.x."""
     used = above = macs = inner = 1
@@ -77,7 +76,7 @@ def configure(m: Record, bounds: IntArray, c: Record) -> None:
     _overlaps(m, c)
 
 
-@nb.njit(cache=True)
+@kernel
 def _overlaps(m: Record, c: Record) -> None:
     """Fill c.overlap; see docs/search.md, "Overlap and neighbours"."""
     _, width, height = rank_extents(c.tile, m.coef)
@@ -122,20 +121,20 @@ def _overlaps(m: Record, c: Record) -> None:
             c.overlap[k, 3] = full * far
 
 
-@nb.njit(cache=True)
+@kernel
 def _rank_groups(m: Record, c: Record, d: I64) -> F64:
     """Distinct offsets in the array along the rank of filter dimension d."""
     a, b = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(d + 2)] * c.tile[d + 2]
     return float(distinct(c.x[d], a, c.x[d + 2], b))
 
 
-@nb.njit(cache=True)
+@kernel
 def _slot(d: I64) -> I64:
     """Position of a coupled dimension's coefficient: R, P, S, Q."""
     return (0, 2, 1, 3)[d - 4]
 
 
-@nb.njit(cache=True)
+@kernel
 def first_loop(c: Record, k: I64, n: F64, iterations: F64) -> tuple[F64, F64, F64]:
     """Least words of inputs into a PE, reads of the buffer, and words handed over, with R, S, P or Q innermost.
 
@@ -152,7 +151,7 @@ def first_loop(c: Record, k: I64, n: F64, iterations: F64) -> tuple[F64, F64, F6
     return words, reads, c.overlap[k, 4] * stepping
 
 
-@nb.njit(cache=True)
+@kernel
 def handed_pj(m: Record, c: Record, handed: F64) -> F64:
     """Least energy of taking words from neighbours instead of leaving them to the reads of the buffer.
 
@@ -161,7 +160,7 @@ def handed_pj(m: Record, c: Record, handed: F64) -> F64:
     return max(0.0, handed * min(m.link_pj * c.x[3], m.read_pj) - m.link_row_pj * c.used - m.read_row_pj)
 
 
-@nb.njit(cache=True)
+@kernel
 def _inputs(
     m: Record, c: Record, family: I64, present: IntArray, least: IntArray, most: IntArray, run: F64
 ) -> tuple[F64, F64, F64]:
@@ -197,7 +196,7 @@ def _inputs(
     return max(words, c.size[1]), reads, pj
 
 
-@nb.njit(cache=True)
+@kernel
 def _exists(family: I64, present: IntArray) -> bool:
     if family == BY_WEIGHTS:
         return present[0] + present[6] + present[7] > 0
@@ -213,7 +212,7 @@ def _exists(family: I64, present: IntArray) -> bool:
     return True
 
 
-@nb.njit(cache=True)
+@kernel
 def stays_in_lanes(t: I64, d: I64, stride: I64, coef: IntArray, s1: I64, s2: I64) -> tuple[bool, I64, I64, bool]:
     """One loop further out.
 
@@ -228,7 +227,7 @@ def stays_in_lanes(t: I64, d: I64, stride: I64, coef: IntArray, s1: I64, s2: I64
     return du != 0 or (s1 != 0 and s2 != 0), s1, s2, stays
 
 
-@nb.njit(cache=True)
+@kernel
 def lane_steps(m: Record, c: Record, t: I64) -> tuple[F64, bool, I64, I64, F64]:
     """Steps of the PE's own loops that leave a tensor in place in the lanes, and the state after them.
 
@@ -250,7 +249,7 @@ def lane_steps(m: Record, c: Record, t: I64) -> tuple[F64, bool, I64, I64, F64]:
     return still, ended, s1, s2, outer
 
 
-@nb.njit(cache=True)
+@kernel
 def _lane_words(m: Record, c: Record, t: I64) -> F64:
     """Least accesses of the innermost level by the MACs."""
     if m.lane_groups_still[t] == m.lane_groups[t]:
@@ -262,7 +261,7 @@ def _lane_words(m: Record, c: Record, t: I64) -> F64:
     return m.lane_groups[t] * moving + m.lane_groups_still[t] * (c.steps - moving)
 
 
-@nb.njit(cache=True)
+@kernel
 def family_cost(
     m: Record,
     c: Record,
@@ -310,7 +309,7 @@ def family_cost(
     return totals(words, c.used, c.steps, pj, m, m.levels_b, extra)
 
 
-@nb.njit(cache=True)
+@kernel
 def hopeless(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool:
     """Whether nothing that costs at least this much can beat the incumbent, ties included."""
     energy *= 1 - SLACK
@@ -321,7 +320,7 @@ def hopeless(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool
     return cycles * energy > cost[0]
 
 
-@nb.njit(cache=True)
+@kernel
 def rank_of(objective: I64, cycles: F64, energy: F64) -> F64:
     """The objective's value."""
     if objective == LATENCY:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from math import ceil, floor
 
-import numba as nb
 import numpy as np
 
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.mapper.exact.problem import Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 
@@ -27,7 +27,7 @@ W_MAC, W_PE, W_ARRAY, W_BUFFER, W_DRAM, W_OTHER = range(6)
 PEER, FIRST, ALL = range(3)
 
 
-@nb.njit(cache=True)
+@kernel
 def totals(
     words: FloatArray,
     used: I64,
@@ -85,7 +85,7 @@ def totals(
     return cycles, energy + compute_pj + extra[0]
 
 
-@nb.njit(cache=True)
+@kernel
 def _counts(words: FloatArray, group: I64, t: I64, used: I64) -> tuple[F64, F64, F64]:
     """Reads, fills and updates of one instance of a level in a group."""
     if group == 0:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import inf
 
-import numba as nb
 import numpy as np
 
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.mapper.exact.bounds import (
     FAMILIES,
     configure,
@@ -58,7 +58,7 @@ from flexloop.engines.embedded.mapper.exact.words import (
 )
 
 
-@nb.njit(cache=True)
+@kernel
 def on_x(m: Record, x: IntArray, shape: I64) -> I64:
     """The set of dimensions (bit mask) to lay on X so that spatial factors fit a shape; -1 if they do not."""
     extent_x, extent_y = m.shapes[shape, 0], m.shapes[shape, 1]
@@ -91,7 +91,7 @@ def on_x(m: Record, x: IntArray, shape: I64) -> I64:
         chosen = (chosen - 1) & moving
 
 
-@nb.njit(cache=True)
+@kernel
 def spatial_choices(m: Record, g: Record) -> IntArray:
     """[k, 8] indices of the spatial factors that fit one of the shapes."""
     found = np.zeros((1024, 8), dtype=np.int64)
@@ -126,7 +126,7 @@ def spatial_choices(m: Record, g: Record) -> IntArray:
             return found[:n]
 
 
-@nb.njit(cache=True)
+@kernel
 def advance(index: IntArray, counts: IntArray, over: bool) -> bool:
     """Go to the next point, last dimension fastest; where ``over``, past every point above the present one."""
     d = 7
@@ -146,7 +146,7 @@ def advance(index: IntArray, counts: IntArray, over: bool) -> bool:
     return False
 
 
-@nb.njit(cache=True)
+@kernel
 def config_bound(m: Record, g: Record, table: FloatArray, c: Record, point: I64, s: Record, best: Record) -> F64:
     """Least objective of a configuration, inf where it cannot beat the incumbent; leaves nothing else."""
     for row in range(4):
@@ -164,7 +164,7 @@ def config_bound(m: Record, g: Record, table: FloatArray, c: Record, point: I64,
     return _least_family(m, c, s, c.least, c.left, best)
 
 
-@nb.njit(cache=True)
+@kernel
 def _least_family(m: Record, c: Record, s: Record, least: IntArray, most: IntArray, best: Record) -> F64:
     lowest = inf
     for family in range(FAMILIES):
@@ -174,7 +174,7 @@ def _least_family(m: Record, c: Record, s: Record, least: IntArray, most: IntArr
     return lowest
 
 
-@nb.njit(cache=True)
+@kernel
 def buffer_bound(m: Record, table: FloatArray, c: Record, point: I64, s: Record, best: Record) -> F64:
     """Least objective of a configuration with the buffer tile whose factors are in s.buffer and s.outer."""
     for row in range(4):
@@ -200,7 +200,7 @@ def buffer_bound(m: Record, table: FloatArray, c: Record, point: I64, s: Record,
     return _least_family(m, c, s, factors, factors, best)
 
 
-@nb.njit(cache=True)
+@kernel
 def expand(
     m: Record,
     rows: IntArray,
@@ -242,7 +242,7 @@ def expand(
             return
 
 
-@nb.njit(cache=True)
+@kernel
 def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, placed: IntArray, best: Record) -> None:
     """Cost every order worth a look for a configuration and a buffer tile."""
     inner = outer = 0
@@ -265,13 +265,13 @@ def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, place
             nest_cost(m, c, s, pes, placed, best, rows[r], rows[first + k], whole, s.dram[k])
 
 
-@nb.njit(cache=True)
+@kernel
 def _reaches(inner: I64) -> bool:
     """Whether DRAM's order matters to what the array reads: the buffer's loops alone end no run (see docs)."""
     return inner & ~0b11000001 == 0 or inner & ~0b00110100 == 0 or inner & ~0b11111000 == 0
 
 
-@nb.njit(cache=True)
+@kernel
 def _pareto(s: Record, n: I64) -> I64:
     """Indices into s.dram of the orders that no other is at least as good as; their number."""
     kept = 0
@@ -294,7 +294,7 @@ def _pareto(s: Record, n: I64) -> I64:
     return kept
 
 
-@nb.njit(cache=True)
+@kernel
 def nest_cost(
     m: Record,
     c: Record,
@@ -325,7 +325,7 @@ def nest_cost(
         _keep_best(m, c, s, best, inner, outer, -1)
 
 
-@nb.njit(cache=True)
+@kernel
 def _mac_words(m: Record, c: Record, s: Record, t: I64, length: I64) -> F64:
     """Accesses of the innermost level by the MACs; lanes that want the words they had need no new ones."""
     if m.lane_groups_still[t] == m.lane_groups[t]:
@@ -342,7 +342,7 @@ def _mac_words(m: Record, c: Record, s: Record, t: I64, length: I64) -> F64:
     return m.lane_groups[t] * (c.steps - still) + m.lane_groups_still[t] * still
 
 
-@nb.njit(cache=True)
+@kernel
 def _neighbours(
     m: Record,
     c: Record,
@@ -409,13 +409,13 @@ def _neighbours(
             return
 
 
-@nb.njit(cache=True)
+@kernel
 def _first_order(m: Record, s: Record) -> None:
     for i in range(8):
         s.linear[i] = m.order[i] if m.order[0] >= 0 else i
 
 
-@nb.njit(cache=True)
+@kernel
 def _moved(m: Record, c: Record, s: Record, plain: F64, into: F64) -> None:
     """Put what s.moves says into the words of the nest."""
     s.words[W_OTHER, PEER] = 0.0
@@ -430,7 +430,7 @@ def _moved(m: Record, c: Record, s: Record, plain: F64, into: F64) -> None:
         s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
 
 
-@nb.njit(cache=True)
+@kernel
 def outcomes(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v1: I64, v2: I64) -> I64:
     """Row of ``placed`` with every distinct effect that a placement of the spatial loops has on one step.
 
@@ -463,14 +463,14 @@ def outcomes(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v
     return entry
 
 
-@nb.njit(cache=True)
+@kernel
 def _gcd(a: I64, b: I64) -> I64:
     while b:
         a, b = b, a % b
     return a
 
 
-@nb.njit(cache=True)
+@kernel
 def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArray, v1: I64, v2: I64) -> I64:
     count = 0
     groups = int(c.groups[1])
@@ -504,7 +504,7 @@ def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArra
             return count
 
 
-@nb.njit(cache=True)
+@kernel
 def _next_order(order: IntArray, x: IntArray) -> bool:
     """The next permutation of the loops > 1, in lexicographic order, the others kept last in theirs."""
     k = 0
@@ -528,7 +528,7 @@ def _next_order(order: IntArray, x: IntArray) -> bool:
     return True
 
 
-@nb.njit(cache=True)
+@kernel
 def _split_of(m: Record, x: IntArray, linear: IntArray, shape: I64) -> I64:
     """How many loops of a linear order lie on X so that it fits a shape, -1 if it does not."""
     if m.order[0] >= 0:
@@ -546,13 +546,13 @@ def _split_of(m: Record, x: IntArray, linear: IntArray, shape: I64) -> I64:
     return -1
 
 
-@nb.njit(cache=True)
+@kernel
 def _total(m: Record, c: Record, s: Record) -> tuple[F64, F64]:
     pj = c.macs * m.compute_pj
     return totals(s.words, c.used, c.steps, pj, m, m.levels_i, s.none)
 
 
-@nb.njit(cache=True)
+@kernel
 def _keep_best(m: Record, c: Record, s: Record, best: Record, inner: IntArray, outer: IntArray, placed: I64) -> None:
     """Cost s.words exactly; ``placed`` is shape * 16 + split of s.linear, or -1 where any placement will do."""
     cycles, energy = _total(m, c, s)
@@ -584,7 +584,7 @@ def _keep_best(m: Record, c: Record, s: Record, best: Record, inner: IntArray, o
             return
 
 
-@nb.njit(cache=True)
+@kernel
 def gather(
     m: Record,
     g: Record,
@@ -650,7 +650,7 @@ def gather(
     return count, choices.shape[0]
 
 
-@nb.njit(cache=True)
+@kernel
 def settle(
     m: Record,
     rows: IntArray,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numba as nb
 import numpy as np
 
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.mapper.exact.cost import BLOCK, E_FILL, E_READ, E_UPDATE, GROUP, KEPT
 from flexloop.engines.embedded.mapper.exact.problem import BUFFER_TILE, DRAM_ORDERS, LATTICE, Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
@@ -80,7 +80,7 @@ E2, FILLS2, READS2, WRITES2 = range(4)
 """Rows of the table: pJ of DRAM and of filling the buffer, words into the buffer, words read from, written to DRAM."""
 
 
-@nb.njit(cache=True)
+@kernel
 def fits(m: Record, tile: IntArray, group: I64) -> bool:
     """Whether a tile fits every capacity of a group."""
     for i in range(m.n_limits):
@@ -94,7 +94,7 @@ def fits(m: Record, tile: IntArray, group: I64) -> bool:
     return True
 
 
-@nb.njit(cache=True)
+@kernel
 def outer_words(
     row: IntArray, tile: IntArray, factors: IntArray, coef: IntArray, nest: IntArray, out: FloatArray
 ) -> None:
@@ -105,7 +105,7 @@ def outer_words(
     out[2] = tile_words(tile, coef, 2) * repeats(nest, length, 2)
 
 
-@nb.njit(cache=True)
+@kernel
 def outer_energy(m: Record, words: FloatArray, whole: F64) -> F64:
     """pJ of DRAM accesses and buffer fills for the tensors that the buffer group keeps."""
     energy = 0.0
@@ -124,7 +124,7 @@ def outer_energy(m: Record, words: FloatArray, whole: F64) -> F64:
     return energy
 
 
-@nb.njit(cache=True)
+@kernel
 def outer_tables(m: Record, rows: IntArray, g: Record, table: FloatArray) -> None:
     """Fill [4, points] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
     points = table.shape[1]
@@ -164,7 +164,7 @@ def outer_tables(m: Record, rows: IntArray, g: Record, table: FloatArray) -> Non
             tile[d] = 1
 
 
-@nb.njit(cache=True)
+@kernel
 def least_above(g: Record, multiples: IntArray, least: FloatArray) -> None:
     """Lower every entry of [4, points] to the least over all points whose tile is a multiple of its own."""
     points = least.shape[1]

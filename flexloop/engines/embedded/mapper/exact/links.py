@@ -6,14 +6,14 @@ That depends on where the spatial loops put each PE, so it is counted by looking
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import displacement, rank_extents
 
 
-@nb.njit(cache=True)
+@kernel
 def can_link(tile: IntArray, x: IntArray, array_tile: IntArray, bounds: IntArray, coef: IntArray) -> bool:
     """Whether any order of the loops above the array could let a PE take its next inputs from a neighbour.
 
@@ -35,7 +35,7 @@ def can_link(tile: IntArray, x: IntArray, array_tile: IntArray, bounds: IntArray
     return False
 
 
-@nb.njit(cache=True)
+@kernel
 def unserved(n1: I64, step1: I64, n2: I64, step2: I64, move: I64, exact: bool) -> I64:
     """Least number of distinct sums i*step1 + j*step2 (i < n1, j < n2) that a step leaves to the buffer.
 
@@ -54,7 +54,7 @@ def unserved(n1: I64, step1: I64, n2: I64, step2: I64, move: I64, exact: bool) -
     return count
 
 
-@nb.njit(cache=True)
+@kernel
 def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: IntArray) -> I64:
     """Fill pes[e] = (width offset, height offset, uncoupled offset, group of equal offset); the number of PEs used.
 
@@ -97,7 +97,7 @@ def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: Int
     return n
 
 
-@nb.njit(cache=True)
+@kernel
 def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> tuple[I64, I64]:
     """Distinct offsets that no neighbour serves for a step, and the number of PEs that one does serve.
 
@@ -134,7 +134,7 @@ def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> tuple[I64, I64]:
     return left, served
 
 
-@nb.njit(cache=True)
+@kernel
 def look_up(pes: IntArray, n: I64, groups: I64, row: I64, v1: I64, v2: I64, memo: IntArray) -> tuple[I64, I64]:
     """`scan` with its answers kept in memo[1:], whose number is memo[0, 0]; (groups, 0) where nothing is saved."""
     known = memo[0, 0]
@@ -153,7 +153,7 @@ def look_up(pes: IntArray, n: I64, groups: I64, row: I64, v1: I64, v2: I64, memo
     return left, served
 
 
-@nb.njit(cache=True)
+@kernel
 def first_move_words(
     tile: IntArray, coef: IntArray, nest: IntArray, length: I64, reach1: I64, reach2: I64
 ) -> tuple[F64, bool]:
@@ -195,7 +195,7 @@ def first_move_words(
     return words, others
 
 
-@nb.njit(cache=True)
+@kernel
 def linked_moves(
     tile: IntArray,
     coef: IntArray,
@@ -253,7 +253,7 @@ def linked_moves(
         su += du
 
 
-@nb.njit(cache=True)
+@kernel
 def _count(out: FloatArray, words: F64, groups: I64, n: I64, left: I64, served: I64, eligible: bool) -> None:
     if eligible and left < groups:
         out[0] += words * left

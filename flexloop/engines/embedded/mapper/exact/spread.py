@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import inf
 
-import numba as nb
 import numpy as np
 
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.mapper.exact.bounds import rank_of
 from flexloop.engines.embedded.mapper.exact.cost import (
     ALL,
@@ -31,7 +31,7 @@ from flexloop.engines.embedded.mapper.exact.words import rank_extents, tile_word
 PER_WEIGHT, PER_OUTPUT, INPUTS, INPUTS_STAY = range(4)
 
 
-@nb.njit(cache=True)
+@kernel
 def tile_extremes(m: Record, g: Record) -> FloatArray:
     """The best that any PE tile does for each tensor taken alone; all inf where none fits."""
     best = np.zeros(4)
@@ -70,7 +70,7 @@ def tile_extremes(m: Record, g: Record) -> FloatArray:
     return best
 
 
-@nb.njit(cache=True)
+@kernel
 def spatial_bounds(
     m: Record, g: Record, table: FloatArray, choices: IntArray, extremes: FloatArray, s: Record
 ) -> FloatArray:
@@ -97,7 +97,7 @@ def spatial_bounds(
     return bounds
 
 
-@nb.njit(cache=True)
+@kernel
 def _family(m: Record, g: Record, x: IntArray, family: I64, extremes: FloatArray, s: Record) -> tuple[F64, F64]:
     words = s.words
     used = lanes = 1

@@ -7,9 +7,9 @@ docs/search.md, "What a mapping costs".
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.mapper.exact.types import I64, IntArray
 
 WEIGHTS, INPUTS, OUTPUTS = 0, 1, 2
@@ -19,7 +19,7 @@ IRRELEVANT[INPUTS, 3] = True
 IRRELEVANT[OUTPUTS, [2, 4, 5]] = True
 
 
-@nb.njit(cache=True)
+@kernel
 def rank_extents(tile: IntArray, coef: IntArray) -> tuple[I64, I64, I64]:
     """Words of an input tile along its uncoupled ranks together, its width and its height."""
     width = 1 + coef[0] * (tile[4] - 1) + coef[1] * (tile[6] - 1)
@@ -27,7 +27,7 @@ def rank_extents(tile: IntArray, coef: IntArray) -> tuple[I64, I64, I64]:
     return tile[0] * tile[1] * tile[2], width, height
 
 
-@nb.njit(cache=True)
+@kernel
 def tile_words(tile: IntArray, coef: IntArray, tensor: I64) -> I64:
     """Words of a tile of one tensor."""
     if tensor == INPUTS:
@@ -40,7 +40,7 @@ def tile_words(tile: IntArray, coef: IntArray, tensor: I64) -> I64:
     return words
 
 
-@nb.njit(cache=True)
+@kernel
 def append_loops(row: IntArray, factors: IntArray, strides: IntArray, nest: IntArray, length: I64) -> I64:
     """Append the loops > 1 of one level, innermost first, to a nest of (dimension, factor, stride); its new length."""
     for i in range(8):
@@ -53,7 +53,7 @@ def append_loops(row: IntArray, factors: IntArray, strides: IntArray, nest: IntA
     return length
 
 
-@nb.njit(cache=True)
+@kernel
 def repeats(nest: IntArray, length: I64, tensor: I64) -> I64:
     """How often a tile of weights or outputs is moved: all loops from the innermost relevant one outwards."""
     times = 1
@@ -65,7 +65,7 @@ def repeats(nest: IntArray, length: I64, tensor: I64) -> I64:
     return times
 
 
-@nb.njit(cache=True)
+@kernel
 def displacement(d: I64, stride: I64, coef: IntArray) -> tuple[I64, I64, I64]:
     """Displacement of an input tile by one step of a loop: along the width, the height, and any uncoupled rank."""
     if d == 4:
@@ -79,7 +79,7 @@ def displacement(d: I64, stride: I64, coef: IntArray) -> tuple[I64, I64, I64]:
     return 0, 0, 0 if d == 3 else 1
 
 
-@nb.njit(cache=True)
+@kernel
 def input_words(tile: IntArray, coef: IntArray, nest: IntArray, length: I64) -> I64:
     """Words of inputs moved into one tile over the whole nest, with the overlap of successive tiles credited."""
     rest, width, height = rank_extents(tile, coef)
@@ -118,7 +118,7 @@ def input_words(tile: IntArray, coef: IntArray, nest: IntArray, length: I64) -> 
     return words
 
 
-@nb.njit(cache=True)
+@kernel
 def distinct(n1: I64, step1: I64, n2: I64, step2: I64) -> I64:
     """Number of distinct sums i*step1 + j*step2, i < n1, j < n2."""
     if n1 == 1 or n2 == 1:
@@ -129,7 +129,7 @@ def distinct(n1: I64, step1: I64, n2: I64, step2: I64) -> I64:
     return n1 * n2 - max(0, n1 - step2 // a) * max(0, n2 - step1 // a)
 
 
-@nb.njit(cache=True)
+@kernel
 def offsets(x: IntArray, strides: IntArray, coef: IntArray, tensor: I64) -> I64:
     """Distinct offsets of a tensor's tiles in the array (tiles of equal offset are multicast)."""
     if tensor == INPUTS:
