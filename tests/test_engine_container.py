@@ -18,8 +18,9 @@ import pytest
 from test_engine_timeloop import energy, everything_at, space
 
 from flexloop.engines.base import SearchOptions
-from flexloop.engines.container import Container, ContainerEngine, ContainerLauncher, container_name, default_image
+from flexloop.engines.container import ContainerEngine, ContainerLauncher
 from flexloop.engines.container_batch import BatchLauncher
+from flexloop.engines.containercli import Container, container_name, default_image
 from flexloop.engines.launcher import Job
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import EngineError
@@ -29,15 +30,23 @@ IMAGE = os.environ.get("FLEXLOOP_TEST_IMAGE", "")
 EXTRA = tuple(shlex.split(os.environ.get("FLEXLOOP_TEST_CONTAINER_ARGS", "")))
 
 
-def install_cli(folder: Path, name: str, run: str = "exit 0", inspect: str = "echo sha256:0123456789abcdef") -> Path:
+def install_cli(
+    folder: Path,
+    name: str,
+    run: str = "exit 0",
+    inspect: str = "echo sha256:0123456789abcdef",
+    info: str = "echo '[]'",
+    version: str = "",
+) -> Path:
     """A stand-in for a container CLI that writes down how it is called and answers with shell code."""
     folder.mkdir(exist_ok=True)
     program = folder / name
     calls = folder / f"{name}.calls"
     program.write_text(
         f'#!/bin/sh\necho "$*" >> {calls}\n'
+        f'[ "$1" != --version ] || {{ echo "{version or name}"; exit; }}\n'
         'while [ "${1#-}" != "$1" ]; do shift 2; done\n'
-        f'case "$1" in\n  image) {inspect};;\n  inspect) echo true;;\n  run) {run};;\nesac\n'
+        f'case "$1" in\n  image) {inspect};;\n  inspect) echo true;;\n  info) {info};;\n  run) {run};;\nesac\n'
     )
     program.chmod(0o755)
     return calls
@@ -72,6 +81,58 @@ def test_a_container_sees_one_folder_and_no_network(tmp_path: Path) -> None:
     assert command.count("--volume") == 1
     assert f"--volume {tmp_path}:/flexloop-run:Z --workdir /flexloop-run" in text
     assert text.endswith("--ulimit nofile=1024 --entrypoint timeloop-model timeloop arch.yaml")
+
+
+def identity(cli: str) -> str:
+    """The arguments that say as whom a container runs."""
+    command = Container(cli, "image").command("x", None, ["sh"], 1, read_only=True)
+    start = command.index("--user")
+    return " ".join(command[start : command.index("--memory")])
+
+
+@pytest.mark.parametrize(
+    ("security", "arguments"),
+    [
+        ("[name=seccomp,profile=builtin]", "--user 1234:99"),
+        ("[name=seccomp,profile=builtin name=rootless]", "--user 0:0"),
+        ("[name=userns]", "--user 1234:99 --userns host"),
+    ],
+)
+def test_files_are_the_callers_whatever_docker_does_to_users(
+    path: Path, monkeypatch: pytest.MonkeyPatch, security: str, arguments: str
+) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    monkeypatch.setattr("os.getgid", lambda: 99)
+    install_cli(path, "docker", info=f"echo '{security}'")
+    assert identity("docker") == arguments
+
+
+@pytest.mark.parametrize("cli", ["podman", "docker"])
+def test_files_are_the_callers_with_podman_under_either_name(
+    path: Path, monkeypatch: pytest.MonkeyPatch, cli: str
+) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    monkeypatch.setattr("os.getgid", lambda: 99)
+    install_cli(path, cli, version="podman version 4.3.1")
+    assert identity(cli) == "--user 1234:99 --userns keep-id"
+
+
+def test_image_is_looked_up_where_containers_run(path: Path) -> None:
+    calls = install_cli(path, "podman")
+    ContainerEngine("podman", image(), ("--root", "/elsewhere", "--memory=8g")).info()
+    asked = [line for line in calls.read_text().splitlines() if line != "--version"]
+    assert len(asked) > 2
+    assert all(line.startswith("--root /elsewhere ") for line in asked)
+
+
+def test_containers_are_of_the_image_that_was_looked_up(path: Path, tmp_path: Path) -> None:
+    calls = install_cli(path, "podman", run=f"{fake_timeloop.REPORT} .")
+    name = image()
+    ContainerEngine("podman", name).evaluate(everything_at("DRAM"), energy(), tmp_path / "run")
+    run = next(line for line in calls.read_text().splitlines() if line.startswith("run "))
+    assert "--pull never" in run
+    assert "--entrypoint timeloop-model 0123456789abcdef " in run
+    assert name not in run
 
 
 @pytest.mark.parametrize("extra", [("--runtime", "runc", "--memory=8g"), ("--memory=8g", "--runtime=runc")])
@@ -111,9 +172,37 @@ def test_daemon_that_is_down_and_image_that_is_missing(path: Path) -> None:
     install_cli(path, "docker", inspect=down)
     install_cli(path, "podman", inspect="echo 'Error: no such image timeloop' >&2; exit 125")
     with pytest.raises(
-        EngineError, match="docker: its daemon does not answer .* podman: image .* get it with `podman pull"
+        EngineError, match="docker: its daemon does not answer; start it, .* podman: image .* get it with `podman pull"
     ):
         ContainerEngine(image=image()).info()
+
+
+@pytest.mark.parametrize(
+    ("cli", "name", "way_out"),
+    [
+        ("docker", "somebody/timeloop", "docker pull somebody/timeloop`"),
+        ("podman", "somebody/timeloop", "podman pull docker.io/somebody/timeloop`"),
+        ("podman", "registry.example.org/timeloop", "podman pull registry.example.org/timeloop`"),
+        ("podman", "localhost/timeloop", "podman build --tag localhost/timeloop`"),
+    ],
+)
+def test_missing_image_says_how_to_get_it(path: Path, cli: str, name: str, way_out: str) -> None:
+    install_cli(path, cli, inspect="echo 'Error: No such image' >&2; exit 1")
+    with pytest.raises(EngineError, match=f"image {name} is not here; .*{way_out}"):
+        ContainerEngine(cli, name).info()
+
+
+def test_daemon_that_may_not_be_used(path: Path) -> None:
+    denied = "echo 'permission denied while trying to connect to the Docker daemon socket at unix:///x' >&2; exit 1"
+    install_cli(path, "docker", inspect=denied)
+    with pytest.raises(EngineError, match="you may not use its daemon; join the group .* --container-cli podman"):
+        ContainerEngine("docker", image()).info()
+
+
+def test_host_that_refuses_the_usual_limits(path: Path) -> None:
+    install_cli(path, "podman", run="echo 'runc: error setting rlimit type 7: operation not permitted' >&2; exit 126")
+    with pytest.raises(EngineError, match="set lower ones with --container-arg=--ulimit=nofile=1024:1024 "):
+        ContainerEngine("podman", image()).info()
 
 
 def test_the_cli_that_has_the_image_is_taken(path: Path) -> None:
@@ -139,7 +228,7 @@ def test_container_is_removed_after_its_run(path: Path, tmp_path: Path) -> None:
     calls = install_cli(path, "podman", run=f"{fake_timeloop.REPORT} .")
     evaluation = ContainerEngine(image=image()).evaluate(everything_at("DRAM"), energy(), tmp_path / "run")
     assert evaluation.cycles == 903_168
-    inspect, run, remove = calls.read_text().splitlines()
+    run, remove = calls.read_text().splitlines()[-2:]
     name = run.split()[2]
     assert name.startswith("flexloop-evaluate-conv-")
     assert remove == f"rm --force --time 0 {name}"
@@ -254,6 +343,24 @@ def test_real_container_killed_from_outside_says_so(tmp_path: Path) -> None:
     killer.wait(60)
 
 
+@pytest.mark.container
+def test_real_container_of_a_process_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_engine_container as t\n"
+        "t.sleep_in_container(Path(sys.argv[2]), None, 'orphan')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
+    while not containers("orphan"):
+        assert process.poll() is None
+        time.sleep(0.1)
+    ContainerLauncher(None, IMAGE, EXTRA).container.remove_orphans()
+    assert containers("orphan"), "its process lives"
+    process.kill()
+    process.wait(60)
+    ContainerLauncher(None, IMAGE, EXTRA).container.remove_orphans()
+    assert not containers("orphan")
+
+
 @pytest.fixture
 def others() -> list[str]:
     """Batch containers that are there before the test and none of its business."""
@@ -287,6 +394,26 @@ def test_real_batch_container_starts_again_after_a_timeout(tmp_path: Path, other
     assert containers("flexloop-batch") == others
     assert launcher.run(Job("true", [], tmp_path, "next")).status == 0
     launcher.close()
+
+
+@pytest.mark.container
+def test_real_batch_container_killed_from_outside_says_so_and_is_replaced(
+    tmp_path: Path, others: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    launcher = BatchLauncher(ContainerLauncher(None, IMAGE, EXTRA))
+    assert launcher.run(Job("true", [], tmp_path, "first")).status == 0
+    (mine,) = set(containers("flexloop-batch")) - set(others)
+    (tmp_path / "wait.sh").write_text("touch started; sleep 600\n")
+    kill = f"{launcher.info().detail.split()[0]} kill --signal KILL {mine}"
+    killer = subprocess.Popen(["/bin/sh", "-c", f"until [ -e {tmp_path}/*/*/started ]; do sleep 0.1; done; {kill}"])
+    with pytest.raises(EngineError, match="from outside"):
+        launcher.run(Job("sh", ["wait.sh"], tmp_path, "second"))
+    assert killer.wait(60) == 0
+    assert launcher.run(Job("true", [], tmp_path, "third")).status == 0
+    assert mine not in containers("flexloop-batch")
+    launcher.close()
+    assert containers("flexloop-batch") == others
 
 
 @pytest.mark.container

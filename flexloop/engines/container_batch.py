@@ -13,7 +13,8 @@ from tempfile import mkdtemp
 from typing import Any
 
 from flexloop.engines.base import EngineInfo
-from flexloop.engines.container import FOLDER, Container, ContainerLauncher, check_container, container_name
+from flexloop.engines.container import KILLED, ContainerLauncher, check_container, no_start, wants_to_write
+from flexloop.engines.containercli import FOLDER, Container, container_name
 from flexloop.engines.launcher import Job
 from flexloop.engines.process import Finished, run_program
 from flexloop.errors import EngineError
@@ -32,23 +33,34 @@ class _Session:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, container: Container, cpus: int) -> _Session:
+    def start(cls, container: Container, cpus: int, *, read_only: bool) -> _Session:
         """Start a container that lives as long as this process holds its standard input open, and not longer."""
         name, folder = container_name("batch"), Path(mkdtemp(prefix="flexloop-batch-"))
-        command = container.command(name, folder, ["cat"], cpus, read_only=True)
+        command = container.command(name, folder, ["cat"], cpus, read_only=read_only)
         position = command.index("run") + 1
         command[position:position] = ["--interactive", "--rm"]
         with (folder / "container.log").open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
         session = cls(container, name, folder, process)
-        deadline = time.monotonic() + START_S
-        while not container.is_running(name):
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = (folder / "container.log").read_text(errors="replace").strip()
-                session.stop()
-                raise EngineError(f"{container.cli} could not start a container of {container.image}: {said}")
-            time.sleep(0.05)
+        try:
+            session.wait_until_it_runs()
+        except BaseException:
+            session.stop()
+            raise
         return session
+
+    def wait_until_it_runs(self) -> None:
+        """Return when the container takes runs; EngineError where it does not start."""
+        deadline = time.monotonic() + START_S
+        while not self.is_running():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                said = (self.folder / "container.log").read_text(errors="replace").strip()
+                raise EngineError(no_start(self.container, said))
+            time.sleep(0.05)
+
+    def is_running(self) -> bool:
+        """Whether the container is there."""
+        return self.process.poll() is None and self.container.is_running(self.name)
 
     def stop(self) -> None:
         """Remove the container and its folder."""
@@ -78,6 +90,14 @@ class BatchLauncher:
 
     def run(self, job: Job) -> Finished:
         """Run a program in the container; its files are copied there and what it writes is copied back."""
+        finished = self._attempt(job)
+        if self._launcher.read_only and wants_to_write(finished):
+            self._launcher.read_only = False
+            self.close()
+            finished = self._attempt(job)
+        return finished
+
+    def _attempt(self, job: Job) -> Finished:
         session = self._live(job.threads)
         folder = session.folder / f"{next(self._numbers):06d}"
         folder.mkdir()
@@ -86,10 +106,23 @@ class BatchLauncher:
         command = session.container.exec_command(session.name, f"{FOLDER}/{folder.name}", [job.program, *job.files])
         finished = run_program(command, job.folder, job.log, job.timeout_s, on_stop=self.close)
         if not finished.timed_out:
-            check_container(session.container, session.name, finished)
+            self._check(session, finished)
             shutil.copytree(folder, job.folder, dirs_exist_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
         return finished
+
+    def _check(self, session: _Session, finished: Finished) -> None:
+        """Raise EngineError where the container failed; one that is gone is replaced at the next run."""
+        if finished.status == 0:
+            return
+        gone = not session.is_running()
+        try:
+            if gone and finished.status not in KILLED:
+                raise EngineError(f"the container {session.name} was stopped from outside; the next run starts another")
+            check_container(session.container, session.name, finished)
+        finally:
+            if gone:
+                self.close()
 
     def close(self) -> None:
         """Remove the container, if there is one."""
@@ -101,7 +134,7 @@ class BatchLauncher:
         if self._session is not None and self._session.process.poll() is not None:
             self.close()
         if self._session is None:
-            self._session = _Session.start(self._launcher.container, cpus)
+            self._session = _Session.start(self._launcher.container, cpus, read_only=self._launcher.read_only)
             self._stop = weakref.finalize(self, self._session.stop)  # called once: by close, or at the very end
         return self._session
 
