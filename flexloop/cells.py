@@ -61,6 +61,11 @@ class Plan:
         """Whether the mapper needs no seeds; it then gets a layer's classes at once, to share its tables among them."""
         return bool(getattr(self.mapper, "exhaustive", False))
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether a cell is a matter of moments: searched and evaluated without starting a program."""
+        return self.whole_layers and bool(getattr(self.evaluator, "exhaustive", False))
+
     @cached_property
     def programs(self) -> dict[str, str]:
         """The versions of all code that a cell's figures depend on, as they are where the study was started."""

@@ -6,6 +6,7 @@ A task whose worker died runs again; after `ATTEMPTS` deaths it is reported and 
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -68,3 +69,55 @@ class Serial(Generic[Task, Result]):
     def close(self) -> None:
         """Drop what is left."""
         self._tasks.clear()
+
+
+class HereFirst(Generic[Task, Result]):
+    """Runs tasks in this process for a moment, then elsewhere: what is done in a moment never pays for a process.
+
+    The task handed in last comes first; give those that may take long before the others.
+
+    Args:
+        function: what is run on a task.
+        elsewhere: makes the executor of what is then left.
+        seconds: the moment; what is needed once, for the first task, is not counted.
+    """
+
+    def __init__(
+        self, function: Callable[[Task], Result], elsewhere: Callable[[], Executor[Task, Result]], seconds: float
+    ) -> None:
+        self._function = function
+        self._make = elsewhere
+        self._seconds = seconds
+        self._end: float | None = None
+        self._waiting: list[Task] = []
+        self._elsewhere: Executor[Task, Result] | None = None
+
+    def submit(self, task: Task) -> None:
+        """Hand in a task."""
+        if self._elsewhere is None:
+            self._waiting.append(task)
+        else:
+            self._elsewhere.submit(task)
+
+    def next(self) -> tuple[Task, Result | Exception]:
+        """Run the newest task, or wait for some task elsewhere."""
+        if self._elsewhere is not None:
+            return self._elsewhere.next()
+        if self._end is not None and time.monotonic() > self._end and len(self._waiting) > 1:
+            self._elsewhere = self._make()
+            while self._waiting:
+                self._elsewhere.submit(self._waiting.pop(0))
+            return self._elsewhere.next()
+        task = self._waiting.pop()
+        try:
+            return task, self._function(task)
+        except Exception as error:
+            return task, error
+        finally:
+            self._end = self._end or time.monotonic() + self._seconds
+
+    def close(self) -> None:
+        """Stop; tasks not yet begun are dropped."""
+        self._waiting.clear()
+        if self._elsewhere is not None:
+            self._elsewhere.close()

@@ -27,13 +27,16 @@ from flexloop.classes import FlexClass
 from flexloop.daskcluster import DaskCluster
 from flexloop.engines.base import Winner
 from flexloop.errors import EngineError, FlexloopError, OutputError
-from flexloop.executors import Executor, Serial
+from flexloop.executors import Executor, HereFirst, Serial
 from flexloop.localprocesses import LocalProcesses
 from flexloop.mapspace import mapspace
 from flexloop.store import StoredCell
 from flexloop.workload import Layer
 
 Cells = list[StoredCell]
+
+_MOMENT_S = 1.0
+"""Seconds after which starting processes pays, where cells are computed without starting programs."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,11 @@ class Placement:
         """Return an executor of a plan's tasks; one cell alone never pays for a process."""
         if self.dask is not None:
             return DaskCluster(partial(run_task_elsewhere, plan), self.dask, self.jobs)
+        function = partial(run_task, plan)
         if self.jobs > 1 and cells > 1:
-            return LocalProcesses(partial(run_task, plan), min(self.jobs, cells))
-        return Serial(partial(run_task, plan))
+            processes = partial(LocalProcesses, function, min(self.jobs, cells))
+            return HereFirst(function, processes, _MOMENT_S) if plan.is_quick else processes()
+        return Serial(function)
 
 
 def run_layers(

@@ -16,7 +16,7 @@ import pytest
 from flexloop.daskcluster import DaskCluster
 from flexloop.engines.process import run_program
 from flexloop.errors import EngineError
-from flexloop.executors import ATTEMPTS, Executor, Serial, WorkerDiedError
+from flexloop.executors import ATTEMPTS, Executor, HereFirst, Serial, WorkerDiedError
 from flexloop.localprocesses import LocalProcesses
 
 
@@ -100,17 +100,30 @@ def collect(executor: Executor[Any, Any], tasks: list[Any]) -> dict[Any, Any]:
         executor.close()
 
 
-@pytest.fixture(params=["serial", "processes", "dask"])
+@pytest.fixture(params=["serial", "here first", "processes", "dask"])
 def executor(request: pytest.FixtureRequest) -> Executor[Any, Any]:
     """Each kind of executor, of `square`."""
     if request.param == "dask":
         pytest.importorskip("distributed", reason="the extra dask is not installed")
         return DaskCluster(square, "local", 2)
+    if request.param == "here first":
+        return HereFirst(square, lambda: LocalProcesses(square, 2), 0.0)
     return Serial(square) if request.param == "serial" else LocalProcesses(square, 2)
 
 
 def test_every_task_comes_back_with_its_result(executor: Executor[Any, Any]) -> None:
     assert collect(executor, list(range(10))) == {n: n * n for n in range(10)}
+
+
+def test_only_what_takes_longer_than_a_moment_leaves_this_process() -> None:
+    def elsewhere() -> Executor[int, int]:
+        raise AssertionError("no process was worth it")
+
+    quick: Executor[int, int] = HereFirst(square, elsewhere, 3600.0)
+    assert collect(quick, list(range(4))) == {n: n * n for n in range(4)}
+    slow: Executor[int, int] = HereFirst(square, elsewhere, 0.0)
+    with pytest.raises(AssertionError, match="no process was worth it"):
+        collect(slow, list(range(4)))
 
 
 def test_an_error_is_the_task_s_own(executor: Executor[Any, Any]) -> None:

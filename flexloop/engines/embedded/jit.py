@@ -7,7 +7,10 @@ what is optimised, and kept on disk, is the kernel that Python calls, with every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba.core import sigutils, types
@@ -95,7 +98,12 @@ def _field_as_array(context: Any, builder: Any, given: Any, wanted: Any, value: 
     return value
 
 
-_OPTIONS = {"nopython": True, "nogil": True, "no_cfunc_wrapper": True}
+_OPTIONS = {
+    "nopython": True,
+    "nogil": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+}
 
 
 class Kernel(CPUDispatcher):
@@ -149,16 +157,37 @@ class Kernel(CPUDispatcher):
             return self.overloads[args].entry_point
         with kernelcache.claimed(file, wait=True) as mine:
             if mine or not self._load(args, file):
-                super().compile(args)
-                kernelcache.write(file, dumps(self.overloads[args]._reduce()))
+                self._make(args, file)
         return self.overloads[args].entry_point
 
-    def file(self, args: Sequence[Any]) -> Any:
+    def compile_ahead(self) -> None:
+        """Compile for the types that Python will call with, unless that is done, or another process is at it."""
+        assert self.ahead is not None, f"{self.py_func.__name__} is no entry"
+        args = tuple(self.ahead)
+        file = self.file(args)
+        if file is None or file.exists():
+            return
+        with kernelcache.claimed(file, wait=False) as mine:
+            if mine and not file.exists():
+                self._make(args, file)
+
+    def is_stored(self) -> bool:
+        """Whether the machine code for the types that Python will call with is on disk."""
+        assert self.ahead is not None, f"{self.py_func.__name__} is no entry"
+        file = self.file(self.ahead)
+        return file is not None and file.exists()
+
+    def _make(self, args: tuple[Any, ...], file: Path) -> None:
+        with _no_collection():
+            super().compile(args)
+        kernelcache.write(file, dumps(self.overloads[args]._reduce()))
+
+    def file(self, args: Sequence[Any]) -> Path | None:
         """Where the machine code for argument types is kept."""
         self._made_of = self._made_of or kernelcache.content(self.py_func, _function_of)
         return kernelcache.file_of(self.py_func, self._made_of, args, self.targetctx.codegen().magic_tuple())
 
-    def _load(self, args: tuple[Any, ...], file: Any) -> bool:
+    def _load(self, args: tuple[Any, ...], file: Path) -> bool:
         stored = kernelcache.read(file)
         if stored is None:
             return False
@@ -167,6 +196,23 @@ class Kernel(CPUDispatcher):
         self.targetctx.insert_user_function(result.entry_point, result.fndesc, [result.library])
         self.add_overload(result)
         return True
+
+
+def interpreted(function: _Function) -> _Function:
+    """A kernel as plain Python, for the few calls that are not worth the time to compile it."""
+    return cast(_Function, function.py_func) if isinstance(function, Kernel) else function
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Spare the garbage collector the search through all that a compiler allocates, and keeps."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _function_of(value: Any) -> Callable[..., Any] | None:

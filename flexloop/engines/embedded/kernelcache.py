@@ -101,6 +101,15 @@ def file_of(function: Callable[..., Any], made_of: str, types: object, target: o
         return None
 
 
+def is_writable() -> bool:
+    """Whether machine code can be kept, so that other processes may use it."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return False
+    return os.access(folder(), os.W_OK)
+
+
 def read(file: Path) -> Any:
     """What a file holds; None where it cannot be read, or not whole."""
     try:

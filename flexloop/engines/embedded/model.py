@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.engines.embedded.batch import Batch, batch_of
+from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.rules import tables as rules
 from flexloop.engines.embedded.rules.cost import access_energy
 from flexloop.engines.embedded.rules.rows import Room, evaluate_rows, make_room
@@ -155,6 +156,6 @@ def _tensor(spec: Spec, p: int, t: int, room: Room) -> TensorStats:
     tables = prepared(spec)
     used = int(room.figures[p, rules.USED])
     reads, fills, updates, reductions, size = (int(n) for n in room.counts[p, t])
-    one = access_energy(room.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
+    one = interpreted(access_energy)(room.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
     energy = one * min(used, int(tables.hardware[p, rules.CLUSTERS]))
     return TensorStats(size, used, reads, fills, updates, reductions, energy)

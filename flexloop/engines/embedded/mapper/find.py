@@ -10,6 +10,7 @@ from typing import Literal
 from flexloop.engines.embedded.mapper.exact.form import Form, recognise
 from flexloop.engines.embedded.mapper.exact.optimal import Outcome, Search, families
 from flexloop.engines.embedded.mapper.general import find_best_general
+from flexloop.engines.embedded.mapper.prepare import prepare
 from flexloop.engines.embedded.mapper.sampler import choices_of
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
 from flexloop.engines.embedded.model import evaluate
@@ -44,9 +45,11 @@ def find_best(
         NoVerdictError: if a mapspace that the exact search does not take gave no mapping within the time limit.
     """
     limit = TIME_LIMITS[effort] if time_limit is None else time_limit
+    forms = [(place, form) for place, space in enumerate(spaces) if (form := recognise(space)) is not None]
+    if forms:
+        prepare()
     deadline = time.thread_time() + limit
     best = _best_seed(spaces, objective, seeds)
-    forms = [(place, form) for place, space in enumerate(spaces) if (form := recognise(space)) is not None]
     search = Search(families(forms, objective), objective, best.cost if best else (float("inf"),) * 2, deadline)
     found = search.run()
     if found is not None:

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import kernel
+from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.rules.cost import cost
 from flexloop.engines.embedded.rules.counts import flows, partitions, write_counts
 from flexloop.engines.embedded.rules.multicast import ENTRIES
 from flexloop.engines.embedded.rules.nest import build_nest, fits_levels, fits_macs, use_array
 from flexloop.engines.embedded.rules.tables import (
+    B3,
     BYPASSED_EVERYWHERE,
     F1,
     F2,
@@ -21,10 +22,12 @@ from flexloop.engines.embedded.rules.tables import (
     I3,
     OUTER,
     READ_WRITE,
+    TABLES,
     VALID,
     Floats,
     Ints,
     Tables,
+    i64,
     types,
 )
 
@@ -108,7 +111,7 @@ def outermost(keep: Any, m: int, t: int) -> int:
     return -1
 
 
-@kernel
+@entry(TABLES, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM)
 def evaluate_rows(
     tables: Any, tf: Any, to: Any, sf: Any, so: Any, split: Any, keep: Any, start: int, stop: int,
     outcome: Any, cycles: Any, energy: Any, room: Any,

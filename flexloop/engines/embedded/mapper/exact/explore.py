@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import kernel
+from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.mapper.exact.bounds import (
     FAMILIES,
     configure,
@@ -35,19 +35,34 @@ from flexloop.engines.embedded.mapper.exact.links import first_move_words, linke
 from flexloop.engines.embedded.mapper.exact.problem import (
     ALL_BUFFER_ORDERS,
     ALL_DRAM_ORDERS,
+    BEST_TYPE,
     BUFFER_FACTOR,
     BUFFER_ORDERS,
+    CONFIG_TYPE,
     DRAM_ORDERS,
     EDP,
     LATENCY,
+    LATTICE_TYPE,
+    MACHINE_TYPE,
     PE_TILE,
     PLACED_KEY,
     PLACED_RESULTS,
     SCALED,
+    SCRATCH_TYPE,
     SPATIAL,
     Record,
 )
-from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.types import (
+    F64,
+    F_CUBE,
+    F_VECTOR,
+    I64,
+    INTEGER,
+    MATRIX,
+    VECTOR,
+    FloatArray,
+    IntArray,
+)
 from flexloop.engines.embedded.mapper.exact.words import (
     IRRELEVANT,
     append_loops,
@@ -91,7 +106,7 @@ def on_x(m: Record, x: IntArray, shape: I64) -> I64:
         chosen = (chosen - 1) & moving
 
 
-@kernel
+@entry(MACHINE_TYPE, LATTICE_TYPE)
 def spatial_choices(m: Record, g: Record) -> IntArray:
     """[k, 8] indices of the spatial factors that fit one of the shapes."""
     found = np.zeros((1024, 8), dtype=np.int64)
@@ -584,7 +599,9 @@ def _keep_best(m: Record, c: Record, s: Record, best: Record, inner: IntArray, o
             return
 
 
-@kernel
+@entry(
+    MACHINE_TYPE, LATTICE_TYPE, MATRIX, F_CUBE, MATRIX, INTEGER, CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, F_VECTOR, MATRIX
+)
 def gather(
     m: Record,
     g: Record,
@@ -650,7 +667,20 @@ def gather(
     return count, choices.shape[0]
 
 
-@kernel
+@entry(
+    MACHINE_TYPE,
+    MATRIX,
+    LATTICE_TYPE,
+    MATRIX,
+    F_CUBE,
+    MATRIX,
+    VECTOR,
+    CONFIG_TYPE,
+    SCRATCH_TYPE,
+    MATRIX,
+    MATRIX,
+    BEST_TYPE,
+)
 def settle(
     m: Record,
     rows: IntArray,

@@ -12,10 +12,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import kernel
+from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.mapper.exact.cost import BLOCK, E_FILL, E_READ, E_UPDATE, GROUP, KEPT
-from flexloop.engines.embedded.mapper.exact.problem import BUFFER_TILE, DRAM_ORDERS, LATTICE, Record
-from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.problem import (
+    BUFFER_TILE,
+    DRAM_ORDERS,
+    LATTICE,
+    LATTICE_TYPE,
+    MACHINE_TYPE,
+    Record,
+)
+from flexloop.engines.embedded.mapper.exact.types import F64, F_MATRIX, I64, MATRIX, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import append_loops, input_words, repeats, tile_words
 
 
@@ -124,7 +131,7 @@ def outer_energy(m: Record, words: FloatArray, whole: F64) -> F64:
     return energy
 
 
-@kernel
+@entry(MACHINE_TYPE, MATRIX, LATTICE_TYPE, F_MATRIX)
 def outer_tables(m: Record, rows: IntArray, g: Record, table: FloatArray) -> None:
     """Fill [4, points] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
     points = table.shape[1]
@@ -164,7 +171,7 @@ def outer_tables(m: Record, rows: IntArray, g: Record, table: FloatArray) -> Non
             tile[d] = 1
 
 
-@kernel
+@entry(LATTICE_TYPE, MATRIX, F_MATRIX)
 def least_above(g: Record, multiples: IntArray, least: FloatArray) -> None:
     """Lower every entry of [4, points] to the least over all points whose tile is a multiple of its own."""
     points = least.shape[1]

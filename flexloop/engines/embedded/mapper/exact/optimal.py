@@ -15,6 +15,7 @@ from math import inf, prod
 
 import numpy as np
 
+from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.mapper.exact.bounds import hopeless
 from flexloop.engines.embedded.mapper.exact.explore import gather, settle, spatial_choices
 from flexloop.engines.embedded.mapper.exact.form import OBJECTIVES, Form, canonical_bounds, lattice, machine
@@ -120,7 +121,7 @@ class Search:
         """The best mapping that beats the incumbent, or None where nothing does."""
         queue = sorted(self._paddings(), key=self._key)
         for position, padding in enumerate(queue):
-            if hopeless(self._code, padding.cycles, padding.energy, self.best["cost"]):
+            if interpreted(hopeless)(self._code, padding.cycles, padding.energy, self.best["cost"]):
                 continue
             if self._late():
                 self._open = min(self._open, *(self._key(p)[0] for p in queue[position:]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import numba as nb
 import numpy as np
 
 from flexloop.engines.embedded.mapper.exact.types import IntArray
@@ -118,6 +119,11 @@ BEST = np.dtype(
         ("counts", "i8", (4,)),  # mappings costed, configurations and buffer tiles looked at, buffer tiles expanded
     ]
 )
+MACHINE_TYPE, LATTICE_TYPE, CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE = map(
+    nb.from_dtype, (MACHINE, LATTICE, CONFIG, SCRATCH, BEST)
+)
+"""Numba's types of the records."""
+
 SLACK = 1e-12
 """Relative rounding error granted to bounds in double arithmetic."""
 

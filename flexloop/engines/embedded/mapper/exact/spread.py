@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import kernel
+from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.mapper.exact.bounds import rank_of
 from flexloop.engines.embedded.mapper.exact.cost import (
     ALL,
@@ -22,8 +22,8 @@ from flexloop.engines.embedded.mapper.exact.cost import (
 )
 from flexloop.engines.embedded.mapper.exact.explore import advance
 from flexloop.engines.embedded.mapper.exact.grid import fits
-from flexloop.engines.embedded.mapper.exact.problem import PE_TILE, Record
-from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, PE_TILE, SCRATCH_TYPE, Record
+from flexloop.engines.embedded.mapper.exact.types import F64, F_CUBE, F_VECTOR, I64, MATRIX, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import rank_extents, tile_words
 
 # Over all PE tiles that fit: most MACs for one word of weights and of outputs, least words of inputs for one MAC where
@@ -31,7 +31,7 @@ from flexloop.engines.embedded.mapper.exact.words import rank_extents, tile_word
 PER_WEIGHT, PER_OUTPUT, INPUTS, INPUTS_STAY = range(4)
 
 
-@kernel
+@entry(MACHINE_TYPE, LATTICE_TYPE)
 def tile_extremes(m: Record, g: Record) -> FloatArray:
     """The best that any PE tile does for each tensor taken alone; all inf where none fits."""
     best = np.zeros(4)
@@ -70,7 +70,7 @@ def tile_extremes(m: Record, g: Record) -> FloatArray:
     return best
 
 
-@kernel
+@entry(MACHINE_TYPE, LATTICE_TYPE, F_CUBE, MATRIX, F_VECTOR, SCRATCH_TYPE)
 def spatial_bounds(
     m: Record, g: Record, table: FloatArray, choices: IntArray, extremes: FloatArray, s: Record
 ) -> FloatArray:

@@ -1,0 +1,146 @@
+"""Compiled kernels: taken in by callers, kept on disk, and never read when stale."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flexloop.engines.embedded import kernelcache
+from flexloop.engines.embedded.jit import Kernel, interpreted, kernel
+from flexloop.engines.embedded.mapper.prepare import entries
+
+MODULE = """
+from flexloop.engines.embedded.jit import kernel
+
+FACTOR = {factor}
+
+@kernel
+def inner(n):
+    return n * FACTOR + {offset}
+
+@kernel
+def outer(values):
+    total = 0
+    for value in values:
+        total += inner(value)
+    return total
+"""
+
+PROGRAM = """
+import sys, numpy as np
+sys.path.insert(0, sys.argv[1])
+import kernels
+print(kernels.outer(np.arange(4)), len(kernels.outer.overloads), len(kernels.inner.overloads))
+"""
+
+
+def run_kernels(home: Path, factor: int = 2, offset: int = 0, **environment: str) -> str:
+    """What `outer` of 0, 1, 2, 3 gives in a process of its own, and how many wholes were made."""
+    code = home / "code"
+    code.mkdir(exist_ok=True)
+    (code / "kernels.py").write_text(MODULE.format(factor=factor, offset=offset))
+    variables = {"PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(home / "cache"), **environment}
+    given = {**{k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}, **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(code)], capture_output=True, text=True, env=given, check=True
+    )
+    return done.stdout.strip()
+
+
+def stored(home: Path) -> set[str]:
+    return {file.name for file in (home / "cache" / "flexloop" / "kernels").glob("*.bin")}
+
+
+def test_a_kernel_is_kept_whole_and_a_change_of_what_it_calls_is_noticed(tmp_path: Path) -> None:
+    assert run_kernels(tmp_path) == "12 1 0"
+    first = stored(tmp_path)
+    assert len(first) == 1, "the part is kept with the whole that calls it"
+    assert run_kernels(tmp_path) == "12 1 0"
+    assert stored(tmp_path) == first
+    assert run_kernels(tmp_path, offset=1) == "16 1 0", "code of the callee"
+    assert run_kernels(tmp_path, factor=3) == "18 1 0", "a constant of the callee"
+    assert len(stored(tmp_path)) == 3
+
+
+def test_without_a_folder_to_write_kernels_live_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "occupied").write_text("a file where the folder should be")
+    assert run_kernels(tmp_path, XDG_CACHE_HOME=str(tmp_path / "occupied")) == "12 1 0"
+    assert run_kernels(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "occupied")) == "12 1 0"
+
+
+def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
+    run_kernels(tmp_path)
+    (name,) = stored(tmp_path)
+    file = tmp_path / "cache" / "flexloop" / "kernels" / name
+    whole = file.stat().st_size
+    file.write_bytes(file.read_bytes()[: whole // 2])
+    assert run_kernels(tmp_path) == "12 1 0"
+    assert file.stat().st_size == pytest.approx(whole, rel=0.1)
+
+
+def test_a_claim_is_one_process_s_and_ends_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "kernel.bin"
+    holder = (
+        "import sys, pathlib, time\n"
+        "from flexloop.engines.embedded import kernelcache\n"
+        "with kernelcache.claimed(pathlib.Path(sys.argv[1]), wait=False) as mine:\n"
+        "    print(mine, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    other = subprocess.Popen([sys.executable, "-c", holder, str(file)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == "True"
+        with kernelcache.claimed(file, wait=False) as mine:
+            assert not mine
+    finally:
+        other.kill()
+        other.communicate()
+    with kernelcache.claimed(file, wait=False) as mine:
+        assert mine
+
+
+@kernel
+def twice(n: int) -> int:
+    return 2 * n
+
+
+@kernel
+def first_of(values: np.ndarray, index: int) -> int:
+    return twice(values[index])
+
+
+def test_a_kernel_gives_in_python_what_it_gives_compiled() -> None:
+    values = np.array([3, 5])
+    assert first_of(values, 1) == interpreted(first_of)(values, 1) == 10
+
+
+class _Mutable:
+    pass
+
+
+SOMETHING = _Mutable()
+
+
+@kernel
+def reads_an_object(n: int) -> object:
+    return SOMETHING
+
+
+def test_a_global_whose_change_would_go_unseen_is_refused() -> None:
+    assert isinstance(reads_an_object, Kernel)
+    with pytest.raises(TypeError, match="reads SOMETHING, which is neither a kernel nor a constant"):
+        reads_an_object(1)
+
+
+def test_kernels_are_compiled_ahead_for_the_types_that_the_search_calls_them_with() -> None:
+    import flexloop
+
+    flexloop.run("T1O1P1S1", "ncf", use_store=False, jobs=1)
+    for each in entries():
+        assert list(each.overloads) == [tuple(each.ahead or ())], each.py_func.__name__
