@@ -29,4 +29,7 @@ def small_study() -> Results:
     """All 16 classes on two small networks, searched for EDP."""
     with TemporaryDirectory() as folder:
         options = StudyOptions(engines=EngineSettings(engine="embedded"), jobs=1, store=Path(folder))
-        return run_study(flexloop.all_classes(), [CONVOLUTIONS, LINEAR], plain(), options)
+        study = run_study(flexloop.all_classes(), [CONVOLUTIONS, LINEAR], plain(), options)
+    reasons = study.rows.loc[study.rows["status"] != "ok", "reason"]
+    assert reasons.empty, reasons.tolist()
+    return study

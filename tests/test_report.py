@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,12 +17,14 @@ from report_study import small_study
 from small_archs import plain
 from typer.testing import CliRunner
 
+import flexloop
 from flexloop.classes import FlexClass, all_classes
 from flexloop.cli import app
 from flexloop.errors import OutputError, SpecError
 from flexloop.lattice import lines, positions
 from flexloop.report import render_report, write_figures, write_report
 from flexloop.report.data import energy_levels, report_data
+from flexloop.report.findings import with_findings
 from flexloop.report.gains import baseline_of, layer_gains, mean_gains
 from flexloop.report.provenance import provenance
 from flexloop.report.roofline import attained, roofs
@@ -107,6 +110,18 @@ def test_data_in_the_page_is_that_of_the_results() -> None:
     assert data == json.loads(json.dumps(report_data(small_study())))
     assert data["cells"]["cycles"] == [int(c) for c in small_study().rows["cycles"]]
     assert len(data["lattice"]["lines"]) == 32
+
+
+def test_what_a_study_concludes_is_kept_with_it_and_shown(tmp_path: Path) -> None:
+    table = pd.DataFrame({"axis": ["T", "<b>O</b>"], "gain": [3.456, float("nan")]})
+    study = with_findings(small_study(), "Worth of the axes", ["Tiles matter most."], {"Gains": table})
+    page = render_report(flexloop.load(study.save(tmp_path / "out")))
+    section = page[page.index('<section id="findings">') :].split("</section>")[0]
+    assert "<h2>Worth of the axes</h2>" in section
+    assert "<li>Tiles matter most.</li>" in section
+    assert "<td>3.46</td>" in section and "<td>–</td>" in section
+    assert "&lt;b&gt;O&lt;/b&gt;" in section
+    assert '<section id="findings">' not in render_report(small_study())
 
 
 def test_a_cell_without_a_result_is_shown_with_its_reason_and_no_total_is_invented() -> None:

@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from report_study import small_study
 
 from flexloop.report import write_report
+from flexloop.report.exploration import Exploration, write_exploration_report
 from flexloop.results import Results
+from flexloop.studies.analysis import shapley
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
 
@@ -191,3 +194,46 @@ def test_it_prints(page: Chrome) -> None:
     printed: Any = page.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     assert len(printed["data"]) > 50_000
     assert page.get_log("browser") == []
+
+
+def test_each_axis_is_worth_what_the_analysis_says(page: Chrome) -> None:
+    page.find_element("xpath", "//nav//button[text()='energy gain']").click()
+    page.find_element(CSS, "nav select option[value=linear]").click()
+    gains: Any = small_study().speedups().set_index(["network", "class"])["energy_gain"]["linear"]
+    shapley_values = shapley(replace(small_study(), rows=small_study().rows.assign(objective="energy")))
+    factors = shapley_values[shapley_values["network"] == "linear"].set_index("axis")["factor"]
+    shown = texts(page, ".worth tbody td")
+    for row, axis in enumerate("TOPS"):
+        alone, last = gains["T0O0P0S0".replace(axis + "0", axis + "1")], gains["T1O1P1S1"]
+        last /= gains["T1O1P1S1".replace(axis + "1", axis + "0")]
+        assert shown[4 * row : 4 * row + 3] == [f"{gain:.2f}×" for gain in (alone, last, factors[axis])]
+
+
+def test_an_exploration_is_drawn_and_a_dot_shows_its_design(browser: Chrome, tmp_path: Path) -> None:
+    costs = {"cycles": [100, 80, 120], "energy_pj": [5e3, 9e3, 9.5e3], "area_mm2": [2.0, 3.0, 4.0]}
+    knobs = {
+        "array_x": [4, 8, 8],
+        "array_y": [4, 8, 8],
+        "pes": [16, 64, 64],
+        "buffer": [1, 1, 2],
+        "spad": 1,
+        "bandwidth": 1,
+    }
+    classes = {"class": ["T0O0P0S0", "T1O0P1S0", "T1O1P1S1"], "front": [True, True, False], "proved": True}
+    trials = pd.DataFrame({"trial": [0, 1, 5], **classes, **costs, **knobs, "area_flexibility_mm2": [0.0, 0.1, 0.2]})
+    meta = {
+        "arch": {"name": "small"},
+        "networks": [{"name": "<i>net</i>"}],
+        "area_budget_mm2": 5.0,
+        "space": {},
+        "classes": [],
+    }
+    path = write_exploration_report(Exploration(trials, meta), tmp_path / "exploration.html")
+    browser.get(path.as_uri())
+    assert len(browser.find_elements(CSS, "#pareto .dot.front")) == 3 * 2
+    assert len(browser.find_elements(CSS, "#pareto .dot.beaten")) == 3 * 1
+    click(browser, "#pareto .dot.front[data-trial='1']")
+    assert "Design 1, on the front" in browser.find_element(CSS, "#design").text
+    assert "T1O0P1S0" in browser.find_element(CSS, "#design").text
+    assert "<i>net</i>" in browser.find_element(CSS, "h1").text
+    assert browser.get_log("browser") == []

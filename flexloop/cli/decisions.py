@@ -36,15 +36,17 @@ def isolate(
 ) -> None:
     """What each axis is worth: alone, freed last, and as its Shapley value over the 16 classes."""
     from flexloop.cli.progress import CellProgress
+    from flexloop.report.findings import with_findings
+    from flexloop.studies.isolate import ISOLATION_WORDS, isolation_table
     from flexloop.studies.isolate import isolate as run
-    from flexloop.studies.isolate import isolation_table
 
     with CellProgress(quiet=quiet or json) as progress:
         results = run(net, arch, options, progress)
     table = isolation_table(results)
     _show(table, f"Gain in {options.objective} of each axis on {arch}", quiet=quiet, json=json)
     if output is not None:
-        results.save(output)
+        title, caption = "What each axis is worth", f"Gain in {options.objective}, and shares of it"
+        with_findings(results, title, [ISOLATION_WORDS], {caption: table}).save(output)
 
 
 def design(
@@ -90,7 +92,7 @@ def future_proof(
     title = f"Speedup over the rigid design for {designed_for} on {arch}"
     _show(outcome.table().reset_index(), title, quiet=quiet, json=json)
     if output is not None:
-        outcome.results.save(output)
+        outcome.reported().save(output)
     if not (quiet or json):
         full = outcome.table()["geomean"]["T1O1P1S1"]
         out.print(f"the design: {outcome.designed.statement}", markup=False)
@@ -100,6 +102,8 @@ def future_proof(
     if vary:
         with CellProgress(quiet=quiet or json) as progress:
             table = study.sensitivity(designed_for, nets, arch, options, progress)
+        if output is not None:
+            outcome.reported(table).save(output)
         _show(table, "Geometric mean speedup as the assumptions move", quiet=quiet, json=json)
 
 

@@ -23,12 +23,18 @@ def report(
     ] = None,
 ) -> None:
     """Show results to people: one HTML file that needs no network; with --figures also SVG and PDF files."""
-    from flexloop.report import write_figures, write_report
+    from flexloop.report.exploration import is_exploration, load_exploration, write_exploration_report
+    from flexloop.report.figures import write_exploration_figures, write_figures
+    from flexloop.report.html import write_report
     from flexloop.resultfiles import load
 
-    study = load(results)
-    written = [write_report(study, output)]
-    if figures is not None:
-        written += write_figures(study, figures)
+    if is_exploration(results):
+        exploration = load_exploration(results)
+        written = [write_exploration_report(exploration, output)]
+        written += write_exploration_figures(exploration, figures) if figures is not None else []
+    else:
+        study = load(results)
+        written = [write_report(study, output)]
+        written += write_figures(study, figures) if figures is not None else []
     for path in written:
         console().print(str(path), markup=False)

@@ -12,6 +12,7 @@ from flexloop.archspec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.lattice import lines, positions
 from flexloop.report.gains import GAINS, baseline_of, classes_of, layer_gains, mean_gains, network_gains
+from flexloop.report.page import plain_value
 from flexloop.report.roofline import roofs
 from flexloop.results import Results
 from flexloop.workload import TENSORS
@@ -47,13 +48,14 @@ _TOTAL_COLUMNS = (
     "edp",
     "utilization",
     "macs",
+    "area_mm2",
     "optimal",
     *GAINS,
 )
 
 
 def report_data(results: Results) -> dict[str, Any]:
-    """Everything that the report's scripts need; tables as lists by column, missing values as None."""
+    """Everything that the report's scripts need; tables as lists by column (see `plain_value`)."""
     points = list(dict.fromkeys([*all_classes(), *classes_of(results)]))
     levels = energy_levels(results)
     arch = arch_of(results)
@@ -116,17 +118,4 @@ def _lattice(points: list[FlexClass]) -> dict[str, Any]:
 
 
 def _by_column(table: pd.DataFrame, columns: Iterable[str]) -> dict[str, list[Any]]:
-    return {column: _plain(table[column]) for column in columns if column in table.columns}
-
-
-def _plain(values: pd.Series) -> list[Any]:
-    """Python's own values, to eight significant digits, None for what is missing or infinite."""
-    return [_plain_value(value) for value in values.tolist()]
-
-
-def _plain_value(value: Any) -> Any:
-    if value is None or value is pd.NA or value != value or value in (float("inf"), float("-inf")):
-        return None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else float(f"{value:.8g}")
-    return value
+    return {column: [plain_value(v) for v in table[column].tolist()] for column in columns if column in table.columns}

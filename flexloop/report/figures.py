@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flexloop.errors import OutputError, UnsupportedError
 from flexloop.report.data import arch_of
+from flexloop.report.exploration import Exploration
 from flexloop.report.gains import GAINS, check_one_arch, classes_of
 from flexloop.report.roofline import roofs
 from flexloop.resultfiles import safe_name
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 WIDTH = 3.3
 """Inches: one column of the usual two-column formats."""
+
+DOUBLE_WIDTH = 7.0
+"""Inches: both columns."""
 
 FORMATS = (".svg", ".pdf")
 
@@ -42,11 +46,12 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class _Plan:
-    """A figure to be drawn: its file name, its height in inches, and how."""
+    """A figure to be drawn: its file name, its size in inches, and how."""
 
     name: str
     height: float
     draw: Callable[[Figure], None]
+    width: float = WIDTH
 
 
 def write_figures(results: Results, folder: Path) -> list[Path]:
@@ -61,6 +66,20 @@ def write_figures(results: Results, folder: Path) -> list[Path]:
         OutputError: if the folder cannot be written.
     """
     check_one_arch(results)
+    return _write(_plans(results), folder)
+
+
+def write_exploration_figures(exploration: Exploration, folder: Path) -> list[Path]:
+    """Write the Pareto front of an exploration as SVG and PDF, two columns wide; return the paths.
+
+    Raises:
+        UnsupportedError: if matplotlib is not installed.
+        OutputError: if the folder cannot be written.
+    """
+    return _write(_exploration_plans(exploration), folder)
+
+
+def _write(plans: Iterator[_Plan], folder: Path) -> list[Path]:
     try:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -69,8 +88,8 @@ def write_figures(results: Results, folder: Path) -> list[Path]:
         raise UnsupportedError("figures need matplotlib: pip install 'flexloop[figures]'") from error
     written = []
     with matplotlib.rc_context(_STYLE):
-        for plan in _plans(results):
-            figure = Figure(figsize=(WIDTH, plan.height), layout="constrained")
+        for plan in plans:
+            figure = Figure(figsize=(plan.width, plan.height), layout="constrained")
             FigureCanvasAgg(figure)
             plan.draw(figure)
             written += [_save(figure, folder / f"{safe_name(plan.name)}{suffix}") for suffix in FORMATS]
@@ -98,7 +117,7 @@ def _plans(results: Results) -> Iterator[_Plan]:
             f"lattice-{gain}", 2.6 if classes <= 40 else 4.6, partial(plots.lattice, results=results, gain=gain)
         )
     panels = len(networks) + (len(networks) > 1)
-    bars = 0.6 + 0.095 * (classes + 2) * panels
+    bars = 0.6 + 0.115 * (classes + 2) * panels
     height = bars if panels <= plots.MOST_BARS else 1.35 + 0.125 * panels
     yield _Plan("networks", height, partial(plots.networks, results=results))
     arch = arch_of(results)
@@ -109,3 +128,9 @@ def _plans(results: Results) -> Iterator[_Plan]:
         yield _Plan(f"energy-{network}", 0.75 + 0.13 * classes, partial(plots.energy, **of))
         if arch is not None:
             yield _Plan(f"roofline-{network}", 2.4, partial(plots.roofline, roof=roofs(arch)[0], **of))
+
+
+def _exploration_plans(exploration: Exploration) -> Iterator[_Plan]:
+    from flexloop.report import plots
+
+    yield _Plan("pareto", 2.5, partial(plots.pareto, trials=exploration.trials), DOUBLE_WIDTH)

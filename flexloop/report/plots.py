@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from flexloop.classes import FlexClass, all_classes
+from flexloop.classes import Axis, Degree, FlexClass, all_classes
 from flexloop.lattice import lines, positions
 from flexloop.report.data import energy_levels
 from flexloop.report.gains import (
@@ -33,7 +33,7 @@ _CATEGORIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00",
 _GREY, _DARK = "#b8b8b8", "#1a1d21"
 _CROWDED = 40
 
-MOST_BARS = 4
+MOST_BARS = 3
 """Panels of bars that fit a page; more networks become a heat map."""
 
 
@@ -48,7 +48,8 @@ def lattice(figure: Figure, results: Results, gain: str) -> None:
     for lower, upper in lines(points):
         (x0, y0), (x1, y1) = places[lower], places[upper]
         ratio = gains[upper] / gains[lower]
-        growth = log2(ratio) if isfinite(ratio) and ratio > 1 else 0.0
+        single = sum(lower.degree(axis) is not upper.degree(axis) for axis in Axis) == 1
+        growth = log2(ratio) if single and isfinite(ratio) and ratio > 1 else 0.0
         colour = _DARK if growth > 0.02 else _GREY
         axes.plot([x0, x1], [y0 + 0.27, y1 - 0.27], color=colour, lw=0.4 + min(2.5, 1.2 * growth), zorder=1)
     for point, place in places.items():
@@ -101,9 +102,9 @@ def _gain_bars(axes: Axes, title: str, gains: pd.Series, norm: LogNorm) -> None:
         if known:
             axes.barh(row, gain, height=0.8, color=_viridis()(norm(gain)))
         end = (gain if known else 0, row)
-        axes.annotate(times(gain), end, (2, 0), textcoords="offset points", va="center", fontsize=5.5)
+        axes.annotate(times(gain), end, (2, 0), textcoords="offset points", va="center", fontsize=7)
     axes.axvline(1, color=_DARK, lw=0.6, ls=":")
-    axes.set_yticks(range(len(gains)), list(gains.index), fontsize=5.5 if len(gains) <= _CROWDED else 4)
+    axes.set_yticks(range(len(gains)), list(gains.index), fontsize=7 if len(gains) <= _CROWDED else 4)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(gains) - 0.4, -0.6)
     axes.set_title(title, loc="left", pad=2)
@@ -125,8 +126,8 @@ def _heat_map(figure: Figure, grid: pd.DataFrame, label: str) -> None:
     axes, norm = figure.add_subplot(), _norm(values)
     axes.set_facecolor("#dddddd")
     axes.pcolormesh(np.ma.masked_invalid(values), norm=norm, cmap="viridis", edgecolors="white", linewidth=0.3)
-    size = 6 if len(grid.columns) <= _CROWDED else 2.5
-    axes.set_yticks(np.arange(len(grid.index)) + 0.5, list(grid.index), fontsize=6)
+    size = 7 if len(grid.columns) <= _CROWDED else 2.5
+    axes.set_yticks(np.arange(len(grid.index)) + 0.5, list(grid.index), fontsize=7)
     axes.set_xticks(np.arange(len(grid.columns)) + 0.5, list(grid.columns), rotation=90, fontsize=size)
     axes.invert_yaxis()
     axes.tick_params(length=0)
@@ -148,7 +149,7 @@ def energy(figure: Figure, results: Results, network: str) -> None:
         colour = _CATEGORIES[index % len(_CATEGORIES)]
         axes.barh(range(len(classes)), values, left=left, height=0.8, color=colour, label=level, ec="white", lw=0.2)
         left += values
-    axes.set_yticks(range(len(classes)), classes, fontsize=6 if len(classes) <= _CROWDED else 4)
+    axes.set_yticks(range(len(classes)), classes, fontsize=7 if len(classes) <= _CROWDED else 4)
     axes.set_ylim(len(classes) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"energy of one {network} inference ({unit})")
@@ -187,16 +188,65 @@ def roofline(figure: Figure, results: Results, network: str, roof: Roof) -> None
 
 def _draw_roof(axes: Axes, roof: Roof, x: pd.Series, y: pd.Series) -> None:
     low, high = min([roof.ridge, *x]) / 2, max([roof.ridge, *x]) * 2
-    floor = min([roof.peak / 10, *y]) / 2
+    floor = min([roof.peak / 8, *y]) / 2
     start = max(low, floor / roof.bandwidth)
     axes.plot([start, roof.ridge, high], [start * roof.bandwidth, roof.peak, roof.peak], color=_DARK, lw=1, zorder=1)
-    small: Any = {"textcoords": "offset points", "fontsize": 6}
-    axes.annotate(f"{roof.peak} MAC/cycle", (roof.ridge, roof.peak), (0, 3), **small)
-    middle = (start * roof.ridge) ** 0.5
-    axes.annotate(f"{roof.bandwidth:g} B/cycle", (middle, middle * roof.bandwidth), (-3, 2), ha="right", **small)
+    small: Any = {"textcoords": "offset points", "fontsize": 7}
+    axes.annotate(f"{roof.peak} MAC/cycle, {roof.bandwidth:g} B/cycle", (high, roof.peak), (0, 4), ha="right", **small)
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(floor, roof.peak * 2))
+    _plain_log_ticks(axes.xaxis)
+    _plain_log_ticks(axes.yaxis)
     axes.set_xlabel(f"intensity (MAC per byte moved at {roof.level})")
     axes.set_ylabel("attained (MAC/cycle)")
+
+
+def pareto(figure: Figure, trials: pd.DataFrame) -> None:
+    """Designs of an exploration, each pair of costs; on the front filled, coloured by the number of flexible axes."""
+    scale, unit = _energy_unit(float(trials["energy_pj"].max()))
+    values = trials.assign(energy=trials["energy_pj"] / scale)
+    labels = {"area_mm2": "area (mm²)", "energy": f"energy ({unit})", "cycles": "latency (cycles)"}
+    freed = trials["class"].map(
+        lambda name: sum(FlexClass.parse(name).degree(axis) is not Degree.FIXED for axis in Axis)
+    )
+    panels = figure.subplots(1, 3)
+    for axes, (x, y) in zip(
+        panels, (("area_mm2", "cycles"), ("area_mm2", "energy"), ("energy", "cycles")), strict=True
+    ):
+        beaten = values[~values["front"]]
+        axes.scatter(beaten[x], beaten[y], s=10, facecolors="white", edgecolors=_GREY, linewidths=0.7)
+        for rank in range(len(Axis) + 1):
+            front = values[values["front"] & (freed == rank)]
+            colour = _viridis()(rank / len(Axis))
+            axes.scatter(front[x], front[y], s=20, color=colour, ec=_DARK, lw=0.4, label=str(rank), zorder=3)
+        axes.set(xscale="log", yscale="log", xlabel=labels[x], ylabel=labels[y])
+        for side in (axes.xaxis, axes.yaxis):
+            _plain_log_ticks(side)
+    handles, names = panels[0].get_legend_handles_labels()
+    title = "flexible axes (hollow: not on the front)"
+    figure.legend(handles, names, loc="outside upper center", ncols=6, frameon=False, title=title)
+
+
+def _free_axes(name: str) -> int:
+    return sum(degree is not Degree.FIXED for degree in FlexClass.parse(name).degrees)
+
+
+def _plain_log_ticks(side: Any) -> None:
+    """A few round numbers on a logarithmic axis, however short its range."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    low, high = side.get_view_interval()
+    subs = (1.0,) if high / low > 50 else (1.0, 2.0, 5.0) if high / low > 3 else tuple(range(1, 10))
+    side.set_major_locator(LogLocator(subs=subs, numticks=8))
+    side.set_minor_locator(NullLocator())
+    side.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    side.set_minor_formatter(NullFormatter())
+
+
+def _short(value: float) -> str:
+    for size, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{prefix}"
+    return f"{value:g}"
 
 
 def times(gain: float) -> str:

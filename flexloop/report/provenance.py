@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from flexloop.describe import LEVEL_COLUMNS, describe_axes, describe_levels
 from flexloop.report.data import arch_of
+from flexloop.report.findings import Table
 from flexloop.results import Results
 
-_SHOWN_APART = ("command", "arch", "ert")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A small table of text: its caption, headings and rows."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+_SHOWN_APART = ("command", "arch", "ert", "area_mm2", "study")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ the search resumable: stopped and started again it goes the way that it would ha
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import inf, prod
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from flexloop._version import __version__
 from flexloop.archs import load_arch
 from flexloop.archspec import ArchSpec
 from flexloop.atomic import write_atomically
@@ -123,7 +125,8 @@ class ExploreOutcome:
         """
         path = Path(folder)
         files = {"trials.csv": self.trials.to_csv(index=False), "front.csv": self.front.to_csv(index=False)}
-        files["meta.json"] = json.dumps(self.meta, indent=2) + "\n"
+        origin = {"command": sys.argv, "flexloop": __version__}
+        files["meta.json"] = json.dumps(self.meta | origin, indent=2) + "\n"
         for number in self.front.get("trial", []):
             files[f"design{number}.yaml"] = yamlio.dump(_document(self.specs[int(number)]))
         try:

@@ -17,6 +17,7 @@ import pandas as pd
 from flexloop.archs import load_arch
 from flexloop.archspec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
+from flexloop.report.findings import with_findings
 from flexloop.results import Results, geomean
 from flexloop.studies.design import DesignOutcome, design
 from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
@@ -57,6 +58,25 @@ class FutureProof:
     def table(self) -> pd.DataFrame:
         """Speedup of each class over the rigid design: one column a network, and ``geomean``; one row a class."""
         return speedup_table(self.results)
+
+    def reported(self, sensitivity: pd.DataFrame | None = None) -> Results:
+        """The results with what the study concludes, for the report: the design, the gains, and what differs.
+
+        Args:
+            sensitivity: what `sensitivity` returned, to be shown too.
+        """
+        table = self.table()
+        sentences = [f"The rigid design: {self.designed.statement}."]
+        if str(FULLY_FLEXIBLE) in table.index:
+            gain = table["geomean"][str(FULLY_FLEXIBLE)]
+            sentences.append(
+                f"Full flexibility over it: {gain:.2f}x (geometric mean); the paper's abstract: {PAPER_GEOMEAN}x."
+            )
+        sentences += [f"Differs: {difference}." for difference in DIFFERENCES]
+        tables = {"Speedup over the rigid design": table.reset_index()}
+        if sensitivity is not None:
+            tables["Geometric mean speedup as the assumptions move"] = sensitivity
+        return with_findings(self.results, f"Designed for {self.designed.network}", sentences, tables)
 
 
 def speedup_table(results: Results) -> pd.DataFrame:

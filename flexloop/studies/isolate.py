@@ -13,6 +13,13 @@ from flexloop.studies.analysis import cost_column, shapley
 from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
 from flexloop.workload import Network
 
+ISOLATION_WORDS = (
+    "alone_p and alone_1: gain of that axis alone at degree p and 1 over the rigid class; last_p and last_1: gain of "
+    "freeing it last, over everything free but this axis; shapley: its factor of the whole gain, the mean over all "
+    "orders of freeing the axes; share: its part of the whole gain's logarithm."
+)
+"""What the columns of `isolation_table` mean."""
+
 
 def isolation_classes() -> list[FlexClass]:
     """The 16 classes, each axis alone at p, and everything free but one axis at p."""

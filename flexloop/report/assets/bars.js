@@ -6,8 +6,9 @@ function drawBars(width) {
   if (data.networks.length > 1) panels.push(['geometric mean', name => (meanIndex.get(name) || {})[metric]]);
   const values = panels.flatMap(([, gain]) => names.map(gain)).filter(exists);
   const scale = gainScale(values), maximum = Math.max(1, ...values) * 1.02;
-  const labels = 84, gap = 18, columns = Math.max(1, Math.min(panels.length, Math.floor((width - labels) / 160)));
-  const panelWidth = Math.min(420, (width - labels - gap * columns) / columns), room = 46;
+  const labels = 84, gap = 18, most = Math.max(1, Math.floor((width - labels) / 160));
+  const columns = Math.ceil(panels.length / Math.ceil(panels.length / most));
+  const panelWidth = Math.min(panels.length > 1 ? 420 : 720, (width - labels - gap * columns) / columns), room = 46;
   const barStep = names.length > 20 ? 12 : 17, panelHeight = names.length * barStep;
   const rowStep = panelHeight + 78;
   const parts = [];
@@ -15,7 +16,7 @@ function drawBars(width) {
     const left = labels + (index % columns) * (panelWidth + gap), top = 24 + Math.floor(index / columns) * rowStep;
     const x = value => left + value / maximum * (panelWidth - room);
     parts.push(text(left, top - 8, network, {class: 'name'}));
-    for (const tick of linearTicks(maximum, panelWidth > 300 ? 5 : 4))
+    for (const tick of linearTicks(maximum, panelWidth > 300 ? 5 : 3))
       parts.push(svg('line', {x1: x(tick), x2: x(tick), y1: top, y2: top + panelHeight, class: 'grid'}),
         text(x(tick), top + panelHeight + 14, `${tick}×`, {class: 'small', 'text-anchor': 'middle'}));
     names.forEach((name, row) => {

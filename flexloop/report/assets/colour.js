@@ -12,6 +12,8 @@ const AXES = {
   S: {name: 'array shape', colour: '#9c4f80', dash: '9 3 2 3'},
 };
 
+const SEVERAL_AXES = {name: 'several axes', colour: '#c4c4c4', dash: null};
+
 const channels = hex => [1, 3, 5].map(at => parseInt(hex.slice(at, at + 2), 16));
 
 function viridis(fraction) {
@@ -27,10 +29,10 @@ function inkOn(hex) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.28 ? '#111111' : '#ffffff';
 }
 
-/** A logarithmic colour scale over gains; it always covers 1. */
+/** A logarithmic colour scale over gains; it always covers 1 to 1.5, so that small gains do not look large. */
 function gainScale(gains) {
   const known = gains.filter(gain => exists(gain) && gain > 0);
-  const low = Math.min(1, ...known), high = Math.max(1.05 * low, ...known);
+  const low = Math.min(1, ...known), high = Math.max(1.5, ...known);
   const fraction = gain => Math.log(gain / low) / Math.log(high / low);
   return {low, high, fraction, colour: gain => viridis(fraction(gain))};
 }

@@ -23,6 +23,19 @@ function drawing(width, height, label, ...children) {
   }, ...children);
 }
 
+/** A key to a drawing: [mark at (x, y), words] pairs in rows no wider than the drawing. */
+function key(entries, left, top, width) {
+  const parts = [];
+  let x = left, y = top;
+  for (const [mark, words] of entries) {
+    const room = 40 + 6.8 * words.length;
+    if (x > left && x + room - 16 > width) [x, y] = [left, y + 19];
+    parts.push(mark(x, y), text(x + 20, y + 4, words, {class: 'small'}));
+    x += room;
+  }
+  return {parts, bottom: y + 10};
+}
+
 function text(x, y, content, attributes = {}) {
   return svg('text', {x, y, ...attributes}, String(content));
 }

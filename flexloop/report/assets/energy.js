@@ -19,15 +19,12 @@ function drawEnergy(width) {
   const maximum = Math.max(0, ...bars.filter(bar => bar.ok).map(sum)) || 1;
   const [size, unit] = energyUnit(maximum);
   const labels = Math.min(260, 20 + 7.5 * Math.max(...bars.map(bar => bar.label.length))), room = 76;
-  const step = bars.length > 30 ? 15 : 21, top = 30, bottom = top + bars.length * step, height = bottom + 42;
+  const legend = key(data.levels.map(level => [(x, y) => svg('rect', {x: x + 4, y: y - 6, width: 12, height: 12, fill: levelColour(level)}), level]),
+    labels - 4, 10, width);
+  const step = bars.length > 30 ? 15 : 21, top = legend.bottom + 12, bottom = top + bars.length * step, height = bottom + 42;
   const x = value => labels + value / maximum * (width - labels - room);
-  const parts = [];
-  let at = labels;
-  for (const level of data.levels) {
-    parts.push(svg('rect', {x: at, y: 4, width: 12, height: 12, fill: levelColour(level)}), text(at + 17, 14, level, {class: 'small'}));
-    at += 40 + 7 * level.length;
-  }
-  for (const tick of linearTicks(maximum / size))
+  const parts = legend.parts;
+  for (const tick of linearTicks(maximum / size, width < 600 ? 3 : 5))
     parts.push(svg('line', {x1: x(tick * size), x2: x(tick * size), y1: top, y2: bottom, class: 'grid'}),
       text(x(tick * size), bottom + 15, tick, {class: 'small', 'text-anchor': 'middle'}));
   const what = state.energyBy === 'layer' ? `${state.network}, ${state.class}, all occurrences of a layer` : `${state.network}, one inference`;

@@ -47,6 +47,16 @@ function linearTicks(maximum, steps = 5) {
   return Array.from({length: Math.floor(maximum / step + 1e-9) + 1}, (_, index) => Number((index * step).toPrecision(12)));
 }
 
+/** Gains to mark on a logarithmic axis, at most so many: round ones, or equal steps where the range is short. */
+function gainTicks(low, high, most) {
+  let ticks = logTicks(low, high);
+  if (ticks.length < 3) {
+    const step = linearTicks(high - 1, 3)[1] || 1;
+    ticks = Array.from({length: 40}, (_, index) => Number((1 + (index - 20) * step).toPrecision(6))).filter(tick => tick >= low && tick <= high);
+  }
+  return ticks.length <= most ? ticks : ticks.filter(tick => Number.isInteger(Math.log10(tick)));
+}
+
 /** Powers of ten within a range, with 2 and 5 between them where the range is short. */
 function logTicks(low, high) {
   const mantissas = high / low > 300 ? [1] : [1, 2, 5];

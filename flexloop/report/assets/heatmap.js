@@ -3,8 +3,9 @@
 function drawHeatmap(width) {
   const layers = layersOf(state.network), names = data.classes;
   const longest = Math.max(...layers.map(layer => layer.length));
-  const labels = Math.min(230, 60 + 6.7 * longest), top = 76;
-  const cellWidth = Math.max(5, Math.min(54, (width - labels - 58) / names.length)), cellHeight = 23;
+  const labels = Math.min(width < 600 ? 150 : 230, 60 + 6.7 * longest), top = 76;
+  const least = printing ? 5 : names.length > 40 ? 9 : 18; // narrower than that the figure scrolls
+  const cellWidth = Math.max(least, Math.min(54, (width - labels - 58) / names.length)), cellHeight = 23;
   const bottom = top + layers.length * cellHeight, height = bottom + 56;
   const shown = layers.flatMap(layer => names.map(name => findCell(state.network, name, layer))).filter(Boolean);
   const scale = gainScale(shown.map(cell => cell[state.metric]));
@@ -18,7 +19,7 @@ function drawHeatmap(width) {
   });
   layers.forEach((layer, row) => {
     const y = top + row * cellHeight, count = (shown.find(cell => cell.layer === layer) || {}).count;
-    const short = layer.length > 26 ? layer.slice(0, 25) + '…' : layer;
+    const most = labels > 150 ? 26 : 13, short = layer.length > most ? layer.slice(0, most - 1) + '…' : layer;
     parts.push(text(labels - 8, y + 15.5, `${short}${count > 1 ? ` ×${count}` : ''}`,
       {class: 'small', 'text-anchor': 'end', 'data-tip': layer}));
     names.forEach((name, column) => {
@@ -27,8 +28,8 @@ function drawHeatmap(width) {
     });
   });
   parts.push(...scaleLegend(scale, `${METRICS[state.metric]} over ${data.baseline}, ${state.network}; hatched: no result`,
-    labels, bottom + 22, Math.min(300, width - labels - 30)));
-  return drawing(Math.min(width, labels + names.length * cellWidth + 58), height, 'Gains by layer and class', parts);
+    Math.min(labels, Math.max(24, width - 330)), bottom + 22, Math.min(300, width - 60)));
+  return drawing(Math.max(labels + names.length * cellWidth + 58, Math.min(width, 340)), height, 'Gains by layer and class', parts);
 }
 
 function heatmapCell(cell, x, y, width, height, scale) {

@@ -1,9 +1,9 @@
 // The Hasse diagram: classes as boxes coloured by gain, lines that free one axis.
 
-/** The axis in which two class names differ. */
+/** The axis in which two class names differ; null where they differ in several, as in a study of a few classes. */
 function freedAxis(lower, upper) {
-  for (let at = 0; at < lower.length; at += 2) if (lower[at + 1] !== upper[at + 1]) return lower[at];
-  return null;
+  const freed = [0, 2, 4, 6].filter(at => lower[at + 1] !== upper[at + 1]);
+  return freed.length === 1 ? lower[freed[0]] : null;
 }
 
 function drawLattice(width) {
@@ -19,10 +19,10 @@ function drawLattice(width) {
   const places = new Map(nodes.map(node => [node.class, centre(node)]));
 
   const edges = lines.map(([lower, upper]) => {
-    const gain = gainOf(upper) / gainOf(lower), axis = AXES[freedAxis(lower, upper)];
+    const gain = gainOf(upper) / gainOf(lower), axis = AXES[freedAxis(lower, upper)] || SEVERAL_AXES;
     const [[x1, y1], [x2, y2]] = [places.get(lower), places.get(upper)];
     const known = exists(gain) && gain > 0;
-    const growth = known ? Math.log2(Math.max(gain, 1)) : 0;
+    const growth = known && axis !== SEVERAL_AXES ? Math.log2(Math.max(gain, 1)) : 0;
     return svg('line', {
       x1, y1: y1 - boxHeight / 2, x2, y2: y2 + boxHeight / 2, class: 'edge',
       stroke: growth > 0.01 ? axis.colour : '#c4c4c4', 'stroke-dasharray': growth > 0.01 ? axis.dash : null,

@@ -13,8 +13,9 @@ function drawRoofline(width) {
   if (!points.length) return html('p', {class: 'muted'}, 'No layer of this network has a result in these classes.');
   const ridge = roof.peak / bandwidth;
   const xs = points.map(point => point.x).concat(ridge, roof.peak / roof.read), ys = points.map(point => point.y);
-  const [x0, x1] = [Math.min(...xs) / 1.8, Math.max(...xs) * 1.8], [y0, y1] = [Math.min(...ys, roof.peak / 12) / 1.6, roof.peak * 1.7];
-  const left = 62, right = 24, top = 40, height = 460, bottom = height - 50;
+  const [x0, x1] = [Math.min(...xs) / 1.8, Math.max(...xs) * 1.8], [y0, y1] = [Math.min(...ys, roof.peak / 4) / 1.5, roof.peak * 1.5];
+  const legend = roofLegend(roof, 62, width);
+  const left = 62, right = 24, top = legend.bottom + 16, height = top + 410, bottom = height - 50;
   const x = value => left + Math.log(value / x0) / Math.log(x1 / x0) * (width - left - right);
   const y = value => bottom - Math.log(value / y0) / Math.log(y1 / y0) * (bottom - top);
   const parts = [];
@@ -26,15 +27,11 @@ function drawRoofline(width) {
   parts.push(svg('path', {
     d: `M${x(start)} ${y(start * bandwidth)}L${x(Math.min(ridge, x1))} ${y(Math.min(roof.peak, x1 * bandwidth))}L${x(x1)} ${y(roof.peak)}`, class: 'roof',
   }));
-  parts.push(text(x(ridge) + 4, y(roof.peak) - 9, `${roof.peak} MAC/cycle`, {class: 'small'}));
+  parts.push(text(width - right, y(roof.peak) - 9, `${whole(roof.peak)} MAC/cycle`, {class: 'small halo', 'text-anchor': 'end'}));
   parts.push(readRoof(roof, x, y, x0, y0));
-  const slope = Math.sqrt(start * ridge), angle = Math.atan2(y(ridge * bandwidth) - y(start * bandwidth), x(ridge) - x(start)) * 180 / Math.PI;
-  if (x(ridge) - x(start) > 150)
-    parts.push(text(x(slope), y(slope * bandwidth) - 8, `${digits(bandwidth)} B/cycle (${digits(roof.read)} read + ${digits(roof.write)} write)`,
-      {class: 'small', 'text-anchor': 'middle', transform: `rotate(${angle} ${x(slope)} ${y(slope * bandwidth) - 8})`}));
   parts.push(text((left + width - right) / 2, height - 10, `operational intensity (MAC per byte moved at ${roof.level})`, {class: 'small', 'text-anchor': 'middle'}));
   parts.push(text(0, 0, 'attained (MAC/cycle)', {class: 'small', 'text-anchor': 'middle', transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`}));
-  parts.push(...roofLegend(left), ...roofPoints(layers, x, y));
+  parts.push(...legend.parts, ...roofPoints(layers, x, y));
   return drawing(width, height, 'Roofline', parts);
 }
 
@@ -47,13 +44,15 @@ function readRoof(roof, x, y, x0, y0) {
   });
 }
 
-function roofLegend(left) {
-  const same = state.class === data.baseline;
-  return [
-    same ? null : svg('circle', {cx: left + 8, cy: 16, r: 5, class: 'dot from'}), same ? null : text(left + 18, 20, data.baseline, {class: 'small'}),
-    svg('circle', {cx: left + 108, cy: 16, r: 5, class: 'dot to'}), text(left + 118, 20, `${state.class}, ${state.network}`, {class: 'small'}),
-    svg('line', {x1: left + 290, x2: left + 316, y1: 16, y2: 16, class: 'roof reads'}), text(left + 322, 20, 'limit of reads alone', {class: 'small'}),
+function roofLegend(roof, left, width) {
+  const dot = kind => (x, y) => svg('circle', {cx: x + 10, cy: y, r: 5, class: `dot ${kind}`});
+  const line = kind => (x, y) => svg('line', {x1: x, x2: x + 16, y1: y, y2: y, class: `roof ${kind}`});
+  const entries = [
+    [dot('to'), `${state.class}, ${state.network}`],
+    [line(''), `${digits(roof.read + roof.write)} B/cycle (${digits(roof.read)} read + ${digits(roof.write)} write)`],
+    [line('reads'), `${digits(roof.read)} B/cycle, reads alone`],
   ];
+  return key(state.class === data.baseline ? entries : [[dot('from'), data.baseline], ...entries], left, 14, width);
 }
 
 function roofPoints(layers, x, y) {

@@ -25,7 +25,7 @@ const levelColour = level => CATEGORIES[data.levels.indexOf(level) % CATEGORIES.
 
 const state = {
   network: data.networks[0],
-  metric: 'speedup',
+  metric: {latency: 'speedup', energy: 'energy_gain', edp: 'edp_gain'}[data.objective] || 'speedup',
   class: data.classes[data.classes.length - 1],
   scope: data.networks.length > 1 ? 'mean' : 'network',
   energyBy: 'class',

@@ -6,7 +6,8 @@ const TOTAL_COLUMNS = [
   ['network', 'network', String], ['class', 'class', String], ['layers', 'layers', whole], ['cycles', 'latency (cycles)', si],
   ['energy_pj', 'energy', energy], ['edp', 'EDP (pJ·cycle)', si], ['utilization', 'utilization', percent],
   ['speedup', 'speedup', times], ['energy_gain', 'energy gain', times], ['edp_gain', 'EDP gain', times],
-  ['unmappable', 'layers without a result', whole], ['optimal', 'all proved', value => value ? 'yes' : 'no'],
+  ['area_mm2', 'area (mm²)', value => digits(value)], ['unmappable', 'without result', whole],
+  ['optimal', 'all proved', value => value ? 'yes' : 'no'],
 ];
 const CELL_COLUMNS = [
   ['network', 'network', String], ['layer', 'layer', String], ['class', 'class', String], ['count', 'count', whole], ['macs', 'MACs', si],
@@ -56,7 +57,8 @@ function sortingTable(root, columns, rows, open) {
 }
 
 function drawTables() {
-  sortingTable(byId('totals-table'), TOTAL_COLUMNS, totals, total => change({network: total.network, class: total.class}));
+  const columns = TOTAL_COLUMNS.filter(([name]) => totals.some(total => exists(total[name])));
+  sortingTable(byId('totals-table'), columns, totals, total => change({network: total.network, class: total.class}));
   for (const cell of cells) {
     cell.array = cell.status === 'ok' ? `${cell.array_x}×${cell.array_y}` : cell.status;
     cell.proved = cell.status !== 'ok' ? cell.reason : cell.optimal ? 'proved' : exists(cell.gap) ? `gap ${percent(cell.gap)}` : 'no';
