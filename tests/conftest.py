@@ -35,8 +35,11 @@ _NEEDS = {"browser": _missing_browser, "container": _missing_container, "timeloo
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose marker asks for what this machine lacks, and say what that is."""
-    needs = {"timeloop": _missing_timeloop, "container": _missing_container, "browser": _missing_browser}
-    for marker, missing in needs.items():
+    """Skip a test whose marker asks for what this machine lacks, and say what that is.
+
+    Markers named in FLEXLOOP_TESTS_REQUIRED, separated by commas, fail instead.
+    """
+    required = os.environ.get("FLEXLOOP_TESTS_REQUIRED", "").split(",")
+    for marker, missing in _NEEDS.items():
         if item.get_closest_marker(marker) and (reason := missing()):
-            pytest.skip(reason)
+            (pytest.fail if marker in required else pytest.skip)(reason)
