@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from small_archs import PLAIN
@@ -13,12 +14,12 @@ from flexloop.archspec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.engines.embedded.mapper import Space
 from flexloop.engines.embedded.mapper.costing import Costing
-from flexloop.engines.embedded.mapper.sampler import best_of_all, choices_of
+from flexloop.engines.embedded.mapper.sampler import choices_of
 from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.engines.embedded.spec import read_spec
 from flexloop.mapspace import mapspace
 from flexloop.timeloop import tree, yamlio
-from flexloop.timeloop.render import Renderer
+from flexloop.timeloop.render import shared_renderer
 from flexloop.workload import DIMENSIONS, TENSORS, Layer
 
 OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp")
@@ -32,7 +33,6 @@ class Case:
     arch: ArchSpec
     layer: Layer
     flexclass: FlexClass
-    objective: Objective
     spaces: list[Space]
 
     @property
@@ -41,17 +41,17 @@ class Case:
         choices = [choices_of(space) for space in self.spaces]
         return sum(0 if c.empty_dimension else c.size() for c in choices)
 
-    def enumerated(self) -> tuple[float, float] | None:
-        """The best cost of all mappings, each costed by the model; None where none fits."""
-        best: tuple[float, float] | None = None
+    def enumerated(self) -> dict[Objective, tuple[float, float]]:
+        """The best cost of all mappings in each objective, each mapping costed by the model; empty where none fits."""
+        best: dict[Objective, tuple[float, float]] = {}
         for space in self.spaces:
             choices = choices_of(space)
-            if choices.empty_dimension:
-                continue
-            found, _ = best_of_all(Costing(space.spec, choices), choices, self.objective)
-            if found is not None:
-                cost = (float(found.key[0]), float(found.key[1]))
-                best = cost if best is None else min(best, cost)
+            costing = Costing(space.spec, choices)
+            for mappings in choices.listed() if not choices.empty_dimension else ():
+                costs = costing.cost(mappings)
+                for objective in OBJECTIVES if costs.valid.any() else ():
+                    keys = costs.keys(objective)[costs.valid, :2].tolist()
+                    best[objective] = min(best.get(objective, (inf, inf)), *map(tuple, keys))
         return best
 
 
@@ -62,12 +62,12 @@ def random_case(seed: int) -> Case:
     layer = random_layer(rng)
     ert = _random_ert(rng, arch)
     flexclass = rng.choice(all_classes(degrees=True))
-    return Case(arch, layer, flexclass, rng.choice(OBJECTIVES), spaces_of(flexclass, arch, layer, ert))
+    return Case(arch, layer, flexclass, spaces_of(flexclass, arch, layer, ert))
 
 
 def spaces_of(flexclass: FlexClass, arch: ArchSpec, layer: Layer, ert: dict[str, Any]) -> list[Space]:
     """The mapspaces of a class, read back from the YAML that the templates make."""
-    renderer = Renderer()
+    renderer = shared_renderer(None)
     spaces = []
     for variant in mapspace(flexclass, arch, layer).variants:
         bounds = {d: choices[0] for d, choices in variant.bounds.items()}

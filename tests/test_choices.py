@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexloop.engines.embedded.mapper.choices import Choices, Factorizations, Genomes, divisors
+from flexloop.engines.embedded.mapper.choices import Choices, Genomes
+from flexloop.engines.embedded.mapper.factors import Factorizations, divisors
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint, ParallelismConstraint
 
 LEVELS = ("Spad", "GlobalBuffer", "DRAM")

@@ -12,19 +12,17 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import factorial, prod
 
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.engines.embedded.mapper.factors import Factorizations, exponents, factorizations
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-_LISTED = 1 << 16
-"""Factorisations of one dimension that are kept as a table; beyond that they are drawn slot by slot."""
 
 
 @dataclass(frozen=True)
@@ -131,99 +129,6 @@ class Slot:
         return (*self.prefix, *loops, *idle, *self.suffix), self.split
 
 
-class Factorizations:
-    """The ways to write a bound as one factor per slot, within limits.
-
-    Args:
-        bound: the product.
-        lows, highs: least and greatest factor of each slot.
-    """
-
-    def __init__(self, bound: int, lows: Sequence[int], highs: Sequence[int]) -> None:
-        self.bound = bound
-        self.lows, self.highs = lows, highs
-        self._steps: dict[int, tuple[IntArray, IntArray]] = {}
-        self.divisors = divisors(bound)
-        self._index = {n: i for i, n in enumerate(self.divisors)}
-        self._ways = self._count()
-        self.count = self._ways[0][self._index[bound]]
-
-    def _count(self) -> list[list[int]]:
-        """ways[slot][i]: in how many ways the slots from ``slot`` on multiply to divisor i."""
-        ways = [[0] * len(self.divisors) for _ in range(len(self.lows) + 1)]
-        ways[-1][0] = 1
-        for slot in range(len(self.lows) - 1, -1, -1):
-            for i, rest in enumerate(self.divisors):
-                ways[slot][i] = sum(ways[slot + 1][self._index[rest // f]] for f in self._allowed(slot, rest))
-        return ways
-
-    def count_with(self, moves: Sequence[bool]) -> int:
-        """How many have a factor > 1 in just the slots that move."""
-        lows = [max(low, 2) if move else low for low, move in zip(self.lows, moves, strict=True)]
-        highs = [high if move else min(high, 1) for high, move in zip(self.highs, moves, strict=True)]
-        if any(low > high for low, high in zip(lows, highs, strict=True)):
-            return 0
-        return Factorizations(self.bound, lows, highs).count
-
-    def steps(self, slot: int) -> tuple[IntArray, IntArray]:
-        """Where a slot may take what the slots inside it multiply to.
-
-        Returns:
-            [divisors, 2] begin and end in the second array, and the products including the slot.
-        """
-        if slot not in self._steps:
-            self._steps[slot] = self._work_out_steps(slot)
-        return self._steps[slot]
-
-    def _work_out_steps(self, slot: int) -> tuple[IntArray, IntArray]:
-        ranges: list[tuple[int, int]] = []
-        nexts: list[int] = []
-        for inside in self.divisors:
-            begin, rest = len(nexts), self.bound // inside
-            for f in self._allowed(slot, rest):
-                if self._ways[slot + 1][self._index[rest // f]]:
-                    nexts.append(inside * f)
-            ranges.append((begin, len(nexts)))
-        return np.array(ranges, dtype=np.int64), np.array(nexts, dtype=np.int64)
-
-    def first(self) -> tuple[int, ...]:
-        """The one with the smallest tiles inside."""
-        return next(self._walk(0, self.bound))
-
-    def _allowed(self, slot: int, rest: int) -> list[int]:
-        low, high = self.lows[slot], self.highs[slot]
-        return [f for f in divisors(rest) if low <= f <= high]
-
-    @cached_property
-    def table(self) -> IntArray:
-        """[count, slots]: all of them, those with the smallest tiles inside first."""
-        rows = list(self._walk(0, self.bound))
-        return np.array(rows, dtype=np.int64).reshape(len(rows), len(self.lows))
-
-    def _walk(self, slot: int, rest: int) -> Iterator[tuple[int, ...]]:
-        if slot == len(self.lows):
-            yield ()
-            return
-        for f in self._allowed(slot, rest):
-            if self._ways[slot + 1][self._index[rest // f]]:
-                for tail in self._walk(slot + 1, rest // f):
-                    yield (f, *tail)
-
-    def sample(self, rng: np.random.Generator, n: int) -> IntArray:
-        """[n, slots]: n of them, each as likely as any other."""
-        if self.count <= _LISTED:
-            return self.table[rng.integers(0, self.count, n)]
-        rows = np.empty((n, len(self.lows)), dtype=np.int64)
-        for row in rows:
-            rest = self.bound
-            for slot in range(len(self.lows)):
-                options = self._allowed(slot, rest)
-                ways = np.array([self._ways[slot + 1][self._index[rest // f]] for f in options], dtype=float)
-                row[slot] = options[int(np.searchsorted(np.cumsum(ways), rng.random() * ways.sum(), side="right"))]
-                rest //= int(row[slot])
-        return rows
-
-
 class Choices:
     """Everything a mapspace leaves open, and drawing or listing mappings from it.
 
@@ -285,11 +190,12 @@ class Choices:
                 low, high = max(low, pinned), min(high, pinned)
             lows.append(low)
             highs.append(high)
-        return Factorizations(bound, lows, highs)
+        return factorizations(bound, tuple(lows), tuple(highs))
 
     def _limits(self) -> tuple[IntArray, IntArray]:
         """Least and greatest factors, [slots, dimensions]."""
-        empty = Factorizations(1, [1] * len(self.slots), [1] * len(self.slots))
+        units = (1,) * len(self.slots)
+        empty = factorizations(1, units, units)
         widest = [options[-1] if options else empty for options in self.factorizations]
         low = np.array([f.lows for f in widest], dtype=np.int64).T
         high = np.array([f.highs for f in widest], dtype=np.int64).T
@@ -353,9 +259,7 @@ class Choices:
         """How many factorisations of a dimension have a loop > 1 in just these slots."""
         patterns: Counter[tuple[bool, ...]] = Counter()
         for options in self.factorizations[d]:
-            for moves in itertools.product((False, True), repeat=len(self.slots)):
-                if count := options.count_with(moves):
-                    patterns[moves] += count
+            patterns.update(options.patterns)
         return patterns
 
     def _grow(
@@ -440,10 +344,10 @@ class Choices:
 
     def primes(self, d: int) -> tuple[int, ...]:
         """The primes in the bounds of one dimension, as often as in the bound that has most of them; 1 if none."""
-        most = max(options := self.factorizations[d], key=lambda f: sum(_exponents(f.bound).values()))
-        found = _exponents(most.bound)
+        most = max(options := self.factorizations[d], key=lambda f: sum(exponents(f.bound).values()))
+        found = exponents(most.bound)
         for option in options:
-            found = found | _exponents(option.bound)
+            found = found | exponents(option.bound)
         return tuple(found.elements()) or (1,)
 
     def random_orders(self, rng: np.random.Generator, n: int, s: int) -> IntArray:
@@ -504,27 +408,3 @@ def _spatially_possible(tables: Sequence[IntArray], slots: Sequence[Slot]) -> It
 def _chunks(genomes: Genomes, batch: int) -> Iterator[Genomes]:
     for start in range(0, len(genomes), batch):
         yield genomes.take(slice(start, start + batch))
-
-
-@lru_cache(maxsize=4096)
-def _exponents(n: int) -> Counter[int]:
-    """Prime factors and how often each divides n."""
-    found: Counter[int] = Counter()
-    p = 2
-    while n > 1:
-        if p * p > n:
-            p = n
-        while n % p == 0:
-            found[p] += 1
-            n //= p
-        p += 1
-    return found
-
-
-@lru_cache(maxsize=65536)
-def divisors(n: int) -> tuple[int, ...]:
-    """All divisors, ascending."""
-    found = [1]
-    for p, power in _exponents(n).items():
-        found = [a * p**k for a in found for k in range(power + 1)]
-    return tuple(sorted(found))

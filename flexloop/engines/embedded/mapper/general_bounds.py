@@ -27,7 +27,8 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.engines.embedded.mapper.choices import Choices, divisors
+from flexloop.engines.embedded.mapper.choices import Choices
+from flexloop.engines.embedded.mapper.factors import divisors
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

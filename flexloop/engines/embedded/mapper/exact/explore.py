@@ -227,9 +227,14 @@ def expand(
     s: Record,
     pes: IntArray,
     placed: IntArray,
+    most: F64,
     best: Record,
-) -> None:
-    """Look at every buffer tile of a configuration; index: [8] of the array's tile."""
+) -> F64:
+    """Look at every buffer tile of a configuration and cost those bounded by ``most`` or less; the least bound.
+
+    ``index`` is that of the array's tile, [8].
+    """
+    lowest = inf
     position = np.zeros(8, dtype=np.int64)
     sizes = np.empty(8, dtype=np.int64)
     for d in range(8):
@@ -250,11 +255,13 @@ def expand(
         over = table[1, 0, point] == inf and not fits(m, s.tile, 1)
         if good and table[0, 0, point] != inf:
             best.counts[2] += 1
-            if buffer_bound(m, table, c, point, s, best) != inf:
+            bound = buffer_bound(m, table, c, point, s, best)
+            lowest = min(lowest, bound)
+            if bound != inf and bound <= most:
                 best.counts[3] += 1
                 orders(m, rows, c, s, pes, placed, best)
         if not advance(position, sizes, over):
-            return
+            return lowest
 
 
 @kernel
@@ -693,9 +700,13 @@ def settle(
     s: Record,
     pes: IntArray,
     placed: IntArray,
+    dive: bool,
     best: Record,
 ) -> None:
-    """Search the configurations ``order`` (rows of ``factors``, see `gather`), leaving out those now without hope."""
+    """Search the configurations ``order`` (rows of ``factors``, see `gather`), leaving out those now without hope.
+
+    A dive costs the buffer tile of the least bound alone, for an incumbent, and proves nothing.
+    """
     index = np.empty(8, dtype=np.int64)
     for i in order:
         point = 0
@@ -706,4 +717,7 @@ def settle(
             point += g.strides[d] * index[d]
         configure(m, g.bounds, c)
         if config_bound(m, g, table, c, point, s, best) != inf:
-            expand(m, rows, g, multiples, table, c, index, s, pes, placed, best)
+            most = inf
+            if dive:
+                most = expand(m, rows, g, multiples, table, c, index, s, pes, placed, -1.0, best)
+            expand(m, rows, g, multiples, table, c, index, s, pes, placed, most, best)

@@ -17,7 +17,7 @@ from math import inf, prod
 import numpy as np
 
 from flexloop.engines.embedded.mapper.exact import orders
-from flexloop.engines.embedded.mapper.exact.grid import Grid, divisors
+from flexloop.engines.embedded.mapper.exact.grid import Grid
 from flexloop.engines.embedded.mapper.exact.problem import (
     BUFFER_FACTOR,
     BUFFER_TILE,
@@ -34,6 +34,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     Record,
 )
 from flexloop.engines.embedded.mapper.exact.types import IntArray
+from flexloop.engines.embedded.mapper.factors import divisors
 from flexloop.engines.embedded.mapper.space import Objective, Space
 from flexloop.engines.embedded.spec import DataSpace, Problem, Spec, StorageSpec
 from flexloop.timeloop.constraints import Constraints, LoopConstraint

@@ -24,6 +24,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
 )
 from flexloop.engines.embedded.mapper.exact.types import F64, F_MATRIX, I64, MATRIX, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import append_loops, input_words, repeats, tile_words
+from flexloop.engines.embedded.mapper.factors import divisors
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,6 @@ class Grid:
     record: Record
     multiples: IntArray
     points: int
-
-
-@lru_cache(maxsize=4096)
-def divisors(n: int) -> tuple[int, ...]:
-    """All divisors of n, ascending."""
-    small = [k for k in range(1, int(n**0.5) + 1) if n % k == 0]
-    return tuple(small + [n // k for k in reversed(small) if k * k != n])
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import inf, prod
 
 import numpy as np
+import numpy.typing as npt
 
 from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.mapper.exact.bounds import hopeless
@@ -37,7 +38,9 @@ from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 
 _DIVES = 8
-"""Assignments of spatial factors that are searched first, for an incumbent."""
+"""Assignments of spatial factors among whose configurations a first incumbent is looked for."""
+_DIVED = 64
+"""Configurations of which the most promising buffer tile is costed for it."""
 _ROOM = 1 << 18
 """Configurations held at a time."""
 
@@ -93,6 +96,46 @@ def families(forms: Sequence[tuple[int, Form]], objective: Objective) -> list[Fa
         for group in found.values()
         for part in (group[i : i + MOST_SHAPES] for i in range(0, len(group), MOST_SHAPES))
     ]
+
+
+class _Work:
+    """What the compiled functions need for one choice of padded bounds.
+
+    Args:
+        family: its machine and orders.
+        lattice: see `lattice_of`.
+        config, scratch: working memory.
+        best: the incumbent.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        lattice: tuple[Record, IntArray, FloatArray],
+        config: Record,
+        scratch: Record,
+        best: Record,
+    ) -> None:
+        self._family, self._lattice = family, lattice
+        self._config, self._scratch, self._best = config, scratch, best
+        self._pes = np.zeros((int(family.machine["pes"]), 5), dtype=np.int64)
+        self._placed = new_placed()
+        self._room = _ROOM
+
+    def gather(self, choices: IntArray, begin: int) -> tuple[FloatArray, IntArray, int]:
+        """Bounds and factors of the configurations of some assignments from ``begin`` on, and where they end."""
+        memory = self._config, self._scratch, self._best
+        while True:
+            found, factors = np.empty(self._room), np.empty((self._room, 16), dtype=np.int64)
+            count, end = gather(self._family.machine, *self._lattice, choices, begin, *memory, found, factors)
+            if end > begin:
+                return found[:count], factors[:count], end
+            self._room *= 2
+
+    def settle(self, factors: IntArray, some: npt.NDArray[np.intp], *, dive: bool) -> None:
+        """Search some configurations; a dive costs the most promising buffer tile of each."""
+        memory = self._config, self._scratch, self._pes, self._placed
+        settle(self._family.machine, self._family.rows, *self._lattice, factors, some, *memory, dive, self._best)
 
 
 class Search:
@@ -154,47 +197,36 @@ class Search:
 
     def _search_padding(self, padding: _Padding) -> None:
         family = padding.family
-        m, scratch, best = family.machine, self._scratch, self.best
+        m, best = family.machine, self.best
         g, multiples, table = lattice_of(family, padding.bounds)
         extremes = tile_extremes(m, g)
         if extremes[0] == inf or not np.isfinite(table[1, 0, 0]):
             return
         choices = spatial_choices(m, g)
-        bounds = spatial_bounds(m, g, table, choices, extremes, scratch)
+        bounds = spatial_bounds(m, g, table, choices, extremes, self._scratch)
         choices = choices[np.lexsort((bounds[:, 1], bounds[:, 0]))]
         bounds = np.sort(bounds[:, 0])
-        pes = np.zeros((int(m["pes"]), 5), dtype=np.int64)
-        placed = new_placed()
+        work = _Work(family, (g, multiples, table), self._config, self._scratch, best)
         before = tuple(best["cost"])
-        begin, room = 0, _ROOM
-        # The first assignments alone give an incumbent that spares most of the others.
-        for last in (_DIVES, len(choices)):
-            while begin < last:
-                last = min(last, int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right")))
-                if begin >= last:
-                    break
-                if self._late():
-                    self._open = min(self._open, float(bounds[begin]))
-                    break
-                found, factors = np.empty(room), np.empty((room, 16), dtype=np.int64)
-                some = choices[:last]
-                count, end = gather(m, g, multiples, table, some, begin, self._config, scratch, best, found, factors)
-                if end == begin:
-                    room *= 2
-                begin = end
-                self._settle(family, (g, multiples, table), found[:count], factors, pes, placed)
+        begin, dive = 0, True
+        while True:
+            last = int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right"))
+            if begin >= last:
+                break
+            if self._late():
+                self._open = min(self._open, float(bounds[begin]))
+                break
+            if dive:
+                found, factors, _ = work.gather(choices[: min(last, _DIVES)], 0)
+                work.settle(factors, np.argsort(found, kind="stable")[:_DIVED], dive=True)
+                dive = False
+                continue
+            found, factors, begin = work.gather(choices[:last], begin)
+            self._settle(work, found, factors)
         if tuple(best["cost"]) != before:
             self._winner = padding
 
-    def _settle(
-        self,
-        family: Family,
-        lattice: tuple[Record, IntArray, FloatArray],
-        found: FloatArray,
-        factors: IntArray,
-        pes: IntArray,
-        placed: IntArray,
-    ) -> None:
+    def _settle(self, work: _Work, found: FloatArray, factors: IntArray) -> None:
         """Search configurations in the order of their bounds, in growing batches so that time is kept."""
         order = np.argsort(found, kind="stable")
         begin, batch = 0, 16
@@ -202,19 +234,7 @@ class Search:
             if self._late():
                 self._open = min(self._open, float(found[order[begin]]))
                 return
-            some = order[begin : begin + batch]
-            settle(
-                family.machine,
-                family.rows,
-                *lattice,
-                factors,
-                some,
-                self._config,
-                self._scratch,
-                pes,
-                placed,
-                self.best,
-            )
+            work.settle(factors, order[begin : begin + batch], dive=False)
             begin, batch = begin + batch, min(2 * batch, 256)
 
     def _outcome(self) -> Outcome | None:
