@@ -81,6 +81,25 @@ def test_metrics(tmp_path: Path, metrics: str | None, objective: str) -> None:
     assert search_files(inputs(tmp_path, text)).objective == objective
 
 
+def test_a_list_under_the_old_name_of_the_metrics_is_passed_over_with_timeloops_warning(tmp_path: Path) -> None:
+    outcome = search_files(inputs(tmp_path, TINY.replace("optimization_metrics: [", "optimization_metric: [")))
+    assert outcome.objective == "edp"
+    assert "no optimization metric(s) specified, using edp as default." in outcome.warnings
+
+
+def test_a_level_without_energies_must_be_bypassed(tmp_path: Path) -> None:
+    content = yamlio.load_files(inputs(tmp_path))
+    content["ERT"]["tables"] = [t for t in content["ERT"]["tables"] if "GlobalBuffer" not in t["name"]]
+    path = tmp_path / "all.yaml"
+    path.write_text(yamlio.dump(content), encoding="utf-8")
+    with pytest.raises(SpecError, match="ERT: no table for GlobalBuffer, which keeps data spaces"):
+        search_files([path])
+    bypass = {"target": "GlobalBuffer", "type": "dataspace", "bypass": ["Weights", "Inputs", "Outputs"]}
+    content["mapspace_constraints"].append(bypass)
+    path.write_text(yamlio.dump(content), encoding="utf-8")
+    assert not search_files([path]).optimum.mapping.levels[1].keep
+
+
 def test_a_factor_above_its_bound_is_ignored_with_timeloops_warning(tmp_path: Path) -> None:
     outcome = search_files(inputs(tmp_path, TINY.replace("S<=3", "S=5")))
     assert any("S=5" in text and "ignored" in text for text in outcome.warnings)

@@ -44,8 +44,8 @@ def model(files: Inputs, output: OutDir = Path()) -> None:
 
     evaluation = run_model(files, output)
     console().print(
-        f"Utilization = {evaluation.utilization:.2f} | Cycles = {evaluation.cycles} | "
-        f"Energy = {evaluation.energy_pj / 1e6:.2f} uJ",
+        f"Utilization = {evaluation.utilization:4.2f} | "
+        f"pJ/Compute = {evaluation.energy_pj / evaluation.computes:8.3f} | Cycles = {evaluation.cycles}",
         markup=False,
     )
 

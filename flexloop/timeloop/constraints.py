@@ -122,11 +122,19 @@ class Constraints:
         return directives
 
     @classmethod
-    def from_directives(cls, directives: Sequence[Mapping[str, Any]], subject: Subject) -> Constraints:
+    def from_directives(
+        cls, directives: Sequence[Mapping[str, Any]], subject: Subject, *, residuals: bool = False
+    ) -> Constraints:
         """Read the list that stands under ``targets`` (or is the whole of ``mapspace_constraints``).
 
         As in Timeloop, several directives may speak about one level as long as none repeats another; a factor above
         its dimension's bound is dropped with a warning, which leaves that factor free.
+
+        Args:
+            directives: the list.
+            subject: the names that the directives may use.
+            residuals: whether pinned factors that do not divide a bound pass. A search would make residual loops of
+                them; a mapping of perfect factors just does not keep to them.
 
         Raises:
             SpecError: a directive that is malformed or repeats another.
@@ -138,15 +146,17 @@ class Constraints:
             if not isinstance(directive, Mapping):
                 raise SpecError(f"constraint {position + 1} is {directive!r}, not a mapping with target and type")
             reader.read(directive)
+        if not residuals:
+            reader.refuse_residuals()
         return reader.constraints()
 
 
-def from_config(config: Mapping[str, Any], subject: Subject) -> Constraints:
+def from_config(config: Mapping[str, Any], subject: Subject, *, residuals: bool = False) -> Constraints:
     """Read the constraints of a whole Timeloop configuration, wherever ``timeloop-mapper`` looks for them.
 
     Architecture constraints stand in ``architecture.constraints``, ``arch_constraints`` or
     ``architecture_constraints``, mapspace constraints in ``mapspace`` or ``mapspace_constraints``; each is a list, or a
-    mapping with a list under ``targets`` or ``constraints``.
+    mapping with a list under ``targets`` or ``constraints``. For ``residuals`` see `Constraints.from_directives`.
 
     Raises:
         SpecError, UnknownNameError, UnsupportedError: as `Constraints.from_directives`.
@@ -163,7 +173,8 @@ def from_config(config: Mapping[str, Any], subject: Subject) -> Constraints:
         if node is not None:
             nodes.append((key, node))
             break
-    return Constraints.from_directives([d for key, node in nodes for d in _directive_list(key, node)], subject)
+    directives = [d for key, node in nodes for d in _directive_list(key, node)]
+    return Constraints.from_directives(directives, subject, residuals=residuals)
 
 
 def _directive_list(key: str, node: Any) -> list[Any]:
@@ -245,7 +256,6 @@ class _Reader:
 
     def constraints(self) -> Constraints:
         """Return what was read, levels inner to outer."""
-        self._refuse_residuals()
         loops = []
         for (target, spatial), draft in self._in_order():
             loops.append(LoopConstraint(target, spatial, **vars(draft)))
@@ -369,7 +379,8 @@ class _Reader:
                 parts[seen_separator].append(letter)
         return tuple(parts[0]), tuple(parts[1])
 
-    def _refuse_residuals(self) -> None:
+    def refuse_residuals(self) -> None:
+        """Refuse pinned factors of a dimension whose product does not divide its bound."""
         for dimension, bound in self.subject.bounds.items():
             pinned = prod(draft.factors.get(dimension, 1) for draft in self.drafts.values())
             if bound % pinned:

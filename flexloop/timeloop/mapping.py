@@ -16,6 +16,7 @@ from flexloop.errors import SpecError, UnsupportedError
 
 _FACTOR = re.compile(r"([A-Za-z_]+)\s*=?\s*(\d+)(,\d+)?")
 _BYPASS_TYPES = ("datatype", "dataspace", "bypass")
+_KEYS = ("target", "type", "factors", "permutation", "split", "keep", "bypass")
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,9 @@ def _read_directive(directive: Any, position: int) -> tuple[str, dict[str, Any]]
     target, kind = directive.get("target"), directive.get("type")
     if not isinstance(target, str) or not isinstance(kind, str):
         raise SpecError(f"{where}: give target and type")
+    for key, value in directive.items():
+        if key not in _KEYS and value not in (None, [], ""):
+            raise UnsupportedError(f"{where}: {key} at {target} is not modelled; remove it")
     if kind in _BYPASS_TYPES:
         return target, {"keep": _names(directive.get("keep"), where), "bypass": _names(directive.get("bypass"), where)}
     if kind not in ("temporal", "spatial"):

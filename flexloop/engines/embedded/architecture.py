@@ -70,7 +70,7 @@ class StorageSpec:
         bandwidth_scale: data spaces whose words count more or less than one in the bandwidths.
         technology: ``DRAM`` or ``SRAM``, from the class.
         highest_energy: pJ of the costliest action, over the instances of a cluster; reported only.
-        energy_source: ``ERT``, or ``user`` where an attribute overrides the table.
+        energy_source: ``ERT``, ``user`` where an attribute overrides the table, or ``PAT`` where there is neither.
         area: um^2 of one instance.
     """
 
@@ -260,6 +260,8 @@ def _energies(fields: Fields, name: str, cluster: int, energies: dict[str, ert.A
     if (own := fields.number("vector_access_energy")) is not None:
         same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), own)
         return {**same, "leakage": 0.0, "energy_source": "user"}
+    if not energies.get(name):  # `Spec.require_energies` refuses it where words are kept
+        return {"read_energy": 0.0, "write_energy": 0.0, "update_energy": 0.0, "leakage": 0.0, "energy_source": "PAT"}
     actions = ert.component(energies, name)
     highest = max(actions.values()) / cluster
     return {

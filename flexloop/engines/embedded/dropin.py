@@ -42,8 +42,9 @@ def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
     mapping = Mapping.from_directives(config["mapping"], spec.level_names)
     evaluation = evaluate(spec, mapping)
     mapping = complete(spec, mapping)
+    spec.require_energies(idle={level.target for level in mapping.levels if not level.keep})
     factorizes = mapping.bounds() == spec.problem.bounds
-    if factorizes and not _satisfies(mapping, _constraints(spec, config)):
+    if factorizes and not _satisfies(mapping, _constraints(spec, config), spec.problem.dimensions):
         raise UnmappableError("mapping violates architecture constraints.")
     if not evaluation.valid:
         raise UnmappableError(evaluation.reason)
@@ -98,22 +99,41 @@ def _constraints(spec: Spec, config: Map[str, Any]) -> Constraints:
     """The architecture constraints, which ``timeloop-model`` checks a mapping against, not those on mapspaces."""
     subject = Subject(spec.level_names, spec.fanouts, spec.problem.bounds, spec.data_space_names)
     keys = ("arch", "architecture", "arch_constraints", "architecture_constraints")
-    return from_config({key: config[key] for key in keys if key in config}, subject)
+    return from_config({key: config[key] for key in keys if key in config}, subject, residuals=True)
 
 
-def _satisfies(mapping: Mapping, constraints: Constraints) -> bool:
+def _satisfies(mapping: Mapping, constraints: Constraints, dimensions: Sequence[str]) -> bool:
     levels = {level.target: level for level in mapping.levels}
-    return all(_satisfied(levels[rule.target], rule) for rule in constraints.loops)
+    return all(_satisfied(levels[rule.target], rule, dimensions) for rule in constraints.loops)
 
 
-def _satisfied(level: LevelMapping, rule: LoopConstraint) -> bool:
-    """Whether the factors, the innermost loops above 1 and the split are those of a rule; Timeloop checks no more."""
+def _satisfied(level: LevelMapping, rule: LoopConstraint, dimensions: Sequence[str]) -> bool:
+    """Whether ``timeloop-model`` finds that a level keeps to a rule; it looks at factors, order and split alone.
+
+    Its split of a mapping is the number of loops above 1 on X, whatever the mapping's directive says.
+    """
     factors = level.spatial_factors if rule.spatial else level.factors
-    order = level.spatial_permutation if rule.spatial else level.permutation
     if any(factors.get(d, 1) != n for d, n in rule.factors.items()):
         return False
     if any(factors.get(d, 1) > n for d, n in rule.max_factors.items()):
         return False
-    moving = [d for d in order if factors.get(d, 1) > 1]
-    wanted = [d for d in rule.permutation if factors.get(d, 1) > 1]
-    return moving[: len(wanted)] == wanted and rule.split in (None, level.split)
+    if rule.split not in (None, len(level.x_loops)):
+        return False
+    moving = [d for d, _ in ((*level.x_loops, *level.y_loops) if rule.spatial else level.loops)]
+    return _in_order([*moving, *(d for d in dimensions if d not in moving)], rule.permutation, factors)
+
+
+def _in_order(order: Sequence[str], wanted: Sequence[str], factors: Map[str, int]) -> bool:
+    """Timeloop's comparison of an order (loops of 1 last) with the innermost loops that a rule wants.
+
+    Where they differ it skips a loop of 1, but asks for the factor at its place in the rule, not in the order. So it
+    refuses some mappings that keep to the rule, among them some that its own mapper found under that rule.
+    """
+    place = other = 0
+    while place < len(wanted) and other < len(order):
+        if wanted[place] == order[other]:
+            place += 1
+        elif factors.get(order[place], 1) > 1:
+            return False
+        other += 1
+    return True

@@ -99,11 +99,13 @@ def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> M
             raise UnsupportedError(f"{key}: is not modelled; remove it")
     if "mapper" not in config:
         raise SpecError("no mapper given: add a top-level key mapper, for example with optimization_metrics: [edp]")
-    objective = _objective(config["mapper"])
     spec = read_config(config)
+    tensors = set(spec.data_space_names)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
+        objective = _objective(config["mapper"])
         space = _space(spec, config)
+    spec.require_energies(idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
     optimum = find_best([space], objective, time_limit=time_limit)
     texts = tuple(str(warning.message) for warning in noted)
     return MapperOutcome(spec, objective, optimum, evaluate(spec, optimum.mapping), texts)
@@ -124,8 +126,12 @@ def _objective(mapper: Any) -> Objective:
     limit = mapper.get("max_temporal_loops_in_a_mapping", -1)
     if not isinstance(limit, int) or limit > 0:
         raise UnsupportedError(f"mapper.max_temporal_loops_in_a_mapping is {limit!r}: is not modelled; remove it")
-    single = mapper.get("optimization_metric")
-    metrics = [single] if single is not None else mapper.get("optimization_metrics", ["edp"])
+    single, metrics = mapper.get("optimization_metric"), mapper.get("optimization_metrics")
+    if isinstance(single, str):
+        metrics = [single]
+    elif metrics is None:  # a list under optimization_metric is passed over, as Timeloop passes it over
+        warnings.warn("no optimization metric(s) specified, using edp as default.", stacklevel=2)
+        return "edp"
     if not isinstance(metrics, list) or not metrics:
         raise SpecError(f"mapper.optimization_metrics is {metrics!r}: write a list, for example [delay, energy]")
     for metric in metrics:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from flexloop.engines.embedded.fields import Fields, number
 from flexloop.errors import SpecError, UnsupportedError
 
@@ -85,13 +87,16 @@ def component(tables: dict[str, Actions], name: str) -> Actions:
 
 
 def read_art(content: Any) -> dict[str, float]:
-    """Read what stands under the top-level key ``ART``: area of one instance of each component, um^2."""
+    """Read what stands under the top-level key ``ART``: area of one instance of each component, um^2.
+
+    Areas are rounded to single precision, in which Timeloop keeps them.
+    """
     if content is None:
         return {}
     areas = {}
     for where, table in Fields(content, "ART").items("tables"):
         fields = Fields(table, where)
-        areas[base_name(fields.text("name"))] = number(fields.get("area"), f"{where}.area")
+        areas[base_name(fields.text("name"))] = float(np.float32(number(fields.get("area"), f"{where}.area")))
     return areas
 
 

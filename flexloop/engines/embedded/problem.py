@@ -58,7 +58,7 @@ def read_problem(content: Any) -> Problem:
     shape = problem.sub("shape")
     instance = problem.sub("instance") if problem.has("instance") else problem
     for fields, name in ((shape, "flatten"), (instance, "densities"), (instance, "commonDensity")):
-        if fields.has(name):
+        if fields.has(name) and fields.get(name) != {}:  # the v4 front end writes an empty densities for dense problems
             raise UnsupportedError(f"{fields.where}.{name} is not modelled; remove it")
     dimensions = _dimensions(shape)
     coefficients = _coefficients(shape, instance)

@@ -5,7 +5,7 @@ Levels are ordered innermost first. What Timeloop would read and this model does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,22 @@ class Spec:
         """Names of the levels with more than one instance of the next inner level below them."""
         return frozenset(n for n, (x, y) in zip(self.level_names, self.fanout_xy, strict=True) if x * y > 1)
 
+    def require_energies(self, idle: Collection[str] = ()) -> None:
+        """Refuse storage levels without energies.
+
+        Args:
+            idle: levels that keep no data space and so need none, as Timeloop's dummy levels do.
+
+        Raises:
+            SpecError: if another level has none.
+        """
+        for level in self.levels:
+            if level.energy_source == "PAT" and level.name not in idle:
+                raise SpecError(
+                    f"ERT: no table for {level.name}, which keeps data spaces; add one with its actions and their "
+                    "energies in pJ"
+                )
+
 
 def read_spec(
     architecture: Mapping[str, Any], problem: Mapping[str, Any], ert: Mapping[str, Any] | None, art: Any = None
@@ -60,9 +76,15 @@ def read_spec(
     """Read the contents of Timeloop's keys ``architecture``, ``problem``, ``ERT`` and, for areas alone, ``ART``.
 
     Raises:
-        SpecError: a field that is missing or wrong, by name and value; no ERT.
+        SpecError: a field that is missing or wrong, by name and value; no ERT, or a component without a table in it.
         UnsupportedError: a feature that is not modelled.
     """
+    spec = _read(architecture, problem, ert, art)
+    spec.require_energies()
+    return spec
+
+
+def _read(architecture: Mapping[str, Any], problem: Mapping[str, Any], ert: Mapping[str, Any] | None, art: Any) -> Spec:
     levels, mac = read_architecture(architecture, read_ert(ert), read_art(art))
     spec = Spec(levels, mac, read_problem(problem))
     for level in levels:
@@ -74,6 +96,8 @@ def read_spec(
 
 def read_config(config: Mapping[str, Any]) -> Spec:
     """Read a whole configuration, as merged from the files given to one of Timeloop's programs.
+
+    Levels without energies pass: whether they need any, the mapping decides (see `Spec.require_energies`).
 
     Raises:
         SpecError: as `read_spec`; or if there is no architecture or problem.
@@ -87,4 +111,4 @@ def read_config(config: Mapping[str, Any]) -> Spec:
         if content is None:
             raise SpecError(f"no {key} is given; add a file with the top-level key {key}")
     assert architecture is not None
-    return read_spec(architecture, config["problem"], config.get("ERT"), config.get("ART"))
+    return _read(architecture, config["problem"], config.get("ERT"), config.get("ART"))
