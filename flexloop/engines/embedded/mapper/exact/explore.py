@@ -53,6 +53,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     Record,
 )
 from flexloop.engines.embedded.mapper.exact.types import (
+    BOOLEAN,
     F64,
     F_CUBE,
     F_VECTOR,
@@ -686,6 +687,7 @@ def gather(
     SCRATCH_TYPE,
     MATRIX,
     MATRIX,
+    BOOLEAN,
     BEST_TYPE,
 )
 def settle(

@@ -15,6 +15,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 types: Any = nb.types
-INTEGER, VECTOR, MATRIX = types.int64, types.int64[::1], types.int64[:, ::1]
+INTEGER, BOOLEAN = types.int64, types.boolean
+VECTOR, MATRIX = types.int64[::1], types.int64[:, ::1]
 F_VECTOR, F_MATRIX, F_CUBE = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
 """Numba's types of what Python hands to compiled code."""
