@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flexloop.archs import load_arch
 from flexloop.classes import FlexClass
-from flexloop.energy.source import energy_tables
+from flexloop.energies import energy_tables
 from flexloop.engines.base import parse_effort, parse_objective
 from flexloop.errors import OutputError
 from flexloop.mapspace import mapspace

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from flexloop.atomic import write_atomically
 from flexloop.errors import OutputError, SpecError
 from flexloop.results import Results
+from flexloop.timeloop.render import shared_renderer
 
 _SAFE = re.compile(r"[^A-Za-z0-9_.\-]")
 
@@ -18,7 +20,8 @@ _SAFE = re.compile(r"[^A-Za-z0-9_.\-]")
 def save(results: Results, folder: Path) -> Path:
     """Write a study's tables and mappings into a folder, which is made; return the folder.
 
-    Files: ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json``, and for each cell
+    Files: ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json``, ``energy.yaml`` with the energy and area
+    reference tables of all cells (``--energy`` takes it), and for each cell
     ``mappings/<network>/<class>/<layer>/*.yaml``, ready for plain Timeloop.
 
     Raises:
@@ -33,6 +36,8 @@ def save(results: Results, folder: Path) -> Path:
                 (cell / safe_name(name)).write_text(text, encoding="utf-8")
         write_atomically(folder / "results.csv", results.rows.to_csv(index=False).encode())
         write_atomically(folder / "totals.csv", results.totals.to_csv(index=False).encode())
+        if "ert" in results.meta:
+            write_atomically(folder / "energy.yaml", _reference_tables(results.meta).encode())
         write_atomically(folder / "meta.json", json.dumps(results.meta, indent=2, sort_keys=True).encode())
         write_atomically(folder / "results.parquet", results.rows.to_parquet(index=False))
     except OSError as error:
@@ -62,6 +67,12 @@ def load(folder: str | Path) -> Results:
     except (OSError, ValueError) as error:
         raise SpecError(f"{table.parent}: damaged results ({error}); run the study again") from error
     return Results(rows, meta, _mappings(table.parent, rows))
+
+
+def _reference_tables(meta: dict[str, Any]) -> str:
+    renderer = shared_renderer()
+    art = meta.get("art")
+    return renderer.ert(meta["ert"]) + ("" if art is None else renderer.art(art))
 
 
 def safe_name(name: str) -> str:

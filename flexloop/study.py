@@ -17,7 +17,7 @@ from flexloop.archspec import ArchSpec
 from flexloop.cells import CellResult, Plan
 from flexloop.classes import FlexClass, all_classes
 from flexloop.cores import available_cores, processes
-from flexloop.energy.source import energy_tables
+from flexloop.energies import energy_tables, keep
 from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
 from flexloop.engines.select import EngineSettings, select_engines
 from flexloop.errors import UnknownNameError
@@ -41,7 +41,7 @@ class StudyOptions:
         objective: ``latency``, ``energy`` or ``edp``.
         effort: ``quick``, ``normal`` or ``thorough``.
         engines: who searches and who evaluates.
-        energy: ``table`` or a file with an energy reference table.
+        energy: ``table``, ``accelergy``, ``hwcomponents``, or a file with an energy reference table.
         jobs: processes; 0 takes as many as the cores allow at that many threads each.
         threads: of one Timeloop search.
         dask: address of a Dask scheduler, ``local``, or None.
@@ -196,7 +196,10 @@ def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:
     )
     store = Store(options.store or default_folder()) if options.use_store else None
     renderer = Renderer(options.engines.templates)
-    return Plan(arch, energy_tables(options.energy, arch), mapper, evaluator, search, renderer.digest, store)
+    energy = energy_tables(options.energy, arch, options.engines)
+    if store is not None:
+        keep(energy, store.folder)
+    return Plan(arch, energy, mapper, evaluator, search, renderer.digest, store)
 
 
 def _unique_layers(networks: Sequence[Network]) -> list[Layer]:
@@ -214,12 +217,15 @@ def _meta(plan: Plan, options: StudyOptions, classes: Sequence[FlexClass]) -> di
         "python": sys.version.split()[0],
         "command": sys.argv,
         "arch": plan.arch.model_dump(mode="json"),
-        "area_mm2": class_areas(plan.arch, classes),
+        "area_mm2": class_areas(plan.arch, classes, plan.energy.art),
         "mapper": plan.mapper.info().name,
         "engine": plan.evaluator.info().name,
         "engine_version": plan.evaluator.info().version,
         "energy_source": plan.energy.source,
+        "energy_tool": plan.energy.tool,
+        "energy_origin": dict(plan.energy.origin),
         "ert": plan.energy.ert,
+        "art": plan.energy.art,
         "objective": options.objective,
         "effort": options.effort,
         "seed": options.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
@@ -31,7 +32,24 @@ def _missing_browser() -> str | None:
     return None if shutil.which("chromedriver") else "chromedriver not on PATH"
 
 
-_NEEDS = {"browser": _missing_browser, "container": _missing_container, "timeloop": _missing_timeloop}
+def _missing_accelergy() -> str | None:
+    return None if shutil.which("accelergy") else "accelergy not on PATH"
+
+
+def _missing_hwcomponents() -> str | None:
+    absent = [name for name in ("hwcomponents_cacti", "hwcomponents_library") if find_spec(name) is None]
+    return (
+        f"{' and '.join(absent)} not installed: pip install 'flexloop[hwcomponents]' on Python 3.12" if absent else None
+    )
+
+
+_NEEDS = {
+    "accelergy": _missing_accelergy,
+    "browser": _missing_browser,
+    "container": _missing_container,
+    "hwcomponents": _missing_hwcomponents,
+    "timeloop": _missing_timeloop,
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

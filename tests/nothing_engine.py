@@ -16,7 +16,7 @@ from small_archs import plain
 
 from flexloop.cells import CellResult, Plan
 from flexloop.classes import FlexClass, all_classes
-from flexloop.energy.source import EnergyTables, energy_tables
+from flexloop.energy.source import EnergyTables, shipped_tables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.evaluation import Evaluation, LevelStats, TensorStats
 from flexloop.mapspace import MapSpace, Variant
@@ -89,7 +89,7 @@ def nothing_plan(store: Path | None, engine: NothingEngine | None = None) -> Pla
     arch = plain()
     engine = engine or NothingEngine()
     kept = None if store is None else Store(store)
-    return Plan(arch, energy_tables("table", arch), engine, engine, SearchOptions(), "none", kept)
+    return Plan(arch, shipped_tables(arch), engine, engine, SearchOptions(), "none", kept)
 
 
 def some_layers(count: int) -> list[Layer]:

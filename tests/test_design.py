@@ -10,7 +10,7 @@ from small_archs import lanes, plain
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch
 from flexloop.archspec import ArchSpec
-from flexloop.energy.source import energy_tables
+from flexloop.energy.source import shipped_tables
 from flexloop.errors import UnsupportedError
 from flexloop.studies.design import _Search, design, write_design
 from flexloop.studies.futureproof import future_proof, neutral, scaled, variations
@@ -42,7 +42,7 @@ def options(tmp_path: Path, objective: str = "latency") -> StudyOptions:
 )
 def test_many_designs_follow_the_rule_of_one(name: str, edge: str, layer: Layer) -> None:
     arch = load_arch(name).model_copy(update={"edge": edge})
-    search = _Search(arch, NET, [], "latency", energy_tables("table", arch), 0)
+    search = _Search(arch, NET, [], "latency", shipped_tables(arch), 0)
     tiles, expected = search.hardware.tiles(search._given(), layer), fixed_tiles(arch, layer)
     assert tiles.inner[0].tolist() == [expected.tiles[0][d] for d in DIMENSIONS]
     assert tiles.outer[0].tolist() == [expected.tiles[1][d] for d in DIMENSIONS]

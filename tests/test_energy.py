@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flexloop.archs import arch_names, load_arch
 from flexloop.archspec import ArchSpec, StorageLevel
-from flexloop.energy import build_art, build_ert, energy_tables, load_table
+from flexloop.energies import energy_tables
+from flexloop.energy import build_art, build_ert, load_table
 from flexloop.energy.table import EnergyTable, power_law
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.timeloop import yamlio
@@ -184,5 +185,5 @@ def test_a_file_that_is_no_ert_is_refused(tmp_path: Path, content: object) -> No
 
 
 def test_energies_from_nowhere_are_refused() -> None:
-    with pytest.raises(SpecError, match="'nowhere' is neither 'table' nor a file"):
+    with pytest.raises(SpecError, match="'nowhere' is none of table, accelergy, hwcomponents and no file"):
         energy_tables("nowhere", small_archs.plain())

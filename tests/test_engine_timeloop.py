@@ -10,7 +10,7 @@ import pytest
 import small_archs
 
 from flexloop.classes import FlexClass
-from flexloop.energy import EnergyTables, energy_tables
+from flexloop.energy import EnergyTables, shipped_tables
 from flexloop.engines.base import Candidate, SearchOptions, Winner
 from flexloop.engines.carry import satisfies
 from flexloop.engines.timeloop import TimeloopEngine
@@ -29,7 +29,7 @@ def space(name: str, layer: Layer = LAYER) -> MapSpace:
 
 
 def energy() -> EnergyTables:
-    return energy_tables("table", ARCH)
+    return shipped_tables(ARCH)
 
 
 def everything_at(level: str) -> Candidate:

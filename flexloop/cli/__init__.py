@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flexloop.cli import cache, decisions, explore, files, formalism, report, show, studies
+from flexloop.cli import cache, decisions, energy, explore, files, formalism, report, show, studies
 from flexloop.cli.common import FlexloopGroup, print_version
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ def _main(
 
 studies.register(app)
 show.register(app)
+energy.register(app)
 decisions.register(app)
 explore.register(app)
 formalism.register(app)

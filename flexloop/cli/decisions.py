@@ -54,7 +54,9 @@ def design(
     arch: Arch = "edge256",
     must_map: Annotated[list[str], typer.Option("--must-map", help="Network that it must map too.")] = [],  # noqa: B006
     objective: Annotated[str, typer.Option(help="What to minimise: latency, energy or edp.")] = "latency",
-    energy: Annotated[str, typer.Option(help="Energies: table or a file with an ERT.")] = "table",
+    energy: Annotated[
+        str, typer.Option(help="Energies: table, accelergy, hwcomponents, or a file with an ERT.")
+    ] = "table",
     starts: Annotated[int, typer.Option(min=0, max=1000, help="Random starts of the search.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random starts.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="The arch spec file to write.")] = Path("design.yaml"),

@@ -27,7 +27,7 @@ def render(
     arch: Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")] = "edge256",
     objective: Annotated[str, typer.Option(help="latency, energy or edp.")] = "edp",
     effort: Annotated[str, typer.Option(help="quick, normal or thorough: the mapper settings written.")] = "normal",
-    energy: Annotated[str, typer.Option(help="table or a file with an ERT.")] = "table",
+    energy: Annotated[str, typer.Option(help="table, accelergy, hwcomponents, or a file with an ERT.")] = "table",
     param: Annotated[list[str], typer.Option("--param", help="NAME=INTEGER; may be repeated.")] = [],  # noqa: B006
     templates: Annotated[Path | None, typer.Option(help="Folder of templates that override the shipped ones.")] = None,
 ) -> None:

@@ -18,7 +18,9 @@ Objective = Annotated[str, typer.Option(help="What to minimise: latency, energy 
 Engine = Annotated[str, typer.Option(help="Whose figures count: auto, embedded, timeloop or container.")]
 MapperName = Annotated[str, typer.Option("--mapper", help="Who searches: auto, embedded, timeloop or container.")]
 EffortName = Annotated[str, typer.Option("--effort", help="How long a search may take: quick, normal or thorough.")]
-Energy = Annotated[str, typer.Option(help="Energies: table (shipped, 45 nm) or a file with an ERT.")]
+Energy = Annotated[
+    str, typer.Option(help="Energies: table (shipped, 45 nm), accelergy, hwcomponents, or a file with an ERT.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes (0: as many as the cores allow).")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one Timeloop search; taken off the processes.")]
 DaskAddress = Annotated[str | None, typer.Option("--dask", help="Dask: tcp://HOST:PORT, a scheduler file, or local.")]

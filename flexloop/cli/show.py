@@ -73,7 +73,7 @@ def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML fil
     from flexloop.archs import load_arch
     from flexloop.cli.tables import table
     from flexloop.describe import LEVEL_COLUMNS, describe_levels
-    from flexloop.energy.source import energy_tables
+    from flexloop.energy import build_ert
 
     out = console()
     spec = load_arch(name)
@@ -91,7 +91,7 @@ def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML fil
             out,
             "Storage levels",
             LEVEL_COLUMNS,
-            describe_levels(spec, energy_tables("table", spec).ert),
+            describe_levels(spec, build_ert(spec)),
             text=["kind", "keeps"],
         )
     )

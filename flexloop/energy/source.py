@@ -1,66 +1,147 @@
-"""Where a study's energies come from, and a digest that names them."""
+"""A study's energies and areas, where they come from, and a digest that names them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from flexloop.archspec import ArchSpec
-from flexloop.energy.ert import build_ert
+from flexloop.energy.ert import STORAGE_ACTIONS, build_art, build_ert
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.tree import component_paths
+from flexloop.timeloop.tree import component_name, component_paths
 
 
 @dataclass(frozen=True)
 class EnergyTables:
-    """An energy reference table and its origin.
+    """Energy and area reference tables of one arch spec, and their origin.
 
     Attributes:
-        source: ``table`` (shipped), or the file it was read from.
+        source: ``table`` (shipped), ``accelergy``, ``hwcomponents``, or the file they were read from.
         ert: the content of Timeloop's ``ERT`` key: energies in pJ an action.
+        art: the content of Accelergy's ``ART`` key: areas in um^2 an instance; None where the source has none.
+        origin: who estimated each component, by its name.
+        tool: the program or package that made the tables, with its version; empty where it was none.
     """
 
     source: str
     ert: Mapping[str, Any]
+    art: Mapping[str, Any] | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
+    tool: str = ""
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the table's content, in hexadecimal."""
+        """SHA-256 of the energy reference table's content, in hexadecimal."""
         text = json.dumps(self.ert, sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def energy_tables(source: str, arch: ArchSpec) -> EnergyTables:
-    """Return the energies of an arch spec's components.
-
-    Args:
-        source: ``table`` for the shipped 45 nm table, or the path of a YAML file with Timeloop's ``ERT`` key.
-        arch: the arch spec.
+def shipped_tables(arch: ArchSpec) -> EnergyTables:
+    """Return the energies and areas of the shipped table.
 
     Raises:
-        SpecError: if the file is no ERT or lacks a component of the arch spec.
+        UnknownNameError: if no table is shipped for the spec's technology.
     """
-    if source == "table":
-        return EnergyTables("table", build_ert(arch))
-    path = Path(source)
-    if not path.is_file():
-        raise SpecError(f"energy: {source!r} is neither 'table' nor a file; give a YAML file with a top-level key ERT")
-    return EnergyTables(str(path), _checked(yamlio.load(path), arch, path))
+    return EnergyTables("table", build_ert(arch), build_art(arch), tool=f"flexloop's table for {arch.technology}")
 
 
-def _checked(content: Any, arch: ArchSpec, path: Path) -> Mapping[str, Any]:
-    ert = content.get("ERT") if isinstance(content, dict) else None
-    tables = ert.get("tables") if isinstance(ert, dict) else None
-    if not isinstance(ert, dict) or not isinstance(tables, list):
-        raise SpecError(f"{path}: no ERT with tables; Timeloop's energy reference table has a top-level key ERT")
-    named = {table.get("name") for table in tables if isinstance(table, dict)}
-    for component, where in component_paths(arch).items():
-        if where not in named and component in {level.name for level in arch.levels} | {arch.mac.name}:
-            raise SpecError(f"{path}: ERT has no table for {where}; add one with its energy an action in pJ")
-    return ert
+def read_tables(path: Path, arch: ArchSpec) -> EnergyTables:
+    """Read a file with a top-level key ``ERT``, and ``ART`` if it has one, as Accelergy writes them.
+
+    Components are found by their own names, so tables whose paths are of another tree (a v4 architecture) serve too.
+
+    Raises:
+        SpecError: if the file is no ERT, or lacks a component of the arch spec, or says something impossible.
+    """
+    content = yamlio.load(path)
+    content = content if isinstance(content, dict) else {}
+    art = content.get("ART")
+    return EnergyTables(
+        str(path),
+        complete_ert(content.get("ERT"), arch, path),
+        None if art is None else complete_art(art, arch, path),
+    )
+
+
+def complete_ert(ert: Any, arch: ArchSpec, where: str | Path) -> dict[str, Any]:
+    """An ERT under the paths of the spec's own tree, the levels that limit shares of a buffer at no cost.
+
+    Args:
+        ert: what stands under the key ``ERT``.
+        arch: the arch spec.
+        where: the file, for messages.
+
+    Raises:
+        SpecError: if it is no ERT, or lacks a component, or has an energy that is no number of at least 0.
+    """
+    found = _by_name(ert, "ERT", where)
+    tables = []
+    for component, path in component_paths(arch).items():
+        if component in found:
+            actions = [_action(action, component, where) for action in _list(found[component], "actions", where)]
+        elif component in _made_of(arch):
+            raise SpecError(f"{where}: ERT has no table for {path}; add one with its energy an action in pJ")
+        else:
+            actions = [{"name": name, "arguments": {}, "energy": 0.0} for name in (*STORAGE_ACTIONS, "leak")]
+        tables.append({"name": path, "actions": actions})
+    return {"version": 0.4, "tables": tables}
+
+
+def complete_art(art: Any, arch: ArchSpec, where: str | Path) -> dict[str, Any]:
+    """An ART under the paths of the spec's own tree (see `complete_ert`).
+
+    Raises:
+        SpecError: if it is no ART, or lacks a component, or has an area that is no number of at least 0.
+    """
+    found = _by_name(art, "ART", where)
+    tables = []
+    for component, path in component_paths(arch).items():
+        if component not in found and component in _made_of(arch):
+            raise SpecError(f"{where}: ART has no table for {path}; add one with its area in um^2")
+        area = _number(found[component], "area", component, where) if component in found else 0.0
+        tables.append({"name": path, "area": area})
+    return {"version": 0.4, "tables": tables}
+
+
+def _made_of(arch: ArchSpec) -> set[str]:
+    return {level.name for level in arch.levels} | {arch.mac.name}
+
+
+def _by_name(reference: Any, key: str, where: str | Path) -> dict[str, Mapping[str, Any]]:
+    tables = reference.get("tables") if isinstance(reference, dict) else None
+    if not isinstance(tables, list):
+        raise SpecError(f"{where}: no {key} with tables; Accelergy's reference table has a top-level key {key}")
+    return {
+        component_name(str(table["name"])): table for table in tables if isinstance(table, dict) and "name" in table
+    }
+
+
+def _action(action: Any, component: str, where: str | Path) -> dict[str, Any]:
+    if not isinstance(action, dict) or "name" not in action:
+        raise SpecError(f"{where}: ERT of {component}: an action is {action!r}; give each a name and an energy in pJ")
+    energy = _number(action, "energy", f"{component}.{action['name']}", where)
+    return {"name": str(action["name"]), "arguments": {}, "energy": energy}
+
+
+def _list(table: Mapping[str, Any], key: str, where: str | Path) -> Sequence[Any]:
+    found = table.get(key)
+    if not isinstance(found, list) or not found:
+        raise SpecError(f"{where}: {table.get('name')}: {key} is {found!r}; give a list of actions")
+    return found
+
+
+def _number(entry: Mapping[str, Any], key: str, of: str, where: str | Path) -> float:
+    value = entry.get(key)
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = -1.0
+    if isinstance(value, bool) or not 0 <= number < float("inf"):
+        raise SpecError(f"{where}: {key} of {of} is {value!r}; it must be a number of at least 0")
+    return number

@@ -17,6 +17,9 @@ from pathlib import Path
 from flexloop.errors import EngineError
 
 CLIS = ("docker", "podman")
+INSTEAD = "; or use --engine embedded, which needs nothing else"
+"""The way out where no container works."""
+
 MEMORY = "4g"
 """Memory limit of a container; ``--memory`` among the extra arguments overrides it."""
 
@@ -272,4 +275,4 @@ def find_container(cli: str | None, image: str | None, extra: tuple[str, ...]) -
             return Container(candidate, image, extra).resolved()
         except EngineError as error:
             reasons.append(str(error))
-    raise EngineError("; ".join(reasons) + "; or use --engine embedded, which needs nothing else")
+    raise EngineError("; ".join(reasons) + INSTEAD)

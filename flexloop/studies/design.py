@@ -22,8 +22,10 @@ from flexloop.archs import load_arch
 from flexloop.archspec import ArchSpec, Pair
 from flexloop.atomic import write_atomically
 from flexloop.classes import Degree
-from flexloop.energy.source import EnergyTables, energy_tables
+from flexloop.energies import energy_tables
+from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective, parse_objective
+from flexloop.engines.select import EngineSettings
 from flexloop.errors import OutputError, UnmappableError, UnsupportedError
 from flexloop.mapspace import shapes
 from flexloop.studies.rigid import Designs, Floats, Hardware, Ints, words
@@ -84,6 +86,7 @@ def design(
     must_map: Sequence[str | Network] = (),
     objective: str = "latency",
     energy: str = "table",
+    engines: EngineSettings | None = None,
     name: str | None = None,
     starts: int = 8,
     seed: int = 0,
@@ -96,7 +99,8 @@ def design(
         arch: the hardware; its fixed values are one of the starts.
         must_map: networks that the design must map too (its tiles must fit their layers).
         objective: ``latency``, ``energy`` or ``edp``.
-        energy: ``table`` or a file with an ERT.
+        energy: ``table``, ``accelergy``, ``hwcomponents``, or a file with an ERT.
+        engines: where Accelergy is, if it makes the energies; None takes the defaults.
         name: of the new arch spec.
         starts: random starts of the search, beside the spec's own values.
         seed: of the random starts.
@@ -113,7 +117,7 @@ def design(
         )
     net = load_networks([network], network_parameters or {})[0]
     others = load_networks(list(must_map), {}) if must_map else []
-    search = _Search(spec, net, others, parse_objective(objective), energy_tables(energy, spec), seed)
+    search = _Search(spec, net, others, parse_objective(objective), energy_tables(energy, spec, engines), seed)
     best, cost = search.run(starts)
     bounds = (layer.count * _bound(spec, search.hardware.energy, layer, search.objective) for layer in net.layers)
     return DesignOutcome(

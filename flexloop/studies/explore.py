@@ -24,6 +24,7 @@ from flexloop.archs import load_arch
 from flexloop.archspec import ArchSpec
 from flexloop.atomic import write_atomically
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
+from flexloop.energies import SOURCES, energy_tables
 from flexloop.errors import OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.results import Results, geomean
 from flexloop.studies.design import design
@@ -257,7 +258,7 @@ class _Designer:
         """Area first, which costs nothing, then the networks where it fits."""
         try:
             plain = self._scaled(factors)
-            least = base_area(plain) + dram_interface_area(plain, self._model)
+            least = base_area(plain, self._art(plain)) + dram_interface_area(plain, self._model)
             if least > budget:
                 return _Measured(least / budget - 1, "over the budget")
             arch = plain if flexclass == FULLY_FLEXIBLE else self._fixed(plain, factors)
@@ -295,6 +296,7 @@ class _Designer:
                 must_map=self._networks[1:],
                 objective=study.objective,
                 energy=study.energy,
+                engines=study.engines,
                 starts=self._options.starts,
                 seed=study.seed,
                 name=arch.name,
@@ -302,7 +304,8 @@ class _Designer:
         return self._designed[key]
 
     def _areas(self, arch: ArchSpec, flexclass: FlexClass) -> dict[str, float]:
-        base, whole = base_area(arch), class_area(arch, flexclass, self._model)
+        art = self._art(arch)
+        base, whole = base_area(arch, art), class_area(arch, flexclass, self._model, art)
         dram = dram_interface_area(arch, self._model)
         return {
             "area_mm2": whole + dram,
@@ -310,6 +313,11 @@ class _Designer:
             "area_flexibility_mm2": whole - base,
             "area_dram_mm2": dram,
         }
+
+    def _art(self, arch: ArchSpec) -> Mapping[str, Any] | None:
+        """The areas of the energy source; a file's are of one hardware, and the shipped ones count instead."""
+        source = self._options.study.energy
+        return energy_tables(source, arch, self._options.study.engines).art if source in SOURCES else None
 
     def _row(self, arch: ArchSpec, areas: dict[str, float], results: Results, totals: pd.DataFrame) -> dict[str, Any]:
         shape = arch.axes.shape.fixed

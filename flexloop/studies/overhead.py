@@ -8,7 +8,7 @@ and the controllers that every class needs are not counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -114,28 +114,40 @@ def _shipped() -> OverheadModel:
     return OverheadModel.model_validate(yaml.safe_load(text))
 
 
-def class_area(arch: ArchSpec, flexclass: str | FlexClass, model: OverheadModel | None = None) -> float:
+def class_area(
+    arch: ArchSpec,
+    flexclass: str | FlexClass,
+    model: OverheadModel | None = None,
+    art: Mapping[str, Any] | None = None,
+) -> float:
     """Area in mm^2 of an arch spec with the flexibility of a class: memories and MACs, and what each axis adds.
+
+    Args:
+        arch: the arch spec.
+        flexclass: the class.
+        model: of what each axis adds; None takes the shipped one.
+        art: area reference table of the memories and MACs; None takes the shipped one.
 
     Raises:
         UnknownNameError: if no energy and area table is shipped for the spec's technology.
         SpecError: if the model is for another technology than the spec's.
     """
     chosen = FlexClass.of(flexclass)
-    return base_area(arch) + sum(axis_area(arch, axis, chosen.degree(axis), model) for axis in Axis)
+    return base_area(arch, art) + sum(axis_area(arch, axis, chosen.degree(axis), model) for axis in Axis)
 
 
-def class_areas(arch: ArchSpec, classes: Iterable[FlexClass]) -> dict[str, float]:
-    """Area in mm^2 of each class by its name, from the shipped tables; empty for a technology that has none."""
+def class_areas(arch: ArchSpec, classes: Iterable[FlexClass], art: Mapping[str, Any] | None = None) -> dict[str, float]:
+    """Area in mm^2 of each class by its name (see `class_area`); empty for a technology without tables."""
     try:
-        return {str(c): class_area(arch, c) for c in classes}
+        return {str(c): class_area(arch, c, None, art) for c in classes}
     except (UnknownNameError, SpecError):
         return {}
 
 
-def base_area(arch: ArchSpec) -> float:
-    """Area in mm^2 of all memories and MACs of the chip, from the ART of the spec."""
-    areas = {table["name"]: float(table["area"]) for table in build_art(arch)["tables"]}
+def base_area(arch: ArchSpec, art: Mapping[str, Any] | None = None) -> float:
+    """Area in mm^2 of all memories and MACs of the chip, from an ART (None: the shipped one)."""
+    tables = (build_art(arch) if art is None else art)["tables"]
+    areas = {table["name"]: float(table["area"]) for table in tables}
     paths = component_paths(arch)
     instances = {level.name: 1 for level in levels_above_array(arch)}
     instances |= {level.name: arch.pes for level in levels_in_pe(arch)}

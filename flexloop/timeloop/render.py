@@ -99,6 +99,18 @@ class Renderer:
             mac_mesh_x=shape.X * (arch.array.inner.X if arch.array.inner else 1),
         )
 
+    def accelergy(self, arch: ArchSpec) -> str:
+        """Render ``accelergy.yaml``: the same components as Accelergy reads them, with what they are made of."""
+        return self._render(
+            "accelergy.yaml.j2",
+            arch=arch,
+            outer=arch.levels[0],
+            above=tree.levels_above_array(arch),
+            in_pe=tree.levels_in_pe(arch),
+            pe_name=tree.pe_name(arch),
+            mac_name=tree.mac_name(arch),
+        )
+
     def problem(self, variant: Variant, bounds: Map[str, int]) -> str:
         """Render ``problem.yaml``: the canonical layer shape with padded bounds."""
         for d in DIMENSIONS:
@@ -131,6 +143,10 @@ class Renderer:
         """Render ``ert.yaml`` from an energy reference table (the content of Timeloop's ``ERT`` key)."""
         return self._render("ert.yaml.j2", tables=ert["tables"])
 
+    def art(self, art: Map[str, Any]) -> str:
+        """Render ``art.yaml`` from an area reference table (the content of Accelergy's ``ART`` key)."""
+        return self._render("art.yaml.j2", tables=art["tables"])
+
     def _render(self, name: str, **names: Any) -> str:
         try:
             return self._environment.get_template(name).render(names)
@@ -142,7 +158,10 @@ class Renderer:
 
 def _number(value: float) -> str:
     """A number as Timeloop reads it: whole where it is whole, else with all its digits and no exponent trap."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
+    if float(value).is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    digits, exponent, power = repr(float(value)).partition("e")
+    return (digits if "." in digits else f"{digits}.0") + exponent + power  # YAML 1.1 takes 1e-05 for a text
 
 
 @lru_cache(maxsize=4)

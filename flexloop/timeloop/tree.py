@@ -53,6 +53,14 @@ def component_paths(arch: ArchSpec) -> dict[str, str]:
     return paths | {arch.mac.name: f"{pe}.{mac_name(arch)}"}
 
 
+def component_name(path: str) -> str:
+    """A component's own name: the last part of its path, without a range of instances, as Timeloop finds it."""
+    start = path.rfind("[")
+    if path.endswith("]") and ".." in path[start:]:
+        path = path[:start]
+    return path.rpartition(".")[2]
+
+
 def partition_nodes(arch: ArchSpec) -> list[tuple[str, str, int]]:
     """Name, tensor and capacity in words of each level that limits a tensor's share, in the order of the tensors."""
     limits = arch.partition()

@@ -11,6 +11,7 @@ import numpy as np
 
 from flexloop.engines.embedded.fields import Fields, number
 from flexloop.errors import SpecError, UnsupportedError
+from flexloop.timeloop.tree import component_name
 
 Actions = dict[str, float]
 """Energy in pJ of each action of a component."""
@@ -48,7 +49,7 @@ def _by_path(ert: Fields) -> dict[str, Actions]:
     """Version 0.2: tables by path, actions by name, each with one entry or several."""
     tables: dict[str, Actions] = {}
     for path, actions in ert.get("tables").items():
-        entry = tables.setdefault(base_name(str(path)), {})
+        entry = tables.setdefault(component_name(str(path)), {})
         for action, found in Fields(actions, f"ERT.tables.{path}").content.items():
             for one in found if isinstance(found, list) else [found]:
                 _raise_to(entry, str(action), Fields(one, f"ERT.tables.{path}.{action}"))
@@ -60,7 +61,7 @@ def _by_table(ert: Fields) -> dict[str, Actions]:
     tables: dict[str, Actions] = {}
     for where, table in ert.items("tables"):
         fields = Fields(table, where)
-        entry = tables.setdefault(base_name(fields.text("name")), {})
+        entry = tables.setdefault(component_name(fields.text("name")), {})
         for place, action in fields.items("actions"):
             one = Fields(action, place)
             _raise_to(entry, one.text("name"), one)
@@ -96,13 +97,5 @@ def read_art(content: Any) -> dict[str, float]:
     areas = {}
     for where, table in Fields(content, "ART").items("tables"):
         fields = Fields(table, where)
-        areas[base_name(fields.text("name"))] = float(np.float32(number(fields.get("area"), f"{where}.area")))
+        areas[component_name(fields.text("name"))] = float(np.float32(number(fields.get("area"), f"{where}.area")))
     return areas
-
-
-def base_name(path: str) -> str:
-    """The last part of a path, without a range of instances."""
-    start = path.rfind("[")
-    if path.endswith("]") and ".." in path[start:]:
-        path = path[:start]
-    return path.rpartition(".")[2]
