@@ -27,7 +27,7 @@ import _timeloop
 
 from flexloop.archs import load_arch
 from flexloop.classes import FlexClass, all_classes
-from flexloop.energy.source import energy_tables
+from flexloop.energies import energy_tables
 from flexloop.engines.base import Objective, SearchOptions, Winner, cost
 from flexloop.engines.embedded.engine import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine

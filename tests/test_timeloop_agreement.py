@@ -11,7 +11,7 @@ import pytest
 
 from flexloop.archs import load_arch
 from flexloop.classes import FlexClass
-from flexloop.energy import energy_tables
+from flexloop.energies import energy_tables
 from flexloop.engines.base import SearchOptions
 from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.dropin_mapper import run_mapper
