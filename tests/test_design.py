@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,15 @@ import pytest
 from small_archs import lanes, plain
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch
-from flexloop.archspec import ArchSpec
+from flexloop.archspec import ArchSpec, Pair
+from flexloop.classes import Degree
 from flexloop.energy.source import shipped_tables
-from flexloop.errors import UnsupportedError
-from flexloop.studies.design import _Search, design, write_design
+from flexloop.errors import UnmappableError, UnsupportedError
+from flexloop.mapspace import shapes
+from flexloop.studies.design import design, write_design
 from flexloop.studies.futureproof import future_proof, neutral, scaled, variations
-from flexloop.studies.rigid import largest_divisors
+from flexloop.studies.rigid import Designs, Hardware, largest_divisors
+from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import run_study
 from flexloop.tiles import fixed_tiles, spatial_factor
 from flexloop.workload import DIMENSIONS
@@ -42,8 +46,8 @@ def options(tmp_path: Path, objective: str = "latency") -> StudyOptions:
 )
 def test_many_designs_follow_the_rule_of_one(name: str, edge: str, layer: Layer) -> None:
     arch = load_arch(name).model_copy(update={"edge": edge})
-    search = _Search(arch, NET, [], "latency", shipped_tables(arch), 0)
-    tiles, expected = search.hardware.tiles(search._given(), layer), fixed_tiles(arch, layer)
+    search = RigidSearch(arch, shipped_tables(arch), NET, [], "latency", [0.0] * len(NET.layers))
+    tiles, expected = search.hardware.tiles(search.given(), layer), fixed_tiles(arch, layer)
     assert tiles.inner[0].tolist() == [expected.tiles[0][d] for d in DIMENSIONS]
     assert tiles.outer[0].tolist() == [expected.tiles[1][d] for d in DIMENSIONS]
     assert tiles.bounds[0].tolist() == [expected.bounds[d] for d in DIMENSIONS]
@@ -64,6 +68,76 @@ def test_a_design_costs_what_a_run_of_it_says_and_never_less_than_its_bound(obje
     column = {"latency": "cycles", "energy": "energy_pj", "edp": "edp_sum"}[objective]
     assert results.totals[column].iloc[0] == pytest.approx(outcome.cost, rel=1e-12)
     assert outcome.lower_bound <= outcome.cost
+
+
+def every_design(hardware: Hardware, extents: dict[str, int]) -> Designs:
+    """All tiles and multiples up to the extents, any two of their dimensions unrolled, every shape and order."""
+    ranges = [range(1, extents.get(d, 1) + 1) for d in DIMENSIONS]
+    tiles = list(itertools.product(*ranges))
+    pairs = [(DIMENSIONS.index(x), DIMENSIONS.index(y)) for x, y in itertools.permutations(extents, 2)]
+    orders = range(len(hardware.orders))
+    rows = itertools.product(tiles, tiles, pairs, range(len(hardware.shapes)), itertools.product(orders, repeat=2))
+    inner, times, pair, shape, order = (np.array(part, np.int64) for part in zip(*rows, strict=True))
+    return Designs(inner, times, pair, shape, order)
+
+
+@pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
+def test_on_a_tiny_problem_the_design_is_the_best_of_all_there_are(objective: str) -> None:
+    """Of all of them, not only of the search's own candidates: every extent, every order of the three dimensions."""
+    layers = (Layer(name="a", C=3, M=4, P=2), Layer(name="b", C=4, M=2, P=2, count=3))
+    outcome = design(Network(name="tiny", layers=layers), plain(), objective=objective, starts=2)
+
+    rest = "RSNGQ"
+    orders = tuple((*order, *rest) for order in itertools.permutations("CMP"))
+    energy = shipped_tables(plain())
+    hardware = Hardware(plain(), energy, tuple(shapes(plain(), Degree.FULL)), orders)
+    designs = every_design(hardware, {"C": 4, "M": 4, "P": 2})
+    designs = designs.take(hardware.fits(designs, layers))
+    costs = np.zeros(len(designs))
+    for layer in layers:
+        cycles, picojoules = hardware.costs(designs, layer)
+        costs += layer.count * {"latency": cycles, "energy": picojoules, "edp": cycles * picojoules}[objective]
+    assert len(designs) > 10_000
+    assert outcome.cost == pytest.approx(costs.min(), rel=1e-12)
+    assert outcome.lower_bound <= costs.min()
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
+    texts = [write_design(design(NET, plain(), starts=2, seed=7), tmp_path / name).read_bytes() for name in "ab"]
+    assert texts[0] == texts[1]
+
+
+def test_equal_latencies_are_told_apart_by_energy() -> None:
+    net = Network(name="row", layers=(Layer(name="row", C=4, M=4, R=3),))
+    search = RigidSearch(plain(), shipped_tables(plain()), net, [], "latency", [0.0])
+    best, (cycles, energy) = search.run(1)
+    neighbours = search.with_placements(best)
+    costs = search.costs(neighbours.take(search.hardware.fits(neighbours, net.layers)))
+    as_fast = costs[costs[:, 0] == cycles]
+    assert as_fast[:, 1].min() == pytest.approx(energy, rel=1e-12)
+    assert as_fast[:, 1].max() > energy
+
+
+def test_networks_that_must_be_mapped_shrink_the_tiles(tmp_path: Path) -> None:
+    wide = Network(name="wide", layers=(Layer(name="stride", C=4, P=4, Wstride=9),))
+    free, held = (design(NET, plain(), objective="energy", must_map=others, starts=2) for others in ([], [wide]))
+    status = [
+        run_study(["T0O0P0S0"], [wide], outcome.arch, options(tmp_path)).rows["status"].iloc[0]
+        for outcome in (free, held)
+    ]
+    assert status == ["unmappable", "ok"]
+    assert held.cost > free.cost
+
+
+def test_pairs_can_be_prescribed() -> None:
+    outcome = design(NET, plain(), pairs=[Pair(X="P", Y="C")], starts=1)
+    assert outcome.arch.axes.parallelization.fixed == Pair(X="P", Y="C")
+
+
+def test_a_network_that_no_tile_fits_is_said_to_be_unmappable() -> None:
+    wide = Network(name="wide", layers=(Layer(name="stride", P=4, Q=4, Wstride=40, Hstride=40),))
+    with pytest.raises(UnmappableError, match="no candidate tile fits"):
+        design(wide, plain(), pairs=[Pair(X="P", Y="Q")], starts=1)
 
 
 def test_a_design_is_no_worse_than_the_spec_s_own_values(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def design(
     energy: Annotated[
         str, typer.Option(help="Energies: table, accelergy, hwcomponents, or a file with an ERT.")
     ] = "table",
-    starts: Annotated[int, typer.Option(min=0, max=1000, help="Random starts of the search.")] = 4,
+    starts: Annotated[int, typer.Option(min=0, max=1000, help="Random starts of the search.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random starts.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="The arch spec file to write.")] = Path("design.yaml"),
 ) -> None:

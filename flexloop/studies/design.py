@@ -2,49 +2,36 @@
 
 The hardware (levels, capacities, bandwidths, number of PEs) is given; what a rigid design fixes is chosen. The
 candidates are a stated, finite set. Blocks of choices (pair, shape and orders; the tile in the PE; the tile in the
-shared buffer) are searched exhaustively in turn, from many starts, until no block improves; a lower bound that holds
-for every design of the hardware says how far from the best the result can be.
+shared buffer) are searched exhaustively in turn, from many starts, until no block improves (`rigidsearch`); a lower
+bound that holds for every design of the hardware says how far from the best the result can be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import permutations, product
-from math import ceil, prod
+from math import ceil, gcd, prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from flexloop.archs import load_arch
-from flexloop.archspec import ArchSpec, Pair
+from flexloop.archspec import ArchSpec, Pair, Shape
 from flexloop.atomic import write_atomically
-from flexloop.classes import Degree
 from flexloop.energies import energy_tables
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
-from flexloop.errors import OutputError, UnmappableError, UnsupportedError
-from flexloop.mapspace import shapes
-from flexloop.studies.rigid import Designs, Floats, Hardware, Ints, words
+from flexloop.errors import OutputError, UnsupportedError
+from flexloop.studies.rigid import Designs, Hardware, Ints, words
+from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import DEFAULT_ARCH, load_networks
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import component_paths
 from flexloop.workload import DIMENSIONS, Layer, Network
 
-ORDERS = ("PQNRSCMG", "QPNSRCMG", "RSCPQNMG", "SRCQPNMG", "MRSCPQNG", "MPRQSCNG", "MQSPRCNG", "PRQSNCMG")
-"""Candidate permutations, leftmost innermost: each keeps one tensor in place longest, with and without halo reuse."""
-
-INNER_STEPS = (1, 2, 3, 4, 5, 7, 8, 11, 12, 14, 16, 24, 32)
-"""Candidate extents of the tile in a PE along one dimension."""
-
-OUTER_STEPS = (1, 2, 3, 4, 7, 8, 14, 16, 32, 64, 128)
-"""Candidate multiples of the unrolled tile in the shared buffer."""
-
-UNROLLED = ("C", "M", "R", "S", "P", "Q")
-"""Dimensions that a candidate pair may unroll."""
+STARTS = 8
+"""Random starts of the search, where none are asked for."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +61,9 @@ class DesignOutcome:
         """How good the design is known to be, in one sentence."""
         return (
             f"best of {self.evaluated:,} designs costed, of {self.candidates:.2g} candidates; each block of choices "
-            f"(pair, shape and orders; tile in the PE; tile in the buffer) is exhausted with the others held; at most "
-            f"{self.cost / self.lower_bound:.2f} times the cost of the best rigid design of this hardware"
+            f"(pair, shape and orders; tile in the PE; tile in the buffer) is exhausted with the others held; "
+            f"not proved to be the best candidate, but its cost is at most {self.cost / self.lower_bound:.2f} times "
+            f"that of any rigid design of this hardware"
         )
 
 
@@ -88,8 +76,9 @@ def design(
     energy: str = "table",
     engines: EngineSettings | None = None,
     name: str | None = None,
-    starts: int = 8,
+    starts: int = STARTS,
     seed: int = 0,
+    pairs: Sequence[Pair] | None = None,
     network_parameters: dict[str, int] | None = None,
 ) -> DesignOutcome:
     """Find the best rigid design of a hardware for one network.
@@ -102,9 +91,10 @@ def design(
         energy: ``table``, ``accelergy``, ``hwcomponents``, or a file with an ERT.
         engines: where Accelergy is, if it makes the energies; None takes the defaults.
         name: of the new arch spec.
-        starts: random starts of the search, beside the spec's own values.
-        seed: of the random starts.
-        network_parameters: parameters of the network.
+        starts: random starts of the search, beside the spec's own values and the smallest tiles.
+        seed: of the random starts; the same seed gives the same design.
+        pairs: pairs of unrolled dimensions to choose from; None takes any two of C, M, R, S, P and Q.
+        network_parameters: parameters of the networks.
 
     Raises:
         UnsupportedError: for hardware with an inner fanout, or without exactly three levels with loops.
@@ -115,19 +105,20 @@ def design(
         raise UnsupportedError(
             f"design: {spec.name} has an inner fanout or not three levels with loops; choose another"
         )
-    net = load_networks([network], network_parameters or {})[0]
-    others = load_networks(list(must_map), {}) if must_map else []
-    search = _Search(spec, net, others, parse_objective(objective), energy_tables(energy, spec, engines), seed)
+    net, *others = load_networks([network, *must_map], network_parameters or {})
+    goal, tables = parse_objective(objective), energy_tables(energy, spec, engines)
+    bounds = [_bound(spec, tables, layer, goal) for layer in net.layers]
+    search = RigidSearch(spec, tables, net, others, goal, bounds, pairs, seed)
     best, cost = search.run(starts)
-    bounds = (layer.count * _bound(spec, search.hardware.energy, layer, search.objective) for layer in net.layers)
+    about = f"{spec.name} with the best rigid design found for {net.name} ({goal})"
     return DesignOutcome(
-        arch=search.as_arch(best, name or f"{spec.name}_for_{net.name}"),
+        arch=as_arch(search.hardware, best, name or f"{spec.name}_for_{net.name}", about),
         network=net.name,
-        objective=search.objective,
-        cost=cost,
-        lower_bound=sum(bounds),
+        objective=goal,
+        cost=cost[0],
+        lower_bound=sum(layer.count * bound for layer, bound in zip(net.layers, bounds, strict=True)),
         evaluated=search.evaluated,
-        candidates=search.candidates(),
+        candidates=search.candidates,
     )
 
 
@@ -139,177 +130,36 @@ def write_design(outcome: DesignOutcome, path: Path) -> Path:
         order.update({level: "".join(permutation) for level, permutation in order.items()})
     header = f"# The best rigid design found for {outcome.network} ({outcome.objective}): {outcome.statement}.\n"
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, (header + yamlio.dump(document)).encode())
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     return path
 
 
-class _Search:
-    """Alternating exhaustive search over blocks of choices."""
-
-    def __init__(
-        self,
-        arch: ArchSpec,
-        network: Network,
-        others: Sequence[Network],
-        objective: Objective,
-        energy: EnergyTables,
-        seed: int,
-    ) -> None:
-        self.objective = objective
-        orders = tuple(dict.fromkeys([*map(tuple, ORDERS), *(tuple(p) for p in arch.axes.ordering.fixed.values())]))
-        self.hardware = Hardware(arch, energy, tuple(shapes(arch, Degree.FULL)), orders)
-        self._layers = network.layers
-        unique = {layer.shape_key: layer for net in (network, *others) for layer in net.layers}
-        self._must_fit = list(unique.values())
-        self._rng = np.random.default_rng(seed)
-        self._inner, self._times = self._inner_tiles(), self._multiples()
-        self._placed = self._placements()
-        self.evaluated = 0
-
-    def candidates(self) -> float:
-        """Size of the set of candidates."""
-        return float(len(self._inner)) * len(self._times) * len(self._placed)
-
-    def run(self, starts: int) -> tuple[Designs, float]:
-        """The best design over all starts, and its cost."""
-        best, least = None, float("inf")
-        for start in self._starts(starts):
-            found, cost = self._descend(start)
-            if cost < least:
-                best, least = found, cost
-        if best is None:
-            raise UnmappableError("design: no candidate tile fits the buffers for every layer that must be mapped")
-        return best, least
-
-    def _descend(self, design: Designs) -> tuple[Designs, float]:
-        cost = float("inf")
-        while True:
-            before = cost
-            for block in (self._with_placements, self._with_inner, self._with_times):
-                design, cost = self._best(block(design), design, cost)
-            if cost >= before:
-                return design, cost
-
-    def _best(self, candidates: Designs, design: Designs, cost: float) -> tuple[Designs, float]:
-        candidates = candidates.take(self.hardware.fits(candidates, self._must_fit))
-        if not len(candidates):
-            return design, cost
-        costs = self._costs(candidates)
-        index = int(np.argmin(costs))
-        return (candidates.take(np.array([index])), float(costs[index])) if costs[index] < cost else (design, cost)
-
-    def _costs(self, designs: Designs) -> Floats:
-        self.evaluated += len(designs)
-        total = np.zeros(len(designs))
-        for layer in self._layers:
-            cycles, energy = self.hardware.costs(designs, layer)
-            costs: dict[str, Floats] = {"latency": cycles.astype(float), "energy": energy, "edp": cycles * energy}
-            total += layer.count * costs[self.objective]
-        return total
-
-    # -- the blocks ---------------------------------------------------------------------------------------------------
-
-    def _with_placements(self, design: Designs) -> Designs:
-        n = len(self._placed)
-        return Designs(
-            np.repeat(design.inner, n, 0), np.repeat(design.times, n, 0), self._placed[:, :2], self._placed[:, 2],
-            self._placed[:, 3:],
-        )  # fmt: skip
-
-    def _with_inner(self, design: Designs) -> Designs:
-        n = len(self._inner)
-        rest = (np.repeat(part, n, 0) for part in (design.times, design.pair, design.shape, design.order))
-        return Designs(self._inner, *rest)
-
-    def _with_times(self, design: Designs) -> Designs:
-        n = len(self._times)
-        pair, shape, order = (np.repeat(part, n, 0) for part in (design.pair, design.shape, design.order))
-        return Designs(np.repeat(design.inner, n, 0), self._times, pair, shape, order)
-
-    # -- the candidates -----------------------------------------------------------------------------------------------
-
-    def _limits(self) -> dict[str, int]:
-        return {d: max(layer.bounds[d] for layer in self._layers) for d in DIMENSIONS}
-
-    def _inner_tiles(self) -> Ints:
-        """Tiles that fit a PE, with at most three dimensions above 1."""
-        return self._tuples(INNER_STEPS, self.hardware.arch.loop_levels[0].name, most=3)
-
-    def _multiples(self) -> Ints:
-        """Multiples that fit the shared buffer on their own, with at most four dimensions above 1."""
-        return self._tuples(OUTER_STEPS, self.hardware.arch.array.below, most=4)
-
-    def _tuples(self, steps: tuple[int, ...], level: str, most: int) -> Ints:
-        limits, capacity = self._limits(), self.hardware.arch.level(level).capacity
-        choices = [[n for n in steps if n <= max(1, limits[d])] if d in UNROLLED else [1] for d in DIMENSIONS]
-        grid: Ints = np.ones((1, 0), np.int64)
-        for i, column in enumerate(choices):
-            grid = np.concatenate([np.repeat(grid, len(column), 0), np.tile(column, len(grid))[:, None]], axis=1)
-            whole = np.concatenate([grid, np.ones((len(grid), len(DIMENSIONS) - i - 1), np.int64)], axis=1)
-            kept = self.hardware.arch.level(level).keep
-            unit = Layer(name="unit")
-            fits = sum(words(t, whole, unit) for t in kept) <= (capacity or 2**62)
-            grid = grid[fits & ((whole > 1).sum(axis=1) <= most)]
-        return grid
-
-    def _placements(self) -> Ints:
-        """Pair, shape and orders: int64[n, 5]."""
-        pairs = [(DIMENSIONS.index(x), DIMENSIONS.index(y)) for x, y in permutations(UNROLLED, 2)]
-        count = range(len(self.hardware.orders))
-        rows = [(*pair, s, a, b) for pair, s, a, b in product(pairs, range(len(self.hardware.shapes)), count, count)]
-        return np.array(rows, np.int64)
-
-    def _starts(self, count: int) -> Iterator[Designs]:
-        yield self._given()
-        for _ in range(count):
-            place = self._placed[self._rng.integers(len(self._placed))]
-            inner = self._inner[self._rng.integers(len(self._inner), size=1)]
-            ones = np.ones((1, len(DIMENSIONS)), np.int64)
-            yield Designs(inner, ones, place[None, :2], place[2:3], place[None, 3:])
-
-    def _given(self) -> Designs:
-        """The spec's own fixed values."""
-        arch, axes = self.hardware.arch, self.hardware.arch.axes
-        below, above = arch.loop_levels[0].name, arch.array.below
-        inner = np.array([[arch.fixed_tile(below)[d] for d in DIMENSIONS]], np.int64)
-        outer = np.array([[arch.fixed_tile(above)[d] for d in DIMENSIONS]], np.int64)
-        fixed = axes.parallelization.fixed
-        pair = np.array([[DIMENSIONS.index(fixed.X), DIMENSIONS.index(fixed.Y)]], np.int64)
-        shape = np.array([self.hardware.shapes.index(axes.shape.fixed)], np.int64)
-        order = [self.hardware.orders.index(tuple(axes.ordering.fixed[level.name])) for level in arch.ordered_levels]
-        design = Designs(inner, np.ones_like(inner), pair, shape, np.array([order], np.int64))
-        times = outer // (inner * self.hardware.unrolled(design))
-        return Designs(inner, times, pair, shape, design.order)
-
-    # -- the result ---------------------------------------------------------------------------------------------------
-
-    def as_arch(self, design: Designs, name: str) -> ArchSpec:
-        """The hardware with the design's values fixed, and among the partial ones."""
-        arch, hardware = self.hardware.arch, self.hardware
-        below, above = arch.loop_levels[0].name, arch.array.below
-        inner, outer = design.inner[0], hardware.outer_tile(design)[0]
-        tile = {below: _named(inner), above: _named(outer)}
-        order = {
-            level.name: hardware.orders[int(index)]
-            for level, index in zip(arch.ordered_levels, design.order[0], strict=True)
-        }
-        pair = Pair(X=DIMENSIONS[int(design.pair[0, 0])], Y=DIMENSIONS[int(design.pair[0, 1])])
-        shape = hardware.shapes[int(design.shape[0])]
-        axes = arch.axes.model_dump()
-        axes["tiling"] = {"fixed": tile, "partial": _shares(arch, outer)}
-        axes["ordering"] = {"fixed": order, "partial": _with_first(order, list(arch.axes.ordering.partial))}
-        axes["parallelization"] = {
-            "fixed": pair.model_dump(),
-            "partial": _with_first(pair.model_dump(), [p.model_dump() for p in arch.axes.parallelization.partial]),
-        }
-        block = arch.axes.shape.block
-        fits = shape.X % block.X == 0 and shape.Y % block.Y == 0
-        axes["shape"] = {"fixed": shape.model_dump(), "block": (block if fits else type(block)(X=1, Y=1)).model_dump()}
-        made = arch.model_dump(by_alias=True) | {"name": name, "axes": axes}
-        made["description"] = f"{arch.name}, rigid design for a network"
-        return ArchSpec.model_validate(made)
+def as_arch(hardware: Hardware, design: Designs, name: str, description: str) -> ArchSpec:
+    """The hardware with the design's values fixed, and among the partial ones."""
+    arch = hardware.arch
+    below, above = arch.loop_levels[0].name, arch.array.below
+    inner, outer = design.inner[0], hardware.outer_tile(design)[0]
+    tile = {below: _named(inner), above: _named(outer)}
+    order = {
+        level.name: hardware.orders[int(index)]
+        for level, index in zip(arch.ordered_levels, design.order[0], strict=True)
+    }
+    pair = Pair(X=DIMENSIONS[int(design.pair[0, 0])], Y=DIMENSIONS[int(design.pair[0, 1])])
+    shape = hardware.shapes[int(design.shape[0])]
+    axes = arch.axes.model_dump()
+    axes["tiling"] = {"fixed": tile, "partial": _shares(arch, outer)}
+    axes["ordering"] = {"fixed": order, "partial": _with_first(order, list(arch.axes.ordering.partial))}
+    axes["parallelization"] = {
+        "fixed": pair.model_dump(),
+        "partial": _with_first(pair.model_dump(), [p.model_dump() for p in arch.axes.parallelization.partial]),
+    }
+    block = Shape(X=gcd(arch.axes.shape.block.X, shape.X), Y=gcd(arch.axes.shape.block.Y, shape.Y))
+    axes["shape"] = {"fixed": shape.model_dump(), "block": block.model_dump()}
+    made = arch.model_dump(by_alias=True) | {"name": name, "description": description, "axes": axes}
+    return ArchSpec.model_validate(made)
 
 
 def _named(tile: Ints) -> dict[str, int]:

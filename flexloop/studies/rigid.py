@@ -7,7 +7,7 @@ the same rule is applied to arrays of designs at once, and a test holds the two 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,7 @@ class Hardware:
     energy: EnergyTables
     shapes: tuple[Shape, ...]
     orders: tuple[tuple[str, ...], ...]
+    _specs: dict[tuple[tuple[int, ...], int], Spec] = field(default_factory=dict, repr=False, compare=False)
 
     def unrolled(self, designs: Designs) -> Ints:
         """Extent of the array along each dimension: int64[n, 8], 1 where a dimension lies on neither mesh axis."""
@@ -95,10 +96,10 @@ class Hardware:
 
     def tiles(self, designs: Designs, layer: Layer) -> Tiles:
         """Tiles and padded bounds on a layer, by the rule of `flexloop.tiles.fixed_tiles`."""
-        role = self._roles(layer)
-        whole = np.concatenate([designs.inner, np.ones((len(designs), 1), np.int64)], axis=1)[:, role]
-        along = np.concatenate([self.unrolled(designs), np.ones((len(designs), 1), np.int64)], axis=1)[:, role]
-        outer = np.concatenate([self.outer_tile(designs), np.ones((len(designs), 1), np.int64)], axis=1)[:, role]
+        along = self.unrolled(designs)
+        whole, outer = designs.inner, designs.inner * along * designs.times
+        if follows_depthwise_rule(self.arch, layer):
+            whole, along, outer = (_as_groups(part) for part in (whole, along, outer))
         bound = np.array([layer.bounds[d] for d in DIMENSIONS], np.int64)
         if self.arch.edge == "clip":
             unrolled = whole * along
@@ -134,31 +135,26 @@ class Hardware:
                 good &= sum(words(t, tile, layer) for t in level.keep) <= (level.capacity or 0)
         return good
 
-    def costs(self, designs: Designs, layer: Layer) -> tuple[Ints, Floats]:
-        """Cycles and energy (pJ) of every design on a layer; a design that does not fit takes 2**62 cycles."""
-        cycles = np.full(len(designs), 2**62, np.int64)
-        energy = np.full(len(designs), np.inf)
+    def costs(self, designs: Designs, layer: Layer) -> tuple[Floats, Floats]:
+        """Cycles and energy (pJ) of every design on a layer, infinite where it does not fit."""
+        cycles, energy = np.full((2, len(designs)), np.inf)
         for index in np.unique(designs.shape):
             spec = self._spec(layer, int(index))
             of_shape = np.flatnonzero(designs.shape == index)
             for chosen in np.array_split(of_shape, -(-len(of_shape) // _CHUNK)):
                 found = evaluate_batch(spec, self._batch(designs.take(chosen), layer, int(index)))
-                cycles[chosen] = np.where(found.valid, found.cycles, 2**62)
+                cycles[chosen] = np.where(found.valid, found.cycles, np.inf)
                 energy[chosen] = np.where(found.valid, found.energy_pj, np.inf)
         return cycles, energy
 
-    def _roles(self, layer: Layer) -> list[int]:
-        """For each dimension the index of the one whose values it takes; 8 stands for 1 throughout."""
-        roles = list(range(len(DIMENSIONS)))
-        if follows_depthwise_rule(self.arch, layer):
-            roles[_INDEX["G"]], roles[_INDEX["M"]] = _INDEX["M"], len(DIMENSIONS)
-        return roles
-
     def _spec(self, layer: Layer, shape: int) -> Spec:
-        renderer = shared_renderer()
-        architecture = yamlio.load(renderer.architecture(self.arch, self.shapes[shape], partitioned=False))
-        problem = yamlio.load(renderer.canonical_problem(layer, layer.bounds))
-        return read_spec(architecture["architecture"], problem["problem"], dict(self.energy.ert))
+        key = (layer.shape_key, shape)
+        if key not in self._specs:
+            renderer = shared_renderer()
+            architecture = yamlio.load(renderer.architecture(self.arch, self.shapes[shape], partitioned=False))
+            problem = yamlio.load(renderer.canonical_problem(layer, layer.bounds))
+            self._specs[key] = read_spec(architecture["architecture"], problem["problem"], dict(self.energy.ert))
+        return self._specs[key]
 
     def _batch(self, designs: Designs, layer: Layer, shape: int) -> Batch:
         tiles = self.tiles(designs, layer)
@@ -195,6 +191,13 @@ class Hardware:
         if follows_depthwise_rule(self.arch, layer):
             seen[_INDEX["M"]], seen[_INDEX["G"]] = _INDEX["G"], _INDEX["M"]
         return np.array(seen, np.int64)[pair]
+
+
+def _as_groups(values: Ints) -> Ints:
+    """The values of output channels given to groups: int64[n, 8]."""
+    moved = values.copy()
+    moved[:, _INDEX["G"]], moved[:, _INDEX["M"]] = values[:, _INDEX["M"]], 1
+    return moved
 
 
 def words(tensor: str, tile: Ints, layer: Layer) -> Ints:
