@@ -87,6 +87,19 @@ def test_a_list_under_the_old_name_of_the_metrics_is_passed_over_with_timeloops_
     assert "no optimization metric(s) specified, using edp as default." in outcome.warnings
 
 
+def test_a_split_without_an_order_on_a_fanout_along_one_axis_goes_by_the_problems_order(tmp_path: Path) -> None:
+    content = yamlio.load_files(golden_files("base-conv3x3"))
+    for component in content["architecture"]["subtree"][0]["subtree"][0]["subtree"][0]["local"]:
+        component["attributes"]["meshX"] = 256
+    order = content["problem"]["shape"]["dimensions"]
+    rule = {"target": "GlobalBuffer", "type": "spatial", "factors": f"{order[0]}=1", "split": 1}
+    content |= {"architecture_constraints": {"targets": [rule]}, "mapper": {}}
+    path = tmp_path / "all.yaml"
+    path.write_text(yamlio.dump(content), encoding="utf-8")
+    buffer = search_files([path], time_limit=1.0).optimum.mapping.levels[1]
+    assert not buffer.x_loops and not buffer.y_loops, "the first dimension alone lies on X, and it is 1"
+
+
 def test_a_level_without_energies_must_be_bypassed(tmp_path: Path) -> None:
     content = yamlio.load_files(inputs(tmp_path))
     content["ERT"]["tables"] = [t for t in content["ERT"]["tables"] if "GlobalBuffer" not in t["name"]]

@@ -12,19 +12,21 @@ import pytest
 from flexloop.archs import load_arch
 from flexloop.classes import FlexClass
 from flexloop.energies import energy_tables
-from flexloop.engines.base import SearchOptions
+from flexloop.engines.base import SearchOptions, cost
 from flexloop.engines.embedded.dropin import run_model
-from flexloop.engines.embedded.dropin_mapper import run_mapper
+from flexloop.engines.embedded.dropin_mapper import run_mapper, search_files
 from flexloop.engines.embedded.engine import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import UnmappableError
 from flexloop.mapspace import mapspace
 from flexloop.networks import load_network
 from flexloop.timeloop import yamlio
+from flexloop.timeloop.stats import read_stats
 
 pytestmark = pytest.mark.timeloop
 
 RUN = Path(__file__).parent / "golden" / "model" / "idle-level-and-areas"
+TENSORS = ["Weights", "Inputs", "Outputs"]
 INPUTS = [RUN / name for name in ("arch.yaml", "problem.yaml", "ert.yaml")]
 
 CELLS = [
@@ -86,12 +88,11 @@ def test_mapper_writes_what_timeloop_writes_where_there_is_one_mapping(tmp_path:
     ]
     targets += [
         {"target": "PESpread", "type": "spatial", "factors": "C=8 K=1 R=1 P=1", "permutation": "CKRP", "split": 4},
-        {"target": "PESpread", "type": "dataspace", "keep": [], "bypass": ["Weights", "Inputs", "Outputs"]},
+        {"target": "PESpread", "type": "dataspace", "keep": [], "bypass": TENSORS},
         {"target": "DRAM", "type": "temporal", "factors": "C=1 K=3 R=1 P=1", "permutation": "CKRP"},
     ]
     # At the innermost level timeloop-mapper takes the problem's order, whatever is pinned: it costs the same.
-    tensors = ["Weights", "Inputs", "Outputs"]
-    targets += [{"target": name, "type": "dataspace", "keep": tensors} for name in ("Registers", "Scratchpad", "DRAM")]
+    targets += [{"target": name, "type": "dataspace", "keep": TENSORS} for name in ("Registers", "Scratchpad", "DRAM")]
     mapper = {"optimization_metrics": ["edp"], "algorithm": "linear_pruned", "num_threads": 1, "timeout": 10**6}
     config = yamlio.load_files(INPUTS) | {"architecture_constraints": {"targets": targets}, "mapper": mapper}
     rest.write_text(yamlio.dump(config), encoding="utf-8")
@@ -132,3 +133,53 @@ def test_architecture_constraints_get_the_same_verdict(seed: int, tmp_path: Path
         assert real.stderr.rstrip().splitlines()[-1] == "ERROR: mapping violates architecture constraints."
         with pytest.raises(UnmappableError, match=r"mapping violates architecture constraints\."):
             run_model(files, tmp_path)
+
+
+def random_mapspace(rng: random.Random) -> dict[str, Any]:
+    """Constraints of all kinds on a small problem, and a mapper that enumerates them."""
+    bounds = {
+        "C": rng.choice([1, 2, 4, 8]),
+        "K": rng.choice([1, 2, 3]),
+        "R": rng.choice([1, 3]),
+        "P": rng.choice([1, 4]),
+    }
+    targets: list[dict[str, Any]] = [
+        {"target": "PESpread", "type": "dataspace", "bypass": TENSORS},
+        {"target": "PESpread", "type": "temporal", "factors": "C=1 K=1 R=1 P=1", "permutation": "CKRP"},
+        {"target": "PESpread", "type": "spatial", "split": rng.randint(0, 4)},
+    ]
+    if rng.random() < 0.5:
+        targets[-1]["permutation"] = "".join(rng.sample("CKRP", 4))
+    pinned = rng.sample("CKRP", 2)  # each at one level only, so that what is pinned divides the bound
+    for level, dimension in (("Registers", pinned[0]), ("Scratchpad", pinned[1]), ("DRAM", None)):
+        rule: dict[str, Any] = {"target": level, "type": "temporal"}
+        first, *rest = rng.sample("CKRP", 4)
+        rule["permutation"] = rng.choice([f"{first}_{''.join(rest)}", f"_{''.join(rest)}", "".join(rest)])
+        if dimension:
+            rule["factors"] = f"{dimension}{rng.choice(['=', '<=', '>='])}{rng.choice([1, bounds[dimension]])}"
+        kept = [tensor for tensor in TENSORS if rng.random() < 0.8]
+        targets += [rule, {"target": level, "type": "dataspace", "keep": kept}]
+    if rng.random() < 0.3:
+        targets.append({"target": "Registers", "type": "parallelism", "min": 0.25})
+    metrics = rng.choice([["edp", "energy"], ["delay", "energy"], ["energy", "delay"]])
+    mapper = {"optimization_metrics": metrics, "algorithm": "linear_pruned", "num_threads": 1}
+    mapper |= {"timeout": 2**31 - 1, "victory_condition": 0, "search_size": 0}
+    config = yamlio.load_files(INPUTS)
+    config["problem"]["instance"] = bounds
+    return config | {"architecture_constraints": {"targets": targets}, "mapper": mapper}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_search_finds_what_timeloop_finds_by_enumeration(seed: int, tmp_path: Path) -> None:
+    path = tmp_path / "all.yaml"
+    path.write_text(yamlio.dump(random_mapspace(random.Random(seed))), encoding="utf-8")
+    timeloop("timeloop-mapper", [path], tmp_path / "real")
+    report = tmp_path / "real" / "timeloop-mapper.stats.txt"
+    if not report.stat().st_size:  # no valid mapping
+        with pytest.raises(UnmappableError):
+            search_files([path])
+        return
+    outcome, real = search_files([path]), read_stats(report)
+    assert outcome.optimum.certificate.optimal
+    found = cost(outcome.objective, outcome.evaluation)[0]
+    assert found == pytest.approx(cost(outcome.objective, real)[0], rel=1e-4)  # energies are printed to 0.01 pJ

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from flexloop.engines.embedded.spec import Spec, read_config
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.constraints import Subject, from_config
+from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
 
 METRICS: dict[str, Objective] = {"delay": "latency", "energy": "energy", "edp": "edp"}
 """Timeloop's metrics that can be searched for, and what they are called here."""
@@ -114,7 +114,17 @@ def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> M
 def _space(spec: Spec, config: Map[str, Any]) -> Space:
     bounds = spec.problem.bounds
     subject = Subject(spec.level_names, spec.fanouts, bounds, spec.data_space_names)
-    return Space(spec, {d: (bound,) for d, bound in bounds.items()}, from_config(config, subject))
+    constraints = from_config(config, subject)
+    loops = tuple(_ordered(spec, rule) for rule in constraints.loops)
+    return Space(spec, {d: (bound,) for d, bound in bounds.items()}, replace(constraints, loops=loops))
+
+
+def _ordered(spec: Spec, rule: LoopConstraint) -> LoopConstraint:
+    """On a fanout along one axis Timeloop has but one order, the problem's; a split then says what lies on X."""
+    row = rule.spatial and 1 in spec.fanout_xy[spec.level_names.index(rule.target)]
+    if row and rule.split is not None and not rule.permutation and not rule.suffix:
+        return replace(rule, permutation=spec.problem.dimensions)
+    return rule
 
 
 def _objective(mapper: Any) -> Objective:
