@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -51,6 +52,11 @@ def random_space(seed: int, most: int) -> Space | None:
     space = Space(spec, bounds, Constraints(tuple(loops), _bypass(rng, spec), least))
     choices = choices_of(space)
     return None if choices.empty_dimension or choices.size() > most else space
+
+
+def some_space(seed: int, most: int) -> Space:
+    """The first of the random spaces from a seed on."""
+    return next(space for space in (random_space(seed + k, most) for k in itertools.count()) if space is not None)
 
 
 def random_spec(rng: random.Random) -> Spec:
