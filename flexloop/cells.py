@@ -30,6 +30,9 @@ from flexloop.store import Status, Store, StoredCell, cell_key
 from flexloop.storedwinner import from_stored, to_stored
 from flexloop.workload import Layer
 
+KEPT_SPACES = 64
+"""Mapspaces that a plan keeps, since a cell needs its own and its subclasses' several times."""
+
 ROUNDING = 1e-9
 """Relative difference below which two engines' costs of one mapping are taken as equal."""
 
@@ -83,6 +86,22 @@ class Plan:
                 "options": asdict(self.options),
             }
         )
+
+    def space(self, flexclass: FlexClass, layer: Layer) -> MapSpace:
+        """The mapspace of a class and a layer; the last ones are kept."""
+        key = (flexclass, layer.name, layer.shape_key)
+        space = self._spaces.pop(key, None) or mapspace(flexclass, self.arch, layer)
+        self._spaces[key] = space
+        if len(self._spaces) > KEPT_SPACES:
+            self._spaces.pop(next(iter(self._spaces)), None)
+        return space
+
+    @cached_property
+    def _spaces(self) -> dict[tuple[FlexClass, str, tuple[int, ...]], MapSpace]:
+        return {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_spaces"}
 
     def about(self, flexclass: FlexClass, layer: Layer) -> dict[str, str]:
         """What a person who lists the store should know of a cell."""
@@ -175,7 +194,7 @@ def look_up(plan: Plan, flexclass: FlexClass, layer: Layer, found: Found) -> Sto
     cell = plan.store.get(key_of(plan, flexclass, layer, found))
     if cell is None or cell.winner is None:
         return cell
-    space = mapspace(flexclass, plan.arch, layer)
+    space = plan.space(flexclass, layer)
     winner = from_stored(cell.winner, space)
     kept = _not_worse(plan, space, winner, seeds_of(flexclass, found))
     return cell if kept is winner else replace(cell, winner=to_stored(kept, space))
@@ -207,10 +226,10 @@ def run_task(plan: Plan, task: CellTask) -> list[StoredCell]:
     """
     found: dict[FlexClass, Winner | None] = {}
     for flexclass, known in task.known.items():
-        found[flexclass] = winner_of(known, mapspace(flexclass, plan.arch, task.layer))
+        found[flexclass] = winner_of(known, plan.space(flexclass, task.layer))
     cells = []
     for flexclass in task.classes:
-        space = mapspace(flexclass, plan.arch, task.layer)
+        space = plan.space(flexclass, task.layer)
         cell = look_up(plan, flexclass, task.layer, found)
         if cell is None:
             cell = _compute(plan, space, seeds_of(flexclass, found))

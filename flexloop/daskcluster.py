@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any, Generic
 
 from flexloop.errors import EngineError
@@ -12,6 +16,21 @@ from flexloop.executors import ATTEMPTS, Result, Task, WorkerDiedError
 
 CONNECT_TIMEOUT = "20s"
 """How long a scheduler may take to answer."""
+
+FETCH_S = 5.0
+"""Seconds that a result may take from the worker that has it; the worker may have died in the meantime."""
+
+LOOK_AFTER_S = 5.0
+"""Seconds without a result after which it is looked whether there are workers."""
+
+
+@dataclass
+class _Handed(Generic[Task]):
+    """A task that was handed in: the deaths it was blamed for, and how often its result could not be fetched."""
+
+    task: Task
+    deaths: int = 0
+    fetches: int = 0
 
 
 class DaskCluster(Generic[Task, Result]):
@@ -22,7 +41,8 @@ class DaskCluster(Generic[Task, Result]):
     a task only after ``distributed.scheduler.allowed-failures`` deaths.)
 
     Args:
-        function: what is run on a task; picklable, importable on the workers. Every worker gets it once.
+        function: what is run on a task; picklable, importable on the workers. Every worker gets it once, and runs one
+            task at a time.
         address: ``tcp://host:port`` of a scheduler, ``local`` for a cluster of this machine, or the path of a
             scheduler file.
         processes: workers of a local cluster.
@@ -38,56 +58,118 @@ class DaskCluster(Generic[Task, Result]):
             raise EngineError("--dask needs the package distributed: pip install 'flexloop[dask]'") from error
         self._distributed: Any = distributed
         self._address = address
+        self._processes = processes
         self._client = _connect(distributed, address, processes)
-        self._function = self._client.submit(_itself, function, pure=False)  # a task, so that Dask can make it anew
-        self._completed = self._distributed.as_completed()
-        self._tasks: dict[str, tuple[Task, int]] = {}
-        self._blamed: deque[tuple[Task, int]] = deque()
+        self._sent = function
+        self._function: Any = None
+        self._functions: set[str] = set()
+        self._stillborn = 0
+        self._done: SimpleQueue[Any] = SimpleQueue()
+        self._tasks: dict[str, _Handed[Task]] = {}
+        self._blamed: deque[_Handed[Task]] = deque()
         self._suspect: str | None = None
+        self._said = False
 
     def submit(self, task: Task) -> None:
         """Hand in a task."""
-        self._submit(task, 0)
+        self._submit(_Handed(task))
 
-    def _submit(self, task: Task, deaths: int) -> str:
-        future = self._client.submit(_call, self._function, task, pure=False, retries=0)
-        self._tasks[future.key] = (task, deaths)
-        self._completed.add(future)
+    def _submit(self, handed: _Handed[Task]) -> str:
+        if self._function is None:  # a task itself, so that Dask makes it anew where it was lost
+            self._function = self._client.submit(_itself, self._sent, pure=False)
+            self._functions.add(self._function.key)
+        future = self._client.submit(_call, self._function, handed.task, pure=False, retries=0)
+        self._wait_for(future, handed)
         return str(future.key)
+
+    def _wait_for(self, future: Any, handed: _Handed[Task]) -> None:
+        self._tasks[future.key] = handed
+        future.add_done_callback(self._done.put)
 
     def next(self) -> tuple[Task, Result | Exception]:
         """Wait for the next task to finish.
 
         Raises:
-            EngineError: if the scheduler is gone.
+            EngineError: if the scheduler is gone, or workers die before they take a task.
         """
         while True:
-            future = next(self._completed)
-            task, deaths = self._tasks.pop(future.key)
+            try:
+                future = self._done.get(timeout=LOOK_AFTER_S)
+            except Empty:
+                self._look_after_workers()
+                continue
+            handed = self._tasks.pop(future.key)
             was_alone = future.key == self._suspect
-            if was_alone:
-                self._suspect = None
-            error = future.exception() if future.status == "error" else None
-            if isinstance(error, self._distributed.KilledWorker):
-                deaths += getattr(error, "allowed_failures", 0) + 1
-                if not was_alone or deaths < ATTEMPTS:
-                    self._blamed.append((task, deaths))
-                    self._try_blamed()
+            outcome: Result | Exception
+            try:
+                outcome = future.result(timeout=FETCH_S)
+            except self._distributed.KilledWorker as error:
+                self._blame(handed, error)
+                if not was_alone or handed.deaths < ATTEMPTS:
+                    self._blamed.append(handed)
+                    self._try_blamed(was_alone)
                     continue
-                error = WorkerDiedError(deaths)
-            self._try_blamed()
-            if future.status == "finished":
-                return task, future.result()
-            if isinstance(error, Exception) and not isinstance(error, self._distributed.CancelledError):
-                return task, error
-            raise EngineError(
-                f"--dask {self._address}: the scheduler is gone, or it cancelled the study; finished cells are kept, "
-                "start the scheduler and run the same command again"
-            )
+                outcome = WorkerDiedError(handed.deaths)
+            except self._distributed.CancelledError as error:
+                raise self._gone() from error
+            except Exception as error:
+                if isinstance(error, self._distributed.TimeoutError) and future.status != "error":
+                    self._fetch_later(future, handed, was_alone)
+                    continue
+                outcome = error
+            self._stillborn = 0
+            self._try_blamed(was_alone)
+            return handed.task, outcome
 
-    def _try_blamed(self) -> None:
+    def _fetch_later(self, future: Any, handed: _Handed[Task], was_alone: bool) -> None:
+        """Wait once more for a task whose result did not come; in the end, hand it in anew."""
+        handed.fetches += 1
+        if handed.fetches % ATTEMPTS:
+            self._wait_for(future, handed)
+            return
+        key = self._submit(handed)
+        if was_alone:
+            self._suspect = key
+
+    def _blame(self, handed: _Handed[Task], error: Any) -> None:
+        """Count a worker's death against the task, unless it died on the function, which all tasks share."""
+        dead, _, allowed_failures = error.args
+        if dead not in self._functions:
+            handed.deaths += allowed_failures + 1
+        elif self._function is not None and dead == self._function.key:  # the first task to say so
+            self._function = None
+            self._stillborn += 1
+            if self._stillborn >= ATTEMPTS:
+                raise EngineError(
+                    f"--dask {self._address}: workers die before they take a cell, {self._stillborn} times in a row; "
+                    "see the workers' logs, and give them more memory"
+                )
+
+    def _try_blamed(self, was_alone: bool) -> None:
+        """Hand in one blamed task, if none is being tried."""
+        if was_alone:
+            self._suspect = None
         if self._blamed and self._suspect is None:
-            self._suspect = self._submit(*self._blamed.popleft())
+            self._suspect = self._submit(self._blamed.popleft())
+
+    def _look_after_workers(self) -> None:
+        """Replace workers of a local cluster that died while they started; say once where a scheduler has none."""
+        if self._client.cluster is not None:
+            self._client.cluster.scale(self._processes)
+            return
+        try:
+            workers = self._client.scheduler_info()["workers"]
+        except OSError as error:
+            raise self._gone() from error
+        if not workers and not self._said:
+            self._said = True
+            warnings.warn(f"--dask {self._address}: the scheduler has no workers; cells wait for some", stacklevel=2)
+
+    def _gone(self) -> EngineError:
+        return EngineError(
+            f"--dask {self._address}: the scheduler is gone, or it cancelled the study; finished cells are kept, "
+            "start the scheduler and run the same command again"
+        )
 
     def close(self) -> None:
         """Leave the cluster; one that was started here is stopped."""
@@ -97,12 +179,17 @@ class DaskCluster(Generic[Task, Result]):
             cluster.close()
 
 
+_one_at_a_time = Lock()
+"""Held by the task that a worker runs: engines are not made for threads, which a worker of Dask's may have several."""
+
+
 def _itself(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return function
 
 
 def _call(function: Callable[[Any], Any], task: Any) -> Any:
-    return function(task)
+    with _one_at_a_time:
+        return function(task)
 
 
 def _connect(distributed: Any, address: str, processes: int) -> Any:
@@ -112,12 +199,23 @@ def _connect(distributed: Any, address: str, processes: int) -> Any:
         if address == "local":
             with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
                 cluster = distributed.LocalCluster(
-                    n_workers=processes, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                    n_workers=processes,
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
                 )
             return distributed.Client(cluster)
         if "://" in address:
-            return distributed.Client(address, timeout=CONNECT_TIMEOUT)
-        return distributed.Client(scheduler_file=address, timeout=CONNECT_TIMEOUT)
+            client = distributed.Client(address, timeout=CONNECT_TIMEOUT)
+        else:
+            client = distributed.Client(scheduler_file=address, timeout=CONNECT_TIMEOUT)
+        if any(worker["nthreads"] > 1 for worker in client.scheduler_info()["workers"].values()):
+            warnings.warn(
+                f"--dask {address}: workers have several threads and run one cell at a time; start more workers, each "
+                "with --nthreads 1",
+                stacklevel=2,
+            )
+        return client
     except (OSError, ValueError) as error:
         raise EngineError(
             f"--dask {address}: no scheduler answers there ({error}); start one with `dask scheduler`, or use "

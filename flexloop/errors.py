@@ -58,3 +58,7 @@ class NoVerdictError(EngineError):
 
 class OutputError(FlexloopError):
     """A result that could not be written."""
+
+
+class StudyInterrupt(KeyboardInterrupt):
+    """Ctrl-C during a study; its text says what is kept and how to go on."""

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from multiprocessing import Pipe, parent_process
+from multiprocessing import Pipe, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from threading import Thread
@@ -36,6 +36,7 @@ class LocalProcesses(Generic[Task, Result]):
         self._waiting: deque[tuple[Task, int]] = deque()
         self._idle: list[_Worker] = []
         self._busy: dict[Connection, tuple[_Worker, Task, int]] = {}
+        self._stillborn = 0
 
     def submit(self, task: Task) -> None:
         """Hand in a task."""
@@ -43,24 +44,35 @@ class LocalProcesses(Generic[Task, Result]):
         self._hand_out()
 
     def next(self) -> tuple[Task, Result | Exception]:
-        """Wait for the next task to finish."""
+        """Wait for the next task to finish.
+
+        Raises:
+            EngineError: if processes cannot be started, or end before they take a task.
+        """
         while True:
             pipe = wait(list(self._busy))[0]
             assert isinstance(pipe, Connection)
-            worker, task, attempt = self._busy.pop(pipe)
+            worker, task, attempt = self._busy[pipe]
             try:
-                outcome: Result | Exception = pipe.recv()
+                answer = pipe.recv()
             except (EOFError, OSError, pickle.UnpicklingError):
-                worker.discard()
-                if attempt >= ATTEMPTS:
+                del self._busy[pipe]
+                if worker.ready and attempt >= ATTEMPTS:
+                    worker.discard()
                     self._hand_out()
                     return task, WorkerDiedError(attempt)
-                self._waiting.appendleft((task, attempt + 1))
-            else:
-                self._idle.append(worker)
+                self._waiting.appendleft((task, attempt + worker.ready))
+                self._mourn(worker)
                 self._hand_out()
-                return task, outcome
+                continue
+            if not worker.ready:
+                worker.ready, self._stillborn = True, 0
+                continue
+            del self._busy[pipe]
+            self._idle.append(worker)
             self._hand_out()
+            outcome: Result | Exception = answer
+            return task, outcome
 
     def _hand_out(self) -> None:
         while self._waiting and len(self._busy) < self._processes:
@@ -68,11 +80,23 @@ class LocalProcesses(Generic[Task, Result]):
             task, attempt = self._waiting[0]
             try:
                 worker.pipe.send(task)
-            except OSError:  # it died idle, which is no task's fault
-                worker.discard()
+            except OSError:  # it died before it had a task, which is no task's fault
+                self._mourn(worker)
                 continue
             self._waiting.popleft()
             self._busy[worker.pipe] = (worker, task, attempt)
+
+    def _mourn(self, worker: _Worker) -> None:
+        """Bury a dead worker; where none lives long enough to take a task, no further one will."""
+        status = worker.discard()
+        if worker.ready:
+            return
+        self._stillborn += 1
+        if self._stillborn >= ATTEMPTS:
+            raise EngineError(
+                f"{self._stillborn} worker processes ended before they took a cell (the last with status {status}); "
+                "free memory, or use --jobs 1, which needs none"
+            )
 
     def close(self) -> None:
         """Stop at once; what is in flight is abandoned, and what it started is stopped."""
@@ -88,22 +112,35 @@ class LocalProcesses(Generic[Task, Result]):
 
 
 class _Worker:
-    """A process and the pipe to it."""
+    """A process and the pipe to it; the first thing that it sends says that it is ready for tasks."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.ready = False
         self.pipe, theirs = Pipe()
         self.process = _Process(target=_serve, args=(function, theirs), daemon=True)
-        self.process.start()
-        theirs.close()
+        resource_tracker.ensure_running()  # which starts with the first process, and would unblock what is blocked here
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, until the process has its handlers
+            self.process.start()
+        except OSError as error:
+            self.pipe.close()
+            raise EngineError(
+                f"a worker process does not start: {error.strerror or error}; use fewer --jobs"
+            ) from error
+        finally:
+            theirs.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
-    def discard(self, grace_s: float = 1.0) -> None:
-        """Close the pipe, on which an idle process ends, and kill the process if it does not end in time."""
+    def discard(self, grace_s: float = 1.0) -> int | None:
+        """Close the pipe, on which an idle process ends, kill it if it does not end in time; its exit status."""
         self.pipe.close()
         self.process.join(grace_s)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        status = self.process.exitcode
         self.process.close()
+        return status
 
 
 class _Process(SpawnProcess):
@@ -126,7 +163,12 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
     """A worker's life: take a task, send what came of it, until the other end is closed."""
     signal.signal(signal.SIGINT, _leave_to_the_parent)
     signal.signal(signal.SIGTERM, _unwind)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     Thread(target=_end_with_the_parent, daemon=True).start()
+    try:
+        pipe.send(None)  # ready
+    except OSError:
+        return
     while True:
         try:
             task = pipe.recv()

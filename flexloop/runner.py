@@ -29,7 +29,6 @@ from flexloop.engines.base import Winner
 from flexloop.errors import EngineError, FlexloopError, OutputError
 from flexloop.executors import Executor, HereFirst, Serial
 from flexloop.localprocesses import LocalProcesses
-from flexloop.mapspace import mapspace
 from flexloop.store import StoredCell
 from flexloop.workload import Layer
 
@@ -174,7 +173,7 @@ class _LayerState:
             yield self._done(flexclass, cell)
 
     def _done(self, flexclass: FlexClass, cell: StoredCell, *, from_store: bool = False) -> CellResult:
-        winner = winner_of(cell, mapspace(flexclass, self._plan.arch, self._layer))
+        winner = winner_of(cell, self._plan.space(flexclass, self._layer))
         self._found[flexclass] = winner
         self._cells[flexclass] = cell
         return CellResult(flexclass, self._layer, cell.status, cell.reason, cell.wall_s, winner, from_store)

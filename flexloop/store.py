@@ -99,10 +99,14 @@ class Store:
 
     Args:
         folder: where entries lie; made when the first one is written.
+
+    Attributes:
+        full: whether the last entry could not be written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.full = False
         self._unreadable = False
 
     def path(self, key: str) -> Path:
@@ -149,7 +153,9 @@ class Store:
             except FileNotFoundError:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, content, durable=False)
+            self.full = False
         except OSError as error:
+            self.full = True
             raise OutputError(
                 f"cannot write to the store at {self.folder}: {error.strerror or error}; "
                 "make room, name another folder with FLEXLOOP_STORE, or use --no-store"

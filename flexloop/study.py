@@ -20,7 +20,7 @@ from flexloop.cores import available_cores, processes
 from flexloop.energies import energy_tables, keep
 from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
 from flexloop.engines.select import EngineSettings, select_engines
-from flexloop.errors import UnknownNameError
+from flexloop.errors import StudyInterrupt, UnknownNameError
 from flexloop.networks import load_network
 from flexloop.results import Results, check_lattice
 from flexloop.rows import build_results
@@ -131,10 +131,13 @@ def run_study(
     if progress:
         progress.begin(len(chosen) * len(layers), plan.mapper.info().name, plan.evaluator.info().name)
     placement = Placement(processes(options.jobs, options.threads, available_cores()), options.dask)
-    for result in run_layers(plan, chosen, layers, placement):
-        found[result.flexclass, result.layer.shape_key] = result
-        if progress:
-            progress.finished(result)
+    try:
+        for result in run_layers(plan, chosen, layers, placement):
+            found[result.flexclass, result.layer.shape_key] = result
+            if progress:
+                progress.finished(result)
+    except KeyboardInterrupt:
+        raise StudyInterrupt(_what_is_kept(plan, len(found), len(chosen) * len(layers))) from None
 
     meta, renderer = _meta(plan, options, chosen), Renderer(options.engines.templates)
     results = build_results(plan, chosen, nets, found, meta, renderer)
@@ -200,6 +203,15 @@ def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:
     if store is not None:
         keep(energy, store.folder)
     return Plan(arch, energy, mapper, evaluator, search, renderer.digest, store)
+
+
+def _what_is_kept(plan: Plan, done: int, cells: int) -> str:
+    """What an interrupted study leaves behind, and how to go on."""
+    if plan.store is None:
+        return f"{done} of {cells} cells were finished, and none is kept without a store"
+    if plan.store.full:
+        return f"{done} of {cells} cells were finished, and not all are kept: {plan.store.folder} cannot be written"
+    return f"{done} of {cells} cells are finished and kept; the same command goes on from there"
 
 
 def _unique_layers(networks: Sequence[Network]) -> list[Layer]:

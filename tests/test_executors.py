@@ -74,6 +74,16 @@ def interrupt(folder: str) -> int:
     return run_program(["sleep", "300"], Path(folder), Path(folder) / "log", timeout_s=0.5).status
 
 
+class Unloadable:
+    """A function that ends the process of whoever unpickles it."""
+
+    def __call__(self, _: object) -> str:
+        return "never"
+
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
+        return os._exit, (7,)
+
+
 def work(task: tuple[str, Any]) -> Any:
     """Dispatch by name, so that one executor mixes good and deadly tasks."""
     functions: dict[str, Callable[[Any], Any]] = {
@@ -175,6 +185,11 @@ def test_a_worker_killed_while_idle_is_no_task_s_fault() -> None:
         assert executor.next() == (("square", 3), 9)
     finally:
         executor.close()
+
+
+def test_workers_that_do_not_come_to_life_end_the_study() -> None:
+    with pytest.raises(EngineError, match=r"ended before they took a cell \(the last with status 7\)"):
+        collect(LocalProcesses(Unloadable(), 2), [1, 2, 3])
 
 
 def test_what_cannot_be_sent_back_is_an_error_and_not_a_death() -> None:

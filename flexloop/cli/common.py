@@ -33,8 +33,9 @@ class FlexloopGroup(TyperGroup):
         except FlexloopError as error:
             console(stderr=True).print(f"error: {error}", markup=False, style="red")
             raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            console(stderr=True).print("interrupted; finished cells are kept, the same command goes on from there")
+        except KeyboardInterrupt as interrupt:
+            text = f"interrupted: {interrupt}" if str(interrupt) else "interrupted"
+            console(stderr=True).print(text, markup=False)
             raise typer.Exit(130) from None
         except BrokenPipeError:
             sys.stderr.close()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from flexloop.cells import CellResult
 from flexloop.cli.common import console
+
+if TYPE_CHECKING:
+    from flexloop.cells import CellResult
 
 LINE_S = 60.0
 """Seconds between two lines where stderr is no terminal."""
