@@ -58,6 +58,38 @@ def test_constraints_are_kept(tmp_path: Path) -> None:
     assert order == sorted(order, key="RSCNPQM".index)
 
 
+SPAD = "{target: Spad, type: temporal, factors: C=1 M=1 N=1 P=1 Q=1 R=0 S<=3}"
+
+
+@pytest.mark.parametrize(
+    ("spad", "allowed"),
+    [
+        ("factors: C>=4 M=1 N=1 P=1 Q=1 R=0 S<=3", {"C": {4, 8, 16, 32, 64}, "M": {1}, "R": {3}, "S": {1, 3}}),
+        ("factors: N=1 P=1, default_max_factor: 3", {"C": {1, 2}, "M": {1, 2}, "Q": {1, 2}, "P": {1}, "R": {1, 3}}),
+        ("factors: C=2 M2 N>=1 P>=1 R=0 S=3, default_min_factor: 2", {"Q": {2, 4, 7, 14, 28}, "M": {2}, "R": {3}}),
+    ],
+)
+def test_ranges_of_factors_are_kept(tmp_path: Path, spad: str, allowed: dict[str, set[int]]) -> None:
+    text = TINY.replace(SPAD, f"{{target: Spad, type: temporal, {spad}}}")
+    assert text != TINY
+    found = search_files(inputs(tmp_path, text)).optimum
+    assert found.certificate.optimal
+    for dimension, factors in allowed.items():
+        assert found.mapping.levels[0].factors[dimension] in factors
+
+
+def test_bypass_is_searched_where_it_is_open_and_kept_where_it_is_not(tmp_path: Path) -> None:
+    costs = {}
+    pinned = "- {target: GlobalBuffer, type: dataspace, keep: [Inputs], bypass: [Weights, Outputs]}\n"
+    for name, more in (("open", ""), ("pinned", pinned)):
+        found = search_files(inputs(tmp_path, TINY.replace("[delay, energy]", "[energy]") + more)).optimum
+        assert found.certificate.optimal
+        costs[name] = found.cost[0], found.mapping.levels[1].keep
+    assert costs["pinned"][1] == ("Inputs",)
+    assert costs["open"][0] < costs["pinned"][0]
+    assert costs["open"][1] != ("Inputs",)
+
+
 def test_the_summary_reads_like_timeloops_and_states_the_proof(tmp_path: Path) -> None:
     lines = str(search_files(inputs(tmp_path))).splitlines()
     assert lines[0] == "Summary stats for best mapping found by mapper:"
