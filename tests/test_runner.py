@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,24 @@ class FailingEngine(NothingEngine):
         if space.flexclass in self.classes and self.calls.count(str(space.flexclass)) <= self.times:
             raise self.error
         return super().map(space, energy, options, seeds, run_dir)
+
+
+class LucklessEngine(NothingEngine):
+    """A sampler out of luck: for the fully flexible class it finds a mapping twice as slow, and claims a proof."""
+
+    def map(
+        self,
+        space: MapSpace,
+        energy: EnergyTables,
+        options: SearchOptions,
+        seeds: Sequence[Candidate],
+        run_dir: Path,
+    ) -> Winner:
+        winner = super().map(space, energy, options, seeds, run_dir)
+        if space.flexclass != FULLY_FLEXIBLE:
+            return winner
+        slow = replace(winner.evaluation, cycles=2 * winner.evaluation.cycles)
+        return replace(winner, evaluation=slow, optimal=True, lower_bound=slow.edp)
 
 
 def run(plan: Plan, placement: Placement | None = None, layers: Sequence[Layer] | None = None) -> list[CellResult]:
@@ -129,6 +147,15 @@ def test_a_search_without_an_answer_is_not_repeated_and_inherits(tmp_path: Path)
     assert engine.calls.count(str(FULLY_FLEXIBLE)) == 1
     winner = results[FULLY_FLEXIBLE].winner
     assert winner is not None and "inherited" in winner.notes[0] and not winner.optimal
+
+
+def test_a_class_inherits_what_a_subclass_does_better_and_the_row_says_so(tmp_path: Path) -> None:
+    results = {r.flexclass: r for r in run(nothing_plan(tmp_path, LucklessEngine()), layers=some_layers(1))}
+    winner, below = results[FULLY_FLEXIBLE].winner, results[RIGID].winner
+    assert winner is not None and below is not None
+    assert winner.evaluation.edp == below.evaluation.edp
+    assert winner.notes[0].startswith("mapping inherited from T")
+    assert not winner.optimal and winner.lower_bound is None, "the proof is refuted"
 
 
 def test_a_finding_is_kept_and_not_repeated(tmp_path: Path) -> None:
