@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from fractions import Fraction
-from math import comb, isinf
+from math import comb, isinf, log10
 
 import pytest
 import small_archs
@@ -262,6 +262,9 @@ def test_the_table_holds_every_degree_and_class_unless_one_is_given() -> None:
     assert list(one[one["scope"] == "network"]["axis"]) == ["T", "O", "P", "S", "all"]
     alone = flexion_table(small_archs.plain())
     assert set(alone["scope"]) == {"hardware"}
+    sizes = alone.set_index(["axis", "degree"])["log10_choices"]
+    assert sizes["P", "1"] == pytest.approx(log10(3**8))
+    assert sizes["all", "T0O0P1S1"] == pytest.approx(log10(3**8 * 3))
 
 
 def test_cells_show_intervals_only_where_there_are_any() -> None:

@@ -48,6 +48,12 @@ def flexion(
     out = console()
     columns, cells = flexion_cells(shown)
     out.print(table(out, f"Flexion of {arch}", columns, cells, text=["network", "layer", "axis", "degree"]))
+    if rows["samples"].max() > 0:
+        out.print(
+            f"Figures without an interval are exact; intervals: {sampling.confidence:.0%}, {samples:,} samples, seed "
+            f"{seed}. A network's W-F is the mean over its layers, weighted by count.",
+            markup=False,
+        )
 
 
 def taxonomy(

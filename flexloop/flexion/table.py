@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import log10
 from typing import Any
 
 import pandas as pd
 
 from flexloop.archspec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
-from flexloop.flexion.hardware import class_hardware_flexion, hardware_flexion
+from flexloop.flexion.hardware import class_hardware_flexion, hardware_choices, hardware_flexion
 from flexloop.flexion.intervals import Estimate
 from flexloop.flexion.measure import AxisFlexion, ClassFlexion, LayerFlexion
 from flexloop.flexion.tilings import Sampling
@@ -57,7 +58,8 @@ def flexion_table(
         ``layer``), each network (``network``) and the hardware (``hardware``). ``degree`` is the axis's degree, or
         the class. ``h_f`` and ``w_f`` are the two flexions, ``w_f_low`` and ``w_f_high`` the interval of W-F;
         ``direct`` is a class's share of the fully flexible mapspace's mappings. ``samples`` is 0 in rows that are
-        exact. ``log10_choices`` is the size of the axis's choices, or of the class's mapspace. A network's W-F is the
+        exact. ``log10_choices`` is the size of the axis's choices, or of the class's mapspace (of the hardware: of the
+        product of its axes' choices). A network's W-F is the
         mean over its layers weighted by their counts, its ``log10_choices`` their sum: layers are mapped one by one.
     """
     sampling = sampling or Sampling()
@@ -86,10 +88,12 @@ def _classes(flexclass: FlexClass | None) -> list[FlexClass]:
 def _hardware_rows(arch: ArchSpec, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
     place = {"network": "", "scope": "hardware", "layer": "", "count": 0, "samples": 0}
     for axis, degree in _points(flexclass):
-        h_f = float(hardware_flexion(arch, axis, degree))
-        yield {**place, "axis": axis.value, "degree": degree.value, "h_f": h_f}
+        h_f, choices = float(hardware_flexion(arch, axis, degree)), log10(hardware_choices(arch, axis, degree))
+        yield {**place, "axis": axis.value, "degree": degree.value, "h_f": h_f, "log10_choices": choices}
     for c in _classes(flexclass):
-        yield {**place, "axis": WHOLE, "degree": str(c), "h_f": float(class_hardware_flexion(arch, c))}
+        choices = sum(log10(hardware_choices(arch, axis, c.degree(axis))) for axis in Axis)
+        h_f = float(class_hardware_flexion(arch, c))
+        yield {**place, "axis": WHOLE, "degree": str(c), "h_f": h_f, "log10_choices": choices}
 
 
 def _layer_rows(measured: LayerFlexion, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
@@ -148,7 +152,7 @@ def flexion_cells(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 def _cells(row: dict[Any, Any]) -> list[str]:
     return [
-        row["network"],
+        row["network"] or "(hardware)",
         row["layer"],
         row["axis"],
         row["degree"],
