@@ -165,9 +165,10 @@ def taxonomy_cells(accelerators: tuple[Accelerator, ...] | None = None) -> tuple
 
 
 def taxonomy_markdown(accelerators: tuple[Accelerator, ...] | None = None) -> str:
-    """The catalogue as Markdown: a table, then for each accelerator the reasons and citations."""
+    """The catalogue as Markdown for docs/: a table that links the arch specs, then the reasons and citations."""
     accelerators = accelerators or load_taxonomy()
     columns, rows = taxonomy_cells(accelerators)
+    rows = [[*row, f"[{spec}](../arch_specs/{spec}.yaml)" if spec else ""] for *row, spec in rows]
     lines = [" | ".join(["", *cells, ""]).strip() for cells in [columns, ["---"] * len(columns), *rows]]
     for a in accelerators:
         lines += ["", f"**{a.name}** ({a.year}), {a.degrees}", ""]
