@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from numba.core import sigutils, types
+from numba.core import config, sigutils, types
 from numba.core.caching import NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
@@ -29,17 +29,21 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile a function when it is first called, for the types it is called with, without the GIL."""
-    return cast(_Function, Kernel(function))
+    """Compile a function when it is first called, for the types it is called with, without the GIL.
+
+    With ``NUMBA_DISABLE_JIT=1`` in the environment kernels stay plain Python, for debuggers and profilers.
+    """
+    return function if config.DISABLE_JIT else cast(_Function, Kernel(function))
 
 
 def entry(*argument_types: Any) -> Callable[[_Function], _Function]:
     """As `kernel`, for a function that Python calls with these types, so that it can be compiled ahead of the call."""
 
     def decorate(function: _Function) -> _Function:
-        built = Kernel(function)
-        built.ahead = argument_types
-        return cast(_Function, built)
+        built = kernel(function)
+        if isinstance(built, Kernel):
+            built.ahead = argument_types
+        return built
 
     return decorate
 
@@ -76,6 +80,12 @@ class _Whole(JITCodeLibrary):
                 waiting += new
         self._linking_libraries = list(known)
         super().finalize()
+
+    def _optimize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage.name == "linkonce_odr":
+                function.linkage = "internal"  # nobody else takes parts from here, so what is called once is inlined
+        super()._optimize_final_module()
 
 
 class _PartCompiler(Compiler):

@@ -51,6 +51,11 @@ class Costing:
 
     def cost(self, genomes: Genomes) -> Costs:
         """Cost a batch."""
+        costs = evaluate_batch(self.spec, self.batch(genomes))
+        return Costs(costs.valid, costs.cycles, costs.energy_pj)
+
+    def batch(self, genomes: Genomes) -> Batch:
+        """Genomes as the model takes them."""
         n, levels, dims = len(genomes), len(self._choices.levels), len(self._choices.dimensions)
         factors = np.ones((n, levels, dims), dtype=np.int64)
         orders = np.tile(np.arange(dims, dtype=np.int64), (n, levels, 1))
@@ -60,8 +65,7 @@ class Costing:
             orders[:, level] = genomes.orders[:, slot]
             splits[:, level] = genomes.splits[:, slot]
         temporal, order = genomes.factors[:, self._temporal], genomes.orders[:, self._temporal]
-        costs = evaluate_batch(self.spec, Batch(temporal, order, factors, orders, splits, genomes.keep))
-        return Costs(costs.valid, costs.cycles, costs.energy_pj)
+        return Batch(temporal, order, factors, orders, splits, genomes.keep)
 
     def mapping(self, genomes: Genomes) -> tuple[dict[str, int], Mapping]:
         """The bounds and the mapping of a batch of one."""

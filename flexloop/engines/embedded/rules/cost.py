@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+import numpy as np
+
 from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.engines.embedded.rules.tables import (
@@ -20,6 +22,7 @@ from flexloop.engines.embedded.rules.tables import (
     LEAKED,
     READ_BW,
     READS,
+    ROWS_A_WORD,
     SHARED_BW,
     SLOWDOWN,
     UPDATES,
@@ -42,11 +45,34 @@ def slowdown(rates: Any, p: int, reads: float, writes: float) -> float:
 
 
 @kernel
+def is_near_limit(rates: Any, p: int, reads: float, writes: float, steps: int) -> bool:
+    """Whether words in all, over all steps, may exceed a bandwidth of level p, rounding granted."""
+    most = steps * (1 - 1e-9)
+    above: bool = reads > rates[p, READ_BW] * most
+    above = above or writes > rates[p, WRITE_BW] * most
+    return above or reads + writes > rates[p, SHARED_BW] * most
+
+
+@kernel
+def demand(scale: Any, keep: Any, m: int, p: int, counts: Any, steps: int) -> tuple[float, float]:
+    """Words that one instance of level p reads and writes a step."""
+    reads, writes = 0.0, 0.0
+    for t in range(counts.shape[1]):
+        if keep[m, p, t]:
+            reads += counts[p, t, READS] / steps * scale[p, t]
+            writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) / steps * scale[p, t]
+    return reads, writes
+
+
+@kernel
 def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
     """Energy (pJ) of the accesses of data space t in one instance of level p."""
     reads, fills, updates = counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES]
-    if block > 1:
-        reads, fills, updates = ceil(reads / block), ceil(fills / block), ceil(updates / block)
+    exact = rates[p, ROWS_A_WORD]
+    if exact > 0.0:
+        reads, fills, updates = np.ceil(reads * exact), np.ceil(fills * exact), np.ceil(updates * exact)
+    else:
+        reads, fills, updates = np.ceil(reads / block), np.ceil(fills / block), np.ceil(updates / block)
     energy: float = reads * rates[p, E_READ] + fills * rates[p, E_FILL] + updates * rates[p, E_UPDATE]
     return energy
 
@@ -73,12 +99,15 @@ def cost(
         used = grid[p + 1, X_ALL] * grid[p + 1, Y_ALL]
         for t in range(counts.shape[1]):
             if keep[m, p, t]:
-                reads += counts[p, t, READS] / steps * scale[p, t]
-                writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) / steps * scale[p, t]
+                reads += counts[p, t, READS] * scale[p, t]
+                writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) * scale[p, t]
                 level_energy += access_energy(counts, p, t, hardware[p, BLOCK], rates) * min(
                     used, hardware[p, CLUSTERS]
                 )
-        slow = slowdown(rates, p, reads, writes)
+        slow = 1.0
+        if is_near_limit(rates, p, reads, writes, steps):
+            reads, writes = demand(scale, keep, m, p, counts, steps)
+            slow = slowdown(rates, p, reads, writes)
         cycles = steps if slow == 1.0 else int(ceil(steps / slow))
         slowest = max(slowest, cycles)
         energy += level_energy

@@ -14,16 +14,18 @@ from flexloop.engines.embedded.rules.nest import X_ALL, X_BELOW, Y_ALL, Y_BELOW,
 from flexloop.engines.embedded.rules.tables import (
     BEYOND_TABLES,
     COUNT,
+    COUPLED_RANKS,
     DIM,
     FILLS,
     OUTER,
     READS,
     REDUCTIONS,
     SIZE,
+    SPACED,
     UPDATES,
     VALID,
 )
-from flexloop.engines.embedded.rules.words import words_into
+from flexloop.engines.embedded.rules.words import first_mover, words_into
 
 CONTENT, SHARE, LINKS = range(3)
 """Rows of a table of flows [3, L+1]: accesses of a level by what lies below it; its own words from the level above, as
@@ -32,9 +34,10 @@ the histogram there has them; words that its children hand to each other."""
 
 @kernel
 def flows(
-    fanout: Any, roles: Any, about: Any, lone: Any, members: Any, keep: Any, m: int, t: int, top: int,
+    fanout: Any, roles: Any, about: Any, members: Any, present: Any, keep: Any, m: int, t: int, top: int,
     grid: Any, tile: Any, size: Any, loops: Any, begin: Any, spatial: Any, spatials: Any, pair: Any,
-    reach: Any, moved: Any, entry: Any, access: Any, flow: Any,
+    reach: Any, moved: Any, rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
+    flow: Any,
 ) -> int:  # fmt: skip
     """Write the flows of data space t of mapping m up to its outermost level ``top``; an outcome.
 
@@ -48,29 +51,38 @@ def flows(
         if p == 0 and children == 1:
             flow[CONTENT, 0] = loops[0, OUTER]
             continue
-        groups, shape, moves = 1, EVEN, False
-        if children > 1:
-            groups, shape, moves = spread(roles, about, t, spatial, p, spatials[p], reach, pair)
+        count = spatials[p]
+        groups, shape, differ = 1, EVEN, False
+        if children > 1 and about[t, COUPLED_RANKS] == 0:
+            for i in range(count):
+                groups *= spatial[p, i, COUNT] if present[t, np.uint64(spatial[p, i, DIM])] else 1
+            differ = groups > 1
+        elif children > 1:
+            groups, shape, differ = spread(roles, about, t, spatial, p, count, reach, pair)
         words, first, step, near = loops[0, OUTER], 0, 1, True
         if p > 0:
-            words, first, step, near = words_into(
-                roles, about, members, t, tile, p, size[t, p], loops, begin[p], end, reach, moved, moves
-            )
-        if shape == EVEN and not near:
-            flow[SHARE, p - 1] = words
-            flow[CONTENT, p] = float(groups) * words if keep[m, p - 1, t] else flow[CONTENT, p - 1] * groups
-            continue
+            first = first_mover(present, t, loops, begin[p], end)
+            words, step, near = words_into(
+                roles, about, members, t, tile, p, size[t, p], loops, begin[p], first, end, reach, moved, differ,
+            )  # fmt: skip
+        used, weighted, linked = 0, 0.0, 0.0
         if shape == TANGLED or near:
-            row = max(fanout[p, 0], grid[p, X_BELOW])
             used, weighted, linked = accesses(
                 roles, about, t, size[t, p] if p > 0 else 1, p > 0, loops, begin[p], end, first, step, words,
-                spatial, p, spatials[p], row, children, entry, access,
+                spatial, p, count, max(fanout[p, 0], grid[p, X_BELOW]), children, groups,
+                rows, moves, weight, table, entry, access,
             )  # fmt: skip
             if used > ENTRIES:
                 return BEYOND_TABLES
-        else:
-            used = group_sizes(roles, about, t, spatial, p, spatials[p], pair, entry)
-            weighted, linked = float(children) * words, 0.0
+        if used == 0:
+            if shape == EVEN:
+                if p > 0:
+                    flow[SHARE, p - 1] = words
+                kept = p == 0 or keep[m, p - 1, t]
+                flow[CONTENT, p] = float(groups) * words if kept else flow[CONTENT, p - 1] * groups
+                continue
+            used = group_sizes(roles, about, t, spatial, p, count, pair, entry)
+            weighted = float(children) * words
             for i in range(used):
                 access[i] = float(entry[i, 1]) * words
         content, share, factor = 0.0, 0.0, 1.0
@@ -90,6 +102,8 @@ def flows(
 @kernel
 def scaled(words: int, part: int, whole: int) -> int:
     """floor(words * part / whole) without overflow as long as the reduced fraction allows it; -1 if it does not."""
+    if float(words) * float(part) < 4e18:
+        return words * part // whole
     common = gcd(part, whole)
     part //= common
     if words > 2**62 // part:
@@ -99,7 +113,7 @@ def scaled(words: int, part: int, whole: int) -> int:
 
 @kernel
 def partitions(
-    roles: Any, about: Any, lone: Any, members: Any, t: int,
+    about: Any, lone: Any, members: Any, unit: Any, present: Any, t: int,
     tile: Any, size: Any, spatial: Any, spatials: Any, around: Any, partition: Any,
 ) -> int:  # fmt: skip
     """Write the words of data space t that are each instance's own (rule 2c); an outcome. ``around`` is [1, D] room."""
@@ -109,11 +123,16 @@ def partitions(
         partition[p] = partition[p + 1]
         if spatials[p + 1] == 0:
             continue
+        if about[t, COUPLED_RANKS] + about[t, SPACED] == 0:
+            for i in range(spatials[p + 1]):
+                if present[t, spatial[p + 1, i, DIM]]:
+                    partition[p] //= spatial[p + 1, i, COUNT]
+            continue
         for d in range(tile.shape[1]):
             around[0, d] = tile[p + 1, d]
         for i in range(spatials[p + 1]):
             around[0, spatial[p + 1, i, DIM]] *= spatial[p + 1, i, COUNT]
-        whole = tile_size(roles, about, lone, members, t, around, 0)
+        whole = tile_size(about, lone, members, unit, t, around, 0)
         partition[p] = scaled(partition[p + 1], size[t, p + 1], whole)
         if partition[p] < 0:
             return BEYOND_TABLES

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.multicast import add_entry
 from flexloop.engines.embedded.rules.tables import (
@@ -23,89 +21,110 @@ from flexloop.engines.embedded.rules.tables import (
     STRIDE,
 )
 
+REACH, MOVED, DIGIT, START = range(4)
+"""Rows of a table of ranks [4, R]: largest offset between two children, displacement by the loops so far, weight of the
+rank's digit, displacement of the first step."""
+
+KEY, GROUP, SKIP, SLOT_KEY, SLOT_SIZE = range(5)
+"""Rows of a table of children [5, 4*A] of at most A children: offset of each, number of groups of so many children,
+whether a child is left out, and a hash table from offsets to the number of children that have them."""
+
 
 @kernel
-def digits(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int) -> tuple[Any, Any]:
-    """For each rank the largest offset between two children, and the weight of its digit."""
-    ranks = about[t, COUPLED_RANKS] + about[t, LONE_RANKS]
-    reach = np.zeros(ranks, np.int64)
+def digits(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, rows: Any) -> int:
+    """Write for each rank the largest offset between two children, and the weight of its digit; the number of ranks."""
+    ranks: int = about[t, COUPLED_RANKS] + about[t, LONE_RANKS]
+    for rank in range(ranks):
+        rows[REACH, rank] = 0
     for i in range(count):
         rank = roles[t, spatial[p, i, DIM], RANK]
         if rank >= 0:
-            reach[rank] += roles[t, spatial[p, i, DIM], COEF] * spatial[p, i, STRIDE] * (spatial[p, i, COUNT] - 1)
-    digit = np.ones(ranks, np.int64)
+            rows[REACH, rank] += roles[t, spatial[p, i, DIM], COEF] * spatial[p, i, STRIDE] * (spatial[p, i, COUNT] - 1)
+    rows[DIGIT, 0] = 1
     for rank in range(1, ranks):
-        digit[rank] = digit[rank - 1] * (2 * reach[rank - 1] + 1)
-    return reach, digit
+        rows[DIGIT, rank] = rows[DIGIT, rank - 1] * (2 * rows[REACH, rank - 1] + 1)
+    return ranks
 
 
 @kernel
-def list_children(roles: Any, t: int, spatial: Any, p: int, count: int, children: int, digit: Any) -> Any:
-    """The offset of each child's tile; the innermost spatial loop is least significant."""
-    key = np.zeros(children, np.int64)
+def list_children(roles: Any, t: int, spatial: Any, p: int, count: int, rows: Any, table: Any) -> None:
+    """Write the offset of each child's tile; the innermost spatial loop is least significant."""
+    table[KEY, 0] = 0
     filled = 1
     for i in range(count):
         d = spatial[p, i, DIM]
         rank = roles[t, d, RANK]
-        step = roles[t, d, COEF] * spatial[p, i, STRIDE] * digit[rank] if rank >= 0 else 0
+        step = roles[t, d, COEF] * spatial[p, i, STRIDE] * rows[DIGIT, rank] if rank >= 0 else 0
         for k in range(1, spatial[p, i, COUNT]):
             for e in range(filled):
-                key[k * filled + e] = key[e] + k * step
+                table[KEY, k * filled + e] = table[KEY, e] + k * step
         filled *= spatial[p, i, COUNT]
-    return key
 
 
 @kernel
-def count_groups(key: Any, skip: Any, group: Any) -> int:
-    """Write how many groups of equal offset have m children, those to skip left out, into group[m]; how many in all."""
+def count_groups(table: Any, children: int) -> int:
+    """Write into row GROUP how many groups have m children, those to skip left out; return how many in all."""
     slots = 2
-    while slots < 2 * len(key):
+    while slots < 2 * children:
         slots *= 2
-    offset = np.empty(slots, np.int64)
-    members = np.zeros(slots, np.int64)
-    group[:] = 0
+    for i in range(slots):
+        table[SLOT_SIZE, i] = 0
+    for m in range(children + 1):
+        table[GROUP, m] = 0
     groups = 0
-    for e in range(len(key)):
-        if skip[e]:
+    for e in range(children):
+        if table[SKIP, e]:
             continue
-        slot = (key[e] * 0x9E3779B97F4A7C1 >> 20) & (slots - 1)
-        while members[slot] > 0 and offset[slot] != key[e]:
-            slot = (slot + 1) & (slots - 1)
-        if members[slot] == 0:
-            offset[slot] = key[e]
+        offset = table[KEY, e]
+        i = (offset * 0x9E3779B97F4A7C1 >> 20) & (slots - 1)
+        while table[SLOT_SIZE, i] > 0 and table[SLOT_KEY, i] != offset:
+            i = (i + 1) & (slots - 1)
+        size = table[SLOT_SIZE, i]
+        if size == 0:
+            table[SLOT_KEY, i] = offset
             groups += 1
         else:
-            group[members[slot]] -= 1
-        members[slot] += 1
-        group[members[slot]] += 1
+            table[GROUP, size] -= 1
+        table[SLOT_SIZE, i] = size + 1
+        table[GROUP, size + 1] += 1
     return groups
 
 
 @kernel
-def mark_served(key: Any, move: int, row: int, skip: Any) -> int:
+def mark_served(table: Any, children: int, move: int, row: int) -> int:
     """Mark the children whose next tile some neighbour holds now; return how many there are."""
-    n = len(key)
+    key, skip = table[KEY], table[SKIP]
     served = 0
-    for e in range(n):
+    column = 0
+    for e in range(children):
         wanted = key[e] + move
-        column = e % row
         found = column > 0 and key[e - 1] == wanted
-        found = found or (column < row - 1 and e + 1 < n and key[e + 1] == wanted)
+        column += 1
+        if column == row:
+            column = 0
+        found = found or (column > 0 and e + 1 < children and key[e + 1] == wanted)
         found = found or (e >= row and key[e - row] == wanted)
-        found = found or (e + row < n and key[e + row] == wanted)
+        found = found or (e + row < children and key[e + row] == wanted)
         skip[e] = found
         served += found
     return served
 
 
 @kernel
-def add_step(moves: Any, weight: Any, used: int, move: int, words: float) -> int:
+def skip_none(table: Any, children: int) -> None:
+    """Leave no child out."""
+    for e in range(children):
+        table[SKIP, e] = 0
+
+
+@kernel
+def add_step(step: Any, weight: Any, used: int, move: int, words: float) -> int:
     """Add words to the steps of one displacement; return the displacements now known."""
     for i in range(used):
-        if moves[i] == move:
+        if step[i] == move:
             weight[i] += words
             return used
-    moves[used] = move
+    step[used] = move
     weight[used] = words
     return used + 1
 
@@ -113,15 +132,17 @@ def add_step(moves: Any, weight: Any, used: int, move: int, words: float) -> int
 @kernel
 def eligible_steps(
     roles: Any, t: int, size: int, elide: bool, loops: Any, begin: int, end: int, first: int, step: int,
-    reach: Any, digit: Any, moves: Any, weight: Any,
+    ranks: int, rows: Any, moves: Any, weight: Any,
 ) -> int:  # fmt: skip
     """Write displacements and words of the steps that neighbours may serve (rule 5d); return how many displacements.
 
     Those longer than the array reaches are left out. Without elision every step of every loop counts (rule 6b).
     """
+    reach, digit, moved, start = rows[REACH], rows[DIGIT], rows[MOVED], rows[START]
     part = step < size
     used = 0
-    moved = np.zeros(len(reach), np.int64)
+    for r in range(ranks):
+        moved[r] = 0
     follows = 0.0
     reached = True
     if elide:
@@ -131,13 +152,14 @@ def eligible_steps(
         follows = float(loops[first, COUNT] - 1) * step
         if reached:
             used = add_step(moves, weight, used, moved[rank] * digit[rank], 0.0 if part else follows)
-    start = moved.copy()
+    for r in range(ranks):
+        start[r] = moved[r]
     for j in range(begin + 1 if elide else begin, end):
         d = loops[j, DIM]
         along = roles[t, d, RANK]
         delta = roles[t, d, COEF] * loops[j, STRIDE]
         still, same, near, move = True, elide, True, 0
-        for r in range(len(reach)):
+        for r in range(ranks):
             v = (delta if r == along else 0) - moved[r]
             still = still and v == 0
             same = same and v == start[r]
@@ -159,11 +181,11 @@ def eligible_steps(
 
 
 @kernel
-def add_groups(group: Any, words: float, entry: Any, access: Any, used: int) -> int:
-    """Add accesses of groups, group[m] of m children each, to a histogram; return the entries now used."""
-    for m in range(1, len(group)):
-        if group[m] > 0:
-            used = add_entry(entry, access, used, m, group[m], words)
+def add_groups(table: Any, children: int, words: float, entry: Any, access: Any, used: int) -> int:
+    """Add accesses of the groups in row GROUP to a histogram; return the entries now used."""
+    for m in range(1, children + 1):
+        if table[GROUP, m] > 0:
+            used = add_entry(entry, access, used, m, table[GROUP, m], words)
     return used
 
 
@@ -171,7 +193,8 @@ def add_groups(group: Any, words: float, entry: Any, access: Any, used: int) -> 
 def accesses(
     roles: Any, about: Any, t: int, size: int, elide: bool,
     loops: Any, begin: int, end: int, first: int, step: int, words: int,
-    spatial: Any, p: int, count: int, row: int, children: int, entry: Any, access: Any,
+    spatial: Any, p: int, count: int, row: int, children: int, groups: int,
+    rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
 ) -> tuple[int, float, float]:  # fmt: skip
     """The histogram of accesses to one instance of level p by its children, for one data space.
 
@@ -185,28 +208,34 @@ def accesses(
         spatial, p, count: the spatial loops are the first ``count`` in row p.
         row: children in a row of the array.
         children: how many there are.
+        groups: how many of their tiles differ; 0 if only a list of all tiles tells.
+        rows, moves, weight, table: room to work in, see `rules.rows.Room`.
         entry, access: the histogram to write: (multicast, scatter) sorted, and the accesses.
 
     Returns:
-        The entries used (more than ENTRIES if there are too many), the words that all children get from the parent,
-        and the words that neighbours hand on.
+        The entries used (more than ENTRIES if there are too many; 0 if neighbours hand on nothing and the groups are
+        known), the words that all children get from the parent, and the words that neighbours hand on.
     """
-    reach, digit = digits(roles, about, t, spatial, p, count)
-    key = list_children(roles, t, spatial, p, count, children, digit)
-    skip = np.zeros(children, np.bool_)
-    group = np.zeros(children + 1, np.int64)
-    groups = count_groups(key, skip, group)
-    every = group.copy()
-    moves = np.zeros(2 * (end - begin) + 2, np.int64)
-    weight = np.zeros(2 * (end - begin) + 2, np.float64)
-    kinds = eligible_steps(roles, t, size, elide, loops, begin, end, first, step, reach, digit, moves, weight)
+    ranks = digits(roles, about, t, spatial, p, count, rows)
+    kinds = eligible_steps(roles, t, size, elide, loops, begin, end, first, step, ranks, rows, moves, weight)
+    if kinds == 0 and groups > 0:
+        return 0, 0.0, 0.0
+    list_children(roles, t, spatial, p, count, rows, table)
+    known = groups > 0
+    if not known:
+        skip_none(table, children)
+        groups = count_groups(table, children)
     used, weighted, linked, plain = 0, 0.0, 0.0, float(words)
     for k in range(kinds):
-        served = mark_served(key, moves[k], row, skip) if weight[k] > 0.0 else 0
-        if served > 0 and count_groups(key, skip, group) < groups:
-            used = add_groups(group, weight[k], entry, access, used)
+        served = mark_served(table, children, moves[k], row) if weight[k] > 0.0 else 0
+        if served > 0 and count_groups(table, children) < groups:
+            used = add_groups(table, children, weight[k], entry, access, used)
             weighted += (children - served) * weight[k]
             linked += served * weight[k]
             plain -= weight[k]
-    used = add_groups(every, plain, entry, access, used)
+    if known and linked == 0.0:
+        return 0, 0.0, 0.0
+    skip_none(table, children)
+    count_groups(table, children)
+    used = add_groups(table, children, plain, entry, access, used)
     return used, weighted + children * plain, linked

@@ -25,12 +25,18 @@ EVEN, UNEVEN, TANGLED = range(3)
 
 
 @kernel
-def pairs_apart(n: int, step: int, n2: int, step2: int, times: int) -> int:
-    """Pairs (i, j), i < n, j < n2, to which the shift between equal sums i*step + j*step2 applies ``times`` times."""
+def shift_of(step: int, step2: int) -> tuple[int, int]:
+    """The least (i, j) for which i*step = j*step2."""
     a, b = step, step2
     while b > 0:
         a, b = b, a % b
-    return max(0, n - times * (step2 // a)) * max(0, n2 - times * (step // a))
+    return step2 // a, step // a
+
+
+@kernel
+def pairs_apart(n: int, shift: int, n2: int, shift2: int, times: int) -> int:
+    """Pairs (i, j), i < n, j < n2, to which the shift between equal sums applies ``times`` times (see `shift_of`)."""
+    return max(0, n - times * shift) * max(0, n2 - times * shift2)
 
 
 @kernel
@@ -83,7 +89,8 @@ def spread(
     for r in range(ranks):
         if pair[r, 1] >= 0:
             n, step, n2, step2 = loops_of(roles, t, spatial, p, pair, r)
-            double = pairs_apart(n, step, n2, step2, 1)
+            shift, shift2 = shift_of(step, step2)
+            double = pairs_apart(n, shift, n2, shift2, 1)
             if double > 0:
                 shape = UNEVEN
                 groups = groups // (n * n2) * (n * n2 - double)
@@ -123,19 +130,23 @@ def _add_size(sizes: Any, used: int, children: int, groups: int) -> int:
 
 
 @kernel
-def _unequal_pairs(n: int, step: int, n2: int, step2: int, sizes: Any, used: int) -> int:
+def _unequal_pairs(n: int, shift: int, n2: int, shift2: int, sizes: Any, used: int) -> int:
     """Split groups, counted as if all sums of a pair of loops differed, by how many of the sums are equal."""
-    base = sizes[:used].copy()
+    # What is split stands at the end of the table meanwhile.
+    last = len(sizes) - 1
+    for k in range(used):
+        sizes[last - k, 0], sizes[last - k, 1] = sizes[k, 0], sizes[k, 1] // (n * n2)
+    count = used
     used = 0
     equal = 1
     longer = n * n2
     while longer > 0:
         # Chains of equal sums: those with just this many, out of the pairs that start this many or more.
-        here, longer = longer, pairs_apart(n, step, n2, step2, equal)
-        chains = here - 2 * longer + pairs_apart(n, step, n2, step2, equal + 1)
+        here, longer = longer, pairs_apart(n, shift, n2, shift2, equal)
+        chains = here - 2 * longer + pairs_apart(n, shift, n2, shift2, equal + 1)
         if chains > 0:
-            for k in range(len(base)):
-                used = _add_size(sizes, used, base[k, 0] * equal, base[k, 1] // (n * n2) * chains)
+            for k in range(count):
+                used = _add_size(sizes, used, sizes[last - k, 0] * equal, sizes[last - k, 1] * chains)
         equal += 1
     return used
 
@@ -155,6 +166,7 @@ def group_sizes(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int
         if pair[r, 1] < 0:
             continue
         n, step, n2, step2 = loops_of(roles, t, spatial, p, pair, r)
-        if pairs_apart(n, step, n2, step2, 1) > 0:
-            used = _unequal_pairs(n, step, n2, step2, sizes, used)
+        shift, shift2 = shift_of(step, step2)
+        if pairs_apart(n, shift, n2, shift2, 1) > 0:
+            used = _unequal_pairs(n, shift, n2, shift2, sizes, used)
     return used

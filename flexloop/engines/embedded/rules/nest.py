@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.tables import (
     CAPACITY,
-    COEF,
     COUNT,
     COUPLED_RANKS,
     DIM,
@@ -15,15 +16,16 @@ from flexloop.engines.embedded.rules.tables import (
     LEVEL_INSTANCES,
     LEVEL_X,
     LEVEL_Y,
-    LONE_RANKS,
     MAC_INSTANCES,
     MAC_X,
     MAC_Y,
     MESH_X,
     MESH_Y,
     OUTER,
+    SPACED,
     STRIDE,
     TILE_TOO_LARGE,
+    UNITS,
     VALID,
 )
 
@@ -32,23 +34,24 @@ X_BELOW, Y_BELOW, X_ALL, Y_ALL = range(4)
 
 
 @kernel
-def extent(roles: Any, members: Any, t: int, rank: int, tile: Any, row: int) -> int:
+def extent(members: Any, t: int, rank: int, tile: Any, row: int) -> int:
     """Words that one row of a table of tiles spans along a coupled rank."""
     words = 1
-    for k in range(1, members[t, rank, 0] + 1):
-        d = members[t, rank, k]
-        words += roles[t, d, COEF] * (tile[row, d] - 1)
+    for k in range(members[t, rank, 0]):
+        words += members[t, rank, 2 * k + 2] * (tile[row, np.uint64(members[t, rank, 2 * k + 1])] - 1)
     return words
 
 
 @kernel
-def tile_size(roles: Any, about: Any, lone: Any, members: Any, t: int, tile: Any, row: int) -> int:
+def tile_size(about: Any, lone: Any, members: Any, unit: Any, t: int, tile: Any, row: int) -> int:
     """Words of the bounding box of one row of a table of tiles."""
     words = 1
-    for rank in range(about[t, LONE_RANKS]):
+    for i in range(about[t, UNITS]):
+        words *= tile[row, np.uint64(unit[t, i])]
+    for rank in range(about[t, SPACED]):
         words *= 1 + lone[t, rank, 1] * (tile[row, lone[t, rank, 0]] - 1)
     for rank in range(about[t, COUPLED_RANKS]):
-        words *= extent(roles, members, t, rank, tile, row)
+        words *= extent(members, t, rank, tile, row)
     return words
 
 
@@ -79,11 +82,13 @@ def build_nest(
 ) -> int:  # fmt: skip
     """Write tiles and loops of mapping m, those above 1 iteration alone; return the number of temporal loops.
 
+    Every loop is written and kept only if it iterates: that costs less than asking which do.
+
     Args:
         tf, to, sf, so: temporal factors and orders, spatial factors and orders of a batch.
         m: which mapping.
         grid: of this mapping.
-        tile: [L+1, D] extents of the tile of level p in row p+1; row 0 holds ones.
+        tile: [L+2, D] extents of the tile of level p in row p+1; row 0 holds ones.
         loops: [L*D+1, 4] temporal loops, innermost first.
         begin: [L+1] the first temporal loop of each level, and the number of loops.
         spatial: [L, D, 4] the spatial loops below each level, innermost first.
@@ -92,34 +97,73 @@ def build_nest(
     levels, dims = tf.shape[1:]
     count = 0
     for p in range(levels):
-        for d in range(dims):
-            tile[p + 1, d] = tile[p, d]
-        spatials[p] = 0
+        for i in range(dims):
+            tile[p + 1, i] = tile[p, i]
+        k = 0
         if grid[p, X_BELOW] * grid[p, Y_BELOW] > 1:
             for i in range(dims):
-                d = so[m, p, i]
-                if sf[m, p, d] > 1:
-                    k = spatials[p]
-                    spatial[p, k, DIM] = d
-                    spatial[p, k, COUNT] = sf[m, p, d]
-                    spatial[p, k, STRIDE] = tile[p + 1, d]
-                    tile[p + 1, d] *= sf[m, p, d]
-                    spatials[p] += 1
+                d = np.uint64(so[m, p, i])
+                factor = sf[m, p, d]
+                spatial[p, k, DIM] = so[m, p, i]
+                spatial[p, k, COUNT] = factor
+                spatial[p, k, STRIDE] = tile[p + 1, d]
+                tile[p + 1, d] *= factor
+                k += factor > 1
+        spatials[p] = k
         begin[p] = count
         for i in range(dims):
-            d = to[m, p, i]
+            d = np.uint64(to[m, p, i])
             factor = tf[m, p, d]
-            if factor > 1:
-                loops[count, DIM] = d
-                loops[count, COUNT] = factor
-                loops[count, STRIDE] = tile[p + 1, d]
-                tile[p + 1, d] *= factor
-                count += 1
+            loops[count, DIM] = to[m, p, i]
+            loops[count, COUNT] = factor
+            loops[count, STRIDE] = tile[p + 1, d]
+            tile[p + 1, d] *= factor
+            count += factor > 1
     begin[levels] = count
     loops[count, OUTER] = 1
     for j in range(count - 1, -1, -1):
         loops[j, OUTER] = loops[j + 1, OUTER] * loops[j, COUNT]
     return count
+
+
+@kernel
+def has_same_tiles(tf: Any, sf: Any, so: Any, split: Any, keep: Any, m: int) -> bool:
+    """Whether mapping m differs from the one before in nothing but the orders of its temporal loops."""
+    for p in range(tf.shape[1]):
+        difference = split[m, p] ^ split[m - 1, p]
+        for d in range(tf.shape[2]):
+            difference |= tf[m, p, d] ^ tf[m - 1, p, d]
+            difference |= sf[m, p, d] ^ sf[m - 1, p, d]
+            difference |= so[m, p, d] ^ so[m - 1, p, d]
+        same = difference == 0
+        for t in range(keep.shape[2]):
+            same = same and keep[m, p, t] == keep[m - 1, p, t]
+        if not same:
+            return False
+    return True
+
+
+@kernel
+def reorder_nest(tf: Any, to: Any, m: int, tile: Any, loops: Any, begin: Any) -> None:
+    """Write the loops of mapping m, which has the tiles of the one before, at the levels where their order differs."""
+    levels, dims = tf.shape[1:]
+    for p in range(levels):
+        same = True
+        for i in range(dims):
+            same = same and to[m, p, i] == to[m - 1, p, i]
+        if same:
+            continue
+        j = begin[p]
+        for i in range(dims):
+            d = to[m, p, i]
+            factor = tf[m, p, d]
+            if factor > 1:
+                loops[j, DIM] = d
+                loops[j, COUNT] = factor
+                loops[j, STRIDE] = tile[p + 1, d] // factor
+                j += 1
+        for i in range(j - 1, begin[p] - 1, -1):
+            loops[i, OUTER] = loops[i + 1, OUTER] * loops[i, COUNT]
 
 
 @kernel
@@ -151,14 +195,22 @@ def fits_macs(hardware: Any, grid: Any, failure: Any) -> int:
 
 @kernel
 def fits_levels(
-    hardware: Any, roles: Any, about: Any, lone: Any, members: Any, keep: Any, m: int,
+    hardware: Any, about: Any, lone: Any, members: Any, unit: Any, keep: Any, m: int,
     grid: Any, tile: Any, size: Any, failure: Any,
 ) -> int:  # fmt: skip
     """Write the size [T, L+1] of every tile of mapping m; an outcome, and in `failure` where the first failure is."""
-    for p in range(len(hardware) - 1):
+    top = len(hardware) - 2
+    known = True  # the outermost tile is mostly the one of the mapping before
+    for d in range(tile.shape[1]):
+        known = known and tile[top + 2, d] == tile[top + 1, d]
+    for p in range(top + 1):
         held = 0
+        if p == top:
+            for d in range(tile.shape[1]):
+                tile[top + 2, d] = tile[top + 1, d]
         for t in range(len(about)):
-            size[t, p + 1] = tile_size(roles, about, lone, members, t, tile, p + 1)
+            if p < top or not known:
+                size[t, p + 1] = tile_size(about, lone, members, unit, t, tile, p + 1)
             if keep[m, p, t]:
                 held += size[t, p + 1]
         failure[0] = p

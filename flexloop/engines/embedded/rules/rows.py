@@ -10,7 +10,14 @@ from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.rules.cost import cost
 from flexloop.engines.embedded.rules.counts import flows, partitions, write_counts
 from flexloop.engines.embedded.rules.multicast import ENTRIES
-from flexloop.engines.embedded.rules.nest import build_nest, fits_levels, fits_macs, use_array
+from flexloop.engines.embedded.rules.nest import (
+    build_nest,
+    fits_levels,
+    fits_macs,
+    has_same_tiles,
+    reorder_nest,
+    use_array,
+)
 from flexloop.engines.embedded.rules.tables import (
     B3,
     BYPASSED_EVERYWHERE,
@@ -20,6 +27,7 @@ from flexloop.engines.embedded.rules.tables import (
     I1,
     I2,
     I3,
+    INSTANCES,
     OUTER,
     READ_WRITE,
     TABLES,
@@ -37,13 +45,17 @@ class Room(NamedTuple):
 
     Attributes:
         grid: int64[L+1, 4], see `rules.nest`.
-        tile: int64[L+1, D] extents of the tile of level p in row p+1; row 0 is a MAC's, all ones.
+        tile: int64[L+2, D] extents of the tile of level p in row p+1; row 0 is a MAC's, all ones; the last row is the
+            outermost tile that the sizes are of.
         size: int64[T, L+1] words of these tiles.
         loops: int64[L*D+1, 4] temporal loops.
         begin: int64[L+1] the first of each level.
         spatial: int64[L, D, 4] spatial loops below each level.
         spatials: int64[L] how many there are.
-        pair: int64[R, 2], reach: int64[R], moved: int64[R], around: int64[1, D] passing values.
+        pair: int64[R, 2], around: int64[1, D] passing values.
+        reach: int64[R], moved: int64[R] passing values.
+        ranks: int64[4, R], children: int64[5, 4*A+1] with A the MACs, see `rules.links`.
+        moves: int64[2*L*D+2], weight: float64[2*L*D+2] displacements of the steps that neighbours may serve, and words.
         entry: int64[ENTRIES+1, 2], access: float64[ENTRIES+1] a histogram of accesses.
         flow: float64[3, L+1], see `rules.counts`.
         partition: int64[L] words that each instance of a level calls its own.
@@ -60,9 +72,13 @@ class Room(NamedTuple):
     spatial: Ints
     spatials: Ints
     pair: Ints
+    around: Ints
     reach: Ints
     moved: Ints
-    around: Ints
+    ranks: Ints
+    moves: Ints
+    weight: Floats
+    children: Ints
     entry: Ints
     access: Floats
     flow: Floats
@@ -72,7 +88,7 @@ class Room(NamedTuple):
     failure: Ints
 
 
-ROOM = types.NamedTuple([I2, I2, I2, I2, I1, I3, I1, I2, I1, I1, I2, I2, F1, F2, I1, F3, F2, I1], Room)
+ROOM = types.NamedTuple([I2, I2, I2, I2, I1, I3, I1, I2, I2, I1, I1, I2, I1, F1, I2, I2, F1, F2, I1, F3, F2, I1], Room)
 """Numba's type of Room."""
 
 
@@ -80,18 +96,23 @@ def make_room(tables: Tables) -> Room:
     """Room for mappings on these tables."""
     levels, spaces, dims = len(tables.fanout), len(tables.about), tables.roles.shape[1]
     ranks = tables.members.shape[1]
+    most = int(tables.hardware[-1, INSTANCES])
     return Room(
         grid=np.ones((levels + 1, 4), np.int64),
-        tile=np.ones((levels + 1, dims), np.int64),
+        tile=np.ones((levels + 2, dims), np.int64),
         size=np.ones((spaces, levels + 1), np.int64),
         loops=np.ones((levels * dims + 1, 4), np.int64),
         begin=np.zeros(levels + 1, np.int64),
         spatial=np.zeros((levels, dims, 4), np.int64),
         spatials=np.zeros(levels, np.int64),
         pair=np.zeros((ranks, 2), np.int64),
+        around=np.ones((1, dims), np.int64),
         reach=np.zeros(ranks, np.int64),
         moved=np.zeros(ranks, np.int64),
-        around=np.ones((1, dims), np.int64),
+        ranks=np.zeros((4, ranks), np.int64),
+        moves=np.zeros(2 * levels * dims + 2, np.int64),
+        weight=np.zeros(2 * levels * dims + 2, np.float64),
+        children=np.zeros((5, 4 * most + 1), np.int64),
         entry=np.zeros((ENTRIES + 1, 2), np.int64),
         access=np.zeros(ENTRIES + 1, np.float64),
         flow=np.zeros((3, levels + 1), np.float64),
@@ -132,35 +153,44 @@ def evaluate_rows(
     """
     spaces = len(tables.about)
     grid, tile, size, loops, begin = room.grid, room.tile, room.size, room.loops, room.begin
-    spatial, spatials, pair, reach, moved = room.spatial, room.spatials, room.pair, room.reach, room.moved
-    entry, access, flow, partition = room.entry, room.access, room.flow, room.partition
+    spatial, spatials, flow, partition = room.spatial, room.spatials, room.flow, room.partition
+    reach, moved = room.reach, room.moved
+    ranks, moves, weight, children = room.ranks, room.moves, room.weight, room.children
+    entry, access = room.entry, room.access
     counts, figures, failure = room.counts, room.figures, room.failure
+    tiled = VALID
     for m in range(start, stop):
-        use_array(tables.fanout, sf, so, split, m, grid)
-        state = VALID
-        for t in range(spaces):
-            if outermost(keep, m, t) < 0:
-                state = BYPASSED_EVERYWHERE
-        if state == VALID:
-            state = fits_macs(tables.hardware, grid, failure)
-        if state == VALID:
-            build_nest(tf, to, sf, so, m, grid, tile, loops, begin, spatial, spatials)
-            state = fits_levels(
-                tables.hardware, tables.roles, tables.about, tables.lone, tables.members, keep, m,
-                grid, tile, size, failure,
-            )  # fmt: skip
+        if m > start and has_same_tiles(tf, sf, so, split, keep, m):
+            if tiled == VALID:
+                reorder_nest(tf, to, m, tile, loops, begin)
+        else:
+            tiled = VALID
+            for t in range(spaces):
+                if outermost(keep, m, t) < 0:
+                    tiled = BYPASSED_EVERYWHERE
+            use_array(tables.fanout, sf, so, split, m, grid)
+            if tiled == VALID:
+                tiled = fits_macs(tables.hardware, grid, failure)
+            if tiled == VALID:
+                build_nest(tf, to, sf, so, m, grid, tile, loops, begin, spatial, spatials)
+                tiled = fits_levels(
+                    tables.hardware, tables.about, tables.lone, tables.members, tables.unit, keep, m,
+                    grid, tile, size, failure,
+                )  # fmt: skip
+        state = tiled
         for t in range(spaces):
             if state != VALID:
                 break
             top = outermost(keep, m, t)
             state = flows(
-                tables.fanout, tables.roles, tables.about, tables.lone, tables.members, keep, m, t, top,
-                grid, tile, size, loops, begin, spatial, spatials, pair, reach, moved, entry, access, flow,
+                tables.fanout, tables.roles, tables.about, tables.members, tables.present, keep, m, t, top,
+                grid, tile, size, loops, begin, spatial, spatials, room.pair,
+                reach, moved, ranks, moves, weight, children, entry, access, flow,
             )  # fmt: skip
             read_write = tables.about[t, READ_WRITE]
             if state == VALID and read_write > 0:
                 state = partitions(
-                    tables.roles, tables.about, tables.lone, tables.members, t,
+                    tables.about, tables.lone, tables.members, tables.unit, tables.present, t,
                     tile, size, spatial, spatials, room.around, partition,
                 )  # fmt: skip
             write_counts(keep, m, t, top, grid, size, flow, partition, read_write, counts)

@@ -17,7 +17,7 @@ from flexloop.engines.embedded.spec import Spec
 INSTANCES, MESH_X, MESH_Y, CAPACITY, BLOCK, CLUSTERS = range(6)
 """Columns of `Tables.hardware`; its row L is the MACs."""
 
-READ_BW, WRITE_BW, SHARED_BW, E_READ, E_FILL, E_UPDATE, LEAK = range(7)
+READ_BW, WRITE_BW, SHARED_BW, E_READ, E_FILL, E_UPDATE, LEAK, ROWS_A_WORD = range(8)
 """Columns of `Tables.rates`; of its row L only `E_READ` counts, the energy of a MAC."""
 
 KIND, RANK, COEF = range(3)
@@ -26,7 +26,7 @@ KIND, RANK, COEF = range(3)
 ABSENT, ALONE, COUPLED = range(3)
 """Kinds of dimensions: not in the data space; alone in its rank; in a rank with others."""
 
-COUPLED_RANKS, LONE_RANKS, READ_WRITE, PLAIN = range(4)
+COUPLED_RANKS, LONE_RANKS, READ_WRITE, SPACED, UNITS = range(5)
 """Columns of `Tables.about`."""
 
 DIM, COUNT, STRIDE, OUTER = range(4)
@@ -69,15 +69,17 @@ class Tables(NamedTuple):
 
     Attributes:
         hardware: int64[L+1, 6] instances, mesh X, mesh Y, capacity (-1: unlimited), words of a block, clusters.
-        rates: float64[L+1, 7] read, write and shared bandwidth (inf: unlimited); energies of a block read, filled and
-            updated; leakage.
+        rates: float64[L+1, 8] read, write and shared bandwidth (inf: unlimited); energies of a block read, filled and
+            updated; leakage; 1 / words of a block where that is exact, else 0.
         fanout: int64[L, 2] children of one instance along X and Y.
         roles: int64[T, D, 3] for each dimension its kind, its rank (coupled ranks first; -1 if absent), its
             coefficient.
-        about: int64[T, 4] numbers of coupled ranks and of lone ones; whether the data space is updated; whether all
-            its ranks are lone with coefficient 1.
+        about: int64[T, 5] numbers of coupled ranks and of lone ones; whether the data space is updated; number of
+            lone ranks with another coefficient than 1, which come first; number of dimensions in `unit`.
         lone: int64[T, R, 2] dimension and coefficient of each lone rank.
-        members: int64[T, R, D+1] for each coupled rank the number of its dimensions, then these.
+        members: int64[T, R, 2*D+1] for each coupled rank the number of its dimensions, then each with its coefficient.
+        unit: int64[T, D] the dimensions that are alone in their ranks with coefficient 1, then others.
+        present: int64[T, D] 1 for each dimension of the data space, else 0.
         scale: float64[L, T] what a word counts for in the bandwidths.
     """
 
@@ -88,16 +90,20 @@ class Tables(NamedTuple):
     about: Ints
     lone: Ints
     members: Ints
+    unit: Ints
+    present: Ints
     scale: Floats
 
 
-TABLES = types.NamedTuple([I2, F2, I2, I3, I2, I3, I3, F2], Tables)
+TABLES = types.NamedTuple([I2, F2, I2, I3, I2, I3, I3, I2, I2, F2], Tables)
 """Numba's type of Tables."""
 
 
 def tables(spec: Spec) -> Tables:
     """Return the arrays of a specification."""
     roles, about, lone, members = _projections(spec)
+    alone = (roles[:, :, KIND] == ALONE) & (roles[:, :, COEF] == 1)
+    about[:, UNITS] = alone.sum(axis=1)
     return Tables(
         hardware=_hardware(spec),
         rates=_rates(spec),
@@ -106,6 +112,8 @@ def tables(spec: Spec) -> Tables:
         about=about,
         lone=lone,
         members=members,
+        unit=np.argsort(~alone, axis=1, kind="stable"),
+        present=(roles[:, :, KIND] != ABSENT).astype(np.int64),
         scale=np.array(
             [[dict(level.bandwidth_scale).get(t, 1.0) for t in spec.data_space_names] for level in spec.levels]
         ),
@@ -127,8 +135,10 @@ def _rates(spec: Spec) -> Floats:
     rows = []
     for level in spec.levels:
         energies = [level.read_energy, level.write_energy, level.update_energy, level.leakage]
-        rows.append([level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth, *energies])
-    rows.append([inf, inf, inf, spec.mac.compute_energy, 0.0, 0.0, 0.0])
+        block = level.block_size
+        exact = 1 / block if block & (block - 1) == 0 else 0.0
+        rows.append([level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth, *energies, exact])
+    rows.append([inf, inf, inf, spec.mac.compute_energy, 0.0, 0.0, 0.0, 1.0])
     return np.array(rows, np.float64)
 
 
@@ -138,19 +148,20 @@ def _projections(spec: Spec) -> tuple[Ints, Ints, Ints, Ints]:
     ranks = max(1, *(len(space.projection) for space in problem.data_spaces))
     roles: Any = np.zeros((spaces, dims, 3), np.int64)
     roles[:, :, RANK] = -1
-    about = np.zeros((spaces, 4), np.int64)
+    about = np.zeros((spaces, 5), np.int64)
     lone = np.zeros((spaces, ranks, 2), np.int64)
-    members = np.zeros((spaces, ranks, dims + 1), np.int64)
+    members = np.zeros((spaces, ranks, 2 * dims + 1), np.int64)
     for t, space in enumerate(problem.data_spaces):
         terms = [[(problem.dimensions.index(d), c) for d, c in rank] for rank in space.projection]
-        coupled, single = [r for r in terms if len(r) > 1], [r for r in terms if len(r) == 1]
+        coupled = [r for r in terms if len(r) > 1]
+        single = sorted((r for r in terms if len(r) == 1), key=lambda r: r[0][1] == 1)
         for r, rank in enumerate([*coupled, *single]):
             for d, coefficient in rank:
                 roles[t, d] = (COUPLED if len(rank) > 1 else ALONE, r, coefficient)
         for r, rank in enumerate(coupled):
-            members[t, r, : len(rank) + 1] = [len(rank), *(d for d, _ in rank)]
+            members[t, r, : 2 * len(rank) + 1] = [len(rank), *(n for term in rank for n in term)]
         for r, rank in enumerate(single):
             lone[t, r] = rank[0]
-        plain = not coupled and all(rank[0][1] == 1 for rank in single)
-        about[t] = (len(coupled), len(single), space.read_write, plain)
+        spaced = sum(rank[0][1] != 1 for rank in single)
+        about[t, :UNITS] = (len(coupled), len(single), space.read_write, spaced)
     return roles, about, lone, members

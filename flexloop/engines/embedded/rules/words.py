@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.nest import extent
 from flexloop.engines.embedded.rules.tables import (
-    ABSENT,
     ALONE,
     COEF,
     COUPLED,
@@ -21,10 +22,19 @@ from flexloop.engines.embedded.rules.tables import (
 
 
 @kernel
+def first_mover(present: Any, t: int, loops: Any, begin: int, end: int) -> int:
+    """The innermost of some loops that moves the tiles of data space t; ``end`` if none does."""
+    for j in range(begin, end):
+        if present[t, np.uint64(loops[j, DIM])]:
+            return j
+    return end
+
+
+@kernel
 def words_into(
     roles: Any, about: Any, members: Any, t: int, tile: Any, row: int, size: int,
-    loops: Any, begin: int, end: int, reach: Any, moved: Any, linkable: bool,
-) -> tuple[int, int, int, bool]:  # fmt: skip
+    loops: Any, begin: int, a: int, end: int, reach: Any, moved: Any, linkable: bool,
+) -> tuple[int, int, bool]:  # fmt: skip
     """Words of data space t moved into one tile.
 
     Where a step moves the tile along a lone rank, nothing of the old tile is in the new one, and no later step of an
@@ -37,25 +47,21 @@ def words_into(
         tile, row: the tile is that row of the table of tiles.
         size: its words.
         loops, begin, end: the temporal loops above the tile.
+        a: the first of them that moves it, see `first_mover`; ``end`` if none does.
         reach: for each coupled rank the largest offset between the tiles of one parent.
         moved: room for one number a rank.
         linkable: whether the tiles of one parent differ.
 
     Returns:
-        The words; the first loop that moves the tile (``end`` if none does); the words of a step of that loop; and
-        whether some step is short enough that a neighbour may hold what it asks for (rule 5).
+        The words; the words of a step of the first loop that moves the tile; and whether some step is short enough that
+        a neighbour may hold what it asks for (rule 5).
     """
-    a = begin
-    while a < end and roles[t, loops[a, DIM], KIND] == ABSENT:
-        a += 1
-    if a == end:
-        return size, end, size, False
+    if about[t, COUPLED_RANKS] == 0 or a == end or roles[t, loops[a, DIM], KIND] == ALONE:
+        return size * loops[a, OUTER], size, False
     first = loops[a, DIM]
-    if roles[t, first, KIND] == ALONE:
-        return size * loops[a, OUTER], a, size, False
     rank = roles[t, first, RANK]
     delta = roles[t, first, COEF] * loops[a, STRIDE]
-    span = extent(roles, members, t, rank, tile, row)
+    span = extent(members, t, rank, tile, row)
     part = delta < span
     step = size // span * delta if part else size
     linkable = linkable and a == begin
@@ -69,7 +75,7 @@ def words_into(
         d = loops[j, DIM]
         kind = roles[t, d, KIND]
         if kind == ALONE:
-            return words + size * (loops[j, OUTER] - 1), a, step, near
+            return words + size * (loops[j, OUTER] - 1), step, near
         along = -1
         if kind == COUPLED:
             along = roles[t, d, RANK]
@@ -85,4 +91,4 @@ def words_into(
             near = near or close
         if along >= 0:
             moved[along] += 2 * roles[t, d, COEF] * loops[j, STRIDE]
-    return words, a, step, near
+    return words, step, near
