@@ -49,7 +49,10 @@ def shuffled_orders(batch: Batch, rng: np.random.Generator, level: int) -> Batch
     return replace(repeated, temporal_order=order)
 
 
-@pytest.mark.parametrize("case", ["base-conv5x5s2", "base-depthwise3x3", "starved-conv_dilated", "rowstationary-conv3x3"])
+CASES = ["base-conv5x5s2", "base-depthwise3x3", "starved-conv_dilated", "rowstationary-conv3x3"]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_random_mappings_cost_the_same_beside_others_and_alone(case: str) -> None:
     space = golden_space(case)
     choices, rng = choices_of(space), np.random.default_rng(7)
