@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import random
+import shlex
 import sys
 import tempfile
 import time
@@ -261,7 +262,7 @@ def main() -> int:
     for row in rows(cells, options.threads, options.kept):
         found.append(row)
         print(f"{len(found)}/{len(cells)} {_line(row)}", flush=True)
-    command = " ".join(["python benchmarks/quality.py", *sys.argv[1:]])
+    command = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
     options.output.write_text(document(found, command, options.timeloop), encoding="utf-8")
     worse = sum(row.worse for row in found)
     print(f"{options.output}: {len(found)} cells, embedded worse in {worse}")
