@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,22 @@ def save(results: Results, folder: Path) -> Path:
             f"cannot write results to {folder}: {error.strerror or error}; give another folder with -o"
         ) from error
     return folder
+
+
+def save_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write tables as CSV files, by their names.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            write_atomically(folder / f"{name}.csv", table.to_csv(index=False).encode())
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}: {error.strerror or error}; give another folder with -o"
+        ) from error
 
 
 def load(folder: str | Path) -> Results:

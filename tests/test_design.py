@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from flexloop.energy.source import shipped_tables
 from flexloop.errors import UnmappableError, UnsupportedError
 from flexloop.mapspace import shapes
 from flexloop.studies.design import design, write_design
-from flexloop.studies.futureproof import future_proof, neutral, scaled, variations
+from flexloop.studies.futureproof import future_proof, neutral, scaled, sensitivity, variations
 from flexloop.studies.rigid import Designs, Hardware, largest_divisors
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import run_study
@@ -159,9 +160,23 @@ def test_future_proof_speedups_are_over_the_design(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arch", [load_arch("edge256"), load_arch("eyeriss")], ids=lambda arch: arch.name)
-def test_every_variation_is_a_valid_spec_that_changes_one_thing(arch: ArchSpec) -> None:
-    for name, vary in variations(arch):
-        varied = vary(neutral(arch))
-        assert (varied == neutral(arch)) == (name == "as it is")
+def test_every_variation_changes_one_thing(arch: ArchSpec) -> None:
+    as_it_is, *changed = variations(arch)
+    assert as_it_is.hardware(arch) == neutral(arch)
+    assert all(v.hardware(arch) != neutral(arch) or v.pairs for v in changed)
+    assert len({v.name for v in changed}) == len(changed)
     assert scaled(neutral(arch), pes=2).pes == 4 * arch.pes
     assert np.isclose(scaled(neutral(arch), bandwidth=4).levels[0].read_bandwidth, 4 * arch.levels[0].read_bandwidth)
+
+
+def test_sensitivity_designs_anew_for_each_variation(tmp_path: Path) -> None:
+    table: Any = sensitivity(NET, [LATER], plain(), options(tmp_path)).set_index("variation")
+    assert len(table) == len(variations(plain()))
+    assert table.loc["the spec's own fixed values", "rigid"] == "C:2 M:2"
+    assert table.loc["rigid pair: R on X, P on Y", "rigid"].startswith("R:")
+    single = table.loc["PEs / 4"]
+    assert "at least 2 PEs" in single["rigid"] and single.isna()["T1O1P1S1"]
+    gains = table[table["T1O1P1S1"].notna()]
+    assert len(gains) > len(table) / 2
+    assert (gains[["T1O0P0S0", "T0O1P0S0", "T0O0P1S0", "T0O0P0S1"]] >= 1).all(axis=None)
+    assert (gains["T1O1P1S1"] >= gains["T1O0P0S0"]).all()

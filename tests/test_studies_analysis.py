@@ -8,13 +8,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from small_archs import plain
+import yaml
+from small_archs import PLAIN, plain
+from typer.testing import CliRunner
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
+from flexloop.cli import app
 from flexloop.errors import SpecError
 from flexloop.results import COLUMNS, Results
-from flexloop.studies.analysis import axis_gains, edge_gains, layer_gains, shapley
+from flexloop.studies.analysis import axis_gains, edge_gains, layer_gains, mean_gains, shapley
 from flexloop.studies.isolate import isolate, isolation_classes, isolation_table
 
 
@@ -94,3 +97,40 @@ def test_isolation_on_a_small_network(tmp_path: Path) -> None:
     assert (table["alone_1"] >= table["alone_p"]).all() and (table["alone_p"] >= 1).all()
     assert (table["last_1"] >= table["last_p"]).all() and (table["last_p"] >= 1).all()
     assert len(isolation_classes()) == 24
+
+
+def test_degrees_between_are_edges_of_their_own_but_not_of_the_mean() -> None:
+    rows = synthetic(independent).rows
+    part = rows[rows["class"] == "T1O0P0S0"].assign(**{"class": "TpO0P0S0", "edp": 150.0})
+    results = Results(pd.concat([rows, part], ignore_index=True))
+    edges = edge_gains(results).set_index(["lower", "upper"])["gain"]
+    assert edges["T0O0P0S0", "TpO0P0S0"] == pytest.approx(210 / 150)
+    assert edges["TpO0P0S0", "T1O0P0S0"] == pytest.approx(150 / 105)
+    assert ("T0O0P0S0", "T1O0P0S0") not in edges.index
+    assert axis_gains(results).set_index("axis").loc["T", "least"] == pytest.approx(2)
+
+
+def test_a_layer_without_a_mapping_leaves_its_network_without_gains() -> None:
+    rows = synthetic(independent).rows
+    rigid = rows["class"] == "T0O0P0S0"
+    rows.loc[rigid, "status"] = "unmappable"
+    rows.loc[rigid, ["cycles", "energy_pj", "edp"]] = float("nan")
+    results = Results(rows)
+    assert mean_gains(results)["speedup"].isna().all()
+    assert axis_gains(results)["mean"].isna().all()
+    with pytest.raises(SpecError, match="no total of T0O0P0S0"):
+        shapley(results)
+
+
+def test_a_comparison_names_the_layers_that_profit(tmp_path: Path) -> None:
+    network = tmp_path / "small.yaml"
+    network.write_text("name: small\nlayers:\n- {name: conv, C: 3, M: 5, R: 3, P: 6}\n- {name: fc, C: 8, M: 6}\n")
+    arch = tmp_path / "plain.yaml"
+    arch.write_text(yaml.safe_dump(PLAIN))
+    command = ["compare", "--net", str(network), "--arch", str(arch), "--engine", "embedded", "--no-store", "-j", "1"]
+    shown = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "out"), "--report", str(tmp_path / "r.html")])
+    assert shown.exit_code == 0, shown.output
+    assert "Layers that save most" in shown.output and "over the edges of the lattice" in shown.output
+    assert len(pd.read_csv(tmp_path / "out" / "edges.csv")) == 32
+    assert pd.read_csv(tmp_path / "out" / "layer_gains.csv")["share"].sum() == pytest.approx(1)
+    assert "Layers that save most" in (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flexloop.cli.common import console
 from flexloop.cli.options import with_study_options
+from flexloop.cli.outcome import Report, default_folder, keep, show
 from flexloop.cli.studies import Arch, Json, Net, Output, Quiet
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def isolate(
     options: StudyOptions,
     arch: Arch = "edge256",
     output: Output = None,
+    report: Report = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -43,10 +45,11 @@ def isolate(
     with CellProgress(quiet=quiet or json) as progress:
         results = run(net, arch, options, progress)
     table = isolation_table(results)
-    _show(table, f"Gain in {options.objective} of each axis on {arch}", quiet=quiet, json=json)
-    if output is not None:
-        title, caption = "What each axis is worth", f"Gain in {options.objective}, and shares of it"
-        with_findings(results, title, [ISOLATION_WORDS], {caption: table}).save(output)
+    title = f"Gain in {options.objective} of each axis on {arch}"
+    _tell(table, title, quiet=quiet, json=json)
+    results = with_findings(results, "What each axis is worth", [ISOLATION_WORDS], {title: table})
+    folder = output or default_folder(results, "isolate")
+    keep(results, folder, {"isolation": table}, report, quiet=quiet or json)
 
 
 def design(
@@ -80,46 +83,36 @@ def future_proof(
     arch: Arch = "edge256",
     vary: Annotated[bool, typer.Option("--sensitivity", help="Show how the gain moves with the assumptions.")] = False,
     output: Output = None,
+    report: Report = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Design for one network, run later ones, and show what each class of flexibility adds."""
     from flexloop.cli.progress import CellProgress
     from flexloop.studies import futureproof as study
+    from flexloop.studies.design import write_design
 
     nets = net or list(study.FUTURE)
     with CellProgress(quiet=quiet or json) as progress:
         outcome = study.future_proof(designed_for, nets, arch, options, None, progress)
-    out = console()
-    title = f"Speedup over the rigid design for {designed_for} on {arch}"
-    _show(outcome.table().reset_index(), title, quiet=quiet, json=json)
-    if output is not None:
-        outcome.reported().save(output)
+    table = outcome.table().reset_index()
+    _tell(table, f"Speedup over the rigid design for {designed_for} on {arch}", quiet=quiet, json=json)
+    folder = output or default_folder(outcome.results, "future-proof")
+    write_design(outcome.designed, folder / "design.yaml")
+    # Kept before the sensitivity, which takes longer, and with it once more afterwards.
+    keep(outcome.reported(), folder, {"speedups": table}, report, quiet=quiet or json or vary)
     if not (quiet or json):
-        full = outcome.table()["geomean"]["T1O1P1S1"]
-        out.print(f"the design: {outcome.designed.statement}", markup=False)
-        out.print(f"full flexibility: {full:.2f}x; the paper's abstract: {study.PAPER_GEOMEAN}x. What differs:")
-        for difference in study.DIFFERENCES:
-            out.print(f"- {difference}", markup=False)
+        for sentence in outcome.sentences():
+            console().print(sentence, markup=False)
     if vary:
         with CellProgress(quiet=quiet or json) as progress:
-            table = study.sensitivity(designed_for, nets, arch, options, progress)
-        if output is not None:
-            outcome.reported(table).save(output)
-        _show(table, "Geometric mean speedup as the assumptions move", quiet=quiet, json=json)
+            moved = study.sensitivity(designed_for, nets, arch, options, progress)
+        _tell(moved, "Geometric mean speedup as the assumptions move", quiet=quiet, json=json)
+        keep(outcome.reported(moved), folder, {"sensitivity": moved}, report, quiet=quiet or json)
 
 
-def _show(frame: pd.DataFrame, title: str, *, quiet: bool, json: bool) -> None:
+def _tell(table: pd.DataFrame, title: str, *, quiet: bool, json: bool) -> None:
     if json:
-        typer.echo(frame.to_json(orient="records"))
+        typer.echo(table.to_json(orient="records"))
     elif not quiet:
-        from flexloop.cli.tables import table
-
-        out = console()
-        rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-        text = [str(c) for c in frame.columns if frame[c].dtype == object]
-        out.print(table(out, title, [str(c) for c in frame.columns], rows, text=text))
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+        show(table, title)

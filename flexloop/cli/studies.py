@@ -9,6 +9,7 @@ import typer
 
 from flexloop.cli.common import console
 from flexloop.cli.options import with_study_options
+from flexloop.cli.outcome import Report, default_folder, keep, show
 
 if TYPE_CHECKING:
     from flexloop.results import Results
@@ -33,12 +34,19 @@ def run(
     options: StudyOptions,
     arch: Arch = "edge256",
     output: Output = None,
+    report: Report = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find the best mapping of a class for every layer of a network, and show what each costs."""
     results = _run(flexclass, net, arch, options, quiet=quiet or json)
-    _finish(results, output, "run", quiet=quiet, json=json)
+    if json:
+        _print_json(results)
+    elif not quiet:
+        _print_origin(results)
+        _print_layers(results)
+    folder = output or default_folder(results, "+".join(dict.fromkeys(results.rows["class"])))
+    keep(results, folder, {}, report, quiet=quiet or json)
 
 
 def compare(
@@ -47,15 +55,28 @@ def compare(
     arch: Arch = "edge256",
     degrees: Annotated[bool, typer.Option("--degrees", help="All 81 points, not only the 16 classes.")] = False,
     output: Output = None,
+    report: Report = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Run all 16 classes on a network and show what each gains over the rigid one, T0O0P0S0."""
     from flexloop.classes import all_classes
+    from flexloop.report.findings import with_findings
+    from flexloop.studies.analysis import axis_gains, comparison, edge_gains, layer_gains
 
     classes = [str(c) for c in all_classes(degrees=degrees)]
     results = _run(classes, net, arch, options, quiet=quiet or json)
-    _finish(results, output, "compare", quiet=quiet, json=json)
+    tables = comparison(results)
+    if json:
+        _print_json(results)
+    elif not quiet:
+        _print_origin(results)
+        _print_classes(results)
+        for title, table in tables.items():
+            show(table, title)
+    results = with_findings(results, "What the axes gain, and which layers profit", [], tables)
+    more = {"edges": edge_gains(results), "axis_gains": axis_gains(results), "layer_gains": layer_gains(results)}
+    keep(results, output or default_folder(results, "compare"), more, report, quiet=quiet or json)
 
 
 def _run(classes: list[str], nets: list[str], arch: str, options: StudyOptions, *, quiet: bool) -> Results:
@@ -66,42 +87,33 @@ def _run(classes: list[str], nets: list[str], arch: str, options: StudyOptions, 
         return run_study(classes, nets, arch, options, progress)
 
 
-def _finish(results: Results, output: Path | None, command: str, *, quiet: bool, json: bool) -> None:
-    """Print first, so that a folder that cannot be written costs no one the figures."""
-    if json:
-        from flexloop.results import to_json
+def _print_json(results: Results) -> None:
+    from flexloop.results import to_json
 
-        typer.echo(to_json(results))
-    elif not quiet:
-        _print(results, command)
-    folder = results.save(output or _default_folder(results, command))
-    if not json and not quiet:
-        console().print(f"tables and mappings: {folder}", markup=False)
+    typer.echo(to_json(results))
 
 
-def _default_folder(results: Results, command: str) -> Path:
-    rows = results.rows
-    nets = "+".join(dict.fromkeys(rows["network"]))
-    classes = "+".join(dict.fromkeys(rows["class"])) if command == "run" else command
-    return Path("results") / f"{nets}-{rows['arch'].iloc[0]}-{classes}-{rows['objective'].iloc[0]}"
-
-
-def _print(results: Results, command: str) -> None:
-    from flexloop.cli.tables import classes_table, layers_tables
-
-    out = console()
+def _print_origin(results: Results) -> None:
     engine, mapper = results.meta["engine"], results.meta["mapper"]
-    out.print(
+    console().print(
         f"searched by {mapper}, figures by {engine} {results.meta['engine_version']}, "
         f"energies from {results.meta['energy_source']}, objective {results.meta['objective']}",
         markup=False,
     )
-    totals = results.totals
-    if command == "compare":
-        gains = results.speedups()
-        for network, group in gains.groupby("network", sort=False):
-            out.print(classes_table(out, f"{network} on {group['arch'].iloc[0]}, gains over T0O0P0S0", group))
-        return
+
+
+def _print_classes(results: Results) -> None:
+    from flexloop.cli.tables import classes_table
+
+    out = console()
+    for network, group in results.speedups().groupby("network", sort=False):
+        out.print(classes_table(out, f"{network} on {group['arch'].iloc[0]}, gains over T0O0P0S0", group))
+
+
+def _print_layers(results: Results) -> None:
+    from flexloop.cli.tables import layers_tables
+
+    out, totals = console(), results.totals
     for keys, group in results.rows.groupby(["network", "class"], sort=False):
         mine = totals[(totals["network"] == keys[0]) & (totals["class"] == keys[1])]
         out.print(*layers_tables(out, group, mine), sep="\n")

@@ -6,6 +6,7 @@ are geometric and Shapley values are taken of the logarithm.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from math import exp, factorial, log
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 from flexloop.classes import RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.errors import SpecError
+from flexloop.lattice import lines
 from flexloop.results import COST_COLUMN, TOTAL_COST_COLUMN, Results, geomean
 
 GAINS = {"speedup": "cycles", "energy_gain": "energy_pj", "edp_gain": "edp"}
@@ -25,20 +27,20 @@ def cost_column(results: Results) -> str:
 
 
 def edge_gains(results: Results) -> pd.DataFrame:
-    """What one more free axis gains on each edge between neighbouring classes.
+    """What one more step along one axis gains: on each edge between neighbours among the classes that were run.
 
     Returns:
-        Columns network, lower, upper, axis (the one that is freed), gain (in the objective that was searched),
-        speedup, energy_gain and edp_gain.
+        Columns network, lower, upper, axis (the one that is freed, or freed further), gain (in the objective that was
+        searched), speedup, energy_gain and edp_gain; NaN where either class has no total.
     """
     records = []
     for network, group in results.totals.groupby("network", sort=False):
         table = group.set_index("class")
-        for lower in (FlexClass.parse(name) for name in table.index):
-            for upper in lower.upper_neighbours():
-                if str(upper) in table.index:
-                    records.append(_edge(str(network), lower, upper, table, cost_column(results)))
-    return pd.DataFrame.from_records(records)
+        for lower, upper in lines(FlexClass.parse(name) for name in table.index):
+            if sum(lower.degree(axis) != upper.degree(axis) for axis in Axis) == 1:
+                records.append(_edge(str(network), lower, upper, table, cost_column(results)))
+    columns = ["network", "lower", "upper", "axis", "gain", *GAINS]
+    return pd.DataFrame.from_records(records, columns=columns)
 
 
 def _edge(network: str, lower: FlexClass, upper: FlexClass, table: pd.DataFrame, cost: str) -> dict[str, object]:
@@ -49,10 +51,33 @@ def _edge(network: str, lower: FlexClass, upper: FlexClass, table: pd.DataFrame,
 
 
 def axis_gains(results: Results) -> pd.DataFrame:
-    """What each axis gains on average over the edges that free it: geometric mean, least and most, by network."""
-    edges = edge_gains(results)
-    grouped = edges.groupby(["network", "axis"], sort=False)["gain"]
-    return grouped.agg(mean=geomean, least="min", most="max").reset_index()
+    """What each axis gains over the edges of the 16 classes that free it: geometric mean, least and most, by network.
+
+    Points of degree p are left out; a network with a class that cannot map it has NaN.
+    """
+    whole = [str(c) for c in all_classes()]
+    rows = results.rows[results.rows["class"].isin(whole)]
+    edges = edge_gains(replace(results, rows=rows))
+    records = [
+        {
+            "network": network,
+            "axis": axis.value,
+            "mean": geomean(gains),
+            "least": gains.min(skipna=False),
+            "most": gains.max(skipna=False),
+        }
+        for network, group in edges.groupby("network", sort=False)
+        for axis in Axis
+        if len(gains := group.loc[group["axis"] == axis.value, "gain"])
+    ]
+    return pd.DataFrame.from_records(records, columns=["network", "axis", "mean", "least", "most"])
+
+
+def mean_gains(results: Results) -> pd.DataFrame:
+    """Geometric means over the networks of each class's gains over the rigid one; NaN where a network has no total."""
+    gains = results.speedups()
+    table = gains.groupby("class", sort=False)[list(GAINS)].agg(geomean)
+    return table.reset_index()
 
 
 def layer_gains(results: Results, upper: str = "T1O1P1S1", lower: str = str(RIGID)) -> pd.DataFrame:
@@ -115,3 +140,20 @@ def shapley_value(axis: Axis, values: dict[frozenset[Axis], float]) -> float:
 
 def _axes(flexclass: FlexClass) -> frozenset[Axis]:
     return frozenset(a for a in Axis if flexclass.degree(a) is Degree.FULL)
+
+
+def comparison(results: Results, most: int = 5) -> dict[str, pd.DataFrame]:
+    """What a comparison of the 16 classes shows beyond their totals, by caption.
+
+    Args:
+        results: of `flexloop.compare`.
+        most: layers shown of each network, those that save most first.
+    """
+    objective = results.rows["objective"].iloc[0]
+    tables = {}
+    if results.rows["network"].nunique() > 1:
+        tables["Geometric mean over the networks, gains over T0O0P0S0"] = mean_gains(results)
+    tables[f"Gain in {objective} of freeing one axis, over the edges of the lattice"] = axis_gains(results)
+    layers = layer_gains(results).groupby("network", sort=False).head(most)
+    tables[f"Layers that save most {objective} from T0O0P0S0 to T1O1P1S1; share of all that the network saves"] = layers
+    return tables

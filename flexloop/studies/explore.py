@@ -258,6 +258,9 @@ class _Designer:
         """Area first, which costs nothing, then the networks where it fits."""
         try:
             plain = self._scaled(factors)
+        except (SpecError, ValidationError) as error:
+            return _Measured(1.0, str(error).splitlines()[0])
+        try:
             least = base_area(plain, self._art(plain)) + dram_interface_area(plain, self._model)
             if least > budget:
                 return _Measured(least / budget - 1, "over the budget")

@@ -7,16 +7,18 @@ for AlexNet on a stated hardware, and the gain is whatever comes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import gcd
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import gcd, nan
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from flexloop.archs import load_arch
-from flexloop.archspec import ArchSpec
+from flexloop.archspec import ArchSpec, Pair
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
+from flexloop.errors import SpecError, UnmappableError
 from flexloop.report.findings import with_findings
 from flexloop.results import Results, geomean
 from flexloop.studies.design import DesignOutcome, design
@@ -59,24 +61,26 @@ class FutureProof:
         """Speedup of each class over the rigid design: one column a network, and ``geomean``; one row a class."""
         return speedup_table(self.results)
 
+    def sentences(self) -> list[str]:
+        """The design, the gain of full flexibility beside the paper's, and what is known to differ."""
+        said = [f"The rigid design: {self.designed.statement}."]
+        if str(FULLY_FLEXIBLE) in set(self.results.rows["class"]):
+            gain = self.table()["geomean"][str(FULLY_FLEXIBLE)]
+            said.append(
+                f"Full flexibility over it: {gain:.2f}x (geometric mean); the paper's abstract: {PAPER_GEOMEAN}x."
+            )
+        return said + [f"Differs: {difference}." for difference in DIFFERENCES]
+
     def reported(self, sensitivity: pd.DataFrame | None = None) -> Results:
-        """The results with what the study concludes, for the report: the design, the gains, and what differs.
+        """The results with what the study concludes, for the report.
 
         Args:
             sensitivity: what `sensitivity` returned, to be shown too.
         """
-        table = self.table()
-        sentences = [f"The rigid design: {self.designed.statement}."]
-        if str(FULLY_FLEXIBLE) in table.index:
-            gain = table["geomean"][str(FULLY_FLEXIBLE)]
-            sentences.append(
-                f"Full flexibility over it: {gain:.2f}x (geometric mean); the paper's abstract: {PAPER_GEOMEAN}x."
-            )
-        sentences += [f"Differs: {difference}." for difference in DIFFERENCES]
-        tables = {"Speedup over the rigid design": table.reset_index()}
+        tables = {"Speedup over the rigid design": self.table().reset_index()}
         if sensitivity is not None:
             tables["Geometric mean speedup as the assumptions move"] = sensitivity
-        return with_findings(self.results, f"Designed for {self.designed.network}", sentences, tables)
+        return with_findings(self.results, f"Designed for {self.designed.network}", self.sentences(), tables)
 
 
 def speedup_table(results: Results) -> pd.DataFrame:
@@ -95,6 +99,7 @@ def future_proof(
     options: StudyOptions | None = None,
     classes: Sequence[FlexClass] | None = None,
     progress: Progress | None = None,
+    pairs: Sequence[Pair] | None = None,
 ) -> FutureProof:
     """Design a rigid accelerator for one network and run later ones on it under every class.
 
@@ -105,13 +110,38 @@ def future_proof(
         options: of the study; ``objective`` is the design's as well (default latency).
         classes: which classes; None takes all 16.
         progress: hears of finished cells.
+        pairs: pairs that the design may unroll; None takes any.
     """
     options = options or StudyOptions(objective="latency")
     designed = design(
-        designed_for, arch, must_map=networks, objective=options.objective, energy=options.energy, seed=options.seed
-    )
+        designed_for, arch, must_map=networks, objective=options.objective, energy=options.energy,
+        engines=options.engines, seed=options.seed, pairs=pairs, network_parameters=options.network_parameters,
+    )  # fmt: skip
     results = run_study(classes or all_classes(), networks, designed.arch, options, progress)
     return FutureProof(designed, results)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """One assumption changed.
+
+    Attributes:
+        name: what is changed, for tables.
+        scale: factors of the hardware, arguments of `scaled`.
+        rules: other values of ``edge`` or ``depthwise``.
+        pairs: the pairs that the rigid design may unroll, or None for any.
+        designed: whether the fixed values are designed for the network of the past, or the spec's own.
+    """
+
+    name: str
+    scale: Mapping[str, float] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
+    pairs: tuple[Pair, ...] | None = None
+    designed: bool = True
+
+    def hardware(self, arch: ArchSpec) -> ArchSpec:
+        """The hardware varied (SpecError if there is no such hardware)."""
+        return scaled(arch, **self.scale).model_copy(update=dict(self.rules)) if self.designed else arch
 
 
 def sensitivity(
@@ -126,49 +156,62 @@ def sensitivity(
     Each variation is designed for anew and run under the rigid class, each axis alone, and everything free.
 
     Returns:
-        One row a variation: its name, then the geometric mean speedup of T, O, P, S alone and of T1O1P1S1.
+        One row a variation: its name, the pair and shape of its rigid design (or why there is none), then the geometric
+        mean speedup of T, O, P, S alone and of T1O1P1S1.
     """
     spec = load_arch(arch) if isinstance(arch, str) else arch
+    options = options or StudyOptions(objective="latency")
     classes = [RIGID, *(RIGID.replace(axis, Degree.FULL) for axis in Axis), FULLY_FLEXIBLE]
     records = []
-    for name, vary in variations(spec):
-        outcome = future_proof(designed_for, networks, vary(neutral(spec)), options, classes, progress)
-        means = outcome.table()["geomean"]
-        records.append({"variation": name, **{str(c): means[str(c)] for c in classes[1:]}})
-    records.append(_pair_row(designed_for, networks, spec, options, classes, progress))
+    for variation in variations(spec):
+        gains = {str(c): nan for c in classes[1:]}
+        try:
+            rigid, results = _varied(variation, designed_for, networks, spec, options, classes, progress)
+            means = speedup_table(results)["geomean"]
+            gains = {name: means[name] for name in gains}
+            pair, shape = rigid.axes.parallelization.fixed, rigid.axes.shape.fixed
+            about = f"{pair.X}:{shape.X} {pair.Y}:{shape.Y}"
+        except (SpecError, UnmappableError) as error:
+            about = f"none: {error}"
+        records.append({"variation": variation.name, "rigid": about, **gains})
     return pd.DataFrame.from_records(records)
 
 
-def _pair_row(
+def _varied(
+    variation: Variation,
     designed_for: str | Network,
     networks: Sequence[str | Network],
-    spec: ArchSpec,
-    options: StudyOptions | None,
+    arch: ArchSpec,
+    options: StudyOptions,
     classes: Sequence[FlexClass],
     progress: Progress | None,
-) -> dict[str, object]:
-    """The spec's own fixed values in place of a design for the network of the past."""
-    options = options or StudyOptions(objective="latency")
-    means = speedup_table(run_study(classes, networks, spec, options, progress))["geomean"]
-    pair = spec.axes.parallelization.fixed
-    name = f"the spec's own fixed values ({pair.X} on X, {pair.Y} on Y)"
-    return {"variation": name, **{str(c): means[str(c)] for c in classes[1:]}}
+) -> tuple[ArchSpec, Results]:
+    """The rigid design of a variation, and what its classes cost."""
+    hardware = variation.hardware(arch)
+    if not variation.designed:
+        return hardware, run_study(classes, networks, hardware, options, progress)
+    outcome = future_proof(designed_for, networks, hardware, options, classes, progress, variation.pairs)
+    return outcome.designed.arch, outcome.results
 
 
-def variations(arch: ArchSpec) -> list[tuple[str, Callable[[ArchSpec], ArchSpec]]]:
+def variations(arch: ArchSpec) -> list[Variation]:
     """The hardware as it is, and with one thing changed at a time."""
     edge = "pad" if arch.edge == "clip" else "clip"
     depthwise = "off" if arch.depthwise == "as_output_channels" else "as_output_channels"
+    pairs = arch.axes.parallelization.partial
     return [
-        ("as it is", lambda a: a),
-        ("PEs / 4", lambda a: scaled(a, pes=0.5)),
-        ("PEs x 4", lambda a: scaled(a, pes=2)),
-        ("buffer / 4", lambda a: scaled(a, buffer=0.25)),
-        ("buffer x 4", lambda a: scaled(a, buffer=4)),
-        ("DRAM bandwidth / 4", lambda a: scaled(a, bandwidth=0.25)),
-        ("DRAM bandwidth x 4", lambda a: scaled(a, bandwidth=4)),
-        (f"edge: {edge}", lambda a: a.model_copy(update={"edge": edge})),
-        (f"depthwise: {depthwise}", lambda a: a.model_copy(update={"depthwise": depthwise})),
+        Variation("as it is"),
+        Variation("PEs / 4", {"pes": 0.5}),
+        Variation("PEs x 4", {"pes": 2}),
+        Variation("buffer / 4", {"buffer": 0.25}),
+        Variation("buffer x 4", {"buffer": 4}),
+        Variation("DRAM bandwidth / 4", {"bandwidth": 0.25}),
+        Variation("DRAM bandwidth x 4", {"bandwidth": 4}),
+        Variation("DRAM bandwidth x 16", {"bandwidth": 16}),
+        Variation(f"edge: {edge}", rules={"edge": edge}),
+        Variation(f"depthwise: {depthwise}", rules={"depthwise": depthwise}),
+        *(Variation(f"rigid pair: {pair.X} on X, {pair.Y} on Y", pairs=(pair,)) for pair in pairs),
+        Variation("the spec's own fixed values", designed=False),
     ]
 
 
@@ -185,6 +228,9 @@ def scaled(arch: ArchSpec, *, pes: float = 1, buffer: float = 1, bandwidth: floa
         pes: factor of the array's extent along X and along Y each.
         buffer: factor of the depth of the levels between DRAM and the array.
         bandwidth: factor of DRAM's bandwidth.
+
+    Raises:
+        SpecError: if there is no such hardware.
     """
     document = arch.model_dump(by_alias=True)
     names = [level.name for level in arch.levels]
@@ -205,4 +251,8 @@ def _neutral(document: dict[str, Any]) -> ArchSpec:
     pair, shape = axes["parallelization"]["fixed"], axes["shape"]["fixed"]
     tiles[document["array"]["below"]] = {pair["X"]: shape["X"], pair["Y"]: shape["Y"]}
     axes["tiling"]["fixed"] = tiles
-    return ArchSpec.model_validate(document)
+    try:
+        return ArchSpec.model_validate(document)
+    except ValidationError as error:
+        reasons = "; ".join(fault["msg"] for fault in error.errors())
+        raise SpecError(f"{document['name']} cannot be scaled so: {reasons}") from error
