@@ -101,7 +101,8 @@ def test_isolation_on_a_small_network(tmp_path: Path) -> None:
 
 def test_degrees_between_are_edges_of_their_own_but_not_of_the_mean() -> None:
     rows = synthetic(independent).rows
-    part = rows[rows["class"] == "T1O0P0S0"].assign(**{"class": "TpO0P0S0", "edp": 150.0})
+    part = rows[rows["class"] == "T1O0P0S0"].copy()
+    part[["class", "edp"]] = ["TpO0P0S0", 150.0]
     results = Results(pd.concat([rows, part], ignore_index=True))
     edges = edge_gains(results).set_index(["lower", "upper"])["gain"]
     assert edges["T0O0P0S0", "TpO0P0S0"] == pytest.approx(210 / 150)
