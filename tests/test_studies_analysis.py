@@ -102,7 +102,8 @@ def test_isolation_on_a_small_network(tmp_path: Path) -> None:
 def test_degrees_between_are_edges_of_their_own_but_not_of_the_mean() -> None:
     rows = synthetic(independent).rows
     part = rows[rows["class"] == "T1O0P0S0"].copy()
-    part[["class", "edp"]] = ["TpO0P0S0", 150.0]
+    part["class"] = "TpO0P0S0"
+    part["edp"] = 150.0
     results = Results(pd.concat([rows, part], ignore_index=True))
     edges = edge_gains(results).set_index(["lower", "upper"])["gain"]
     assert edges["T0O0P0S0", "TpO0P0S0"] == pytest.approx(210 / 150)
@@ -113,9 +114,10 @@ def test_degrees_between_are_edges_of_their_own_but_not_of_the_mean() -> None:
 
 def test_a_layer_without_a_mapping_leaves_its_network_without_gains() -> None:
     rows = synthetic(independent).rows
-    rigid = rows["class"] == "T0O0P0S0"
-    rows.loc[rigid, "status"] = "unmappable"
-    rows.loc[rigid, ["cycles", "energy_pj", "edp"]] = float("nan")
+    mapped = rows["class"] != "T0O0P0S0"
+    rows["status"] = rows["status"].where(mapped, "unmappable")
+    for column in ("cycles", "energy_pj", "edp"):
+        rows[column] = rows[column].where(mapped)
     results = Results(rows)
     assert mean_gains(results)["speedup"].isna().all()
     assert axis_gains(results)["mean"].isna().all()
