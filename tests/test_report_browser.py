@@ -189,6 +189,15 @@ def test_one_class_alone_makes_a_report(browser: Chrome, tmp_path: Path) -> None
     assert page.find_element(CSS, ".node.chosen").get_attribute("data-class") == "T1O0P1S0"
 
 
+def test_areas_may_be_known_for_some_classes_only(browser: Chrome, tmp_path: Path) -> None:
+    known = small_study().meta["area_mm2"]
+    study = replace(small_study(), meta={**small_study().meta, "area_mm2": {"T0O0P0S0": known["T0O0P0S0"]}})
+    page = opened(browser, study, tmp_path)
+    page.find_element(CSS, "#totals-table input").send_keys("linear")
+    areas = texts(page, "#totals-table tbody td:nth-child(11)")
+    assert areas == [f"{known['T0O0P0S0']:.4g}", *["–"] * 15]
+
+
 def test_it_prints(page: Chrome) -> None:
     click(page, CELL)
     printed: Any = page.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})

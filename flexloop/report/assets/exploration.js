@@ -82,7 +82,8 @@ for (const design of designs) {
 }
 sortingTable(byId('designs-table'), DESIGN_COLUMNS, designs, chooseDesign);
 watchTips();
-let drawn = 0;
+drawPareto();
+let drawn = byId('pareto').clientWidth;
 new ResizeObserver(() => {
   const now = byId('pareto').clientWidth;
   if (now !== drawn) requestAnimationFrame(() => drawPareto());

@@ -8,6 +8,7 @@ const exists = value => value !== null && value !== undefined && !Number.isNaN(v
 
 /** So many significant digits without an exponent. */
 function digits(value, count = 4) {
+  if (!exists(value)) return MISSING;
   return String(Number(value.toPrecision(count)));
 }
 

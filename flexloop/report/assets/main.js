@@ -54,7 +54,7 @@ function drawFigures() {
 }
 
 function redrawWhenResized() {
-  let width = 0;
+  let width = document.querySelector('main').clientWidth;
   new ResizeObserver(() => {
     const now = document.querySelector('main').clientWidth;
     if (printing || now === width) return;
