@@ -20,7 +20,7 @@ from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.mapper.exact.bounds import hopeless
 from flexloop.engines.embedded.mapper.exact.explore import gather, settle, spatial_choices
 from flexloop.engines.embedded.mapper.exact.form import OBJECTIVES, Form, canonical_bounds, lattice, machine
-from flexloop.engines.embedded.mapper.exact.grid import grid, tables
+from flexloop.engines.embedded.mapper.exact.grid import Grid, grid, tables
 from flexloop.engines.embedded.mapper.exact.problem import (
     ENERGY,
     LATENCY,
@@ -103,7 +103,7 @@ class _Work:
 
     Args:
         family: its machine and orders.
-        lattice: see `lattice_of`.
+        lattice: of the padded problem, with its multiples and its tables.
         config, scratch: working memory.
         best: the incumbent.
     """
@@ -192,21 +192,26 @@ class Search:
             for choice in itertools.product(*(form.space.bounds[name] for name in names)):
                 bounds = canonical_bounds(form, dict(zip(names, choice, strict=True)))
                 if all(b % n == 0 for b, n in zip(bounds, form.lanes, strict=True)):
-                    found.append(_Padding(family, bounds, *compulsory(family.machine, bounds)))
+                    least = compulsory(family.machine, bounds, int(family.machine["pes"]))
+                    found.append(_Padding(family, bounds, *least))
         return found
 
     def _search_padding(self, padding: _Padding) -> None:
         family = padding.family
         m, best = family.machine, self.best
-        g, multiples, table = lattice_of(family, padding.bounds)
+        on = grid(padding.bounds)
+        g = lattice(family.forms[0], on)
+        choices = spatial_choices(m, g)
+        if not len(choices) or self._leaves_too_many_idle(padding, g, choices):
+            return
+        table = table_of(family, on, g)
         extremes = tile_extremes(m, g)
         if extremes[0] == inf or not np.isfinite(table[1, 0, 0]):
             return
-        choices = spatial_choices(m, g)
         bounds = spatial_bounds(m, g, table, choices, extremes, self._scratch)
         choices = choices[np.lexsort((bounds[:, 1], bounds[:, 0]))]
         bounds = np.sort(bounds[:, 0])
-        work = _Work(family, (g, multiples, table), self._config, self._scratch, best)
+        work = _Work(family, (g, on.multiples, table), self._config, self._scratch, best)
         before = tuple(best["cost"])
         begin, dive = 0, True
         while True:
@@ -225,6 +230,13 @@ class Search:
             self._settle(work, found, factors)
         if tuple(best["cost"]) != before:
             self._winner = padding
+
+    def _leaves_too_many_idle(self, padding: _Padding, g: Record, choices: IntArray) -> bool:
+        """Whether a padded problem is hopeless because its factors cannot use the whole array."""
+        factors = np.take_along_axis(g["divisors"], choices.T, axis=1)
+        most = int(factors.prod(axis=0).max())
+        cycles, energy = compulsory(padding.family.machine, padding.bounds, most)
+        return bool(hopeless(self._code, cycles, energy, self.best["cost"]))
 
     def _settle(self, work: _Work, found: FloatArray, factors: IntArray) -> None:
         """Search configurations in the order of their bounds, in growing batches so that time is kept."""
@@ -260,14 +272,14 @@ def _ranked(code: int, cycles: float, energy: float) -> tuple[float, float]:
     return (energy, cycles) if code == ENERGY else (cycles * energy, energy)
 
 
-def compulsory(m: Record, bounds: tuple[int, ...]) -> tuple[float, float]:
-    """Cycles and energy that no mapping of a padded problem can do without: all MACs, each tensor moved once."""
+def compulsory(m: Record, bounds: tuple[int, ...], pes: int) -> tuple[float, float]:
+    """Cycles and energy that no mapping of a padded problem on so many PEs can do without: each tensor moved once."""
     macs = prod(bounds)
     lanes = int(m["lanes"].prod())
     n, g, c, mm, r, s, p, q = bounds
     # Of inputs only what surely moves: a stride leaves gaps, and tiles may skip them.
     sizes = (g * c * mm * r * s, n * g * c * max(r, p) * max(s, q), n * g * mm * p * q)
-    steps = -(-macs // (int(m["pes"]) * lanes))
+    steps = -(-macs // (pes * lanes))
     cycles, energy = float(steps), macs * float(m["compute_pj"])
     for row, figures in zip(m["levels_i"][: m["n_levels"]], m["levels_f"], strict=False):
         group, kept = int(row[0]), row[2:5]
@@ -291,20 +303,18 @@ _REMEMBERED = 4_000_000
 """Points of remembered tables, all together (64 bytes each)."""
 
 
-def lattice_of(family: Family, bounds: tuple[int, ...]) -> tuple[Record, IntArray, FloatArray]:
-    """The lattice of a padded problem, its multiples and its tables, remembered as classes of one layer share them."""
+def table_of(family: Family, on: Grid, g: Record) -> FloatArray:
+    """The tables of a padded problem (see `grid.tables`), remembered as classes of one layer share them."""
     form, m = family.forms[0], family.machine
-    on = grid(bounds)
-    g = lattice(form, on)
     shared = (m[name].tobytes() for name in ("limits", "levels_i", "levels_f", "coef", "in_buffer"))
-    key = (bounds, form.pins.dram, form.orders[2], *shared)
+    key = (g["bounds"].tobytes(), form.pins.dram, form.orders[2], *shared)
     table = _TABLES.get(key)
     if table is None:
         table = _TABLES[key] = tables(m, family.rows, g, on)
         while len(_TABLES) > 1 and sum(t.shape[2] for t in _TABLES.values()) > _REMEMBERED:
             _TABLES.popitem(last=False)
     _TABLES.move_to_end(key)
-    return g, on.multiples, table
+    return table
 
 
 def to_mapping(form: Form, nest: IntArray, bounds: tuple[int, ...]) -> Mapping:
