@@ -119,6 +119,16 @@ def test_equal_latencies_are_told_apart_by_energy() -> None:
     assert as_fast[:, 1].max() > energy
 
 
+def test_what_a_square_network_cannot_tell_apart_is_laid_along_rows() -> None:
+    """Height and width cost a square convolution the same, but only P holds the rows of a matrix product."""
+    square = Network(name="square", layers=(Layer(name="conv", C=2, M=2, R=2, S=2, P=8, Q=8),))
+    along_q = plain().model_dump(by_alias=True)
+    along_q["axes"]["tiling"]["fixed"] = {"Spad": {"Q": 4}, "GlobalBuffer": {"C": 2, "M": 2, "Q": 4}}
+    design_of = design(square, ArchSpec.model_validate(along_q), objective="energy", starts=0).arch
+    spad = design_of.fixed_tile("Spad")
+    assert spad["P"] > spad["Q"]
+
+
 def test_networks_that_must_be_mapped_shrink_the_tiles(tmp_path: Path) -> None:
     wide = Network(name="wide", layers=(Layer(name="stride", C=4, P=4, Wstride=9),))
     free, held = (design(NET, plain(), objective="energy", must_map=others, starts=2) for others in ([], [wide]))

@@ -97,7 +97,30 @@ class RigidSearch:
                 best, least = found, cost
         if best is None:
             raise UnmappableError("design: no candidate tile fits the buffers for every layer that must be mapped")
-        return best, least
+        return self._along_rows(best, least), least
+
+    def _along_rows(self, design: Designs, cost: Cost) -> Designs:
+        """Of a design and its mirror image, where they cost the same, the one that tiles P rather than Q.
+
+        Networks of square images cannot tell height from width, but matrix products, whose rows lie along P, can.
+        """
+        mirrored = self._mirrored(design)
+        if mirrored is None or not self.hardware.fits(mirrored, self._must_fit)[0]:
+            return design
+        other = self.costs(mirrored)[0]
+        same = np.allclose(other, cost, rtol=1e-9, atol=0)
+        return mirrored if same and _rank_along_rows(mirrored) > _rank_along_rows(design) else design
+
+    def _mirrored(self, design: Designs) -> Designs | None:
+        """The design with P and Q, and R and S, exchanged; None if its orders are no candidates."""
+        swap = [DIMENSIONS.index(d) for d in "NGCMSRQP"]
+        renamed = str.maketrans("PQRS", "QPSR")
+        orders = [tuple("".join(self.hardware.orders[i]).translate(renamed)) for i in design.order[0]]
+        if any(order not in self.hardware.orders for order in orders):
+            return None
+        order = np.array([[self.hardware.orders.index(order) for order in orders]], np.int64)
+        pair = np.array(swap, np.int64)[design.pair]
+        return Designs(design.inner[:, swap], design.times[:, swap], pair, design.shape, order)
 
     def given(self) -> Designs:
         """The spec's own fixed values."""
@@ -251,3 +274,12 @@ def _one_changed(extents: Ints, steps: tuple[int, ...]) -> Ints:
         changed[:, DIMENSIONS.index(d)] = steps
         rows.extend(changed)
     return np.unique(np.array(rows, np.int64), axis=0)
+
+
+def _rank_along_rows(design: Designs) -> tuple[int, ...]:
+    """Larger for designs with more of P on chip, innermost first; the pair decides where the tiles do not."""
+    p, q = DIMENSIONS.index("P"), DIMENSIONS.index("Q")
+    tiles = (design.inner[0], design.times[0])
+    more = [int(tile[p]) - int(tile[q]) for tile in tiles]
+    on_array = int(p in design.pair[0]) - int(q in design.pair[0])
+    return (more[0], on_array, more[1])
