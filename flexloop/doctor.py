@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from flexloop.energy import hwmodels
 from flexloop.engines.base import Engine
+from flexloop.engines.formats import FRONT_END, WAY_TO_FRONT_END
 from flexloop.errors import EngineError
 
 
@@ -29,12 +32,28 @@ def examine() -> list[Finding]:
         _engine("engine embedded", EmbeddedEngine()),
         _engine("engine timeloop", TimeloopEngine()),
         _engine("engine container", ContainerEngine()),
-        _program("accelergy", "part of the Timeloop image; or install Accelergy from its repository"),
+        _program(
+            "accelergy",
+            "for --energy accelergy: in the container image of Timeloop; or install accelergy, accelergy-cacti-plug-in "
+            "and accelergy-library-plug-in from github.com/Accelergy-Project",
+        ),
+        _program(FRONT_END, f"for --format v4: {WAY_TO_FRONT_END}"),
+        _hwcomponents(),
     ]
     return [*findings, *(_package(name, extra) for name, extra in _EXTRAS.items())]
 
 
 _EXTRAS = {"dask": "dask", "matplotlib": "figures", "onnx": "onnx", "optuna": "explore"}
+
+
+def _hwcomponents() -> Finding:
+    """The packages behind ``--energy hwcomponents``, and whether this Python can have them."""
+    name = "package hwcomponents"
+    try:
+        return Finding(name, True, ", ".join(f"{package} {version(package)}" for package in hwmodels.PACKAGES))
+    except PackageNotFoundError as error:
+        python = "" if sys.version_info >= hwmodels.PYTHON else f", on Python 3.{hwmodels.PYTHON[1]} or newer"
+        return Finding(name, False, f"{error.name} missing: pip install 'flexloop[hwcomponents]'{python}")
 
 
 def _engine(name: str, engine: Engine) -> Finding:

@@ -9,11 +9,12 @@ from flexloop.archs import load_arch
 from flexloop.classes import FlexClass
 from flexloop.energies import energy_tables
 from flexloop.engines.base import parse_effort, parse_objective
-from flexloop.errors import OutputError
+from flexloop.engines.formats import FORMATS
+from flexloop.errors import OutputError, UnknownNameError
 from flexloop.mapspace import mapspace
 from flexloop.networks import load_network
 from flexloop.resultfiles import safe_name
-from flexloop.timeloop.bundle import mapspace_files, run_variants
+from flexloop.timeloop.bundle import mapspace_files, run_variants, v4_mapspace_files
 from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.render import Renderer
 
@@ -28,17 +29,22 @@ def render_files(
     energy: str,
     parameters: dict[str, int],
     templates: Path | None,
+    form: str = "native",
 ) -> int:
     """Write ``<network>/<class>/<layer>/<variant>/*.yaml`` for every layer's mapspace; return how many were written.
 
-    A variant's folder is named by its array shape, its place among the variants of that shape, and its padding.
+    With ``form`` v4, the files of the v4 front end stand beside the native ones. A variant's folder is named by its
+    array shape, its place among the variants of that shape, and its padding.
 
     Raises:
         OutputError: if the folder cannot be written.
     """
     spec = load_arch(arch)
     renderer = Renderer(templates)
-    ert = renderer.ert(energy_tables(energy, spec).ert)
+    if form not in FORMATS:
+        raise UnknownNameError("format", form, FORMATS)
+    tables = energy_tables(energy, spec)
+    ert = renderer.ert(tables.ert)
     metric = parse_objective(objective)
     count = 0
     for network in (load_network(name, **parameters) for name in networks):
@@ -47,7 +53,11 @@ def render_files(
                 home = folder / safe_name(network.name) / str(flexclass) / safe_name(layer.name)
                 for variant, name, bounds in run_variants(mapspace(flexclass, spec, layer).variants):
                     settings = search_settings(variant, bounds, parse_effort(effort))
-                    write_files(home / name, mapspace_files(renderer, variant, bounds, metric, settings, ert))
+                    files = mapspace_files(renderer, variant, bounds, metric, settings, ert)
+                    if form == "v4":
+                        search = (metric, settings)
+                        files |= v4_mapspace_files(renderer, variant, bounds, search, tables.ert, tables.art)
+                    write_files(home / name, files)
                     count += 1
     return count
 

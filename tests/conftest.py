@@ -43,11 +43,16 @@ def _missing_hwcomponents() -> str | None:
     )
 
 
+def _missing_pytimeloop() -> str | None:
+    return None if shutil.which("tl") else "pytimeloop's tl not on PATH"
+
+
 _NEEDS = {
     "accelergy": _missing_accelergy,
     "browser": _missing_browser,
     "container": _missing_container,
     "hwcomponents": _missing_hwcomponents,
+    "pytimeloop": _missing_pytimeloop,
     "timeloop": _missing_timeloop,
 }
 

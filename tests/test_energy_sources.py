@@ -140,7 +140,7 @@ def test_hwcomponents_answers_what_its_models_gave() -> None:
 
 
 def test_an_older_python_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hwmodels, "_PYTHON", (9, 9))
+    monkeypatch.setattr(hwmodels, "PYTHON", (9, 9))
     with pytest.raises(UnsupportedError, match=r"needs Python 9\.9 or newer.*energy make.*--energy DIR/tables\.yaml"):
         hwmodels.hwcomponents_tables(small_archs.plain())
 
@@ -149,7 +149,7 @@ def test_missing_packages_are_told_with_their_extra(monkeypatch: pytest.MonkeyPa
     def absent(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}")
 
-    monkeypatch.setattr(hwmodels, "_PYTHON", (3, 0))
+    monkeypatch.setattr(hwmodels, "PYTHON", (3, 0))
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(EngineError, match=r"pip install 'flexloop\[hwcomponents\]'"):
         hwmodels.hwcomponents_tables(small_archs.plain())

@@ -30,11 +30,13 @@ def render(
     energy: Annotated[str, typer.Option(help="table, accelergy, hwcomponents, or a file with an ERT.")] = "table",
     param: Annotated[list[str], typer.Option("--param", help="NAME=INTEGER; may be repeated.")] = [],  # noqa: B006
     templates: Annotated[Path | None, typer.Option(help="Folder of templates that override the shipped ones.")] = None,
+    form: Annotated[str, typer.Option("--format", help="native, or v4: v4.yaml for `tl mapper` beside it.")] = "native",
 ) -> None:
     """Write the Timeloop YAML of every layer's mapspace, one folder a variant, for use with plain Timeloop."""
     from flexloop.renderfiles import render_files
 
-    count = render_files(flexclass, net, arch, output, objective, effort, energy, parse_parameters(param), templates)
+    parameters = parse_parameters(param)
+    count = render_files(flexclass, net, arch, output, objective, effort, energy, parameters, templates, form)
     console().print(f"{count} mapspaces written to {output}", markup=False)
 
 

@@ -32,6 +32,7 @@ NoStore = Annotated[bool, typer.Option("--no-store", help="Neither read nor keep
 Cli = Annotated[str | None, typer.Option("--container-cli", help="docker or podman (default: whichever is found).")]
 Image = Annotated[str | None, typer.Option("--image", help="Container image with Timeloop.")]
 RunArgument = Annotated[list[str], typer.Option("--container-arg", help="Further argument of the container's run.")]
+InputFormat = Annotated[str, typer.Option("--format", help="Timeloop's input: native, or v4 through pytimeloop.")]
 Batch = Annotated[bool, typer.Option("--container-batch", help="One container for many runs, not one for each.")]
 
 
@@ -54,6 +55,7 @@ def study_options(
     image: Image = None,
     container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
     container_batch: Batch = False,
+    input_format: InputFormat = "native",
 ) -> StudyOptions:
     """Make a study's options of what the user typed."""
     from flexloop.engines.select import EngineSettings
@@ -62,7 +64,9 @@ def study_options(
     return StudyOptions(
         objective=objective,
         effort=effort,
-        engines=EngineSettings(engine, mapper, container_cli, image, tuple(container_arg), templates, container_batch),
+        engines=EngineSettings(
+            engine, mapper, container_cli, image, tuple(container_arg), templates, container_batch, input_format
+        ),
         energy=energy,
         jobs=jobs,
         threads=threads,

@@ -25,7 +25,9 @@ PACKAGES = ("hwcomponents", "hwcomponents-cacti", "hwcomponents-library", "hwcom
 CYCLE_S = 1e-9
 """Clock period that leakage is counted for, as in the template of Accelergy's input."""
 
-_PYTHON = (3, 12)
+PYTHON = (3, 12)
+"""The oldest Python that the packages run on."""
+
 _PJ, _UM2 = 1e12, 1e12
 _NODE = re.compile(r"(\d+(?:\.\d+)?)\s*nm", re.IGNORECASE)
 
@@ -67,9 +69,9 @@ def hwcomponents_tables(arch: ArchSpec) -> EnergyTables:
 
 def _models() -> tuple[Any, Any]:
     """The modules with the models of memories and of arithmetic."""
-    if sys.version_info < _PYTHON:
+    if sys.version_info < PYTHON:
         raise UnsupportedError(
-            f"energy: hwcomponents needs Python {_PYTHON[0]}.{_PYTHON[1]} or newer, this is {sys.version.split()[0]}; "
+            f"energy: hwcomponents needs Python {PYTHON[0]}.{PYTHON[1]} or newer, this is {sys.version.split()[0]}; "
             "install flexloop[hwcomponents] there and give its tables to any other with `flexloop energy make "
             "--energy hwcomponents -o DIR` and --energy DIR/tables.yaml; or use --energy table or accelergy"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flexloop.engines.base import EngineInfo
 from flexloop.engines.containercli import MEMORY, Container, container_name, find_container, last_line, query
+from flexloop.engines.formats import Format
 from flexloop.engines.launcher import DROP_IN, MAPPER, MODEL, Job
 from flexloop.engines.process import Finished, run_program, tail
 from flexloop.engines.timeloop import TimeloopEngine
@@ -54,7 +55,7 @@ class ContainerLauncher:
     def _attempt(self, job: Job) -> Finished:
         container = self.container
         name = container_name(job.label)
-        program = [job.program, *job.files]
+        program = job.command
         command = container.command(name, job.folder.resolve(), program, job.threads, read_only=self.read_only)
         try:
             finished = run_program(command, job.folder, job.log, job.timeout_s)
@@ -120,6 +121,7 @@ class ContainerEngine(TimeloopEngine):
         cli, image, extra: see `ContainerLauncher`.
         batch: whether one container serves many runs (see `flexloop.engines.container_batch`).
         templates: a folder of templates that override the shipped ones.
+        form: the format of its input; None takes the native one.
     """
 
     def __init__(
@@ -130,8 +132,9 @@ class ContainerEngine(TimeloopEngine):
         *,
         batch: bool = False,
         templates: Path | None = None,
+        form: Format | None = None,
     ) -> None:
         from flexloop.engines.container_batch import BatchLauncher
 
         launcher = ContainerLauncher(cli, image, extra)
-        super().__init__(BatchLauncher(launcher) if batch else launcher, templates)
+        super().__init__(BatchLauncher(launcher) if batch else launcher, templates, form)

@@ -103,7 +103,7 @@ class BatchLauncher:
         folder.mkdir()
         for name in job.files:
             shutil.copy(job.folder / name, folder)
-        command = session.container.exec_command(session.name, f"{FOLDER}/{folder.name}", [job.program, *job.files])
+        command = session.container.exec_command(session.name, f"{FOLDER}/{folder.name}", job.command)
         finished = run_program(command, job.folder, job.log, job.timeout_s, on_stop=self.close)
         if not finished.timed_out:
             self._check(session, finished)

@@ -31,6 +31,7 @@ class Job:
         label: which cell it is for.
         threads: that it uses.
         timeout_s: seconds it may run, or None.
+        arguments: that stand before the files.
     """
 
     program: str
@@ -39,6 +40,12 @@ class Job:
     label: str
     threads: int = 1
     timeout_s: float | None = None
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> list[str]:
+        """Program, arguments and files."""
+        return [self.program, *self.arguments, *self.files]
 
     @property
     def log(self) -> Path:
@@ -75,7 +82,7 @@ class PathLauncher:
 
     def run(self, job: Job) -> Finished:
         """Start a program and wait for it."""
-        return run_program([job.program, *job.files], job.folder, job.log, job.timeout_s)
+        return run_program(job.command, job.folder, job.log, job.timeout_s)
 
 
 @lru_cache(maxsize=8)

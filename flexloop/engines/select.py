@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexloop.engines.base import Engine
+from flexloop.engines.formats import FORMATS, WAY_TO_FRONT_END, NativeFormat, V4Format
 from flexloop.errors import EngineError, UnknownNameError
 
 ENGINES = ("auto", "embedded", "timeloop", "container")
@@ -25,6 +26,7 @@ class EngineSettings:
         container_args: further arguments of the container CLI's ``run``.
         templates: a folder of templates that override the shipped ones.
         container_batch: whether one container serves many runs.
+        format: of Timeloop's input: ``native``, or ``v4`` through pytimeloop.
     """
 
     engine: str = "auto"
@@ -34,6 +36,7 @@ class EngineSettings:
     container_args: tuple[str, ...] = ()
     templates: Path | None = None
     container_batch: bool = False
+    format: str = "native"
 
 
 def select_engines(settings: EngineSettings) -> tuple[Engine, Engine]:
@@ -46,12 +49,16 @@ def select_engines(settings: EngineSettings) -> tuple[Engine, Engine]:
     for field, name in (("engine", settings.engine), ("mapper", settings.mapper)):
         if name not in ENGINES:
             raise UnknownNameError(field, name, ENGINES)
+    if settings.format not in FORMATS:
+        raise UnknownNameError("format", settings.format, FORMATS)
     makers = _makers(settings)
     evaluator = _auto(makers) if settings.engine == "auto" else makers[settings.engine]()
     evaluator.info()
     mapper_name = settings.mapper
     if mapper_name == "auto":
         mapper_name = "embedded" if settings.engine == "auto" else settings.engine
+    if settings.format != "native" and {mapper_name, evaluator.info().name} == {"embedded"}:
+        raise EngineError(f"format {settings.format}: the embedded engine does not read it; {WAY_TO_FRONT_END}")
     if mapper_name == evaluator.info().name:
         return evaluator, evaluator
     mapper = makers[mapper_name]()
@@ -64,15 +71,17 @@ def _makers(settings: EngineSettings) -> dict[str, Callable[[], Engine]]:
     from flexloop.engines.embedded.engine import EmbeddedEngine
     from flexloop.engines.timeloop import TimeloopEngine
 
+    form = V4Format() if settings.format == "v4" else NativeFormat()
     return {
         "embedded": lambda: EmbeddedEngine(settings.templates),
-        "timeloop": lambda: TimeloopEngine(templates=settings.templates),
+        "timeloop": lambda: TimeloopEngine(templates=settings.templates, form=form),
         "container": lambda: ContainerEngine(
             settings.container_cli,
             settings.image,
             settings.container_args,
             batch=settings.container_batch,
             templates=settings.templates,
+            form=form,
         ),
     }
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner, cost
+from flexloop.engines.formats import Format, NativeFormat, find_front_end
 from flexloop.engines.launcher import MAPPER, MODEL, Job, Launcher, PathLauncher
 from flexloop.engines.process import Finished, tail
 from flexloop.errors import EngineError, NoVerdictError, OutputError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.bundle import mapping_files, mapspace_files, run_variants
+from flexloop.timeloop.bundle import run_variants
 from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.render import SearchSettings, shared_renderer
@@ -53,25 +54,34 @@ class TimeloopEngine:
     Args:
         launcher: how the programs are started; None takes those on PATH.
         templates: a folder of templates that override the shipped ones.
+        form: the format of its input; None takes the native one.
     """
 
-    def __init__(self, launcher: Launcher | None = None, templates: Path | None = None) -> None:
+    def __init__(
+        self, launcher: Launcher | None = None, templates: Path | None = None, form: Format | None = None
+    ) -> None:
         self._launcher = launcher or PathLauncher()
+        self._form = form or NativeFormat()
         self._templates = templates
 
     def info(self) -> EngineInfo:
         """Name and version; raises EngineError with the way out where Timeloop does not work here."""
-        return self._launcher.info()
+        info = self._launcher.info()
+        if self._form.name == "native":
+            return info
+        if isinstance(self._launcher, PathLauncher):
+            find_front_end()
+        return replace(info, version=f"{info.version} through {self._form.name}")
 
     def evaluate(self, candidate: Candidate, energy: EnergyTables, run_dir: Path) -> Evaluation:
         """Cost one mapping (see `flexloop.engines.base.Engine.evaluate`)."""
         renderer = shared_renderer(self._templates)
         variant = candidate.variant
-        files = mapping_files(renderer, variant, candidate.bounds, candidate.mapping, renderer.ert(energy.ert))
+        files = self._form.mapping_files(renderer, candidate, energy)
         finished = self._start(Job(MODEL, list(files), run_dir, f"evaluate-{variant.layer.name}"), files)
         reason = failure(finished)
         if reason is None:
-            return read_stats(run_dir / f"{MODEL}.stats.txt")
+            return self._form.figures(read_stats(run_dir / f"{MODEL}.stats.txt"), variant.arch)
         if reason.startswith(_INVALID):
             return Evaluation.invalid(reason)
         raise EngineError(f"{MODEL} failed on layer {variant.layer.name}: {reason}")
@@ -106,21 +116,21 @@ class TimeloopEngine:
         self, run: _Run, space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path
     ) -> _Outcome:
         renderer = shared_renderer(self._templates)
-        ert = renderer.ert(energy.ert)
-        files = mapspace_files(renderer, run.variant, run.bounds, options.objective, run.settings, ert)
+        search = (options.objective, run.settings)
+        files = self._form.mapspace_files(renderer, run.variant, run.bounds, search, energy)
         label = f"{space.flexclass}-{space.layer.name}-{run.name}"
         job = Job(MAPPER, list(files), run_dir / run.name, label, options.threads, options.timeout_s)
         finished = self._start(job, files)
         if (reason := failure(finished)) is not None and not finished.timed_out:
             raise EngineError(f"{MAPPER} failed on layer {space.layer.name}: {reason}")
         complete = run.settings.algorithm == "linear_pruned" and not finished.timed_out
-        return _Outcome(run, _result(run, job.folder), complete, tuple(_statements(finished)))
+        return _Outcome(run, self._result(run, job.folder), complete, tuple(_statements(finished)))
 
     def _diagnose(self, run: _Run, space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path) -> str:
         """Why mappings of a run are invalid: what most of them failed on."""
         run = replace(run, name=f"{run.name}-diagnostics", settings=replace(run.settings, diagnostics=True))
         self._search(run, space, energy, options, run_dir)
-        log = (run_dir / run.name / f"{MAPPER}.log").read_text(encoding="utf-8", errors="replace")
+        log = self._form.job(Job(MAPPER, (), run_dir / run.name, "")).log.read_text(encoding="utf-8", errors="replace")
         failures = _FAILURE.findall(log)
         if not failures:
             return "Timeloop does not say why"
@@ -134,7 +144,18 @@ class TimeloopEngine:
                 (job.folder / name).write_text(text, encoding="utf-8")
         except OSError as error:
             raise OutputError(f"cannot write {job.folder}: {error.strerror or error}") from error
-        return self._launcher.run(job)
+        return self._form.judged(self._launcher.run(self._form.job(job)))
+
+    def _result(self, run: _Run, folder: Path) -> tuple[Candidate, Evaluation] | None:
+        """The mapping that a run wrote and its figures; None where the report is empty: Timeloop found no mapping."""
+        report, mapping = folder / f"{MAPPER}.stats.txt", folder / f"{MAPPER}.map.yaml"
+        if not report.exists() or not report.stat().st_size:
+            return None
+        arch = run.variant.arch
+        evaluation = self._form.figures(read_stats(report), arch)
+        directives = self._form.directives(yamlio.load(mapping).get("mapping"), arch)
+        levels = chain(arch, partitioned=run.variant.partitioned)
+        return Candidate(run.variant, run.bounds, Mapping.from_directives(directives, levels)), evaluation
 
 
 def _runs(space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path) -> Iterator[_Run]:
@@ -162,17 +183,6 @@ def _mapspaces(
             yield picked.variant, "embedded", dict(picked.bounds)
 
 
-def _result(run: _Run, folder: Path) -> tuple[Candidate, Evaluation] | None:
-    """The mapping that a run wrote and its figures; None where the report is empty, which is how Timeloop says so."""
-    report, mapping = folder / f"{MAPPER}.stats.txt", folder / f"{MAPPER}.map.yaml"
-    if not report.exists() or not report.stat().st_size:
-        return None
-    evaluation = read_stats(report)
-    directives = yamlio.load(mapping).get("mapping")
-    levels = chain(run.variant.arch, partitioned=run.variant.partitioned)
-    return Candidate(run.variant, run.bounds, Mapping.from_directives(directives, levels)), evaluation
-
-
 def _best(space: MapSpace, outcomes: Sequence[_Outcome], options: SearchOptions) -> Winner:
     found = [outcome.found for outcome in outcomes if outcome.found]
     candidate, evaluation = min(found, key=lambda pair: cost(options.objective, pair[1]))
@@ -192,7 +202,7 @@ def failure(finished: Finished) -> str | None:
     """Why a program of Timeloop's failed, from its status and the end of its log; None if it did not."""
     if finished.status == 0:
         return None
-    lines = tail(finished.log)
+    lines = tail(finished.log, 200)  # the v4 front end adds a traceback to what Timeloop says
     for line in reversed(lines):
         if line[:7].upper() == "ERROR: ":
             return line[7:]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
+from typing import Any
 
 from flexloop.mapspace import Variant
 from flexloop.tiles import uniform_paddings
+from flexloop.timeloop import v4
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.render import Renderer, SearchSettings
 from flexloop.workload import DIMENSIONS
@@ -35,6 +37,42 @@ def mapping_files(
         "map.yaml": renderer.mapping(mapping),
         "ert.yaml": ert,
     }
+
+
+def v4_mapspace_files(
+    renderer: Renderer,
+    variant: Variant,
+    bounds: Map[str, int],
+    search: tuple[str, SearchSettings],
+    ert: Map[str, Any],
+    art: Map[str, Any] | None,
+) -> dict[str, str]:
+    """Content of the files for ``tl mapper`` (objective and settings in ``search``), by file name.
+
+    The front end reads ``v4.yaml``, and looks for the area reference table beside Timeloop's report afterwards.
+    """
+    art = _areas(ert, art)
+    text = renderer.v4(variant, bounds, variant.constraints.to_directives(), ert, art, search)
+    return {v4.FILE: text, "timeloop-mapper.ART.yaml": renderer.v4_art(art, variant.arch)}
+
+
+def v4_mapping_files(
+    renderer: Renderer,
+    variant: Variant,
+    bounds: Map[str, int],
+    mapping: Mapping,
+    ert: Map[str, Any],
+    art: Map[str, Any] | None,
+) -> dict[str, str]:
+    """Content of the files for ``tl model``, by file name (see `v4_mapspace_files`)."""
+    art = _areas(ert, art)
+    text = renderer.v4(variant, bounds, mapping.to_directives(), ert, art)
+    return {v4.FILE: text, "timeloop-model.ART.yaml": renderer.v4_art(art, variant.arch)}
+
+
+def _areas(ert: Map[str, Any], art: Map[str, Any] | None) -> Map[str, Any]:
+    """Areas of 0 where a source has none: the front end passes an ERT on only together with an ART."""
+    return art if art is not None else {"tables": [{"name": table["name"], "area": 0.0} for table in ert["tables"]]}
 
 
 def run_variants(variants: Sequence[Variant]) -> Iterator[tuple[Variant, str, dict[str, int]]]:

@@ -7,6 +7,7 @@ with strict undefined names: a template can neither reach the interpreter nor le
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ from flexloop.mapspace import Variant
 from flexloop.resources import shipped
 from flexloop.timeloop import tree
 from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.v4 import UNBOUNDED, check_depth, constraints_by_node, tables_by_node
 from flexloop.workload import DIMENSIONS, Layer
 
 METRICS = {"latency": ("delay", "energy"), "energy": ("energy", "delay"), "edp": ("edp", "energy")}
@@ -70,6 +72,7 @@ class Renderer:
             keep_trailing_newline=True,
         )
         self._environment.filters["number"] = _number
+        self._environment.filters["decimal"] = _decimal
 
     @property
     def digest(self) -> str:
@@ -83,21 +86,28 @@ class Renderer:
 
     def architecture(self, arch: ArchSpec, shape: Shape, *, partitioned: bool) -> str:
         """Render ``arch.yaml``: the component tree of an arch spec at an array shape."""
-        nodes = tree.partition_nodes(arch) if partitioned else []
-        datawidth = arch.level(arch.array.below).datawidth
         return self._render(
             "arch.yaml.j2",
-            arch=arch,
-            shape=shape,
-            outer=arch.levels[0],
-            above=tree.levels_above_array(arch),
-            in_pe=tree.levels_in_pe(arch),
-            partition=[{"name": name, "words": words, "datawidth": datawidth} for name, _, words in nodes],
-            partition_before=tree.partitioned_group_start(arch),
+            **self._chain(arch, shape, partitioned=partitioned),
             pe_name=tree.pe_name(arch),
             mac_name=tree.mac_name(arch),
             mac_mesh_x=shape.X * (arch.array.inner.X if arch.array.inner else 1),
         )
+
+    @staticmethod
+    def _chain(arch: ArchSpec, shape: Shape, *, partitioned: bool) -> dict[str, Any]:
+        """The storage levels of an arch spec at a shape, by where they stand."""
+        nodes = tree.partition_nodes(arch) if partitioned else []
+        datawidth = arch.level(arch.array.below).datawidth
+        return {
+            "arch": arch,
+            "shape": shape,
+            "outer": arch.levels[0],
+            "above": tree.levels_above_array(arch),
+            "in_pe": tree.levels_in_pe(arch),
+            "partition": [{"name": name, "words": words, "datawidth": datawidth} for name, _, words in nodes],
+            "partition_before": tree.partitioned_group_start(arch),
+        }
 
     def accelergy(self, arch: ArchSpec) -> str:
         """Render ``accelergy.yaml``: the same components as Accelergy reads them, with what they are made of."""
@@ -139,6 +149,43 @@ class Renderer:
         """Render ``map.yaml``: one mapping, for ``timeloop-model``."""
         return self._render("mapping.yaml.j2", directives=mapping.to_directives())
 
+    def v4(
+        self,
+        variant: Variant,
+        bounds: Map[str, int],
+        directives: Iterable[Map[str, Any]],
+        ert: Map[str, Any],
+        art: Map[str, Any],
+        search: tuple[str, SearchSettings] | None = None,
+    ) -> str:
+        """Render ``v4.yaml``: a mapspace, or one mapping, as Timeloop's v4 front end reads it.
+
+        Args:
+            variant: the variant.
+            bounds: padded bounds.
+            directives: the constraints of the mapspace, or the mapping, as in the native format.
+            ert, art: the energy and area reference tables; the front end leaves out an ERT that has no ART beside it.
+            search: objective and settings of the mapper; None for a mapping.
+
+        Raises:
+            UnsupportedError: for a layer that the depth of DRAM, which v4 demands, cannot hold.
+        """
+        arch = variant.arch
+        check_depth(variant.layer, bounds)
+        return self._render(
+            "v4.yaml.j2",
+            **self._chain(arch, variant.shape, partitioned=variant.partitioned),
+            unbounded=UNBOUNDED,
+            constraints=constraints_by_node(directives, arch),
+            layer=variant.layer,
+            bounds={d: bounds[d] for d in DIMENSIONS},
+            coefficients=variant.layer.coefficients,
+            metrics=METRICS[search[0]] if search else (),
+            search=search[1] if search else None,
+            ert=tables_by_node(ert, arch),
+            art=tables_by_node(art, arch),
+        )
+
     def ert(self, ert: Map[str, Any]) -> str:
         """Render ``ert.yaml`` from an energy reference table (the content of Timeloop's ``ERT`` key)."""
         return self._render("ert.yaml.j2", tables=ert["tables"])
@@ -146,6 +193,10 @@ class Renderer:
     def art(self, art: Map[str, Any]) -> str:
         """Render ``art.yaml`` from an area reference table (the content of Accelergy's ``ART`` key)."""
         return self._render("art.yaml.j2", tables=art["tables"])
+
+    def v4_art(self, art: Map[str, Any], arch: ArchSpec) -> str:
+        """Render the area reference table that the v4 front end looks for when it reads results."""
+        return self._render("art.yaml.j2", tables=tables_by_node(art, arch))
 
     def _render(self, name: str, **names: Any) -> str:
         try:
@@ -158,8 +209,11 @@ class Renderer:
 
 def _number(value: float) -> str:
     """A number as Timeloop reads it: whole where it is whole, else with all its digits and no exponent trap."""
-    if float(value).is_integer() and abs(value) < 2**53:
-        return str(int(value))
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else _decimal(value)
+
+
+def _decimal(value: float) -> str:
+    """A number that the v4 front end takes for one that need not be whole."""
     digits, exponent, power = repr(float(value)).partition("e")
     return (digits if "." in digits else f"{digits}.0") + exponent + power  # YAML 1.1 takes 1e-05 for a text
 
