@@ -76,7 +76,8 @@ def test_the_closed_form_is_the_walk(case: str) -> None:
             first = first_mover(arrays.present, t, loops, 0, len(nest))
             room = np.zeros((2, arrays.members.shape[1]), np.int64)
             words, _, _ = words_into(
-                arrays.roles, arrays.about, arrays.members, t, tile, 0, size, loops, 0, first, len(nest), *room, False
+                arrays.roles, arrays.about, arrays.members, t, tile, 0, size, loops, 0, first, len(nest),
+                room[0], room[1], False,
             )  # fmt: skip
             assert words == walked(space, extents, nest), (space.name, extents, nest)
             credited += words % size != 0
