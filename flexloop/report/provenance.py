@@ -13,8 +13,6 @@ from flexloop.report.data import arch_of
 from flexloop.report.findings import Table
 from flexloop.results import Results
 
-_SHOWN_APART = ("command", "arch", "ert", "area_mm2", "study")
-
 
 @dataclass(frozen=True)
 class Provenance:
@@ -38,7 +36,9 @@ class Provenance:
 def provenance(results: Results) -> Provenance:
     """Collect what a study's metadata and rows say about it."""
     meta = results.meta
-    facts = [(name.replace("_", " "), _text(value)) for name, value in meta.items() if name not in _SHOWN_APART]
+    # Tables, such as the arch spec and the energies, are shown apart, or only in the whole metadata.
+    plain = {name: value for name, value in meta.items() if not isinstance(value, dict | list)}
+    facts = [(name.replace("_", " "), _text(value)) for name, value in plain.items()]
     facts += [
         ("ERT SHA-256 (first 12 digits)", _distinct(results, "ert_hash")),
         ("cells", f"{len(results.rows)}, of which {_proved(results)} proved optimal"),
