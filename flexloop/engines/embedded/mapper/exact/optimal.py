@@ -236,7 +236,7 @@ class Search:
         factors = np.take_along_axis(g["divisors"], choices.T, axis=1)
         most = int(factors.prod(axis=0).max())
         cycles, energy = compulsory(padding.family.machine, padding.bounds, most)
-        return bool(hopeless(self._code, cycles, energy, self.best["cost"]))
+        return bool(interpreted(hopeless)(self._code, cycles, energy, self.best["cost"]))
 
     def _settle(self, work: _Work, found: FloatArray, factors: IntArray) -> None:
         """Search configurations in the order of their bounds, in growing batches so that time is kept."""
