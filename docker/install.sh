@@ -46,5 +46,7 @@ rm -rf "$source"
 
 # Compile the kernels once, for everybody (see docker/flexloop).
 cd /tmp
-NUMBA_CACHE_DIR=$prefix/numba-cache "$prefix/bin/flexloop" run --engine embedded --class T1O1P1S1 --net ncf --no-store --quiet -o warm-up
+export NUMBA_CACHE_DIR=$prefix/kernels
+"$prefix/bin/flexloop" run --engine embedded --class T1O1P1S1 --net ncf --no-store --quiet -o warm-up
 rm -rf warm-up
+chmod -R a+rX "$NUMBA_CACHE_DIR"

@@ -423,7 +423,8 @@ def test_real_batch_container_ends_with_a_process_that_is_killed(tmp_path: Path,
         "launcher = t.BatchLauncher(t.ContainerLauncher(None, t.IMAGE, t.EXTRA))\n"
         "launcher.run(t.Job('true', [], Path(sys.argv[2]), 'first')); os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
+    there = os.environ | {"TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)], env=there)
     for _ in range(200):
         if containers("flexloop-batch") == others:
             return
