@@ -135,3 +135,10 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for each in all_classes():
         (GOLDEN / f"{each}.txt").write_text(rendered(each), encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["{{ 1 / 0 }}", "{% for i in range(10 ** 9) %}x{% endfor %}", "{{ [] + 1 }}"])
+def test_a_template_that_fails_while_it_runs_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "ert.yaml.j2").write_text(text)
+    with pytest.raises(SpecError, match=r"template ert\.yaml\.j2"):
+        Renderer(tmp_path).ert({"tables": []})

@@ -205,6 +205,8 @@ class Renderer:
             raise SpecError(f"template {error.filename or name}, line {error.lineno}: {error.message}") from error
         except jinja2.TemplateError as error:
             raise SpecError(f"template {name}: {error}") from error
+        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+            raise SpecError(f"template {name}: {type(error).__name__}: {error}") from error
 
 
 def _number(value: float) -> str:
