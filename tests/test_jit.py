@@ -67,6 +67,12 @@ def test_a_kernel_is_kept_whole_and_a_change_of_what_it_calls_is_noticed(tmp_pat
     assert len(stored(tmp_path)) == 3
 
 
+def test_machine_code_that_was_compiled_in_another_way_goes_by_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = [kernel.file(kernel.ahead or ()) for kernel in entries()]
+    monkeypatch.setattr(kernelcache, "_compiler", lambda: "another version of jit.py")
+    assert not set(ours) & {kernel.file(kernel.ahead or ()) for kernel in entries()}
+
+
 def test_without_a_folder_to_write_kernels_live_in_memory(tmp_path: Path) -> None:
     (tmp_path / "occupied").write_text("a file where the folder should be")
     assert run_kernels(tmp_path, XDG_CACHE_HOME=str(tmp_path / "occupied")) == "12 1 0"

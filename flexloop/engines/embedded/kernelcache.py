@@ -1,8 +1,8 @@
 """Machine code of the numeric kernels on disk: one file a kernel and its types, named after all that it is made of.
 
 A file's name is a hash of the kernel's bytecode, of every kernel that it may call and every constant that they read, of
-the argument types, and of the versions of Python, numba and the processor. So a stale one is never read, and several
-versions of flexloop share a folder.
+the argument types, of how kernels are compiled, and of the versions of Python, numba and the processor. So a stale one
+is never read, and several versions of flexloop share a folder.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
@@ -93,12 +94,19 @@ def file_of(function: Callable[..., Any], made_of: str, types: object, target: o
     """The file of a kernel for these types and this processor, or None where there is no home folder."""
     import numba
 
-    versions = (sys.version_info[:3], numba.__version__, np.__version__)
+    versions = (_compiler(), sys.version_info[:3], numba.__version__, np.__version__)
     name = hashlib.sha256(repr((made_of, types, target, versions)).encode()).hexdigest()[:20]
     try:
         return folder() / f"{function.__name__.strip('_')}-{name}.bin"
     except RuntimeError:
         return None
+
+
+@lru_cache(maxsize=1)
+def _compiler() -> str:
+    """A hash of the code that compiles: machine code made in another way must not be mixed with what it makes."""
+    here = Path(__file__)
+    return hashlib.sha256(here.read_bytes() + here.with_name("jit.py").read_bytes()).hexdigest()
 
 
 def is_writable() -> bool:
