@@ -1,7 +1,7 @@
 """Cause each fault of ``tests/faults.py`` many times, each time with another seed, and table how many cells it cost.
 
-``python benchmarks/fault_table.py [--times N] [--seed N] [--only WORD]``; exit status 1 if any cell was lost. Mounting the
-small file systems of two of the faults needs root; without it they are left out, and the table says so.
+``python benchmarks/fault_table.py [--times N] [--seed N] [--only WORD]``; exit status 1 if any cell was lost. Mounting
+the small file systems of two of the faults needs root; without it they are left out, and the table says so.
 """
 
 from __future__ import annotations

@@ -47,10 +47,12 @@ class CellProgress:
         self._bar.stop()
 
     def begin(self, cells: int, mapper: str, engine: str) -> None:
-        """The study starts."""
+        """The study starts, or its next part: its cells join those that were announced before."""
         who = mapper if mapper == engine else f"{mapper}, evaluated by {engine}"
-        self._cells = cells
-        self._task = self._bar.add_task(f"searching ({who})", total=cells, left="")
+        self._cells += cells
+        if self._task is None:
+            self._task = self._bar.add_task(f"searching ({who})", total=cells, left="")
+        self._bar.update(self._task, total=self._cells)
 
     def finished(self, result: CellResult) -> None:
         """One cell is done."""
