@@ -1,0 +1,109 @@
+"""The compiled cost model against a plain walk over the loop nest, on random mappings without end.
+
+`FLEXLOOP_WALK_CASES` says how many; the default suits a test suite.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+from math import prod
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_golden import case_spec, record_spec, records
+from walk_model import Figures, walk
+
+from flexloop.engines.embedded.model import evaluate
+from flexloop.engines.embedded.spec import Spec
+from flexloop.evaluation import Evaluation
+from flexloop.timeloop.mapping import LevelMapping, Mapping
+
+CASES = [
+    f"{arch}-{problem}"
+    for arch in ("base", "rowstationary", "starved")
+    for problem in ("attention", "conv3x3", "conv5x5s2", "conv_dilated", "depthwise3x3", "fc", "pointwise")
+]
+MOST_STEPS, MOST_CHILDREN = 9, 24
+
+
+def figures_of(evaluation: Evaluation) -> Figures:
+    counts = {
+        (level.name, name): (s.utilized_capacity, s.reads, s.fills, s.updates, s.temporal_reductions)
+        for level in evaluation.levels
+        for name, s in level.tensors.items()
+    }
+    return Figures(evaluation.cycles, evaluation.energy_pj, counts)
+
+
+def assert_equal(evaluation: Evaluation, walked: Figures, about: object) -> None:
+    found = figures_of(evaluation)
+    assert found.counts == walked.counts, about
+    assert found.cycles == walked.cycles, about
+    assert found.energy_pj == pytest.approx(walked.energy_pj, rel=1e-12), about
+
+
+def random_mapping(rng: random.Random, spec: Spec) -> tuple[Spec, Mapping]:
+    """A mapping of few loops, and the problem that it maps."""
+    names = spec.problem.dimensions
+    tensors = spec.data_space_names
+    temporal: list[dict[str, int]] = [{} for _ in spec.levels]
+    spatial: list[dict[str, int]] = [{} for _ in spec.levels]
+    wide = [p for p, level in enumerate(spec.level_names) if level in spec.fanouts]
+    for _ in range(rng.randint(0, MOST_STEPS)):
+        level = temporal[rng.randrange(len(temporal))]
+        level.setdefault(rng.choice(names), rng.choice((2, 2, 2, 3, 4)))
+    for _ in range(rng.randint(0, 4)):
+        level = spatial[rng.choice(wide)]
+        if prod(level.values()) <= MOST_CHILDREN // 4:
+            level.setdefault(rng.choice(names), rng.choice((2, 2, 3, 4)))
+    levels = []
+    for p, name in enumerate(spec.level_names):
+        keep = [t for t in tensors if p == len(spec.levels) - 1 or rng.random() < 0.75]
+        across = tuple(rng.sample(names, len(names))) if p in wide else ()
+        levels.append(
+            LevelMapping(
+                name,
+                {d: temporal[p].get(d, 1) for d in names},
+                tuple(rng.sample(names, len(names))),
+                {d: spatial[p].get(d, 1) for d in across},
+                across,
+                rng.randint(0, len(across)),
+                tuple(keep),
+                tuple(t for t in tensors if t not in keep),
+            )
+        )
+    mapping = Mapping(tuple(levels))
+    return replace(spec, problem=replace(spec.problem, bounds=mapping.bounds())), mapping
+
+
+@settings(
+    max_examples=int(os.environ.get("FLEXLOOP_WALK_CASES", "300")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(st.sampled_from(CASES), st.integers(0, 2**32))
+def test_random_mappings(case: str, seed: int) -> None:
+    spec, mapping = random_mapping(random.Random(seed), case_spec(case))
+    evaluation = evaluate(spec, mapping)
+    if evaluation.valid:
+        assert_equal(evaluation, walk(spec, mapping), mapping.one_line())
+
+
+def test_mappings_that_timeloop_ran() -> None:
+    compared = 0
+    for record in records("stress"):
+        if not record["valid"]:
+            continue
+        spec = record_spec(record)
+        mapping = Mapping.from_directives(record["mapping"], spec.level_names)
+        if any(t not in mapping.levels[-1].keep for t in spec.data_space_names):
+            continue
+        if sum(len(level.loops) for level in mapping.levels) > MOST_STEPS:
+            continue
+        evaluation = evaluate(spec, mapping)
+        assert_equal(evaluation, walk(spec, mapping), mapping.one_line())
+        compared += 1
+    assert compared > 500
