@@ -32,16 +32,6 @@ NoDesign = Annotated[
 AreaModel = Annotated[Path | None, typer.Option(help="YAML file with the areas of what flexibility adds.")]
 
 
-class DesignProgress(CellProgress):
-    """A bar over the cells of the design that is being run."""
-
-    def begin(self, cells: int, mapper: str, engine: str) -> None:
-        """The next design starts."""
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        super().begin(cells, mapper, engine)
-
-
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("explore")(with_study_options(explore))
@@ -75,7 +65,7 @@ def explore(
         model=load_overhead(area_model),
         study=options,
     )
-    with DesignProgress(quiet=quiet) as progress:
+    with CellProgress(quiet=quiet) as progress:
         outcome = search(
             net,
             arch,
