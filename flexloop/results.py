@@ -184,10 +184,16 @@ def _check_layer(costs: dict[FlexClass, float], where: str) -> None:
                 )
 
 
-def to_json(results: Results) -> str:
-    """One JSON object: ``rows`` (a layer and class each), ``totals`` (a class and network each) and ``meta``."""
+def to_json(results: Results, **tables: pd.DataFrame) -> str:
+    """One JSON object: ``rows`` (a layer and class each), ``totals`` (a class and network each) and ``meta``.
+
+    Args:
+        results: the results.
+        tables: what else it holds, by name; a list of records each.
+    """
+    frames = {"rows": results.rows, "totals": results.totals, **tables}
     return json.dumps(
-        {"rows": _records(results.rows), "totals": _records(results.totals), "meta": results.meta}, allow_nan=False
+        {name: _records(frame) for name, frame in frames.items()} | {"meta": results.meta}, allow_nan=False
     )
 
 

@@ -47,6 +47,13 @@ def test_json_is_one_object_and_nothing_else() -> None:
     assert {"cycles", "energy_pj", "edp", "edp_sum"} <= set(document["totals"][0])
 
 
+def test_studies_print_one_json_object_with_what_they_conclude() -> None:
+    isolated = json.loads(embedded("isolate", "--net", "ncf", "--json").stdout)
+    assert [row["axis"] for row in isolated["isolation"]] == ["T", "O", "P", "S"]
+    aged = json.loads(embedded("future-proof", "--net", "ncf", "--designed-for", "ncf", "--json").stdout)
+    assert {row["class"] for row in aged["speedups"]} == {row["class"] for row in aged["totals"]}
+
+
 def test_quiet_prints_nothing_and_writes_files(tmp_path: Path) -> None:
     result = embedded("run", "--class", "T0O0P0S0", "--net", "ncf", "--quiet", "-o", str(tmp_path / "out"))
     assert result.output == ""

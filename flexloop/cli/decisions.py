@@ -13,8 +13,6 @@ from flexloop.cli.outcome import Report, default_folder, keep, show
 from flexloop.cli.studies import Arch, Json, Net, Output, Quiet
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from flexloop.study import StudyOptions
 
 Nets = Annotated[list[str], typer.Option("--net", "-n", help="Network to run; may be repeated (default: ten).")]
@@ -39,6 +37,7 @@ def isolate(
     """What each axis is worth: alone, freed last, and as its Shapley value over the 16 classes."""
     from flexloop.cli.progress import CellProgress
     from flexloop.report.findings import with_findings
+    from flexloop.results import to_json
     from flexloop.studies.isolate import ISOLATION_WORDS, isolation_table
     from flexloop.studies.isolate import isolate as run
 
@@ -46,7 +45,10 @@ def isolate(
         results = run(net, arch, options, progress)
     table = isolation_table(results)
     title = f"Gain in {options.objective} of each axis on {arch}"
-    _tell(table, title, quiet=quiet, json=json)
+    if json:
+        typer.echo(to_json(results, isolation=table))
+    elif not quiet:
+        show(table, title)
     results = with_findings(results, "What each axis is worth", [ISOLATION_WORDS], {title: table})
     folder = output or default_folder(results, "isolate")
     keep(results, folder, {"isolation": table}, report, quiet=quiet or json)
@@ -89,6 +91,7 @@ def future_proof(
 ) -> None:
     """Design for one network, run later ones, and show what each class of flexibility adds."""
     from flexloop.cli.progress import CellProgress
+    from flexloop.results import to_json
     from flexloop.studies import futureproof as study
     from flexloop.studies.design import write_design
 
@@ -96,7 +99,8 @@ def future_proof(
     with CellProgress(quiet=quiet or json) as progress:
         outcome = study.future_proof(designed_for, nets, arch, options, None, progress)
     table = outcome.table().reset_index()
-    _tell(table, f"Speedup over the rigid design for {designed_for} on {arch}", quiet=quiet, json=json)
+    if not (quiet or json):
+        show(table, f"Speedup over the rigid design for {designed_for} on {arch}")
     folder = output or default_folder(outcome.results, "future-proof")
     write_design(outcome.designed, folder / "design.yaml")
     # Kept before the sensitivity, which takes longer, and with it once more afterwards.
@@ -104,15 +108,13 @@ def future_proof(
     if not (quiet or json):
         for sentence in outcome.sentences():
             console().print(sentence, markup=False)
+    tables = {"speedups": table}
     if vary:
         with CellProgress(quiet=quiet or json) as progress:
             moved = study.sensitivity(designed_for, nets, arch, options, progress)
-        _tell(moved, "Geometric mean speedup as the assumptions move", quiet=quiet, json=json)
+        if not (quiet or json):
+            show(moved, "Geometric mean speedup as the assumptions move")
         keep(outcome.reported(moved), folder, {"sensitivity": moved}, report, quiet=quiet or json)
-
-
-def _tell(table: pd.DataFrame, title: str, *, quiet: bool, json: bool) -> None:
+        tables["sensitivity"] = moved
     if json:
-        typer.echo(table.to_json(orient="records"))
-    elif not quiet:
-        show(table, title)
+        typer.echo(to_json(outcome.results, **tables))
