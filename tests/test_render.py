@@ -131,14 +131,27 @@ def test_a_missing_template_folder_is_named(tmp_path: Path) -> None:
         Renderer(tmp_path / "absent")
 
 
-if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    for each in all_classes():
-        (GOLDEN / f"{each}.txt").write_text(rendered(each), encoding="utf-8")
-
-
 @pytest.mark.parametrize("text", ["{{ 1 / 0 }}", "{% for i in range(10 ** 9) %}x{% endfor %}", "{{ [] + 1 }}"])
 def test_a_template_that_fails_while_it_runs_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "ert.yaml.j2").write_text(text)
     with pytest.raises(SpecError, match=r"template ert\.yaml\.j2"):
         Renderer(tmp_path).ert({"tables": []})
+
+
+def test_the_digest_knows_all_that_a_template_may_take_in(tmp_path: Path) -> None:
+    (tmp_path / "ert.yaml.j2").write_text("{% include 'part.j2' %}")
+    (tmp_path / "part.j2").write_text("one")
+    before = Renderer(tmp_path)
+    assert (before.ert({"tables": []}), before.digest) == ("one", Renderer(tmp_path).digest)
+    (tmp_path / "part.j2").write_text("two")
+    assert Renderer(tmp_path).digest != before.digest
+    (tmp_path / "part.txt").write_text("three")
+    (tmp_path / "ert.yaml.j2").write_text("{% include 'part.txt' %}")
+    with pytest.raises(SpecError, match=r"'part\.txt'.*\*\.j2 only"):
+        Renderer(tmp_path).ert({"tables": []})
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for each in all_classes():
+        (GOLDEN / f"{each}.txt").write_text(rendered(each), encoding="utf-8")

@@ -51,6 +51,17 @@ class SearchSettings:
     diagnostics: bool = False
 
 
+class _Loader(jinja2.FileSystemLoader):
+    """Loads files named ``*.j2`` and no others, so that `Renderer.digest` knows all that a template may take in."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+        if not template.endswith(".j2"):
+            raise jinja2.TemplateNotFound(
+                template, f"{template!r}: a template takes in files named *.j2 only; rename it"
+            )
+        return super().get_source(environment, template)
+
+
 class Renderer:
     """The templates, from the shipped folder or one of the user's own that overrides some of them.
 
@@ -66,7 +77,7 @@ class Renderer:
             raise SpecError(f"templates: {overrides} is no folder; give one that holds files such as arch.yaml.j2")
         folders = [*([overrides] if overrides else []), shipped("templates")]
         self._environment = ImmutableSandboxedEnvironment(
-            loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
+            loader=_Loader([str(folder) for folder in folders]),
             undefined=jinja2.StrictUndefined,
             autoescape=False,
             keep_trailing_newline=True,
