@@ -248,8 +248,11 @@ def is_gone(pid: int, seconds: float = 30) -> bool:
     """Whether a process ends within some time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        state = Path(f"/proc/{pid}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
+            return True
+        if state.rpartition(")")[2].split()[0] == "Z":
             return True
         time.sleep(0.05)
     return False
