@@ -54,6 +54,16 @@ def test_studies_print_one_json_object_with_what_they_conclude() -> None:
     assert {row["class"] for row in aged["speedups"]} == {row["class"] for row in aged["totals"]}
 
 
+def test_a_design_comes_as_spec_tables_and_report(tmp_path: Path) -> None:
+    wanted = ["-o", "mine.yaml", "--results", "out", "--report", "mine.html"]
+    result = invoke("design", "--net", "ncf", "--starts", "0", *wanted)
+    assert result.exit_code == 0, result.output
+    rows = flexloop.load(tmp_path / "out").rows
+    assert set(rows["class"]) == {"T0O0P0S0"}
+    assert set(rows["arch"]) == {flexloop.load_arch(str(tmp_path / "mine.yaml")).name}
+    assert "Designed for ncf" in (tmp_path / "mine.html").read_text()
+
+
 def test_quiet_prints_nothing_and_writes_files(tmp_path: Path) -> None:
     result = embedded("run", "--class", "T0O0P0S0", "--net", "ncf", "--quiet", "-o", str(tmp_path / "out"))
     assert result.output == ""

@@ -65,17 +65,27 @@ def design(
     starts: Annotated[int, typer.Option(min=0, max=1000, help="Random starts of the search.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random starts.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="The arch spec file to write.")] = Path("design.yaml"),
+    results: Annotated[
+        Path | None, typer.Option(help="Run the network on the design, and keep its tables here.")
+    ] = None,
+    report: Report = None,
 ) -> None:
     """Find the best rigid accelerator for a network on an arch spec's hardware, and write it as an arch spec."""
     from flexloop.cli.show import axes_table
+    from flexloop.report.findings import with_findings
     from flexloop.studies.design import design as search
     from flexloop.studies.design import write_design
+    from flexloop.study import run
 
     outcome = search(net, arch, must_map=must_map, objective=objective, energy=energy, starts=starts, seed=seed)
     out = console()
     out.print(axes_table(out, f"{outcome.arch.name}: {objective} {outcome.cost:,.6g}", outcome.arch))
     out.print(outcome.statement, markup=False)
     out.print(f"arch spec: {write_design(outcome, output)}", markup=False)
+    if results or report:
+        found = run("T0O0P0S0", net, outcome.arch, objective=objective, energy=energy)
+        found = with_findings(found, f"Designed for {net}", [outcome.statement], {})
+        keep(found, results or default_folder(found, "design"), {}, report, quiet=False)
 
 
 def future_proof(
