@@ -91,7 +91,7 @@ def _parse(text: str, name: str) -> Any:
             root = loader.get_single_node()
             if root is None:
                 return None
-            _Checker(name).check(root)
+            _Checker(name, loader).check(root)
             return loader.construct_document(root)
         finally:
             loader.dispose()
@@ -100,6 +100,8 @@ def _parse(text: str, name: str) -> Any:
         raise SpecError(f"{_place(name, mark)}: {error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"{name}: {error}") from error
+    except (AttributeError, LookupError) as error:  # what PyYAML's constructors make of '!!int ""' and '!!bool foo'
+        raise SpecError(f"{name}: a value that is not what its tag says ({error}); leave the tag out") from error
 
 
 def _check_depth(text: str, name: str) -> None:
@@ -119,8 +121,9 @@ def _check_depth(text: str, name: str) -> None:
 class _Checker:
     """Counts a document's values, aliases expanded, and looks for keys given twice."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, loader: Any) -> None:
         self._name = name
+        self._loader = loader
         self._sizes: dict[int, int] = {}
         self._open: set[int] = set()
 
@@ -145,13 +148,16 @@ class _Checker:
         if isinstance(node, yaml.SequenceNode):
             return list(node.value)
         assert isinstance(node, yaml.MappingNode)
-        seen: set[tuple[str, str]] = set()
+        seen: set[tuple[str, Any]] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise SpecError(f"{_place(self._name, key.start_mark)}: a key that is a list or a mapping")
-            if (key.tag, key.value) in seen and key.value != "<<":
+            if key.value == "<<":
+                continue
+            told = key.tag, self._loader.construct_object(key)  # 1 and 01 are one key
+            if told in seen:
                 raise SpecError(f"{_place(self._name, key.start_mark)}: key {key.value!r} is given twice")
-            seen.add((key.tag, key.value))
+            seen.add(told)
         return [value for _, value in node.value]
 
 
