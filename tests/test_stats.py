@@ -70,6 +70,15 @@ def test_wrong_figure_is_named_with_its_line(good: str, bad: str) -> None:
         parse_stats(text, "report")
 
 
+@pytest.mark.parametrize("bad", ["147_718144.00", "14771814٤.00", "1.4.7", "0x10", "nan"])
+def test_an_energy_that_is_no_decimal_number_is_named_with_its_line(bad: str) -> None:
+    total = "Energy (total)                           : "
+    text = MODEL.replace(f"{total}147718144.00 pJ", f"{total}{bad} pJ")
+    assert text != MODEL
+    with pytest.raises(EngineError, match="^report, line [0-9]+: "):
+        parse_stats(text, "report")
+
+
 def test_energies_that_contradict_the_summary_are_refused() -> None:
     text = MODEL.replace(
         "Energy (total)                           : 147718144.00 pJ", "Energy (total) : 147728144.00 pJ"

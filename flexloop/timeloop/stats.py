@@ -24,6 +24,7 @@ _LEVELS, _NETWORKS, _SUMMARY = "Buffer and Arithmetic Levels", "Networks", "Summ
 _SECTIONS = (_LEVELS, _NETWORKS, "Operational Intensity Stats", _SUMMARY)
 _LEVEL = re.compile(r"=== (.+) ===")
 _TENSOR = re.compile(r" {4}([^\s:]+):")
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.ASCII)
 _FIGURE = re.compile(r"\s*(\S.*?)\s*(?::|=)\s+(-?[0-9.]\S*?)%?(?:\s+(?:pJ|uJ|um\^2|mm\^2|words/cycle|\(.*\)))?\s*")
 
 
@@ -40,11 +41,8 @@ class _Block:
     def number(self, name: str) -> float:
         """A finite figure at or above 0."""
         line, text = self._text(name)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and value >= 0):
+        value = float(text) if _DECIMAL.fullmatch(text) else math.nan  # float() would take 1_0 and more
+        if not math.isfinite(value):
             raise EngineError(f"{self.source}, line {line}: {name!r} of {self.title} is {text!r}, not a finite number")
         return value
 
