@@ -35,7 +35,7 @@ def measure(given: argparse.Namespace) -> None:
     from nothing_engine import NothingEngine, nothing_plan, some_layers
 
     from flexloop.classes import all_classes
-    from flexloop.runner import Placement, run_layers
+    from flexloop.running.runner import Placement, run_layers
 
     with tempfile.TemporaryDirectory() as folder:
         plan = nothing_plan(None if given.no_store else Path(folder), NothingEngine(exhaustive=given.whole_layers))

@@ -26,17 +26,17 @@ from pathlib import Path
 
 import _timeloop
 
-from flexloop.archs import load_arch
+from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass, all_classes
-from flexloop.energies import energy_tables
+from flexloop.energy.choose import energy_tables
 from flexloop.engines.base import Objective, SearchOptions, Winner, cost
 from flexloop.engines.embedded.engine import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import NoVerdictError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, mapspace
-from flexloop.networks import load_network, network_names
 from flexloop.timeloop.bundle import run_variants
+from flexloop.workloads.networks import load_network, network_names
 
 OBJECTIVES: tuple[Objective, ...] = ("edp", "energy", "latency")
 LONGEST_S = 300.0

@@ -15,31 +15,31 @@ from typing import TYPE_CHECKING, Any
 from flexloop._version import __version__
 
 if TYPE_CHECKING:
-    from flexloop.archs import load_arch
-    from flexloop.archspec import ArchSpec
+    from flexloop.arch.load import load_arch
+    from flexloop.arch.spec import ArchSpec
     from flexloop.classes import FlexClass, all_classes
     from flexloop.engines.select import EngineSettings
     from flexloop.errors import FlexloopError
-    from flexloop.networks import load_network
-    from flexloop.resultfiles import load
-    from flexloop.results import Results
+    from flexloop.results.files import load
+    from flexloop.results.table import Results
     from flexloop.study import StudyOptions, compare, run, run_study
-    from flexloop.workload import Layer, Network
+    from flexloop.workloads.layers import Layer, Network
+    from flexloop.workloads.networks import load_network
 
 _HOME = {
-    "ArchSpec": "archspec",
+    "ArchSpec": "arch.spec",
     "EngineSettings": "engines.select",
     "FlexClass": "classes",
     "FlexloopError": "errors",
-    "Layer": "workload",
-    "Network": "workload",
-    "Results": "results",
+    "Layer": "workloads.layers",
+    "Network": "workloads.layers",
+    "Results": "results.table",
     "StudyOptions": "study",
     "all_classes": "classes",
     "compare": "study",
-    "load": "resultfiles",
-    "load_arch": "archs",
-    "load_network": "networks",
+    "load": "results.files",
+    "load_arch": "arch.load",
+    "load_network": "workloads.networks",
     "run": "study",
     "run_study": "study",
 }

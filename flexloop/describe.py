@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.mapspace import shapes
 from flexloop.timeloop.tree import component_paths

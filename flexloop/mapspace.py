@@ -12,12 +12,12 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flexloop.archspec import ArchSpec, Pair, Shape
-from flexloop.capacity import fixed_tile_exceeds_only_the_partition
+from flexloop.arch.capacity import fixed_tile_exceeds_only_the_partition
+from flexloop.arch.spec import ArchSpec, Pair, Shape
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.tiles import FixedTiles, as_seen, divisors, fixed_tiles, inner_factors, padded_bounds, spatial_factor
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
-from flexloop.workload import DIMENSIONS, TENSORS, Layer
+from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
 PARTITION_SUFFIX = {"Weights": "_Weights", "Inputs": "_Inputs", "Outputs": "_Outputs"}
 """What is added to a buffer's name to name the level that limits one tensor's share of it."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from flexloop.archs import load_arch
+from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass
-from flexloop.energies import energy_tables
+from flexloop.energy.choose import energy_tables
 from flexloop.engines.base import parse_effort, parse_objective
 from flexloop.engines.formats import FORMATS
 from flexloop.errors import OutputError, UnknownNameError
 from flexloop.mapspace import mapspace
-from flexloop.networks import load_network
-from flexloop.resultfiles import safe_name
+from flexloop.results.files import safe_name
 from flexloop.timeloop.bundle import mapspace_files, run_variants, v4_mapspace_files
 from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.render import Renderer
+from flexloop.workloads.networks import load_network
 
 
 def render_files(

@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import flexloop
-from flexloop.archs import load_arch
-from flexloop.archspec import ArchSpec
-from flexloop.cells import CellResult, Plan
+from flexloop.arch.load import load_arch
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
-from flexloop.cores import available_cores, processes
-from flexloop.energies import energy_tables, keep
+from flexloop.energy.choose import energy_tables, keep
 from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
 from flexloop.engines.select import EngineSettings, select_engines
 from flexloop.errors import StudyInterrupt, UnknownNameError
-from flexloop.networks import load_network
-from flexloop.results import Results, check_lattice
-from flexloop.rows import build_results
-from flexloop.runner import Placement, run_layers
-from flexloop.store import Store, default_folder
+from flexloop.results.rows import build_results
+from flexloop.results.table import Results, check_lattice
+from flexloop.running.cells import CellResult, Plan
+from flexloop.running.cores import available_cores, processes
+from flexloop.running.runner import Placement, run_layers
+from flexloop.running.store import Store, default_folder
 from flexloop.studies.overhead import class_areas
 from flexloop.timeloop.render import Renderer
-from flexloop.workload import Layer, Network
+from flexloop.workloads.layers import Layer, Network
+from flexloop.workloads.networks import load_network
 
 DEFAULT_ARCH = "edge256"
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isqrt
 
-from flexloop.archspec import ArchSpec
-from flexloop.workload import DIMENSIONS, Layer
+from flexloop.arch.spec import ArchSpec
+from flexloop.workloads.layers import DIMENSIONS, Layer
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from flexloop.archspec import StorageLevel
+from flexloop.arch.spec import StorageLevel
 from flexloop.mapspace import MapSpace, Variant
-from flexloop.workload import DIMENSIONS, tile_size
+from flexloop.workloads.layers import DIMENSIONS, tile_size
 
 Loops = tuple[tuple[str, int], ...]
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from nothing_engine import NothingEngine, nothing_plan, some_layers, table
 
 from flexloop.classes import all_classes
-from flexloop.runner import Placement, run_layers
-from flexloop.store import Store
+from flexloop.running.runner import Placement, run_layers
+from flexloop.running.store import Store
 
 CELLS = 96
 DELAY_S = 0.02

@@ -15,17 +15,17 @@ from pathlib import Path
 
 from small_archs import plain
 
-from flexloop.cells import CellResult, Plan
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energy.source import EnergyTables, shipped_tables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.evaluation import Evaluation, LevelStats, TensorStats
 from flexloop.mapspace import MapSpace, Variant
-from flexloop.runner import Placement, run_layers
-from flexloop.store import Store
+from flexloop.running.cells import CellResult, Plan
+from flexloop.running.runner import Placement, run_layers
+from flexloop.running.store import Store
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.tree import chain
-from flexloop.workload import DIMENSIONS, TENSORS, Layer
+from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 from small_archs import PLAIN
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.engines.embedded.mapper import Space
 from flexloop.engines.embedded.mapper.costing import Costing
@@ -20,7 +20,7 @@ from flexloop.engines.embedded.spec import read_spec
 from flexloop.mapspace import mapspace
 from flexloop.timeloop import tree, yamlio
 from flexloop.timeloop.render import shared_renderer
-from flexloop.workload import DIMENSIONS, TENSORS, Layer
+from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
 OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp")
 PAIRS = (("C", "M"), ("P", "M"), ("R", "P"), ("P", "Q"), ("P", "R"), ("G", "P"), ("S", "Q"))

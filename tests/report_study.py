@@ -10,7 +10,7 @@ from small_archs import plain
 
 import flexloop
 from flexloop import EngineSettings, Layer, Network, StudyOptions
-from flexloop.results import Results
+from flexloop.results.table import Results
 from flexloop.study import run_study
 
 CONVOLUTIONS = Network(

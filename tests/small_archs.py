@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 
 PLAIN: dict[str, Any] = {
     "name": "plain4",

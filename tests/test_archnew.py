@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import small_archs
 
-from flexloop.archcheck import check_arch, nesting_faults
-from flexloop.archnew import new_arch_text, write_new_arch
-from flexloop.archs import load_arch
-from flexloop.archspec import ArchSpec
+from flexloop.arch.check import check_arch, nesting_faults
+from flexloop.arch.load import load_arch
+from flexloop.arch.new import new_arch_text, write_new_arch
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree
 from flexloop.errors import OutputError
-from flexloop.networks import load_network
-from flexloop.workload import Layer, Network
+from flexloop.workloads.layers import Layer, Network
+from flexloop.workloads.networks import load_network
 
 SMALL = Network(
     name="small",

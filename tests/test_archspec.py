@@ -15,13 +15,13 @@ import small_archs
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from flexloop import archspec
-from flexloop.archs import arch_names, load_arch
-from flexloop.archspec import ArchSpec, Shape, StorageLevel
+from flexloop.arch import spec as archspec
+from flexloop.arch.load import arch_names, load_arch
+from flexloop.arch.spec import ArchSpec, Shape, StorageLevel
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
-from flexloop.networks import load_network, network_names
 from flexloop.tiles import fixed_tiles, spatial_factor
-from flexloop.workload import DIMENSIONS, Layer, tile_size
+from flexloop.workloads.layers import DIMENSIONS, Layer, tile_size
+from flexloop.workloads.networks import load_network, network_names
 
 Edit = Callable[[dict[str, Any]], None]
 

@@ -11,7 +11,7 @@ import pytest
 from small_archs import lanes, plain
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch
-from flexloop.archspec import ArchSpec, Pair
+from flexloop.arch.spec import ArchSpec, Pair
 from flexloop.classes import Degree
 from flexloop.energy.source import shipped_tables
 from flexloop.errors import UnmappableError, UnsupportedError
@@ -22,7 +22,7 @@ from flexloop.studies.rigid import Designs, Hardware, largest_divisors
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import run_study
 from flexloop.tiles import fixed_tiles, spatial_factor
-from flexloop.workload import DIMENSIONS
+from flexloop.workloads.layers import DIMENSIONS
 
 NET = Network(name="past", layers=(Layer(name="conv", C=4, M=6, R=3, P=7, count=2), Layer(name="fc", C=9, M=8)))
 LATER = Network(name="later", layers=(Layer(name="depthwise", G=6, R=3, P=4), Layer(name="fc", C=5, M=7, P=3)))

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flexloop.archs import arch_names, load_arch
-from flexloop.archspec import ArchSpec, StorageLevel
-from flexloop.energies import energy_tables
+from flexloop.arch.load import arch_names, load_arch
+from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.energy import build_art, build_ert, load_table
+from flexloop.energy.choose import energy_tables
 from flexloop.energy.table import EnergyTable, power_law
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.timeloop import yamlio

@@ -13,11 +13,11 @@ import small_archs
 from typer.testing import CliRunner
 
 import flexloop
-from flexloop.archs import load_arch
-from flexloop.archspec import ArchSpec
+from flexloop.arch.load import load_arch
+from flexloop.arch.spec import ArchSpec
 from flexloop.cli import app
-from flexloop.energies import energy_tables, find_kept, keep, kept, table_files
 from flexloop.energy import EnergyTables, hwmodels, read_tables, shipped_tables
+from flexloop.energy.choose import energy_tables, find_kept, keep, kept, table_files
 from flexloop.engines import accelergy
 from flexloop.engines.accelergy import Accelergy
 from flexloop.errors import EngineError, SpecError, UnsupportedError

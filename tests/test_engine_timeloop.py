@@ -18,7 +18,7 @@ from flexloop.errors import EngineError, FlexloopError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.timeloop.mapping import LevelMapping, Mapping
-from flexloop.workload import DIMENSIONS, TENSORS, Layer
+from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
 ARCH = small_archs.plain()
 LAYER = Layer(name="conv", C=4, M=4, R=3, P=8, Q=2)

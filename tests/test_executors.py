@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from flexloop.daskcluster import DaskCluster
 from flexloop.engines.process import run_program
 from flexloop.errors import EngineError
-from flexloop.executors import ATTEMPTS, Executor, HereFirst, Serial, WorkerDiedError
-from flexloop.localprocesses import LocalProcesses
+from flexloop.running.daskcluster import DaskCluster
+from flexloop.running.executors import ATTEMPTS, Executor, HereFirst, Serial, WorkerDiedError
+from flexloop.running.localprocesses import LocalProcesses
 
 
 def square(number: int) -> int:
@@ -228,7 +228,7 @@ def test_ctrl_c_reaches_programs_that_workers_start(tmp_path: Path) -> None:
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flexloop.daskcluster.CONNECT_TIMEOUT", "1s")
+    monkeypatch.setattr("flexloop.running.daskcluster.CONNECT_TIMEOUT", "1s")
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     with pytest.raises(EngineError, match="no scheduler answers there"):
         DaskCluster(work, "tcp://127.0.0.1:9", 1)

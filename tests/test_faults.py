@@ -27,7 +27,7 @@ from small_archs import plain
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import OutputError
 from flexloop.study import StudyOptions, run_study
-from flexloop.workload import Layer, Network
+from flexloop.workloads.layers import Layer, Network
 
 NET = Network(name="net", layers=(Layer(name="a", C=8, M=6, P=2), Layer(name="b", C=3, M=5, R=3, P=6)))
 

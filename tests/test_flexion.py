@@ -11,7 +11,7 @@ import pytest
 import small_archs
 from brute_force import list_mappings, tile_tuples
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.flexion import (
     Estimate,
@@ -28,7 +28,7 @@ from flexloop.flexion import (
 from flexloop.flexion.intervals import wilson
 from flexloop.flexion.tilings import exact_tilings, sampled_tilings
 from flexloop.mapspace import mapspace
-from flexloop.workload import DIMENSIONS, Layer, Network
+from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
 LAYERS = [
     Layer(name="matmul", C=4, M=4, P=2),

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from brute_force import list_mappings
 
-from flexloop.archs import load_arch
+from flexloop.arch.load import load_arch
 from flexloop.classes import FULLY_FLEXIBLE
 from flexloop.mapspace import mapspace
-from flexloop.workload import Layer
+from flexloop.workloads.layers import Layer
 
 ROOT = Path(__file__).parent.parent
 

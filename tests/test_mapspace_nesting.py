@@ -10,7 +10,7 @@ from brute_force import ListedMapping, list_mappings
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.mapspace import mapspace
-from flexloop.workload import Layer
+from flexloop.workloads.layers import Layer
 
 POINTS = all_classes(degrees=True)
 LAYERS = {

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
-from flexloop.networks import load_network, network_names, read_network
-from flexloop.parameters import MAX_PARAMETER, evaluate
 from flexloop.resources import shipped
-from flexloop.workload import Layer
+from flexloop.workloads.layers import Layer
+from flexloop.workloads.networks import load_network, network_names, read_network
+from flexloop.workloads.parameters import MAX_PARAMETER, evaluate
 
 NAMES = network_names()
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnsupportedError
 from flexloop.importers.operators import matmul
-from flexloop.networks import load_network
-from flexloop.workload import Layer, Network
+from flexloop.workloads.layers import Layer, Network
+from flexloop.workloads.networks import load_network
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 from onnx import TensorProto, helper  # noqa: E402

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from small_archs import ALL, PLAIN, plain
 
-from flexloop.archs import arch_names, load_arch
-from flexloop.archspec import ArchSpec
+from flexloop.arch.load import arch_names, load_arch
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import RIGID, Axis, Degree, all_classes
 from flexloop.energy import load_table
 from flexloop.errors import SpecError, UnknownNameError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flexloop import FlexClass, Layer
-from flexloop.cells import CellResult
 from flexloop.cli import progress
+from flexloop.running.cells import CellResult
 
 
 def test_a_study_of_several_parts_counts_the_cells_of_all(

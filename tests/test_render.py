@@ -10,7 +10,7 @@ import pytest
 import yaml
 from small_archs import lanes, plain
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energy.ert import build_ert
 from flexloop.engines.embedded.spec import read_spec
@@ -21,7 +21,7 @@ from flexloop.timeloop.constraints import Constraints, Subject
 from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.render import Renderer
 from flexloop.timeloop.tree import chain
-from flexloop.workload import DIMENSIONS, TENSORS, Layer
+from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
 GOLDEN = Path(__file__).parent / "golden_render"
 LAYER = Layer(name="conv", C=6, M=5, R=3, P=4, Wstride=2)

@@ -28,7 +28,7 @@ from flexloop.report.findings import with_findings
 from flexloop.report.gains import baseline_of, layer_gains, mean_gains
 from flexloop.report.provenance import provenance
 from flexloop.report.roofline import attained, roofs
-from flexloop.results import Results
+from flexloop.results.table import Results
 
 
 def only(results: Results, *classes: str) -> Results:

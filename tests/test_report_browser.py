@@ -13,7 +13,7 @@ from report_study import small_study
 
 from flexloop.report import write_report
 from flexloop.report.exploration import Exploration, write_exploration_report
-from flexloop.results import Results
+from flexloop.results.table import Results
 from flexloop.studies.analysis import shapley
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping

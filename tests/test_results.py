@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from flexloop.errors import OutputError, SpecError
-from flexloop.resultfiles import load, safe_name
-from flexloop.results import COLUMNS, LatticeError, Results, check_lattice, geomean, to_json
+from flexloop.results.files import load, safe_name
+from flexloop.results.table import COLUMNS, LatticeError, Results, check_lattice, geomean, to_json
 
 
 def row(**values: Any) -> dict[str, Any]:

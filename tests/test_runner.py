@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from nothing_engine import NothingEngine, nothing_plan, some_layers, table
 
-from flexloop.cells import CellResult, Plan
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
 from flexloop.cli.progress import time_left
-from flexloop.cores import available_cores, processes
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, SearchOptions, Winner
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, SpecError, UnmappableError
-from flexloop.executors import ATTEMPTS
 from flexloop.mapspace import MapSpace
-from flexloop.runner import Placement, run_layers
-from flexloop.workload import Layer
+from flexloop.running.cells import CellResult, Plan
+from flexloop.running.cores import available_cores, processes
+from flexloop.running.executors import ATTEMPTS
+from flexloop.running.runner import Placement, run_layers
+from flexloop.workloads.layers import Layer
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from random_cases import OBJECTIVES, random_case, spaces_of
 from small_archs import lanes, plain
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import all_classes
 from flexloop.energy.ert import build_ert
 from flexloop.engines.embedded.mapper import Seed, find_best
@@ -18,7 +18,7 @@ from flexloop.engines.embedded.mapper.exact.form import recognise
 from flexloop.engines.embedded.mapper.find import cost_of
 from flexloop.engines.embedded.model import evaluate
 from flexloop.errors import UnmappableError
-from flexloop.workload import Layer
+from flexloop.workloads.layers import Layer
 
 CASES = int(os.environ.get("FLEXLOOP_SEARCH_CASES", "25"))
 """Cases that each block draws; 2,000 make some 30,000 searches and take hours."""

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from flexloop.cli import app
 from flexloop.errors import OutputError
 from flexloop.evaluation import Evaluation
-from flexloop.store import Store, StoredCell, StoredWinner, cell_key, default_folder
+from flexloop.running.store import Store, StoredCell, StoredWinner, cell_key, default_folder
 from flexloop.timeloop.mapping import Mapping
 
 CELL = StoredCell("unmappable", "mapped tile size 9 exceeds buffer capacity 8", 0.25)

@@ -16,7 +16,7 @@ from flexloop import EngineSettings, Layer, Network, StudyOptions
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
 from flexloop.cli import app
 from flexloop.errors import SpecError
-from flexloop.results import COLUMNS, Results
+from flexloop.results.table import COLUMNS, Results
 from flexloop.studies.analysis import axis_gains, edge_gains, layer_gains, mean_gains, shapley
 from flexloop.studies.isolate import isolate, isolation_classes, isolation_table
 

@@ -11,11 +11,11 @@ from small_archs import lanes, plain
 
 import flexloop
 from flexloop import EngineSettings, Layer, Network, StudyOptions
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import read_spec
 from flexloop.errors import EngineError, FlexloopError, UnknownNameError
-from flexloop.results import check_lattice
+from flexloop.results.table import check_lattice
 from flexloop.study import load_networks, run_study
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping

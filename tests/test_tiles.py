@@ -10,7 +10,7 @@ import small_archs
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.tiles import (
     as_seen,
     fixed_tiles,
@@ -19,7 +19,7 @@ from flexloop.tiles import (
     spatial_factor,
     uniform_paddings,
 )
-from flexloop.workload import DIMENSIONS, Layer
+from flexloop.workloads.layers import DIMENSIONS, Layer
 
 
 def arch_with(s: int, u: int, g: int, *, edge: str = "clip") -> ArchSpec:

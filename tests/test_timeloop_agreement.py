@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from flexloop.archs import load_arch
+from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass
-from flexloop.energies import energy_tables
+from flexloop.energy.choose import energy_tables
 from flexloop.engines.base import SearchOptions, cost
 from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.dropin_mapper import run_mapper, search_files
@@ -19,9 +19,9 @@ from flexloop.engines.embedded.engine import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import UnmappableError
 from flexloop.mapspace import mapspace
-from flexloop.networks import load_network
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.stats import read_stats
+from flexloop.workloads.networks import load_network
 
 pytestmark = pytest.mark.timeloop
 

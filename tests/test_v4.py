@@ -14,7 +14,7 @@ import v4_rules
 import yaml
 from small_archs import lanes, plain
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energy import EnergyTables, shipped_tables
 from flexloop.engines.base import SearchOptions
@@ -31,7 +31,7 @@ from flexloop.timeloop.bundle import mapspace_files, run_variants, v4_mapspace_f
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
 from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.render import Renderer
-from flexloop.workload import Layer
+from flexloop.workloads.layers import Layer
 
 GOLDEN = Path(__file__).parent / "golden_v4"
 CLASSES = [*all_classes(), FlexClass.parse("TpOpPpSp")]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from flexloop.workload import DIMENSIONS, RELEVANT, TENSORS, Layer, Network, tile_size
+from flexloop.workloads.layers import DIMENSIONS, RELEVANT, TENSORS, Layer, Network, tile_size
 
 layers = st.builds(
     Layer,

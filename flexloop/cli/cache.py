@@ -16,7 +16,7 @@ from flexloop.cli.common import console
 from flexloop.errors import FlexloopError, OutputError, SpecError
 
 if TYPE_CHECKING:
-    from flexloop.store import Entry, Store
+    from flexloop.running.store import Entry, Store
 
 cache_app = typer.Typer(no_args_is_help=True, help="Finished cells on disk: list, check, remove and export them.")
 
@@ -118,7 +118,7 @@ def _lines(store: Store) -> Iterator[str]:
 
 
 def _store(folder: Path | None) -> Store:
-    from flexloop.store import Store, default_folder
+    from flexloop.running.store import Store, default_folder
 
     return Store(folder or default_folder())
 

@@ -37,7 +37,7 @@ def isolate(
     """What each axis is worth: alone, freed last, and as its Shapley value over the 16 classes."""
     from flexloop.cli.progress import CellProgress
     from flexloop.report.findings import with_findings
-    from flexloop.results import to_json
+    from flexloop.results.table import to_json
     from flexloop.studies.isolate import ISOLATION_WORDS, isolation_table
     from flexloop.studies.isolate import isolate as run
 
@@ -101,7 +101,7 @@ def future_proof(
 ) -> None:
     """Design for one network, run later ones, and show what each class of flexibility adds."""
     from flexloop.cli.progress import CellProgress
-    from flexloop.results import to_json
+    from flexloop.results.table import to_json
     from flexloop.studies import futureproof as study
     from flexloop.studies.design import write_design
 

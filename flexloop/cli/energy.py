@@ -51,9 +51,9 @@ def show(
     if digest is not None:
         out.print(_kept_text(digest, store), markup=False)
         return
-    from flexloop.archs import load_arch
+    from flexloop.arch.load import load_arch
     from flexloop.cli.tables import table
-    from flexloop.energies import energy_tables
+    from flexloop.energy.choose import energy_tables
 
     spec = load_arch(arch)
     tables = energy_tables(energy, spec, _settings(container_cli, image, container_arg, templates))
@@ -74,8 +74,8 @@ def make(
     templates: Templates = None,
 ) -> None:
     """Make an arch spec's energy and area reference tables and write them; --energy takes tables.yaml anywhere."""
-    from flexloop.archs import load_arch
-    from flexloop.energies import accelergy_of, energy_tables, table_files
+    from flexloop.arch.load import load_arch
+    from flexloop.energy.choose import accelergy_of, energy_tables, table_files
     from flexloop.renderfiles import write_files
 
     spec, settings = load_arch(arch), _settings(container_cli, image, container_arg, templates)
@@ -91,7 +91,7 @@ def make(
 def ls(store: StoreFolder = None) -> None:
     """List the tables that the store keeps, by hash."""
     from flexloop.cli.tables import table
-    from flexloop.energies import kept, read_kept
+    from flexloop.energy.choose import kept, read_kept
 
     out = console()
     rows = [(path.stem[:12], read_kept(path)[0][0].removeprefix("energy source: ")) for path in kept(_folder(store))]
@@ -111,13 +111,13 @@ def _settings(cli: str | None, image: str | None, arguments: list[str], template
 
 
 def _folder(store: Path | None) -> Path:
-    from flexloop.store import default_folder
+    from flexloop.running.store import default_folder
 
     return store or default_folder()
 
 
 def _kept_text(digest: str, store: Path | None) -> str:
-    from flexloop.energies import find_kept
+    from flexloop.energy.choose import find_kept
     from flexloop.errors import SpecError
 
     path = find_kept(digest, _folder(store))

@@ -30,11 +30,11 @@ def flexion(
     json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON list.")] = False,
 ) -> None:
     """Say how flexible an accelerator is: by its hardware (H-F), and for the layers of networks (W-F)."""
-    from flexloop.archs import load_arch
+    from flexloop.arch.load import load_arch
     from flexloop.classes import FlexClass
     from flexloop.cli.tables import table
     from flexloop.flexion import Sampling, flexion_cells, flexion_table
-    from flexloop.networks import load_network
+    from flexloop.workloads.networks import load_network
 
     point = FlexClass.parse(flexclass) if flexclass else None
     sampling = Sampling(samples=samples, seed=seed)
@@ -62,7 +62,7 @@ def taxonomy(
 ) -> None:
     """Show where published accelerators stand among the classes."""
     from flexloop.cli.tables import table
-    from flexloop.taxonomy import taxonomy_cells, taxonomy_markdown
+    from flexloop.taxonomy.accelerators import taxonomy_cells, taxonomy_markdown
 
     out = console()
     if reasons:
@@ -71,7 +71,7 @@ def taxonomy(
         columns, cells = taxonomy_cells()
         out.print(table(out, "Published accelerators", columns, cells, text=columns))
     if figure is not None:
-        from flexloop.taxonomyfigure import taxonomy_figure
+        from flexloop.taxonomy.figure import taxonomy_figure
 
         out.print(f"figure: {taxonomy_figure(figure)}", markup=False)
 
@@ -79,7 +79,7 @@ def taxonomy(
 @arch_app.command("new")
 def arch_new(path: Annotated[Path, typer.Argument(help="The YAML file to write.")]) -> None:
     """Write a commented arch spec to start from."""
-    from flexloop.archnew import write_new_arch
+    from flexloop.arch.new import write_new_arch
 
     written = write_new_arch(path)
     console().print(f"{written}: edit it, then `flexloop arch check {written}`", markup=False)
@@ -91,9 +91,9 @@ def arch_check(
     net: Annotated[list[str], typer.Option("--net", "-n", help="Network (default: all shipped ones).")] = [],  # noqa: B006
 ) -> None:
     """Check an arch spec against networks, and say in words what it means."""
-    from flexloop.archcheck import check_arch
-    from flexloop.archs import load_arch
-    from flexloop.networks import load_network, network_names
+    from flexloop.arch.check import check_arch
+    from flexloop.arch.load import load_arch
+    from flexloop.workloads.networks import load_network, network_names
 
     out = console()
     report = check_arch(load_arch(name), [load_network(each) for each in net or network_names()])

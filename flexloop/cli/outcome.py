@@ -13,7 +13,7 @@ from flexloop.cli.common import console
 if TYPE_CHECKING:
     import pandas as pd
 
-    from flexloop.results import Results
+    from flexloop.results.table import Results
 
 Report = Annotated[Path | None, typer.Option("--report", help="Write the HTML report to this file too.")]
 
@@ -33,7 +33,7 @@ def keep(
 ) -> None:
     """Save results and further tables (by file name), write the report if one is asked for, and say where all is."""
     from flexloop.report.html import write_report
-    from flexloop.resultfiles import save_tables
+    from flexloop.results.files import save_tables
 
     written = [results.save(folder)]
     save_tables(tables, folder)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from flexloop.cli.common import console
 
 if TYPE_CHECKING:
-    from flexloop.cells import CellResult
+    from flexloop.running.cells import CellResult
 
 LINE_S = 60.0
 """Seconds between two lines where stderr is no terminal."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from flexloop.archspec import ArchSpec
+    from flexloop.arch.spec import ArchSpec
 
 arch_app = typer.Typer(no_args_is_help=True, help="Arch specs: show, start, check one.")
 net_app = typer.Typer(no_args_is_help=True, help="Networks: show one.")
@@ -32,7 +32,7 @@ def classes(
     arch: Annotated[str, typer.Option("--arch", "-a", help="Show this arch spec's fixed values.")] = "edge256",
 ) -> None:
     """Show the 16 classes: what each pins and what it frees."""
-    from flexloop.archs import load_arch
+    from flexloop.arch.load import load_arch
     from flexloop.classes import all_classes
     from flexloop.cli.tables import table
     from flexloop.describe import pinned_and_free
@@ -46,7 +46,7 @@ def classes(
 
 def archs() -> None:
     """List the shipped arch specs."""
-    from flexloop.archs import arch_names, load_arch
+    from flexloop.arch.load import arch_names, load_arch
     from flexloop.cli.tables import table
     from flexloop.describe import arch_summary
 
@@ -70,7 +70,7 @@ def axes_table(out: Console, title: str, arch: ArchSpec) -> Table:
 @arch_app.command("show")
 def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML file.")]) -> None:
     """Show an arch spec: storage levels, energies, and the values of the four axes."""
-    from flexloop.archs import load_arch
+    from flexloop.arch.load import load_arch
     from flexloop.cli.tables import table
     from flexloop.describe import LEVEL_COLUMNS, describe_levels
     from flexloop.energy import build_ert
@@ -101,7 +101,7 @@ def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML fil
 def nets() -> None:
     """List the shipped networks."""
     from flexloop.cli.tables import number, table
-    from flexloop.networks import load_network, network_names
+    from flexloop.workloads.networks import load_network, network_names
 
     out = console()
     rows = []
@@ -126,8 +126,8 @@ def net_show(
 ) -> None:
     """Show a network's layers and where its numbers come from."""
     from flexloop.cli.tables import number, table
-    from flexloop.networks import load_network
-    from flexloop.workload import DIMENSIONS
+    from flexloop.workloads.layers import DIMENSIONS
+    from flexloop.workloads.networks import load_network
 
     out = console()
     net = load_network(name, **parse_parameters(param))

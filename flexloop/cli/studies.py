@@ -12,7 +12,7 @@ from flexloop.cli.options import with_study_options
 from flexloop.cli.outcome import Report, default_folder, keep, show
 
 if TYPE_CHECKING:
-    from flexloop.results import Results
+    from flexloop.results.table import Results
     from flexloop.study import StudyOptions
 
 Net = Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file; may be repeated.")]
@@ -88,7 +88,7 @@ def _run(classes: list[str], nets: list[str], arch: str, options: StudyOptions, 
 
 
 def _print_json(results: Results) -> None:
-    from flexloop.results import to_json
+    from flexloop.results.table import to_json
 
     typer.echo(to_json(results))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.energy.table import EnergyTable, load_table
 from flexloop.timeloop.tree import component_paths
 

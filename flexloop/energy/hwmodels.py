@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from flexloop.archspec import ArchSpec, StorageLevel
+from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.energy.source import EnergyTables, complete_art, complete_ert
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.energy.ert import STORAGE_ACTIONS, build_art, build_ert
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio

@@ -16,7 +16,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from flexloop.archspec import StorageLevel
+from flexloop.arch.spec import StorageLevel
 from flexloop.errors import UnknownNameError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

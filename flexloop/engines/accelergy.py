@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.energy.source import EnergyTables, complete_art, complete_ert
 from flexloop.engines.container import ContainerLauncher
 from flexloop.engines.containercli import INSTEAD

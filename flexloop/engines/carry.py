@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.engines.base import Candidate
 from flexloop.mapspace import MapSpace, Variant, partition_levels
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.tree import chain
-from flexloop.workload import DIMENSIONS, TENSORS
+from flexloop.workloads.layers import DIMENSIONS, TENSORS
 
 
 def carry_over(candidate: Candidate, space: MapSpace) -> Candidate:

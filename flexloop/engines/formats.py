@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate
 from flexloop.engines.launcher import MAPPER, MODEL, Job

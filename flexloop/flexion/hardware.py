@@ -14,10 +14,10 @@ import itertools
 from fractions import Fraction
 from math import comb, factorial, prod
 
-from flexloop.archspec import ArchSpec, StorageLevel
+from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.mapspace import orders, pairs, shapes
-from flexloop.workload import DIMENSIONS
+from flexloop.workloads.layers import DIMENSIONS
 
 
 def hardware_choices(arch: ArchSpec, axis: Axis, degree: Degree) -> int:

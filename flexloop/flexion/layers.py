@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from math import factorial
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Degree
 from flexloop.mapspace import orders, pairs
 from flexloop.tiles import as_seen, padded_bounds
-from flexloop.workload import Layer
+from flexloop.workloads.layers import Layer
 
 
 def active_dimensions(arch: ArchSpec, layer: Layer) -> list[str]:

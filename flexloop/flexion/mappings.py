@@ -15,15 +15,15 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.archspec import ArchSpec, Pair, Shape
-from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
+from flexloop.arch.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
+from flexloop.arch.spec import ArchSpec, Pair, Shape
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.flexion.intervals import Estimate, proportion
 from flexloop.flexion.layers import count_orders
 from flexloop.flexion.tilings import Floats, Ints, Sampling, chains_along, fits
 from flexloop.mapspace import pairs, shapes
 from flexloop.tiles import as_seen, divisors, fixed_tiles, inner_factors, padded_bounds, spatial_factor
-from flexloop.workload import DIMENSIONS, Layer
+from flexloop.workloads.layers import DIMENSIONS, Layer
 
 Assignment = tuple[str, str]
 

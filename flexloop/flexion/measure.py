@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, Axis, Degree, FlexClass
 from flexloop.flexion.hardware import class_hardware_flexion, hardware_flexion
 from flexloop.flexion.intervals import Estimate
@@ -22,7 +22,7 @@ from flexloop.flexion.layers import count_assignments, count_orders
 from flexloop.flexion.mappings import count_unordered_mappings
 from flexloop.flexion.tilings import Sampling, count_tilings
 from flexloop.mapspace import shapes
-from flexloop.workload import Layer
+from flexloop.workloads.layers import Layer
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class LayerFlexion:
     """Flexion of one layer on one accelerator, at any degree or class; what was counted once is kept.
 
     Examples:
-        >>> from flexloop.archs import load_arch
+        >>> from flexloop.arch.load import load_arch
         >>> measured = LayerFlexion(load_arch("edge256"), Layer(name="matmul", C=64, M=64, P=64))
         >>> float(measured.axis(Axis.SHAPE, Degree.FIXED).workload.value)  # one of nine shapes of 256 PEs
         0.1111111111111111

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
 from flexloop.flexion.hardware import class_hardware_flexion, hardware_choices, hardware_flexion
 from flexloop.flexion.intervals import Estimate
 from flexloop.flexion.measure import AxisFlexion, ClassFlexion, LayerFlexion
 from flexloop.flexion.tilings import Sampling
-from flexloop.workload import Network
+from flexloop.workloads.layers import Network
 
 WHOLE = "all"
 """In column ``axis``: the four axes together."""

@@ -17,12 +17,12 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.archspec import ArchSpec
-from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
+from flexloop.arch.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Degree
 from flexloop.flexion.intervals import Estimate, proportion
 from flexloop.tiles import divisors, inner_factors, padded_bounds
-from flexloop.workload import DIMENSIONS, RELEVANT, Layer
+from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -174,7 +174,7 @@ def fits(
 
 
 def _words(tensor: str, tile: dict[str, Floats], layer: Layer) -> Floats:
-    """Words of a tensor's tile (see `flexloop.workload.tile_size`), for arrays of tiles.
+    """Words of a tensor's tile (see `flexloop.workloads.layers.tile_size`), for arrays of tiles.
 
     In double precision: exact up to 2**53, and far above every capacity beyond.
     """

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from flexloop.errors import FlexloopError, SpecError, UnsupportedError
 from flexloop.importers import operators
 from flexloop.importers.operators import Shape
-from flexloop.parameters import checked_parameters
 from flexloop.validation import validated
-from flexloop.workload import Layer, Network
+from flexloop.workloads.layers import Layer, Network
+from flexloop.workloads.parameters import checked_parameters
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto

@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.lattice import lines, positions
 from flexloop.report.gains import GAINS, baseline_of, classes_of, layer_gains, mean_gains, network_gains
 from flexloop.report.page import plain_value
 from flexloop.report.roofline import roofs
-from flexloop.results import Results
-from flexloop.workload import TENSORS
+from flexloop.results.table import Results
+from flexloop.workloads.layers import TENSORS
 
 _CELL_COLUMNS = (
     "network",

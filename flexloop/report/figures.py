@@ -13,8 +13,8 @@ from flexloop.report.data import arch_of
 from flexloop.report.exploration import Exploration
 from flexloop.report.gains import GAINS, check_one_arch, classes_of
 from flexloop.report.roofline import roofs
-from flexloop.resultfiles import safe_name
-from flexloop.results import Results
+from flexloop.results.files import safe_name
+from flexloop.results.table import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

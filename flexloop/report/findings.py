@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from flexloop.results import Results
+from flexloop.results.table import Results
 
 _KEY = "study"
 

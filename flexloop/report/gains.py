@@ -9,7 +9,7 @@ import pandas as pd
 
 from flexloop.classes import RIGID, FlexClass
 from flexloop.errors import SpecError
-from flexloop.results import Results, geomean
+from flexloop.results.table import Results, geomean
 
 GAINS = {"speedup": "cycles", "energy_gain": "energy_pj", "edp_gain": "edp"}
 """Each gain and the cost that it is the ratio of."""

@@ -9,7 +9,7 @@ from flexloop.report.findings import findings
 from flexloop.report.gains import check_one_arch
 from flexloop.report.page import render_page, write_page
 from flexloop.report.provenance import provenance
-from flexloop.results import COLUMNS, Results
+from flexloop.results.table import COLUMNS, Results
 
 _SCRIPTS = (
     "dom.js",

@@ -20,7 +20,7 @@ from flexloop.report.gains import (
     network_gains,
 )
 from flexloop.report.roofline import Roof, attained
-from flexloop.results import Results
+from flexloop.results.table import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

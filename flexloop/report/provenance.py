@@ -11,7 +11,7 @@ from typing import Any
 from flexloop.describe import LEVEL_COLUMNS, describe_axes, describe_levels
 from flexloop.report.data import arch_of
 from flexloop.report.findings import Table
-from flexloop.results import Results
+from flexloop.results.table import Results
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 
 
 @dataclass(frozen=True)

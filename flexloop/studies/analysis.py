@@ -15,7 +15,7 @@ import pandas as pd
 from flexloop.classes import RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.errors import SpecError
 from flexloop.lattice import lines
-from flexloop.results import COST_COLUMN, TOTAL_COST_COLUMN, Results, geomean
+from flexloop.results.table import COST_COLUMN, TOTAL_COST_COLUMN, Results, geomean
 
 GAINS = {"speedup": "cycles", "energy_gain": "energy_pj", "edp_gain": "edp"}
 """Each gain and the column of the totals whose ratio it is."""

@@ -15,10 +15,10 @@ from math import ceil, gcd, prod
 from pathlib import Path
 from typing import Any
 
-from flexloop.archs import load_arch
-from flexloop.archspec import ArchSpec, Pair, Shape
+from flexloop.arch.load import load_arch
+from flexloop.arch.spec import ArchSpec, Pair, Shape
 from flexloop.atomic import write_atomically
-from flexloop.energies import energy_tables
+from flexloop.energy.choose import energy_tables
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
@@ -28,7 +28,7 @@ from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import DEFAULT_ARCH, load_networks
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import component_paths
-from flexloop.workload import DIMENSIONS, Layer, Network
+from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
 STARTS = 8
 """Random starts of the search, where none are asked for."""

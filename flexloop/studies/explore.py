@@ -20,20 +20,20 @@ import pandas as pd
 from pydantic import ValidationError
 
 from flexloop._version import __version__
-from flexloop.archs import load_arch
-from flexloop.archspec import ArchSpec
+from flexloop.arch.load import load_arch
+from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_atomically
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
-from flexloop.energies import SOURCES, energy_tables
+from flexloop.energy.choose import SOURCES, energy_tables
 from flexloop.errors import OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
-from flexloop.results import Results, geomean
+from flexloop.results.table import Results, geomean
 from flexloop.studies.design import design
 from flexloop.studies.futureproof import neutral, scaled
 from flexloop.studies.overhead import OverheadModel, base_area, class_area, dram_interface_area, load_overhead
 from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, load_networks, run_study
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import levels_in_pe
-from flexloop.workload import Network
+from flexloop.workloads.layers import Network
 
 if TYPE_CHECKING:
     import optuna

@@ -15,15 +15,15 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from flexloop.archs import load_arch
-from flexloop.archspec import ArchSpec, Pair
+from flexloop.arch.load import load_arch
+from flexloop.arch.spec import ArchSpec, Pair
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.report.findings import with_findings
-from flexloop.results import Results, geomean
+from flexloop.results.table import Results, geomean
 from flexloop.studies.design import DesignOutcome, design
 from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
-from flexloop.workload import Network
+from flexloop.workloads.layers import Network
 
 FUTURE = (
     "mnasnet", "resnet50", "mobilenet_v2", "bert", "dlrm", "ncf",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
-from flexloop.results import Results
+from flexloop.results.table import Results
 from flexloop.studies.analysis import cost_column, shapley
 from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
-from flexloop.workload import Network
+from flexloop.workloads.layers import Network
 
 ISOLATION_WORDS = (
     "alone_p and alone_1: gain of that axis alone at degree p and 1 over the rigid class; last_p and last_1: gain of "

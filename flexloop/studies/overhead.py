@@ -19,7 +19,7 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from flexloop.archspec import ArchSpec, StorageLevel
+from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.energy.ert import build_art
 from flexloop.errors import SpecError, UnknownNameError
@@ -27,7 +27,7 @@ from flexloop.mapspace import shapes
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import component_paths, levels_above_array, levels_in_pe
 from flexloop.validation import validated
-from flexloop.workload import DIMENSIONS, RELEVANT, TENSORS
+from flexloop.workloads.layers import DIMENSIONS, RELEVANT, TENSORS
 
 UM2_PER_MM2 = 1e6
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.archspec import ArchSpec, Shape
+from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.embedded.batch import Batch
 from flexloop.engines.embedded.model import evaluate_batch
@@ -20,7 +20,7 @@ from flexloop.engines.embedded.spec import Spec, read_spec
 from flexloop.tiles import follows_depthwise_rule
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.render import shared_renderer
-from flexloop.workload import DIMENSIONS, RELEVANT, Layer
+from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -12,14 +12,14 @@ from math import inf
 
 import numpy as np
 
-from flexloop.archspec import ArchSpec, Pair
+from flexloop.arch.spec import ArchSpec, Pair
 from flexloop.classes import Degree
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective
 from flexloop.errors import UnmappableError
 from flexloop.mapspace import shapes
 from flexloop.studies.rigid import Designs, Floats, Hardware, Ints, words
-from flexloop.workload import DIMENSIONS, Layer, Network
+from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
 ORDERS = ("PQNRSCMG", "QPNSRCMG", "RSCPQNMG", "SRCQPNMG", "MRSCPQNG", "MPRQSCNG", "MQSPRCNG", "PRQSNCMG")
 """Candidate permutations, leftmost innermost: each keeps one tensor in place longest, with and without halo reuse."""

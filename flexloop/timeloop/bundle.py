@@ -11,7 +11,7 @@ from flexloop.tiles import uniform_paddings
 from flexloop.timeloop import v4
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.render import Renderer, SearchSettings
-from flexloop.workload import DIMENSIONS
+from flexloop.workloads.layers import DIMENSIONS
 
 
 def mapspace_files(

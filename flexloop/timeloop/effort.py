@@ -8,7 +8,7 @@ from math import comb, factorial, prod
 from flexloop.mapspace import Variant
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.timeloop.render import SearchSettings
-from flexloop.workload import DIMENSIONS
+from flexloop.workloads.layers import DIMENSIONS
 
 ENUMERATED = 20_000
 """A mapspace of at most this many mappings is enumerated (``linear_pruned``) rather than sampled."""

@@ -17,14 +17,14 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from flexloop.archspec import ArchSpec, Shape
+from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.errors import SpecError
 from flexloop.mapspace import Variant
 from flexloop.resources import shipped
 from flexloop.timeloop import tree
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.v4 import UNBOUNDED, check_depth, constraints_by_node, tables_by_node
-from flexloop.workload import DIMENSIONS, Layer
+from flexloop.workloads.layers import DIMENSIONS, Layer
 
 METRICS = {"latency": ("delay", "energy"), "energy": ("energy", "delay"), "edp": ("edp", "energy")}
 """Timeloop's ``optimization_metrics`` for each objective, the tie-break second."""

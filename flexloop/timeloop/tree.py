@@ -6,9 +6,9 @@ The tree is ``system`` (the outermost storage level), ``system.chip`` (the level
 
 from __future__ import annotations
 
-from flexloop.archspec import ArchSpec, StorageLevel
+from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.mapspace import partition_levels
-from flexloop.workload import TENSORS
+from flexloop.workloads.layers import TENSORS
 
 
 def pe_name(arch: ArchSpec) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.errors import UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.tree import component_name, levels_in_pe
-from flexloop.workload import Layer
+from flexloop.workloads.layers import Layer
 
 FILE = "v4.yaml"
 """The file that ``tl mapper`` or ``tl model`` reads; it holds everything."""

@@ -18,7 +18,7 @@ from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.render import shared_renderer
-from flexloop.workload import DIMENSIONS
+from flexloop.workloads.layers import DIMENSIONS
 
 
 class EmbeddedEngine:

@@ -14,13 +14,13 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
-from flexloop.cores import available_cores
 from flexloop.engines.embedded import kernelcache
 from flexloop.engines.embedded.jit import Kernel
 from flexloop.engines.embedded.mapper.exact.explore import gather, settle, spatial_choices
 from flexloop.engines.embedded.mapper.exact.grid import least_above, outer_tables
 from flexloop.engines.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.engines.embedded.rules.rows import evaluate_rows
+from flexloop.running.cores import available_cores
 
 _ENTRIES: tuple[Any, ...] = (
     settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flexloop.engines.base import Candidate, Winner
 from flexloop.mapspace import MapSpace
-from flexloop.store import StoredWinner
+from flexloop.running.store import StoredWinner
 
 
 def to_stored(winner: Winner, space: MapSpace) -> StoredWinner:

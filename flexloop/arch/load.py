@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.resources import find, shipped_names
 from flexloop.timeloop import yamlio
 from flexloop.validation import validated

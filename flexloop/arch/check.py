@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from flexloop.archspec import ArchSpec
-from flexloop.capacity import (
+from flexloop.arch.capacity import (
     Overflow,
     fixed_overflows,
     fixed_tile_exceeds_only_the_partition,
     overflows,
 )
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree
 from flexloop.describe import describe_axes
 from flexloop.flexion import LayerFlexion, hardware_flexion
 from flexloop.mapspace import orders, pairs, shapes
 from flexloop.tiles import fixed_tiles, inner_factors, padded_bounds
-from flexloop.workload import Layer, Network, tile_size
+from flexloop.workloads.layers import Layer, Network, tile_size
 
 _UNIT_STEPS = {"Wstride": 1, "Hstride": 1, "Wdilation": 1, "Hdilation": 1}
 _NAMES = {

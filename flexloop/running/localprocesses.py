@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any, Generic
 
 from flexloop.errors import EngineError
-from flexloop.executors import ATTEMPTS, Result, Task, WorkerDiedError
+from flexloop.running.executors import ATTEMPTS, Result, Task, WorkerDiedError
 
 GRACE_S = 15.0
 """Seconds that workers have, when a study is stopped, to stop the programs and containers that they started."""

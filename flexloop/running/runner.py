@@ -11,7 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from flexloop.cells import (
+from flexloop.classes import FlexClass
+from flexloop.engines.base import Winner
+from flexloop.errors import EngineError, FlexloopError, OutputError
+from flexloop.running.cells import (
     CellResult,
     CellTask,
     Found,
@@ -23,14 +26,11 @@ from flexloop.cells import (
     seeds_of,
     winner_of,
 )
-from flexloop.classes import FlexClass
-from flexloop.daskcluster import DaskCluster
-from flexloop.engines.base import Winner
-from flexloop.errors import EngineError, FlexloopError, OutputError
-from flexloop.executors import Executor, HereFirst, Serial
-from flexloop.localprocesses import LocalProcesses
-from flexloop.store import StoredCell
-from flexloop.workload import Layer
+from flexloop.running.daskcluster import DaskCluster
+from flexloop.running.executors import Executor, HereFirst, Serial
+from flexloop.running.localprocesses import LocalProcesses
+from flexloop.running.store import StoredCell
+from flexloop.workloads.layers import Layer
 
 Cells = list[StoredCell]
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from flexloop.errors import SpecError, UnknownNameError
-from flexloop.parameters import MAX_PARAMETER, checked_parameters, evaluate
 from flexloop.resources import find, shipped_names
 from flexloop.timeloop import yamlio
 from flexloop.validation import validated
-from flexloop.workload import Layer, Network
+from flexloop.workloads.layers import Layer, Network
+from flexloop.workloads.parameters import MAX_PARAMETER, checked_parameters, evaluate
 
 HINT = "docs/networks.md describes every field; `flexloop net show alexnet` shows a complete network."
 

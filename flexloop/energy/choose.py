@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_atomically
 from flexloop.energy.hwmodels import hwcomponents_tables
 from flexloop.energy.source import EnergyTables, read_tables, shipped_tables

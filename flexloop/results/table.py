@@ -91,7 +91,7 @@ class Results:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json`` and the mappings' YAML files."""
-        from flexloop.resultfiles import save
+        from flexloop.results.files import save
 
         return save(self, Path(folder))
 

@@ -18,17 +18,17 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import flexloop
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Engine, SearchOptions, Winner, cost
 from flexloop.engines.carry import carry_over
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, UnmappableError
-from flexloop.executors import ATTEMPTS
 from flexloop.mapspace import MapSpace, mapspace
-from flexloop.store import Status, Store, StoredCell, cell_key
-from flexloop.storedwinner import from_stored, to_stored
-from flexloop.workload import Layer
+from flexloop.running.executors import ATTEMPTS
+from flexloop.running.store import Status, Store, StoredCell, cell_key
+from flexloop.running.storedwinner import from_stored, to_stored
+from flexloop.workloads.layers import Layer
 
 KEPT_SPACES = 64
 """Mapspaces that a plan keeps, since a cell needs its own and its subclasses' several times."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flexloop.archspec import ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.tiles import fixed_tiles
-from flexloop.workload import Layer, tile_size
+from flexloop.workloads.layers import Layer, tile_size
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from flexloop.atomic import write_atomically
 from flexloop.errors import OutputError, SpecError
-from flexloop.results import Results
+from flexloop.results.table import Results
 from flexloop.timeloop.render import shared_renderer
 
 _SAFE = re.compile(r"[^A-Za-z0-9_.\-]")

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any, Generic
 
 from flexloop.errors import EngineError
-from flexloop.executors import ATTEMPTS, Result, Task, WorkerDiedError
+from flexloop.running.executors import ATTEMPTS, Result, Task, WorkerDiedError
 
 CONNECT_TIMEOUT = "20s"
 """How long a scheduler may take to answer."""

@@ -8,15 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from flexloop.cells import CellResult, Plan
+from flexloop.running.cells import CellResult, Plan
 from flexloop.classes import FlexClass
 from flexloop.engines.base import Candidate, cost
 from flexloop.evaluation import Evaluation
-from flexloop.results import COLUMNS, Results
+from flexloop.results.table import COLUMNS, Results
 from flexloop.tiles import follows_depthwise_rule
 from flexloop.timeloop.bundle import mapping_files
 from flexloop.timeloop.render import Renderer
-from flexloop.workload import Layer, Network
+from flexloop.workloads.layers import Layer, Network
 
 Found = Mapping[tuple[FlexClass, tuple[int, ...]], CellResult]
 

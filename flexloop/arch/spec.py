@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from flexloop.validation import unknown_fields
-from flexloop.workload import DIMENSIONS, TENSORS, tile_size
+from flexloop.workloads.layers import DIMENSIONS, TENSORS, tile_size
 
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$")]
 LevelName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]

@@ -1,0 +1,5 @@
+"""Results of studies: tables with a row a layer and class, made of cells and kept in files."""
+
+from flexloop.results.table import COLUMNS, Results
+
+__all__ = ["COLUMNS", "Results"]

@@ -1,0 +1,1 @@
+"""Running the cells of a study: what a cell is, where it runs, where it is kept."""

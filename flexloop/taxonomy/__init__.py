@@ -1,0 +1,1 @@
+"""Published accelerators by class, and the drawing of them."""

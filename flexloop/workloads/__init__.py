@@ -1,0 +1,1 @@
+"""Layers and networks: what they are, where they are found, their parameters."""
