@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from flexloop.running.cells import CellResult, Plan
 from flexloop.classes import FlexClass
 from flexloop.engines.base import Candidate, cost
 from flexloop.evaluation import Evaluation
 from flexloop.results.table import COLUMNS, Results
+from flexloop.running.cells import CellResult, Plan
 from flexloop.tiles import follows_depthwise_rule
 from flexloop.timeloop.bundle import mapping_files
 from flexloop.timeloop.render import Renderer
