@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from pathlib import Path
 
@@ -124,6 +126,107 @@ def test_a_template_can_neither_leave_a_gap_nor_reach_out(tmp_path: Path, templa
     variant = mapspace(FlexClass.parse("T1O1P1S0"), plain(), LAYER).variants[0]
     with pytest.raises(SpecError, match=complaint):
         Renderer(tmp_path).constraints(variant)
+
+
+PICKLE = """{{ arch.parse_raw("cos\\nsystem\\n(S'exit 1'\\ntR.", proto='pickle', allow_pickle=True) }}"""
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        PICKLE,  # pydantic's models could be asked to unpickle
+        "{{ arch.model_construct(name='x') }}",
+        "{{ arch.levels[0].copy() }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ ''|attr('__class__') }}",
+        "{{ arch['__class__'] }}",
+        "{{ '{0.__class__.__init__}'.format(arch) }}",
+        "{{ ('{0.__cla' ~ 'ss__}').format(arch) }}",
+        "{{ '{a.__class__}'.format_map({'a': 1}) }}",
+        "{{ ['{0.__class__}'.format][0](1) }}",
+        "{{ cycler.__init__.__globals__.os }}",
+        "{{ joiner.__init__.__globals__ }}",
+        "{{ namespace.__init__ }}",
+        "{{ self._TemplateReference__context }}",
+        "{{ lipsum.__globals__ }}",
+        "{{ range.__globals__ }}",
+        "{% set ns = namespace() %}{% set ns.__class__ = 1 %}{{ ns.__class__ }}",
+        "{{ [1].append(2) }}",
+        "{{ 'x'.encode().decode() }}",
+        "{{ [3, 1] | random }}",
+        "{{ [nobody_set_this] }}",
+        "{% include '/etc/passwd' %}",
+        "{% include '../../secret.j2' %}",
+        "{% import 'os' as os %}",
+    ],
+)
+def test_a_template_reaches_no_interpreter(tmp_path: Path, template: str) -> None:
+    (tmp_path / "arch.yaml.j2").write_text(template)
+    arch = plain()
+    said = "not safely callable|is unsafe|undefined|passwd|secret|'os'|No filter|namespace"
+    with pytest.raises(SpecError, match=f"template .*({said})"):
+        Renderer(tmp_path).architecture(arch, arch.axes.shape.fixed, partitioned=False)
+
+
+def test_a_template_may_call_what_jinja_brings(tmp_path: Path) -> None:
+    (tmp_path / "ert.yaml.j2").write_text(
+        "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m('a'.upper()) }}{{ '{:>3}'.format(7) }}{{ dict(a=1) | items | list }}"
+        "{% for i in range(2) %}{{ loop.cycle('x', 'y') }}{% endfor %}{% set c = cycler('p', 'q') %}{{ c.next() }}"
+    )
+    assert Renderer(tmp_path).ert({"tables": []}) == "<A>  7[('a', 1)]xyp"
+
+
+@pytest.mark.parametrize(
+    ("template", "complaint"),
+    [
+        ("{{ 'x' * 10**10 }}", "needs more than 512 MiB"),
+        ("{{ '%0999999999d' % 1 }}", "needs more than 512 MiB"),
+        ("{{ 'x' | center(10**10) }}", "needs more than 512 MiB"),
+        (
+            "{% set t = namespace(s='x') %}{% for i in range(60) %}{% set t.s = t.s ~ t.s %}{% endfor %}",
+            "more than 512",
+        ),
+        ("{{ 'x' * 2**25 }}", "makes 33554432 characters; at most 16777216"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
+        ("{% include 'ert.yaml.j2' %}", "RecursionError"),
+        ("{% for a in [1] %}" * 30 + "{% endfor %}" * 30, "too many statically nested blocks"),
+        ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "RecursionError"),
+        ("{# " + "x" * 2**21 + " #}", "longer than 1048576 characters"),
+    ],
+)
+def test_a_template_that_would_fill_the_memory_is_refused(tmp_path: Path, template: str, complaint: str) -> None:
+    (tmp_path / "ert.yaml.j2").write_text(template)
+    with pytest.raises(SpecError, match=rf"ert\.yaml\.j2.*{complaint}"):
+        Renderer(tmp_path).ert({"tables": []})
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "{{ 9 ** (9 ** 9) }}"],
+)
+def test_a_template_that_would_not_end_is_stopped_and_the_next_one_is_rendered(tmp_path: Path, template: str) -> None:
+    (tmp_path / "ert.yaml.j2").write_text(template)
+    (tmp_path / "art.yaml.j2").write_text("fine")
+    renderer = Renderer(tmp_path)
+    with pytest.raises(SpecError, match=r"template ert\.yaml\.j2: ran for more than 5 s of processor time"):
+        renderer.ert({"tables": []})
+    assert renderer.art({"tables": []}) == "fine"
+
+
+def test_templates_are_rendered_from_threads_and_from_forked_processes(tmp_path: Path) -> None:
+    (tmp_path / "ert.yaml.j2").write_text("{{ tables[0] }}")
+    renderer = Renderer(tmp_path)
+
+    def rendered_number(n: int) -> str:
+        return renderer.ert({"tables": [n]})
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(rendered_number, range(200))) == [str(n) for n in range(200)]
+    child = os.fork()
+    if not child:
+        os._exit(rendered_number(7) != "7")
+    assert os.waitpid(child, 0)[1] == 0
+    assert rendered_number(8) == "8"
 
 
 def test_a_missing_template_folder_is_named(tmp_path: Path) -> None:

@@ -95,6 +95,28 @@ def test_energy_of_networks_stands_in_the_summary_alone() -> None:
     assert parse_stats(text, "report").energy_pj == pytest.approx(435.81e6)
 
 
+@pytest.mark.parametrize(
+    ("line", "twice"),
+    [
+        ("        Scalar reads (per-instance)              : 903168", "'Scalar reads .per-instance.' already, in line"),
+        ("    Inputs:", "has Inputs already, in line"),
+        ("=== Spad ===", "a second level 'Spad'"),
+        ("Cycles: 903168", "'Cycles' already, in line"),
+        ("Summary Stats", "a second section 'Summary Stats'"),
+    ],
+)
+def test_what_a_report_has_once_is_refused_where_it_stands_twice(line: str, twice: str) -> None:
+    at = MODEL.index(line + "\n")
+    with pytest.raises(EngineError, match=f"^report, line [0-9]+: .*{twice}"):
+        parse_stats(MODEL[:at] + line + "\n" + MODEL[at:], "report")
+
+
+def test_levels_may_be_called_as_figures_of_the_summary_are() -> None:
+    text = MODEL.replace("fJ/Compute\n", "fJ/Compute\n    Cycles = 1.00\n    Energy = 2.00\n")
+    assert text != MODEL
+    assert parse_stats(text, "report") == parse_stats(MODEL, "report")
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     with pytest.raises(EngineError):

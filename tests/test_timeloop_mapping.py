@@ -136,12 +136,23 @@ BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
         ("[" * 500, "nested deeper than 100 levels"),
         ("[" * 5000, "line 1: (nested deeper|exceeded maximum nesting depth)"),  # libyaml has a limit of its own
         ("a: &a [*a]", "contains itself"),
-        ("a: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+        ("a: !!python/object/apply:os.getcwd []", "line 1: tag .*os.getcwd is none of plain data"),
+        ("!!set {a, b}", "tag .*:set is none of plain data"),
+        ("a: 1\nb: !!omap [a: 1]", "line 2: tag .*:omap is none of plain data"),
+        ("!!pairs [[1]]", "tag .*:pairs is none of plain data"),
+        ("!!binary aGk=", "tag .*:binary is none of plain data"),
+        ("!own 3", "tag !own is none of plain data"),
+        ("? !!binary aGk=\n: 3", "tag .*:binary is none of plain data"),
         ("a:\n  - [1, 2\nb: 3", "line 3: did not find"),
         ('a: !!int ""', "not what its tag says"),
         ("a: !!bool foo", "not what its tag says"),
-        ("a: !!timestamp x", "not what its tag says"),
+        ("a: !!timestamp x", "tag .*:timestamp is none of plain data"),
         ("1: 2\n01: 3", "line 2: key '01' is given twice"),
+        ("1: a\n1.0: b", "line 2: key '1.0' is given twice"),
+        ("1: a\ntrue: b", "line 2: key 'true' is given twice"),
+        ("<<: {a: 1}\n<<: {a: 2}", "line 2: key '<<' is given twice"),
+        ("a: 1:30", "1:30 is a number in base 60"),
+        ("a: 0x" + "f" * 5000, "a number of 5002 characters"),
         ("? [1, 2]\n: 3", "a key that is a list"),
         ("a: \x07", "control characters"),
     ],
@@ -154,6 +165,10 @@ def test_yaml_that_is_refused(text: str, message: str) -> None:
 def test_anchors_and_merge_keys_work() -> None:
     text = "base: &base {depth: 4, width: 8}\nmine: {<<: *base, depth: 2}"
     assert yamlio.load(text)["mine"] == {"depth": 2, "width": 8}
+
+
+def test_a_date_is_a_text() -> None:
+    assert yamlio.load("a: 2001-01-01") == {"a": "2001-01-01"}
 
 
 def test_files_are_merged_by_top_level_key(tmp_path: Path) -> None:

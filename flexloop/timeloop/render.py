@@ -1,12 +1,11 @@
 """Render a mapspace variant, or one mapping in it, as the YAML files that Timeloop reads.
 
-The templates lie in ``templates/`` and may be overridden by a folder of the user's own. They run in Jinja's sandbox
-with strict undefined names: a template can neither reach the interpreter nor leave a gap silently.
+The templates lie in ``templates/`` and may be overridden by a folder of the user's own. They run in a sandbox
+(`flexloop.timeloop.templates`), a user's own in a process of their own besides (`flexloop.timeloop.confined`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
@@ -14,15 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.errors import SpecError
 from flexloop.mapspace import Variant
 from flexloop.resources import shipped
 from flexloop.timeloop import tree
+from flexloop.timeloop.confined import ConfinedTemplates
 from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.templates import Templates
 from flexloop.timeloop.v4 import UNBOUNDED, check_depth, constraints_by_node, tables_by_node
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
@@ -51,17 +49,6 @@ class SearchSettings:
     diagnostics: bool = False
 
 
-class _Loader(jinja2.FileSystemLoader):
-    """Loads files named ``*.j2`` and no others, so that `Renderer.digest` knows all that a template may take in."""
-
-    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
-        if not template.endswith(".j2"):
-            raise jinja2.TemplateNotFound(
-                template, f"{template!r}: a template takes in files named *.j2 only; rename it"
-            )
-        return super().get_source(environment, template)
-
-
 class Renderer:
     """The templates, from the shipped folder or one of the user's own that overrides some of them.
 
@@ -75,25 +62,12 @@ class Renderer:
     def __init__(self, overrides: Path | None = None) -> None:
         if overrides is not None and not overrides.is_dir():
             raise SpecError(f"templates: {overrides} is no folder; give one that holds files such as arch.yaml.j2")
-        folders = [*([overrides] if overrides else []), shipped("templates")]
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=_Loader([str(folder) for folder in folders]),
-            undefined=jinja2.StrictUndefined,
-            autoescape=False,
-            keep_trailing_newline=True,
-        )
-        self._environment.filters["number"] = _number
-        self._environment.filters["decimal"] = _decimal
+        self._templates = ConfinedTemplates(overrides) if overrides else Templates([shipped("templates")])
 
     @property
     def digest(self) -> str:
         """SHA-256 of all templates in force, in hexadecimal."""
-        digest = hashlib.sha256()
-        for name in sorted(self._environment.list_templates(extensions=["j2"])):
-            assert self._environment.loader is not None
-            source, _, _ = self._environment.loader.get_source(self._environment, name)
-            digest.update(f"{name}\0{source}\0".encode())
-        return digest.hexdigest()
+        return self._templates.digest
 
     def architecture(self, arch: ArchSpec, shape: Shape, *, partitioned: bool) -> str:
         """Render ``arch.yaml``: the component tree of an arch spec at an array shape."""
@@ -210,25 +184,7 @@ class Renderer:
         return self._render("art.yaml.j2", tables=tables_by_node(art, arch))
 
     def _render(self, name: str, **names: Any) -> str:
-        try:
-            return self._environment.get_template(name).render(names)
-        except jinja2.TemplateSyntaxError as error:
-            raise SpecError(f"template {error.filename or name}, line {error.lineno}: {error.message}") from error
-        except jinja2.TemplateError as error:
-            raise SpecError(f"template {name}: {error}") from error
-        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
-            raise SpecError(f"template {name}: {type(error).__name__}: {error}") from error
-
-
-def _number(value: float) -> str:
-    """A number as Timeloop reads it: whole where it is whole, else with all its digits and no exponent trap."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else _decimal(value)
-
-
-def _decimal(value: float) -> str:
-    """A number that the v4 front end takes for one that need not be whole."""
-    digits, exponent, power = repr(float(value)).partition("e")
-    return (digits if "." in digits else f"{digits}.0") + exponent + power  # YAML 1.1 takes 1e-05 for a text
+        return self._templates.render(name, names)
 
 
 @lru_cache(maxsize=4)

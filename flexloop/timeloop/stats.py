@@ -25,7 +25,8 @@ _SECTIONS = (_LEVELS, _NETWORKS, "Operational Intensity Stats", _SUMMARY)
 _LEVEL = re.compile(r"=== (.+) ===")
 _TENSOR = re.compile(r" {4}([^\s:]+):")
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.ASCII)
-_FIGURE = re.compile(r"\s*(\S.*?)\s*(?::|=)\s+(-?[0-9.]\S*?)%?(?:\s+(?:pJ|uJ|um\^2|mm\^2|words/cycle|\(.*\)))?\s*")
+_FIGURE = re.compile(r"\s*(\S.*?)\s*:\s+(-?[0-9.]\S*?)%?(?:\s+(?:pJ|uJ|um\^2|mm\^2|words/cycle|\(.*\)))?\s*")
+"""Not the summary's last table, whose lines are names of levels, ``=`` and energies a computation."""
 
 
 @dataclass
@@ -37,6 +38,21 @@ class _Block:
     source: str
     figures: dict[str, tuple[int, str]] = field(default_factory=dict)
     tensors: dict[str, _Block] = field(default_factory=dict)
+
+    def add(self, name: str, line: int, text: str) -> None:
+        """Take in a figure, which a block has once."""
+        if name in self.figures:
+            first, _ = self.figures[name]
+            raise EngineError(f"{self.source}, line {line}: {self.title} has {name!r} already, in line {first}")
+        self.figures[name] = line, text
+
+    def add_tensor(self, name: str, line: int) -> _Block:
+        """Begin the block of a data space, which a level has once."""
+        if name in self.tensors:
+            first = self.tensors[name].line
+            raise EngineError(f"{self.source}, line {line}: {self.title} has {name} already, in line {first}")
+        self.tensors[name] = _Block(f"{name} in {self.title}", line, self.source)
+        return self.tensors[name]
 
     def number(self, name: str) -> float:
         """A finite figure at or above 0."""
@@ -66,12 +82,13 @@ def read_stats(path: Path) -> Evaluation:
         EngineError: if it is missing, empty, cut short or otherwise no report; file and line are named.
     """
     try:
-        if path.stat().st_size > LIMIT:
-            raise EngineError(f"{path}: larger than any report of Timeloop's")
-        text = path.read_text(encoding="utf-8", errors="replace")
+        with path.open("rb") as file:
+            content = file.read(LIMIT + 1)
     except OSError as error:
         raise EngineError(f"{path}: no report of Timeloop's to read: {error.strerror or error}") from error
-    return parse_stats(text, str(path))
+    if len(content) > LIMIT:
+        raise EngineError(f"{path}: larger than any report of Timeloop's")
+    return parse_stats(content.decode("utf-8", errors="replace"), str(path))
 
 
 def parse_stats(text: str, source: str) -> Evaluation:
@@ -110,15 +127,22 @@ def _blocks(text: str, source: str) -> tuple[list[_Block], dict[str, _Block]]:
         if len(line) > LINE_LIMIT:
             raise EngineError(f"{source}, line {number}: {len(line)} characters; is it a report of Timeloop's?")
         if line in _SECTIONS:
+            if line in sections:
+                raise EngineError(f"{source}, line {number}: a second section {line!r}; are these two reports?")
             section = line
             current = sections[section] = _Block(f"section {section!r}", number, source)
         elif section == _LEVELS and (match := _LEVEL.fullmatch(line)):
+            if any(match[1] == other.title for other in levels):
+                raise EngineError(f"{source}, line {number}: a second level {match[1]!r}; are these two reports?")
             current = level = _Block(match[1], number, source)
             levels.append(level)
         elif section == _LEVELS and (match := _TENSOR.fullmatch(line)):
-            current = level.tensors[match[1]] = _Block(f"{match[1]} in {level.title}", number, source)
+            current = level.add_tensor(match[1], number)
         elif match := _FIGURE.fullmatch(line):
-            current.figures.setdefault(match[1], (number, match[2]))
+            if section in (_LEVELS, _SUMMARY):
+                current.add(match[1], number, match[2])
+            else:  # networks repeat each other's figures, and are not told apart
+                current.figures[match[1]] = number, match[2]
     if section != _SUMMARY:
         raise EngineError(f"{source}, line {number}: ends before its summary; Timeloop did not finish writing it")
     return levels, sections

@@ -1,14 +1,15 @@
 """YAML in and out: files are data, never code, and a small file cannot grow into a large document.
 
-Reading goes through PyYAML's safe loader. Anchors, aliases and merge keys work; what is refused is a document that is
-too large, too deep, refers to itself, expands through aliases beyond `MAX_NODES`, or gives one key twice.
+Reading goes through PyYAML's safe loader. Anchors, aliases and merge keys work. A document is plain data: mappings,
+lists, texts, numbers, booleans and null. What is refused is one that is too large, too deep, refers to itself, expands
+through aliases beyond `MAX_NODES`, gives one key twice, has another tag, or a number that readers of YAML differ about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -23,7 +24,24 @@ MAX_NODES = 1_000_000
 MAX_DEPTH = 100
 """Nesting above which a document is refused."""
 
-_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_DIGITS = 100
+"""Characters above which a number is refused."""
+
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = {_TAG + kind for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
+_MERGE = _TAG + "merge"
+_NUMBERS = (_TAG + "int", _TAG + "float")
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader without dates: ``2001-01-01`` is a text, as in YAML 1.2 and for Timeloop."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, Any]]]] = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TAG + "timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 _Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -72,9 +90,11 @@ def dump(data: Any) -> str:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)  # a pipe or a device has no size to ask for
+        if len(content) > MAX_BYTES:
             raise SpecError(f"{path}: larger than {MAX_BYTES} bytes; split it or leave out what is not needed")
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8")
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -92,7 +112,7 @@ def _parse(text: str, name: str) -> Any:
             if root is None:
                 return None
             _Checker(name, loader).check(root)
-            return loader.construct_document(root)
+            return _constructed(loader.construct_document, root, name)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -100,8 +120,16 @@ def _parse(text: str, name: str) -> Any:
         raise SpecError(f"{_place(name, mark)}: {error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"{name}: {error}") from error
-    except (AttributeError, LookupError) as error:  # what PyYAML's constructors make of '!!int ""' and '!!bool foo'
-        raise SpecError(f"{name}: a value that is not what its tag says ({error}); leave the tag out") from error
+
+
+def _constructed(construct: Callable[[yaml.Node], Any], node: yaml.Node, name: str) -> Any:
+    """What PyYAML makes of a node."""
+    try:
+        return construct(node)
+    except (AttributeError, LookupError) as error:  # what its constructors make of '!!int ""' and '!!bool foo'
+        raise SpecError(
+            f"{_place(name, node.start_mark)}: a value that is not what its tag says ({error}); leave the tag out"
+        ) from error
 
 
 def _check_depth(text: str, name: str) -> None:
@@ -129,36 +157,56 @@ class _Checker:
 
     def check(self, node: yaml.Node) -> int:
         """Return how many values the node expands to."""
+        if node.tag not in _PLAIN:
+            raise SpecError(f"{self._at(node)}: tag {_short(node.tag)} is none of plain data; leave it out")
         if isinstance(node, yaml.ScalarNode):
+            self._check_number(node)
             return 1
         known = self._sizes.get(id(node))
         if known is not None:
             return known
         if id(node) in self._open:
-            raise SpecError(f"{_place(self._name, node.start_mark)}: an anchor that contains itself")
+            raise SpecError(f"{self._at(node)}: an anchor that contains itself")
         self._open.add(id(node))
         size = 1 + sum(self.check(child) for child in self._children(node))
         self._open.discard(id(node))
         if size > MAX_NODES:
-            raise SpecError(f"{_place(self._name, node.start_mark)}: expands to more than {MAX_NODES} values")
+            raise SpecError(f"{self._at(node)}: expands to more than {MAX_NODES} values")
         self._sizes[id(node)] = size
         return size
+
+    def _check_number(self, node: yaml.ScalarNode) -> None:
+        if node.tag not in _NUMBERS:
+            return
+        if len(node.value) > MAX_DIGITS:
+            raise SpecError(
+                f"{self._at(node)}: a number of {len(node.value)} characters; at most {MAX_DIGITS} are read"
+            )
+        if ":" in node.value:
+            raise SpecError(f"{self._at(node)}: {node.value} is a number in base 60; use base 10, or quote a text")
+
+    def _at(self, node: yaml.Node) -> str:
+        return _place(self._name, node.start_mark)
 
     def _children(self, node: yaml.Node) -> list[yaml.Node]:
         if isinstance(node, yaml.SequenceNode):
             return list(node.value)
         assert isinstance(node, yaml.MappingNode)
-        seen: set[tuple[str, Any]] = set()
+        seen: set[Any] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise SpecError(f"{_place(self._name, key.start_mark)}: a key that is a list or a mapping")
-            if key.value == "<<":
-                continue
-            told = key.tag, self._loader.construct_object(key)  # 1 and 01 are one key
+                raise SpecError(f"{self._at(key)}: a key that is a list or a mapping")
+            self.check(key)
+            # 1 and 01 are one key, and so are 1, 1.0 and true in a dict; a merge key is none.
+            told = key.tag if key.tag == _MERGE else (_constructed(self._loader.construct_object, key, self._name),)
             if told in seen:
-                raise SpecError(f"{_place(self._name, key.start_mark)}: key {key.value!r} is given twice")
+                raise SpecError(f"{self._at(key)}: key {_short(repr(key.value))} is given twice")
             seen.add(told)
         return [value for _, value in node.value]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _place(name: str, mark: Any) -> str:
