@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numba.core.errors import NumbaError
 
 from flexloop.engines.embedded import kernelcache
-from flexloop.engines.embedded.jit import Kernel, interpreted, kernel
+from flexloop.engines.embedded.jit import Kernel, allocating, interpreted, kernel
 from flexloop.engines.embedded.mapper.prepare import entries
 
 MODULE = """
@@ -160,3 +163,24 @@ for k in kernels:
 def test_a_study_calls_the_kernels_that_are_compiled_ahead_for_the_types_they_are_compiled_for_and_no_others() -> None:
     done = subprocess.run([sys.executable, "-c", STUDY], capture_output=True, text=True, check=True)
     assert sorted(done.stdout.splitlines()) == sorted(f"{each.py_func.__name__} True" for each in entries())
+
+
+def new_ramp() -> Callable[[int], Any]:
+    """A function that makes an array."""
+
+    def ramp(n: int) -> Any:
+        return np.arange(n) * 0.5
+
+    return ramp
+
+
+def test_only_a_kernel_that_says_so_makes_arrays() -> None:
+    assert allocating(new_ramp())(3).tolist() == [0.0, 0.5, 1.0]
+    with pytest.raises(NumbaError, match="Only accept returning of array passed into the function"):
+        kernel(new_ramp())(3)
+
+
+def test_machine_code_that_counts_references_is_kept_apart() -> None:
+    counting, plain = allocating(new_ramp()), kernel(new_ramp())
+    assert isinstance(counting, Kernel) and isinstance(plain, Kernel)
+    assert counting.file((int,)) != plain.file((int,))

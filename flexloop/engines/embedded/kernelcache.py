@@ -1,8 +1,8 @@
 """Machine code of the numeric kernels on disk: one file a kernel and its types, named after all that it is made of.
 
-A file's name is a hash of the kernel's bytecode, of every kernel that it may call and every constant that they read, of
-the argument types, of how kernels are compiled, and of the versions of Python, numba and the processor. So a stale one
-is never read, and several versions of flexloop share a folder.
+A file's name is a hash of the kernel's bytecode and options, of every kernel that it may call and every constant that
+they read, of the argument types, of how kernels are compiled, and of the versions of Python, numba and the processor.
+So a stale one is never read, and several versions of flexloop share a folder.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def content(function: Callable[..., Any], inner: Callable[[Any], Callable[..., A
         here = waiting.pop()
         code: CodeType = here.__code__
         scope = here.__globals__
-        digest.update(repr((code.co_name, code.co_code, code.co_consts, code.co_names, code.co_varnames)).encode())
+        parts = (code.co_name, code.co_code, code.co_consts, code.co_names, code.co_varnames)
+        digest.update(repr((parts, here.__dict__.get("compiled_with"))).encode())
         for name in code.co_names:
             if name not in scope:
                 continue

@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import entry, kernel
+from flexloop.engines.embedded.jit import allocating, entry, kernel
 from flexloop.engines.embedded.mapper.exact.bounds import (
     FAMILIES,
     configure,
@@ -107,7 +107,7 @@ def on_x(m: Record, x: IntArray, shape: I64) -> I64:
         chosen = (chosen - 1) & moving
 
 
-@entry(MACHINE_TYPE, LATTICE_TYPE)
+@entry(MACHINE_TYPE, LATTICE_TYPE, allocates=True)
 def spatial_choices(m: Record, g: Record) -> IntArray:
     """[k, 8] indices of the spatial factors that fit one of the shapes."""
     found = np.zeros((1024, 8), dtype=np.int64)
@@ -216,7 +216,7 @@ def buffer_bound(m: Record, table: FloatArray, c: Record, point: I64, s: Record,
     return _least_family(m, c, s, factors, factors, best)
 
 
-@kernel
+@allocating
 def expand(
     m: Record,
     rows: IntArray,
@@ -453,7 +453,7 @@ def _moved(m: Record, c: Record, s: Record, plain: F64, into: F64) -> None:
         s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
 
 
-@kernel
+@allocating
 def outcomes(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v1: I64, v2: I64) -> I64:
     """Row of ``placed`` with every distinct effect that a placement of the spatial loops has on one step.
 
@@ -608,7 +608,18 @@ def _keep_best(m: Record, c: Record, s: Record, best: Record, inner: IntArray, o
 
 
 @entry(
-    MACHINE_TYPE, LATTICE_TYPE, MATRIX, F_CUBE, MATRIX, INTEGER, CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, F_VECTOR, MATRIX
+    MACHINE_TYPE,
+    LATTICE_TYPE,
+    MATRIX,
+    F_CUBE,
+    MATRIX,
+    INTEGER,
+    CONFIG_TYPE,
+    SCRATCH_TYPE,
+    BEST_TYPE,
+    F_VECTOR,
+    MATRIX,
+    allocates=True,
 )
 def gather(
     m: Record,
@@ -689,6 +700,7 @@ def gather(
     MATRIX,
     BOOLEAN,
     BEST_TYPE,
+    allocates=True,
 )
 def settle(
     m: Record,

@@ -125,7 +125,7 @@ def outer_energy(m: Record, words: FloatArray, whole: F64) -> F64:
     return energy
 
 
-@entry(MACHINE_TYPE, MATRIX, LATTICE_TYPE, F_MATRIX)
+@entry(MACHINE_TYPE, MATRIX, LATTICE_TYPE, F_MATRIX, allocates=True)
 def outer_tables(m: Record, rows: IntArray, g: Record, table: FloatArray) -> None:
     """Fill [4, points] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
     points = table.shape[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import kernel
+from flexloop.engines.embedded.jit import allocating, kernel
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import displacement, rank_extents
 
@@ -35,7 +35,7 @@ def can_link(tile: IntArray, x: IntArray, array_tile: IntArray, bounds: IntArray
     return False
 
 
-@kernel
+@allocating
 def unserved(n1: I64, step1: I64, n2: I64, step2: I64, move: I64, exact: bool) -> I64:
     """Least number of distinct sums i*step1 + j*step2 (i < n1, j < n2) that a step leaves to the buffer.
 
@@ -54,7 +54,7 @@ def unserved(n1: I64, step1: I64, n2: I64, step2: I64, move: I64, exact: bool) -
     return count
 
 
-@kernel
+@allocating
 def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: IntArray) -> I64:
     """Fill pes[e] = (width offset, height offset, uncoupled offset, group of equal offset); the number of PEs used.
 

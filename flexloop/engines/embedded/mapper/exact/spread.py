@@ -31,7 +31,7 @@ from flexloop.engines.embedded.mapper.exact.words import rank_extents, tile_word
 PER_WEIGHT, PER_OUTPUT, INPUTS, INPUTS_STAY = range(4)
 
 
-@entry(MACHINE_TYPE, LATTICE_TYPE)
+@entry(MACHINE_TYPE, LATTICE_TYPE, allocates=True)
 def tile_extremes(m: Record, g: Record) -> FloatArray:
     """The best that any PE tile does for each tensor taken alone; all inf where none fits."""
     best = np.zeros(4)
@@ -70,7 +70,7 @@ def tile_extremes(m: Record, g: Record) -> FloatArray:
     return best
 
 
-@entry(MACHINE_TYPE, LATTICE_TYPE, F_CUBE, MATRIX, F_VECTOR, SCRATCH_TYPE)
+@entry(MACHINE_TYPE, LATTICE_TYPE, F_CUBE, MATRIX, F_VECTOR, SCRATCH_TYPE, allocates=True)
 def spatial_bounds(
     m: Record, g: Record, table: FloatArray, choices: IntArray, extremes: FloatArray, s: Record
 ) -> FloatArray:
