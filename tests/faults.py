@@ -7,6 +7,7 @@ run. That the fault really struck is asserted too.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -138,6 +139,35 @@ def kill_dask_workers(folder: Path, rng: random.Random) -> int:
     return kill_workers(folder, rng, ("--dask", "local", "--jobs", "2"))
 
 
+def kill_remote_workers(folder: Path, rng: random.Random) -> int:
+    """Kill -9 of the two workers of a scheduler that was started elsewhere, one after the other; a third takes over."""
+    with scheduler(folder) as (_, file), worker(file) as first, worker(file) as second:
+        study = Study(folder / "store", folder / "table", "--dask", json.loads(file.read_text())["address"])
+        study.wait_for(rng.randrange(1, CELLS // 4))
+        first.kill()
+        study.wait_for(rng.randrange(CELLS // 3, CELLS // 2))
+        second.kill()
+        assert study.process.poll() is None, "over too soon"
+        with worker(file):
+            study.finish()
+        return lost(study.out.read_text())
+
+
+def kill_scheduler(folder: Path, rng: random.Random) -> int:
+    """Kill -9 of a Dask scheduler: the study ends with the way out, and goes on with the next scheduler."""
+    store, out = folder / "store", folder / "table"
+    with scheduler(folder) as (process, file), worker(file):
+        study = Study(store, out, "--dask", str(file))
+        study.wait_for(rng.randrange(1, CELLS // 2))
+        process.kill()
+        assert study.wait() != 0
+        assert "the scheduler is gone" in study.stderr, study.stderr
+    before = finished(store)
+    with scheduler(folder) as (_, file), worker(file):
+        assert Study(store, out, "--dask", str(file)).finish() <= CELLS - before
+    return lost(out.read_text())
+
+
 def interrupt_main(folder: Path, rng: random.Random) -> int:
     """Ctrl-C; the second run finishes."""
     store, out = folder / "store", folder / "table"
@@ -245,6 +275,8 @@ FAULTS: dict[str, Callable[[Path, random.Random], int]] = {
     "kill -9 of the main process": kill_main,
     "kill -9 of workers": kill_workers,
     "kill -9 of Dask workers": kill_dask_workers,
+    "kill -9 of a Dask scheduler's workers": kill_remote_workers,
+    "kill -9 of a Dask scheduler": kill_scheduler,
     "Ctrl-C": interrupt_main,
     "damaged store entries": damage_entries,
     "two studies on one store": two_studies,
@@ -253,6 +285,7 @@ FAULTS: dict[str, Callable[[Path, random.Random], int]] = {
     "clock that jumps": clock_jumps,
     "10,000 cells, a worker killed": ten_thousand_cells,
 }
+NEED_DASK = (kill_dask_workers, kill_remote_workers, kill_scheduler)
 NEED_ROOT = (full_disk, read_only_store)
 """Faults that need a file system of their own."""
 
@@ -275,6 +308,37 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A Dask scheduler as `dask scheduler` starts it: its process and its scheduler file."""
+    file = folder / "scheduler.json"
+    file.unlink(missing_ok=True)
+    with _dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file)) as process:
+        wait_until(lambda: process.poll() is not None or bool(file.exists() and file.read_text().endswith("}")))
+        yield process, file
+
+
+@contextmanager
+def worker(scheduler_file: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of it as `dask worker` starts one, without the nanny that would replace it."""
+    with _dask("worker", "--scheduler-file", str(scheduler_file), "--nthreads", "1", "--no-nanny") as process:
+        yield process
+
+
+@contextmanager
+def _dask(program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    here = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), *filter(None, sys.path)])}
+    command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *arguments, "--no-dashboard"]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _workers(main: int) -> list[int]:

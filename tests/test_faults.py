@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from faults import (
     FAULTS,
+    NEED_DASK,
     NEED_ROOT,
     PATIENCE_S,
     can_mount,
     children,
     finished,
-    kill_dask_workers,
     mounted,
     wait_until,
 )
@@ -38,7 +38,7 @@ def test_no_fault_costs_a_cell(fault: str, tmp_path: Path) -> None:
     cause = FAULTS[fault]
     if cause in NEED_ROOT and not can_mount(tmp_path):
         pytest.skip("only root may mount the small file system that this needs")
-    if cause is kill_dask_workers:
+    if cause in NEED_DASK:
         pytest.importorskip("distributed", reason="the extra dask is not installed")
     assert cause(tmp_path, random.Random(fault)) == 0
 

@@ -15,10 +15,10 @@ from nothing_engine import NothingEngine, nothing_plan, some_layers, table
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
 from flexloop.cli.progress import time_left
 from flexloop.energy.source import EnergyTables
-from flexloop.engines.base import Candidate, SearchOptions, Winner
+from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, SpecError, UnmappableError
 from flexloop.mapspace import MapSpace
-from flexloop.running.cells import CellResult, Plan
+from flexloop.running.cells import CellResult, CellTask, Plan, run_task_elsewhere
 from flexloop.running.cores import available_cores, processes
 from flexloop.running.executors import ATTEMPTS
 from flexloop.running.runner import Placement, run_layers
@@ -234,3 +234,14 @@ def test_running_says_nothing_else() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(nothing_plan(None))
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_a_worker_with_another_version_is_refused(store: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = some_layers(1)[0]
+    sent = pickle.dumps(nothing_plan(tmp_path if store else None))
+    task = CellTask(layer, (RIGID,), {})
+    assert run_task_elsewhere(pickle.loads(sent), task)[0].status == "ok"  # noqa: S301 - made here
+    monkeypatch.setattr(NothingEngine, "info", lambda _: EngineInfo("nothing", "2"))
+    with pytest.raises(FlexloopError, match="a worker has mapper nothing 2 .* started with nothing 1"):
+        run_task_elsewhere(pickle.loads(sent), task)  # noqa: S301 - made here

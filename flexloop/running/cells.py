@@ -101,7 +101,8 @@ class Plan:
         return {}
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in self.__dict__.items() if name != "_spaces"}
+        """What another process gets: no mapspaces, and the versions of the programs here, to hold its own against."""
+        return {name: value for name, value in self.__dict__.items() if name != "_spaces"} | {"programs": self.programs}
 
     def about(self, flexclass: FlexClass, layer: Layer) -> dict[str, str]:
         """What a person who lists the store should know of a cell."""
