@@ -9,6 +9,22 @@ from flexloop.errors import FlexloopError, SpecError, UnknownNameError
 _PACKAGE = Path(__file__).parent
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file that can be looked at; a name that is too long for the system is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that can be looked at (see `is_file`)."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def shipped(folder: str) -> Path:
     """Return a shipped folder, such as ``workloads``: inside an installed package, or at the top of a checkout.
 
@@ -44,8 +60,8 @@ def find(kind: str, folder: str, name_or_path: str | Path, suffixes: tuple[str, 
     if path.suffix.lower() not in suffixes and len(path.parts) == 1:
         if str(path) in names:
             return shipped(folder) / f"{path}.yaml"
-        if not path.is_file():
+        if not is_file(path):
             raise UnknownNameError(kind, str(path), names, f"(or give the path of a {suffixes[0]} file)")
-    if not path.is_file():
+    if not is_file(path):
         raise SpecError(f"{kind} {str(path)!r}: no such file; shipped ones go by name: {', '.join(names)}")
     return path

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +14,17 @@ from pydantic import BaseModel, ValidationError
 from flexloop.errors import SpecError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+MAX_DIGITS = 30
+"""Digits of the largest whole number that is looked at."""
+
+BEYOND = 10**MAX_DIGITS
+"""Larger than any size."""
+
+MOST = 1e100
+"""Energies in pJ, areas in um^2 and scales above this are refused, so that no sum or product of them is infinite."""
+
+_DECIMAL = re.compile(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?\s*", re.ASCII)
 
 
 def validated(model: type[Model], content: Any, where: str | Path, hint: str = "") -> Model:
@@ -27,12 +40,37 @@ def validated(model: type[Model], content: Any, where: str | Path, hint: str = "
         SpecError: one line for each fault: file, field, value and reason.
     """
     if not isinstance(content, dict):
-        raise SpecError(f"{where}: holds {_short(content)}, where a mapping of fields is needed{_sentence(hint)}")
+        raise SpecError(f"{where}: holds {short(content)}, where a mapping of fields is needed{_sentence(hint)}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
         faults = [f"{where}: {_fault(fault)}" for fault in _causes(error)]
         raise SpecError("\n".join(faults) + _sentence(hint)) from error
+
+
+def plain_number(value: Any) -> float:
+    """A number, or a text that is one, as YAML 1.1 leaves ``1e9``.
+
+    Raises:
+        ValueError: if it is none: a boolean, a text that only Python takes for a number, one without a finite value.
+    """
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{short(value)} is no finite number")
+    return float(value)
+
+
+def whole_number(digits: str) -> int:
+    """The number that decimal digits are; one beyond all sizes is cut to `BEYOND`, so that its length costs nothing."""
+    return int(digits) if len(digits) <= MAX_DIGITS else BEYOND
+
+
+def no_boolean(value: Any) -> Any:
+    """Return the value (ValueError if it is a boolean, which pydantic would take for 0 or 1)."""
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is a boolean; write a number")
+    return value
 
 
 def unknown_fields(names: Iterable[str], known: Iterable[str]) -> str | None:
@@ -60,10 +98,11 @@ def _fault(fault: Any) -> str:
         return f"{field} is missing"
     if fault["type"] == "value_error":
         return f"{field}: {reason}" if field else reason
-    return f"{field}: {_short(fault['input'])}: {reason}"
+    return f"{field}: {short(fault['input'])}: {reason}"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value as messages show it."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -277,7 +277,7 @@ WRONG: list[tuple[Edit, str]] = [
     ),
     (
         _set("axes", "tiling", "partial", "Weights", to="half"),
-        "axes.tiling.partial.Weights: Invalid literal for Fraction",
+        "axes.tiling.partial.Weights: 'half' is no finite number and no fraction such as 1/3",
     ),
     (
         _set("axes", "ordering", "fixed", "DRAM", to="PQNRSCM"),

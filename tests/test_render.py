@@ -170,7 +170,8 @@ def test_a_template_reaches_no_interpreter(tmp_path: Path, template: str) -> Non
 
 def test_a_template_may_call_what_jinja_brings(tmp_path: Path) -> None:
     (tmp_path / "ert.yaml.j2").write_text(
-        "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m('a'.upper()) }}{{ '{:>3}'.format(7) }}{{ dict(a=1) | items | list }}"
+        "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m('a'.upper()) }}{{ '{:>3}'.format(7) }}"
+        "{{ dict(a=1) | items | list }}"
         "{% for i in range(2) %}{{ loop.cycle('x', 'y') }}{% endfor %}{% set c = cycler('p', 'q') %}{{ c.next() }}"
     )
     assert Renderer(tmp_path).ert({"tables": []}) == "<A>  7[('a', 1)]xyp"

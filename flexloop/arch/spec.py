@@ -7,6 +7,7 @@ among them, and gives for each of the four axes the fixed value (degree 0) and t
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import cached_property
 from math import floor, prod
@@ -14,15 +15,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from flexloop.validation import unknown_fields
+from flexloop.validation import no_boolean, plain_number, unknown_fields
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, tile_size
 
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$")]
 LevelName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Tensor = Literal["Weights", "Inputs", "Outputs"]
 Dimension = Literal["N", "G", "C", "M", "R", "S", "P", "Q"]
-Size = Annotated[int, Field(ge=1, le=2**40)]
-Bandwidth = Annotated[float, Field(gt=0, le=2**40, allow_inf_nan=False)]
+Size = Annotated[int, Field(ge=1, le=2**40), BeforeValidator(no_boolean)]
+Bandwidth = Annotated[float, Field(gt=0, le=2**40, allow_inf_nan=False), BeforeValidator(no_boolean)]
 
 
 def _permutation(value: Any) -> Any:
@@ -34,8 +35,17 @@ Permutation = Annotated[tuple[Dimension, ...], BeforeValidator(_permutation)]
 
 
 def _share(value: Any) -> Any:
-    return Fraction(value) if isinstance(value, (str, int, float)) else value
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, str) and _FRACTION.fullmatch(value):
+        return Fraction(value)
+    try:
+        return Fraction(plain_number(value))
+    except ValueError as error:
+        raise ValueError(f"{error} and no fraction such as 1/3") from None
 
+
+_FRACTION = re.compile(r"[0-9]{1,15}(/[1-9][0-9]{0,14}|\.[0-9]{1,15})?", re.ASCII)
 
 Share = Annotated[Fraction, BeforeValidator(_share), Field(gt=0, le=1)]
 
@@ -78,12 +88,12 @@ class StorageLevel(_Model):
 
     name: LevelName
     component: Literal["DRAM", "SRAM", "regfile"] = Field(alias="class")
-    datawidth: Annotated[int, Field(ge=1, le=1024)]
-    width: Annotated[int, Field(ge=1, le=2**20)]
+    datawidth: Annotated[int, Field(ge=1, le=1024), BeforeValidator(no_boolean)]
+    width: Annotated[int, Field(ge=1, le=2**20), BeforeValidator(no_boolean)]
     depth: Size | None = None
     read_bandwidth: Bandwidth
     write_bandwidth: Bandwidth
-    multiple_buffering: Annotated[float, Field(ge=1, le=64)] = 1.0
+    multiple_buffering: Annotated[float, Field(ge=1, le=64), BeforeValidator(no_boolean)] = 1.0
     keep: tuple[Tensor, ...] = TENSORS  # type: ignore[assignment]
     loops: bool = True
 
@@ -115,7 +125,7 @@ class Mac(_Model):
     """The arithmetic unit of a PE: its name and operand width in bits."""
 
     name: LevelName = "MAC"
-    datawidth: Annotated[int, Field(ge=1, le=128)] = 8
+    datawidth: Annotated[int, Field(ge=1, le=128), BeforeValidator(no_boolean)] = 8
 
 
 class Shape(_Model):

@@ -68,7 +68,10 @@ def verify(store: Folder = None) -> None:
             damaged += 1
             out.print(str(error), markup=False)
     left_over = len(list(chosen.left_over()))
-    out.print(f"{entries} cells in {chosen.folder}: {damaged} damaged, {left_over} left over from killed processes")
+    out.print(
+        f"{entries} cells in {chosen.folder}: {damaged} damaged, {left_over} left over from killed processes",
+        markup=False,
+    )
     if damaged:
         raise typer.Exit(1)
 

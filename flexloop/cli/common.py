@@ -19,7 +19,20 @@ PIPED_WIDTH = 240
 def console(*, stderr: bool = False) -> Console:
     """A console for this moment's stdout or stderr; plain and wide where it is no terminal."""
     plain = not (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=PIPED_WIDTH if plain else None, highlight=False, soft_wrap=plain)
+    return _Console(stderr=stderr, width=PIPED_WIDTH if plain else None, highlight=False, soft_wrap=plain, emoji=False)
+
+
+class _Console(Console):
+    """A console that shows what it is told and obeys none of it."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print objects; control characters in texts are shown as escapes."""
+        super().print(*(printable(it) if isinstance(it, str) else it for it in objects), **options)
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, which could move the cursor or turn the text around, are written as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 class FlexloopGroup(TyperGroup):

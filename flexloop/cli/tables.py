@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flexloop.cli.common import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -58,12 +60,14 @@ def table(
     out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, text: Sequence[str] = ()
 ) -> Table:
     """A table; the first column and those named in ``text`` are aligned to the left, the others to the right."""
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD if out.is_terminal else _PLAIN)
+    made = Table(
+        title=escape(printable(title)) or None, title_justify="left", box=box.SIMPLE_HEAD if out.is_terminal else _PLAIN
+    )
     for index, column in enumerate(columns):
         is_text = index == 0 or column in text
-        made.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text)
+        made.add_column(escape(printable(column)), justify="left" if is_text else "right", no_wrap=not is_text)
     for row in rows:
-        made.add_row(*map(escape, row))
+        made.add_row(*(escape(printable(cell)) for cell in row))
     return made
 
 

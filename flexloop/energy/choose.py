@@ -20,8 +20,10 @@ from flexloop.engines.accelergy import Accelergy, find_accelergy
 from flexloop.engines.container import ContainerLauncher
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import OutputError, SpecError
+from flexloop.resources import is_file
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.render import shared_renderer
+from flexloop.validation import short
 
 SOURCES = ("table", "accelergy", "hwcomponents")
 """Names that ``--energy`` takes, beside a file."""
@@ -47,9 +49,9 @@ def energy_tables(source: str, arch: ArchSpec, engines: EngineSettings | None = 
     if source in SOURCES:
         return _made(_Request(source, arch.model_dump_json(exclude={"axes", "description", "sources"}), arch, engines))
     path = Path(source)
-    if not path.is_file():
+    if not is_file(path):
         raise SpecError(
-            f"energy: {source!r} is none of {', '.join(SOURCES)} and no file; give a YAML file with a top-level key ERT"
+            f"energy: {short(source)} is none of {', '.join(SOURCES)} and no file; give YAML with a top-level key ERT"
         )
     return read_tables(path, arch)
 

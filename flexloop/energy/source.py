@@ -15,6 +15,7 @@ from flexloop.energy.ert import STORAGE_ACTIONS, build_art, build_ert
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import component_name, component_paths
+from flexloop.validation import MOST, plain_number, short
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,11 @@ def _list(table: Mapping[str, Any], key: str, where: str | Path) -> Sequence[Any
 def _number(entry: Mapping[str, Any], key: str, of: str, where: str | Path) -> float:
     value = entry.get(key)
     try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        number = plain_number(value)
+    except ValueError:
         number = -1.0
-    if isinstance(value, bool) or not 0 <= number < float("inf"):
-        raise SpecError(f"{where}: {key} of {of} is {value!r}; it must be a number of at least 0")
+    if not 0 <= number <= MOST:
+        raise SpecError(
+            f"{where}: {key} of {of} is {short(value)}; it must be a number of at least 0, at most {MOST:g}"
+        )
     return number

@@ -12,6 +12,7 @@ import pandas as pd
 
 from flexloop.errors import SpecError
 from flexloop.report.page import plain_value, render_page, write_page
+from flexloop.resources import is_file
 
 _SCRIPTS = ("dom.js", "format.js", "colour.js", "tables.js", "exploration.js")
 
@@ -26,7 +27,7 @@ class Exploration:
 
 def is_exploration(folder: Path) -> bool:
     """Whether a folder holds the files of an exploration."""
-    return (folder / "trials.csv").is_file() and (folder / "front.csv").is_file()
+    return is_file(folder / "trials.csv") and is_file(folder / "front.csv")
 
 
 def load_exploration(folder: Path) -> Exploration:

@@ -168,7 +168,7 @@ def roofline(figure: Figure, results: Results, network: str, roof: Roof) -> None
         axes.plot([end["x"] for end in ends], [end["y"] for end in ends], color=_GREY, lw=0.5, zorder=1)
     for name, table in tables.items():
         hollow = name != names[-1]
-        latency = table["cycles"] * table["count"]
+        latency = table["cycles"].astype(float) * table["count"]
         axes.scatter(
             points[name]["x"],
             points[name]["y"],

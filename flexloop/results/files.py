@@ -12,6 +12,7 @@ import pandas as pd
 
 from flexloop.atomic import write_atomically
 from flexloop.errors import OutputError, SpecError
+from flexloop.resources import is_file
 from flexloop.results.table import Results
 from flexloop.timeloop.render import shared_renderer
 
@@ -75,7 +76,7 @@ def load(folder: str | Path) -> Results:
     """
     folder = Path(folder)
     table = folder if folder.suffix == ".parquet" else folder / "results.parquet"
-    if not table.is_file():
+    if not is_file(table):
         raise SpecError(f"no results at {table}; `flexloop run ... -o DIR` writes them")
     try:
         rows = pd.read_parquet(table)

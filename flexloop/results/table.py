@@ -110,9 +110,13 @@ def totals(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _total(keys: Any, group: pd.DataFrame) -> dict[str, Any]:
     complete = bool((group["status"] == "ok").all())
+    counts = group["count"].tolist()
 
     def weighed(column: str) -> float:
-        return float((group[column] * group["count"]).sum()) if complete else float("nan")
+        if not complete:
+            return float("nan")
+        # Python's whole numbers: pandas' would overflow at 2^63 without a word.
+        return float(sum(value * count for value, count in zip(group[column].tolist(), counts, strict=True)))
 
     cycles, energy = weighed("cycles"), weighed("energy_pj")
     record = {

@@ -94,7 +94,7 @@ def layer_gains(results: Results, upper: str = "T1O1P1S1", lower: str = str(RIGI
     if before.empty or after.empty:
         raise SpecError(f"layer gains need rows of {lower} and of {upper}; run both classes")
     table = pd.DataFrame({"count": before["count"], "gain": before[column] / after[column]})
-    saved = (before[column] - after[column]) * before["count"]
+    saved = (before[column] - after[column]).astype(float) * before["count"]
     table["share"] = saved / saved.groupby(level="network").transform("sum")
     return table.reset_index().sort_values(["network", "share"], ascending=[True, False], ignore_index=True)
 

@@ -24,6 +24,7 @@ from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.energy.ert import build_art
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.mapspace import shapes
+from flexloop.resources import is_file
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import component_paths, levels_above_array, levels_in_pe
 from flexloop.validation import validated
@@ -103,7 +104,7 @@ def load_overhead(path: str | Path | None = None) -> OverheadModel:
     """
     if path is None:
         return _shipped()
-    if not Path(path).is_file():
+    if not is_file(Path(path)):
         raise SpecError(f"area model: no file {str(path)!r}; give a YAML file like the shipped overhead.yaml")
     return validated(OverheadModel, yamlio.load(Path(path)), path)
 

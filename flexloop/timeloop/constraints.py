@@ -14,6 +14,7 @@ from math import prod
 from typing import Any
 
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
+from flexloop.validation import short, whole_number
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ def _directive_list(key: str, node: Any) -> list[Any]:
             return found
         if found is not None:
             raise UnsupportedError(f"{key}.{name} is {found!r}: only a list of directives is read")
-    if unknown := sorted(set(node) - {"template", "version", "constraints", "targets"}):
+    if unknown := sorted(map(str, set(node) - {"template", "version", "constraints", "targets"})):
         raise UnsupportedError(f"{key}.{unknown[0]} is not a list of directives: put them under targets:")
     return []
 
@@ -239,12 +240,16 @@ class _Reader:
             if not isinstance(nested, list):
                 raise SpecError(f"constraints of {directive.get('target')!r} is {nested!r}, not a list")
             for inner in nested:
+                if not isinstance(inner, Mapping):
+                    raise SpecError(f"a constraint of {directive.get('target')!r} is {short(inner)}, not a mapping")
                 self.read({"target": directive.get("target", directive.get("name")), **inner})
             return
         target = self._target(directive)
         kind = _kind(directive, target)
         attributes = directive.get("attributes", directive)
-        for key in sorted((set(directive) | set(attributes)) - _KEYS[kind]):
+        if not isinstance(attributes, Mapping):
+            raise SpecError(f"attributes of the constraint at {target} is {short(attributes)}, not a mapping")
+        for key in sorted((set(directive) | set(attributes)) - _KEYS[kind], key=str):
             if directive.get(key, attributes.get(key)) not in (None, [], ""):
                 raise UnsupportedError(f"constraint {key!r} at {target} ({kind}) is not modelled: remove it")
         if kind == "dataspace":
@@ -343,7 +348,7 @@ class _Reader:
             )
         found: dict[str, dict[str, int]] = {"factors": {}, "min_factors": {}, "max_factors": {}}
         for dimension, operator, digits in _FACTOR.findall(text):
-            value = int(digits)
+            value = whole_number(digits)
             if dimension not in self.subject.bounds:
                 raise UnknownNameError(f"dimension in factors at {where}", dimension, self.subject.bounds)
             if operator in ("<=", ">="):

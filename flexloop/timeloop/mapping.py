@@ -13,8 +13,9 @@ from math import prod
 from typing import Any
 
 from flexloop.errors import SpecError, UnsupportedError
+from flexloop.validation import BEYOND, short, whole_number
 
-_FACTOR = re.compile(r"([A-Za-z_]+)\s*=?\s*(\d+)(,\d+)?")
+_FACTOR = re.compile(r"([A-Za-z_]+)\s*=?\s*([0-9]+)(,[0-9]+)?")
 _BYPASS_TYPES = ("datatype", "dataspace", "bypass")
 _KEYS = ("target", "type", "factors", "permutation", "split", "keep", "bypass")
 
@@ -174,9 +175,9 @@ def _read_factors(value: Any, where: str) -> dict[str, int]:
             raise UnsupportedError(f"{where}: the residual factor {match[0]!r} is not modelled; give perfect factors")
         if name in factors:
             raise SpecError(f"{where}: the factor of {name} stands twice")
-        if int(number) < 1:
-            raise SpecError(f"{where}: the factor {match[0]!r} must be 1 or more")
-        factors[name] = int(number)
+        if not 1 <= whole_number(number) < BEYOND:
+            raise SpecError(f"{where}: the factor {short(match[0])} must be 1 or more, and no more than a bound can be")
+        factors[name] = whole_number(number)
         rest = rest.replace(match[0], " ", 1)
     if rest.replace(",", " ").strip():
         raise SpecError(f"{where}: cannot read {rest.strip()!r} in factors {text!r}; write them as 'C=4 M=2'")

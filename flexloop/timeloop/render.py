@@ -16,7 +16,7 @@ from typing import Any
 from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.errors import SpecError
 from flexloop.mapspace import Variant
-from flexloop.resources import shipped
+from flexloop.resources import is_folder, shipped
 from flexloop.timeloop import tree
 from flexloop.timeloop.confined import ConfinedTemplates
 from flexloop.timeloop.mapping import Mapping
@@ -60,7 +60,7 @@ class Renderer:
     """
 
     def __init__(self, overrides: Path | None = None) -> None:
-        if overrides is not None and not overrides.is_dir():
+        if overrides is not None and not is_folder(overrides):
             raise SpecError(f"templates: {overrides} is no folder; give one that holds files such as arch.yaml.j2")
         self._templates = ConfinedTemplates(overrides) if overrides else Templates([shipped("templates")])
 

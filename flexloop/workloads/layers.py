@@ -11,7 +11,9 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from flexloop.validation import no_boolean
 
 DIMENSIONS = ("N", "G", "C", "M", "R", "S", "P", "Q")
 """The eight dimensions, in the order used everywhere."""
@@ -26,8 +28,11 @@ RELEVANT: dict[str, frozenset[str]] = {
 }
 """The dimensions that each data space is indexed by."""
 
-Bound = Annotated[int, Field(ge=1, le=2**40)]
-Step = Annotated[int, Field(ge=1, le=2**20)]
+Bound = Annotated[int, Field(ge=1, le=2**40), BeforeValidator(no_boolean)]
+MAX_MACS = 2**63 - 1
+"""Multiply-accumulates above which a layer is refused: Timeloop counts them in 64 bits."""
+
+Step = Annotated[int, Field(ge=1, le=2**20), BeforeValidator(no_boolean)]
 
 
 class Layer(BaseModel):
@@ -57,8 +62,16 @@ class Layer(BaseModel):
     Hstride: Step = 1
     Wdilation: Step = 1
     Hdilation: Step = 1
-    count: Annotated[int, Field(ge=1, le=10**6)] = 1
+    count: Annotated[int, Field(ge=1, le=10**6), BeforeValidator(no_boolean)] = 1
     dynamic_weights: bool = False
+
+    @model_validator(mode="after")
+    def _is_countable(self) -> Self:
+        if self.macs > MAX_MACS:
+            raise ValueError(
+                f"the bounds multiply to {self.macs:.4g} MACs; at most 2^63 - 1, in 64 bits, can be counted"
+            )
+        return self
 
     @property
     def bounds(self) -> dict[str, int]:

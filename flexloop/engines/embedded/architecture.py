@@ -12,8 +12,10 @@ from math import floor, inf
 from typing import Any
 
 from flexloop.engines.embedded import ert
-from flexloop.engines.embedded.fields import LARGEST, Fields, number
+from flexloop.engines.embedded.fields import LARGEST, Fields, amount
+from flexloop.engines.embedded.problem import EXACT
 from flexloop.errors import SpecError, UnsupportedError
+from flexloop.validation import short, whole_number
 
 STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
 COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
@@ -47,7 +49,7 @@ _NOT_MODELLED = (
     "metadata_storage_depth",
     "metadata_depth",
 )
-_RANGE = re.compile(r"\[(\d+)\.\.(\d+)\]")
+_RANGE = re.compile(r"\[([0-9]+)\.\.([0-9]+)\]")
 
 
 @dataclass(frozen=True)
@@ -199,9 +201,9 @@ def _range_size(node: Fields) -> int:
     match = _RANGE.search(node.text("name"))
     if match is None:
         return 1
-    size = int(match[2]) - int(match[1]) + 1
+    size = whole_number(match[2]) - whole_number(match[1]) + 1
     if not 1 <= size <= LARGEST:
-        raise SpecError(f"{node.where}.name {node.text('name')!r} is a range of {size} instances")
+        raise SpecError(f"{node.where}.name {short(node.text('name'))} is a range of none or too many instances")
     return size
 
 
@@ -228,6 +230,8 @@ def _storage(
     buffering = 1.0 if buffering is None else buffering
     if buffering <= 0:
         raise SpecError(f"{fields.where}.multiple_buffering is {buffering}; it must be above 0")
+    if size is not None and not size / buffering <= EXACT:
+        raise SpecError(f"{fields.where}: a capacity of {size / buffering:.4g} words; at most {EXACT} are modelled")
     instances, mesh_x = _mesh(fields, instances)
     if instances % cluster:
         raise SpecError(f"{fields.where}: a row is shared by {cluster} instances, which do not divide the {instances}")
@@ -257,7 +261,7 @@ def _storage(
 
 
 def _energies(fields: Fields, name: str, cluster: int, energies: dict[str, ert.Actions]) -> dict[str, Any]:
-    if (own := fields.number("vector_access_energy")) is not None:
+    if (own := fields.amount("vector_access_energy")) is not None:
         same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), own)
         return {**same, "leakage": 0.0, "energy_source": "user"}
     if not energies.get(name):  # `Spec.require_energies` refuses it where words are kept
@@ -316,12 +320,14 @@ def _bandwidth_scale(fields: Fields) -> tuple[tuple[str, float], ...]:
     if not fields.has("per_dataspace_bandwidth_consumption_scale"):
         return ()
     scales = fields.sub("per_dataspace_bandwidth_consumption_scale")
-    return tuple((tensor, number(value, f"{scales.where}.{tensor}")) for tensor, value in scales.content.items())
+    return tuple((tensor, amount(value, f"{scales.where}.{tensor}")) for tensor, value in scales.content.items())
 
 
 def _mesh(fields: Fields, instances: int) -> tuple[int, int]:
     """Instances, and how many of them lie along X."""
     instances = fields.whole("instances") or instances
+    if instances > LARGEST:
+        raise SpecError(f"{fields.where}: {instances} instances; at most {LARGEST} are modelled")
     mesh_x, mesh_y = fields.whole("meshX"), fields.whole("meshY")
     if mesh_x is None:
         mesh_x = instances // mesh_y if mesh_y else instances

@@ -14,6 +14,7 @@ from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.engines.embedded.mapper import Seed, Space, find_best
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.errors import SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant
 from flexloop.timeloop import yamlio
@@ -71,8 +72,8 @@ class EmbeddedEngine:
         architecture = renderer.architecture(variant.arch, variant.shape, partitioned=variant.partitioned)
         key = (architecture, renderer.problem(variant, bounds), energy.digest)
         if key not in self._specs:
-            documents = _parse(key[0]) | _parse(key[1])
-            self._specs[key] = read_spec(documents["architecture"], documents["problem"], dict(energy.ert))
+            tree, problem = _parse(architecture, "architecture"), _parse(key[1], "problem")
+            self._specs[key] = read_spec(tree, problem, dict(energy.ert))
         return self._specs[key]
 
     def __getstate__(self) -> dict[str, object]:
@@ -85,9 +86,13 @@ def _real(variant: Variant) -> dict[str, int]:
 
 
 @lru_cache(maxsize=1024)
-def _parse(text: str) -> dict[str, Any]:
-    document: dict[str, Any] = yamlio.load(text)
-    return document
+def _parse(text: str, key: str) -> dict[str, Any]:
+    """What a template, which may be a user's own, wrote under its top-level key."""
+    document = yamlio.load(text)
+    if not isinstance(document, dict) or not isinstance(document.get(key), dict):
+        raise SpecError(f"templates: what they wrote has no top-level key {key} with fields; mend the template of it")
+    found: dict[str, Any] = document[key]
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flexloop.engines.embedded.fields import Fields, number
+from flexloop.engines.embedded.fields import Fields, amount
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.timeloop.tree import component_name
 
@@ -69,9 +69,7 @@ def _by_table(ert: Fields) -> dict[str, Actions]:
 
 
 def _raise_to(entry: Actions, action: str, fields: Fields) -> None:
-    energy = fields.number("energy") or 0.0
-    if energy < 0:
-        raise SpecError(f"{fields.where}.energy is {energy}; it must be at least 0")
+    energy = fields.amount("energy") or 0.0
     entry[action] = max(entry.get(action, 0.0), energy)
 
 
@@ -97,5 +95,8 @@ def read_art(content: Any) -> dict[str, float]:
     areas = {}
     for where, table in Fields(content, "ART").items("tables"):
         fields = Fields(table, where)
-        areas[component_name(fields.text("name"))] = float(np.float32(number(fields.get("area"), f"{where}.area")))
+        area = amount(fields.get("area"), f"{where}.area")
+        if area > np.finfo(np.float32).max:
+            raise SpecError(f"{where}.area is {area}; Timeloop keeps areas in single precision, which ends before")
+        areas[component_name(fields.text("name"))] = float(np.float32(area))
     return areas

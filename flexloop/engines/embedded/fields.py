@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flexloop.errors import SpecError
+from flexloop.validation import MOST, plain_number, short
 
 LARGEST = 2**40
 """Whole numbers above this are refused: no bound, capacity or number of instances is as large."""
@@ -24,7 +25,7 @@ class Fields:
 
     def __init__(self, content: Any, where: str) -> None:
         if not isinstance(content, Mapping):
-            raise SpecError(f"{where} is {content!r}, not a mapping of names to values")
+            raise SpecError(f"{where} is {short(content)}, not a mapping of names to values")
         self.content: Mapping[str, Any] = content
         self.where = where
 
@@ -45,7 +46,7 @@ class Fields:
         """A string that must be there."""
         value = self.get(name)
         if not isinstance(value, str) or not value:
-            raise SpecError(f"{self.where}.{name} is {value!r}, not a name")
+            raise SpecError(f"{self.where}.{name} is {short(value)}, not a name")
         return value
 
     def whole(self, *names: str) -> int | None:
@@ -55,7 +56,7 @@ class Fields:
                 given = self.get(name)
                 value = number(given, f"{self.where}.{name}")
                 if value != int(value) or not 0 < value <= LARGEST:
-                    raise SpecError(f"{self.where}.{name} is {given!r}, not a whole number from 1 to {LARGEST}")
+                    raise SpecError(f"{self.where}.{name} is {short(given)}, not a whole number from 1 to {LARGEST}")
                 return int(value)
         return None
 
@@ -66,13 +67,20 @@ class Fields:
                 return number(self.get(name), f"{self.where}.{name}")
         return None
 
+    def amount(self, *names: str) -> float | None:
+        """The first of these keys that is given, as a number from 0 to `MOST`; None if none is."""
+        for name in names:
+            if self.has(name):
+                return amount(self.get(name), f"{self.where}.{name}")
+        return None
+
     def items(self, name: str) -> Iterator[tuple[str, Any]]:
         """The entries of a list, each with what messages call it; nothing if it is absent."""
         entries = self.get(name)
         if entries is None:
             return
         if not isinstance(entries, list):
-            raise SpecError(f"{self.where}.{name} is {entries!r}, not a list")
+            raise SpecError(f"{self.where}.{name} is {short(entries)}, not a list")
         for position, entry in enumerate(entries):
             yield f"{self.where}.{name}[{position}]", entry
 
@@ -84,11 +92,14 @@ def number(value: Any, where: str) -> float:
         SpecError: if it is none.
     """
     try:
-        if isinstance(value, bool):
-            raise ValueError
-        parsed = float(value)
-    except (TypeError, ValueError):
-        raise SpecError(f"{where} is {value!r}, not a number") from None
-    if not abs(parsed) < float("inf"):
-        raise SpecError(f"{where} is {value!r}, not a finite number")
+        return plain_number(value)
+    except ValueError:
+        raise SpecError(f"{where} is {short(value)}, not a finite number") from None
+
+
+def amount(value: Any, where: str) -> float:
+    """A number from 0 to `MOST` (see `number`)."""
+    parsed = number(value, where)
+    if not 0 <= parsed <= MOST:
+        raise SpecError(f"{where} is {short(value)}; it must be at least 0, and at most {MOST:g}")
     return parsed

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
 from flexloop.engines.embedded.ert import read_art, read_ert
 from flexloop.engines.embedded.problem import DataSpace, Problem, read_problem
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
+
+MAX_CYCLES = 2**62
+"""Cycles that are counted at most; they are 64-bit numbers."""
 
 __all__ = ["ArithmeticSpec", "DataSpace", "Problem", "Spec", "StorageSpec", "read_config", "read_spec"]
 
@@ -91,7 +95,20 @@ def _read(architecture: Mapping[str, Any], problem: Mapping[str, Any], ert: Mapp
         for name, _ in level.bandwidth_scale:
             if name not in spec.data_space_names:
                 raise UnknownNameError(f"data space in {level.name}'s bandwidth scale", name, spec.data_space_names)
+        _check_cycles(level, spec.problem)
     return spec
+
+
+def _check_cycles(level: StorageSpec, problem: Problem) -> None:
+    """Refuse a bandwidth at which the cycles of some mapping could exceed 64 bits."""
+    scale = max(1.0, *(scale for _, scale in level.bandwidth_scale), 1.0)
+    words = 4 * len(problem.data_spaces) * prod(problem.bounds.values()) * problem.stretch * scale
+    slowest = min(level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth)
+    if words / MAX_CYCLES > slowest:
+        raise UnsupportedError(
+            f"{level.name}: at {slowest:.4g} words a cycle a mapping may take more than 2^62 cycles; "
+            "give a larger bandwidth"
+        )
 
 
 def read_config(config: Mapping[str, Any]) -> Spec:
