@@ -21,7 +21,7 @@ from flexloop.engines.select import EngineSettings, select_engines
 from flexloop.errors import StudyInterrupt, UnknownNameError
 from flexloop.results.rows import build_results
 from flexloop.results.table import Results, check_lattice
-from flexloop.running.cells import CellResult, Plan
+from flexloop.running.cells import CellResult, CellTask, Plan
 from flexloop.running.cores import available_cores, processes
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store, default_folder
@@ -46,7 +46,7 @@ class StudyOptions:
         threads: of one Timeloop search.
         dask: address of a Dask scheduler, ``local``, or None.
         seed: of random choices.
-        timeout_s: seconds an engine's process may take.
+        timeout_s: seconds an engine's process may take, be it searching or evaluating.
         store: folder of finished cells; None takes the default one.
         use_store: whether finished cells are kept and taken from the store.
         network_parameters: values for networks that take parameters, such as ``sequence_length``.
@@ -93,6 +93,9 @@ class Progress(Protocol):
     def begin(self, cells: int, mapper: str, engine: str) -> None:
         """The study starts: that many cells, searched and evaluated by these engines."""
 
+    def handed_in(self, task: CellTask) -> None:
+        """Cells of a layer wait for their turn or are being computed from now on."""
+
     def finished(self, result: CellResult) -> None:
         """One cell is done."""
 
@@ -132,7 +135,7 @@ def run_study(
         progress.begin(len(chosen) * len(layers), plan.mapper.info().name, plan.evaluator.info().name)
     placement = Placement(processes(options.jobs, options.threads, available_cores()), options.dask)
     try:
-        for result in run_layers(plan, chosen, layers, placement):
+        for result in run_layers(plan, chosen, layers, placement, *([progress.handed_in] if progress else [])):
             found[result.flexclass, result.layer.shape_key] = result
             if progress:
                 progress.finished(result)

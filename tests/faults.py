@@ -45,7 +45,11 @@ class Study:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), *filter(None, sys.path)])}
         with self._said.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [*command, *sizes, *options], env=environment, stdout=subprocess.PIPE, stderr=stderr
+                [*command, *sizes, *options],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                preexec_fn=hear_interrupts,
             )
 
     @property
@@ -76,6 +80,11 @@ class Study:
         except AssertionError as error:
             raise AssertionError(f"the study hangs:\n{self.stderr}") from error
         assert finished(self.store) >= entries, f"over too soon:\n{self.stderr}"
+
+
+def hear_interrupts() -> None:
+    """Undo what a process in the background of a shell hands down: that Ctrl-C is not heard."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until(true: Callable[[], bool]) -> None:

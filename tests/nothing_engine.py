@@ -53,7 +53,9 @@ class NothingEngine:
         candidate = seeds[0] if seeds else Candidate(variant, bounds, _mapping(variant, bounds))
         return Winner(candidate, self.evaluate(candidate, energy, run_dir), evaluated=1)
 
-    def evaluate(self, candidate: Candidate, energy: EnergyTables, run_dir: Path) -> Evaluation:
+    def evaluate(
+        self, candidate: Candidate, energy: EnergyTables, run_dir: Path, timeout_s: float | None = None
+    ) -> Evaluation:
         layer = candidate.variant.layer
         tensors = {t: TensorStats(1, 1, layer.macs, layer.macs, 0, 0, 1.5 * layer.macs) for t in TENSORS}
         levels = [LevelStats(level.target, layer.macs, 4.5, 1, tensors) for level in candidate.mapping.levels]

@@ -13,12 +13,14 @@ from flexloop.classes import FlexClass
 from flexloop.energy import EnergyTables, shipped_tables
 from flexloop.engines.base import Candidate, SearchOptions, Winner
 from flexloop.engines.carry import satisfies
+from flexloop.engines.select import EngineSettings
 from flexloop.engines.timeloop import TimeloopEngine
-from flexloop.errors import EngineError, FlexloopError, UnmappableError
+from flexloop.errors import EngineError, FlexloopError, NoVerdictError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, mapspace
+from flexloop.study import StudyOptions, run_study
 from flexloop.timeloop.mapping import LevelMapping, Mapping
-from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
+from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer, Network
 
 ARCH = small_archs.plain()
 LAYER = Layer(name="conv", C=4, M=4, R=3, P=8, Q=2)
@@ -50,8 +52,8 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def evaluate(run_dir: Path) -> Evaluation:
-    return TimeloopEngine().evaluate(everything_at("DRAM"), energy(), run_dir)
+def evaluate(run_dir: Path, timeout_s: float | None = None) -> Evaluation:
+    return TimeloopEngine().evaluate(everything_at("DRAM"), energy(), run_dir, timeout_s)
 
 
 def search(name: str, run_dir: Path, timeout_s: float | None = None) -> Winner:
@@ -123,6 +125,23 @@ def test_model_that_fails(fake: Path, tmp_path: Path, code: str, message: str) -
     fake_timeloop.install(fake, model=code)
     with pytest.raises(EngineError, match=message):
         evaluate(tmp_path / "run")
+
+
+def test_model_that_takes_too_long_is_stopped_and_names_the_option(fake: Path, tmp_path: Path) -> None:
+    fake_timeloop.install(fake, model="sleep 600")
+    with pytest.raises(NoVerdictError, match="layer conv after 0 s .* with --timeout, or use --engine embedded"):
+        evaluate(tmp_path / "run", timeout_s=0.1)
+
+
+def test_the_timeout_of_a_study_holds_for_the_evaluation_too(fake: Path) -> None:
+    fake_timeloop.install(fake, model="sleep 600")
+    network = Network(name="net", layers=(LAYER,))
+    settings = EngineSettings(engine="timeloop", mapper="embedded")
+    options = StudyOptions(engines=settings, timeout_s=0.1, jobs=1, use_store=False)
+    row = run_study(["T0O0P0S0"], [network], ARCH, options).rows.iloc[0]
+    assert row["status"] == "failed"
+    assert "timeloop-model had not costed" in row["reason"]
+    assert "failed 3 times" not in row["reason"], "what takes too long is not tried again"
 
 
 def test_search_returns_what_the_mapper_wrote(fake: Path, tmp_path: Path) -> None:

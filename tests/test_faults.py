@@ -83,7 +83,7 @@ def test_ctrl_c_stops_the_command_and_says_what_is_kept(store: bool, tmp_path: P
     command = [
         sys.executable,
         "-c",
-        "from flexloop.cli import app; app()",
+        "from flexloop.__main__ import main; main()",
         "compare",
         "--net",
         "net.yaml",

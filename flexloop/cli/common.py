@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from flexloop import interrupts
 from flexloop.errors import FlexloopError, UnknownNameError
 
 PIPED_WIDTH = 240
 """Columns of a table that is not shown on a terminal: wide enough that nothing is cut."""
+
+FAILED, BROKEN_PIPE = 1, 141
+"""Exit statuses: of any error and of results that lack cells; of output that nobody reads (2 is a wrong option's)."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -28,6 +34,10 @@ class _Console(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print objects; control characters in texts are shown as escapes."""
         super().print(*(printable(it) if isinstance(it, str) else it for it in objects), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to `FlexloopGroup`, as any other output does."""
+        raise BrokenPipeError
 
 
 def printable(text: str) -> str:
@@ -45,14 +55,20 @@ class FlexloopGroup(TyperGroup):
             return super().invoke(ctx)
         except FlexloopError as error:
             console(stderr=True).print(f"error: {error}", markup=False, style="red")
-            raise typer.Exit(1) from None
+            raise typer.Exit(FAILED) from None
         except KeyboardInterrupt as interrupt:
             text = f"interrupted: {interrupt}" if str(interrupt) else "interrupted"
             console(stderr=True).print(text, markup=False)
-            raise typer.Exit(130) from None
+            raise typer.Exit(interrupts.status()) from None
         except BrokenPipeError:
-            sys.stderr.close()
-            raise typer.Exit(141) from None
+            _drop_output()
+            raise typer.Exit(BROKEN_PIPE) from None
+
+
+def _drop_output() -> None:
+    """Let what stdout still holds go nowhere, so that nothing complains when the process ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:

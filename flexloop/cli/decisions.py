@@ -9,7 +9,7 @@ import typer
 
 from flexloop.cli.common import console
 from flexloop.cli.options import with_study_options
-from flexloop.cli.outcome import Report, default_folder, keep, show
+from flexloop.cli.outcome import Report, conclude, default_folder, keep, show
 from flexloop.cli.studies import Arch, Json, Net, Output, Quiet
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def isolate(
     results = with_findings(results, "What each axis is worth", [ISOLATION_WORDS], {title: table})
     folder = output or default_folder(results, "isolate")
     keep(results, folder, {"isolation": table}, report, quiet=quiet or json)
+    conclude(results)
 
 
 def design(
@@ -86,6 +87,7 @@ def design(
         found = run("T0O0P0S0", net, outcome.arch, objective=objective, energy=energy)
         found = with_findings(found, f"Designed for {net}", [outcome.statement], {})
         keep(found, results or default_folder(found, "design"), {}, report, quiet=False)
+        conclude(found)
 
 
 def future_proof(
@@ -128,3 +130,4 @@ def future_proof(
         tables["sensitivity"] = moved
     if json:
         typer.echo(to_json(outcome.results, **tables))
+    conclude(outcome.results)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flexloop.cli.common import console
+from flexloop.errors import EngineError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,27 @@ def keep(
         names = ("tables and mappings", "report")
         for name, path in zip(names, written, strict=False):
             console().print(f"{name}: {path}", markup=False)
+
+
+def conclude(results: Results) -> None:
+    """End a command, after everything was shown and saved, with an error where cells lack what they were run for.
+
+    A layer that is proved unmappable is a finding and no error, as long as anything has a result.
+
+    Raises:
+        EngineError: if a cell failed, or no cell has a result; the command then ends with exit status 1.
+    """
+    rows = results.rows
+    failed, without = rows[rows["status"] == "failed"], rows[rows["status"] != "ok"]
+    if len(failed):
+        first = failed.iloc[0]
+        raise EngineError(
+            f"{len(failed)} of {len(rows)} cells failed, the first of them {first['class']} on layer {first['layer']}: "
+            f"{first['reason']}; the same command tries them again, and what is finished is kept"
+        )
+    if len(without) == len(rows):
+        first = rows.iloc[0]
+        raise EngineError(f"no layer has a result; {first['layer']}: {first['reason']}")
 
 
 def default_folder(results: Results, study: str) -> Path:

@@ -1,8 +1,12 @@
-"""Progress over cells on stderr: a bar on a terminal, now and then a line elsewhere, each with the time left."""
+"""Progress over cells on stderr: a bar on a terminal, now and then a line elsewhere.
+
+Each says how far the study is, for which cell it waits, and how long the rest takes.
+"""
 
 from __future__ import annotations
 
 import time
+from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from flexloop.cli.common import console
 
 if TYPE_CHECKING:
-    from flexloop.running.cells import CellResult
+    from flexloop.running.cells import CellResult, CellTask
 
 LINE_S = 60.0
 """Seconds between two lines where stderr is no terminal."""
@@ -35,15 +39,20 @@ class CellProgress:
         self._lines = not quiet and not self._out.is_terminal
         self._task: TaskID | None = None
         self._cells = self._computed = self._done = 0
-        self._began = self._said = time.monotonic()
+        self._began = time.monotonic()
+        self._awaited: dict[str, None] = {}
+        self._over = Event()
 
     def __enter__(self) -> CellProgress:
         self._bar.start()
+        if self._lines:
+            Thread(target=self._say_now_and_then, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
         self._bar.stop()
 
     def begin(self, cells: int, mapper: str, engine: str) -> None:
@@ -54,19 +63,39 @@ class CellProgress:
             self._task = self._bar.add_task(f"searching ({who})", total=cells, left="")
         self._bar.update(self._task, total=self._cells)
 
+    def handed_in(self, task: CellTask) -> None:
+        """Cells of a layer wait for their turn or are being computed from now on."""
+        for flexclass in task.classes:
+            self._awaited[f"{flexclass} {task.layer.name}"] = None
+        self._show()
+
     def finished(self, result: CellResult) -> None:
         """One cell is done."""
         self._done += 1
         self._computed += not result.from_store
-        now = time.monotonic()
-        left = time_left(now - self._began, self._computed, self._cells - self._done)
+        self._awaited.pop(f"{result.flexclass} {result.layer.name}", None)
+        self._show()
+
+    def line(self) -> str:
+        """How far the study is, in words; the cell named is the one that was handed in before all others."""
+        cell = self._oldest()
+        return f"{self._done} of {self._cells} cells, {self._left()} left" + (f", waiting for {cell}" if cell else "")
+
+    def _show(self) -> None:
+        if self._task is not None and (cell := self._oldest()):
+            self._bar.update(self._task, description=cell)
         if self._task is not None:
-            self._bar.update(
-                self._task, advance=1, description=f"{result.flexclass} {result.layer.name}", left=f"{left} left"
-            )
-        if self._lines and now - self._said >= LINE_S:
-            self._said = now
-            self._out.print(f"{self._done} of {self._cells} cells, {left} left", markup=False)
+            self._bar.update(self._task, completed=self._done, left=f"{self._left()} left")
+
+    def _oldest(self) -> str | None:
+        return next(iter(list(self._awaited)), None)
+
+    def _left(self) -> str:
+        return time_left(time.monotonic() - self._began, self._computed, self._cells - self._done)
+
+    def _say_now_and_then(self) -> None:
+        while not self._over.wait(LINE_S):
+            self._out.print(self.line(), markup=False)
 
 
 def time_left(elapsed_s: float, computed: int, remaining: int) -> str:

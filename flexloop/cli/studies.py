@@ -9,7 +9,7 @@ import typer
 
 from flexloop.cli.common import console
 from flexloop.cli.options import with_study_options
-from flexloop.cli.outcome import Report, default_folder, keep, show
+from flexloop.cli.outcome import Report, conclude, default_folder, keep, show
 
 if TYPE_CHECKING:
     from flexloop.results.table import Results
@@ -47,6 +47,7 @@ def run(
         _print_layers(results)
     folder = output or default_folder(results, "+".join(dict.fromkeys(results.rows["class"])))
     keep(results, folder, {}, report, quiet=quiet or json)
+    conclude(results)
 
 
 def compare(
@@ -77,6 +78,7 @@ def compare(
     results = with_findings(results, "What the axes gain, and which layers profit", [], tables)
     more = {"edges": edge_gains(results), "axis_gains": axis_gains(results), "layer_gains": layer_gains(results)}
     keep(results, output or default_folder(results, "compare"), more, report, quiet=quiet or json)
+    conclude(results)
 
 
 def _run(classes: list[str], nets: list[str], arch: str, options: StudyOptions, *, quiet: bool) -> Results:

@@ -86,7 +86,7 @@ class SearchOptions:
         effort: how long to search where the search does not end by itself.
         seed: of random choices.
         threads: that one search may use.
-        timeout_s: seconds after which an engine's process is stopped, or None.
+        timeout_s: seconds after which an engine's process is stopped, be it searching or evaluating, or None.
     """
 
     objective: Objective = "edp"
@@ -135,10 +135,19 @@ class Engine(Protocol):
         """
         ...
 
-    def evaluate(self, candidate: Candidate, energy: EnergyTables, run_dir: Path) -> Evaluation:
+    def evaluate(
+        self, candidate: Candidate, energy: EnergyTables, run_dir: Path, timeout_s: float | None = None
+    ) -> Evaluation:
         """Cost one mapping; an invalid one is an Evaluation that says so.
 
+        Args:
+            candidate: the mapping.
+            energy: energy reference table.
+            run_dir: a folder of this evaluation's own, which it may leave files in.
+            timeout_s: seconds after which the engine's process is stopped, or None.
+
         Raises:
+            NoVerdictError: if its time was over.
             EngineError: if the engine failed.
         """
         ...

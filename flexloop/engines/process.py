@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flexloop.errors import EngineError, OutputError
+from flexloop.interrupts import held
 
 GRACE_S = 5.0
 """Seconds that a program has to end by itself after it was asked to."""
@@ -61,19 +62,11 @@ def run_program(
     """
     began = time.monotonic()
     with _opened(log) as output:
-        try:
-            process = subprocess.Popen(
-                list(command),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EngineError(f"{command[0]} does not start: {error.strerror or error}") from error
+        process: subprocess.Popen[bytes] | None = None
         timed_out = False
         try:
+            with held():  # a program whose start is interrupted could not be stopped
+                process = _started(command, folder, output)
             try:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:
@@ -81,12 +74,26 @@ def run_program(
                 _signal_group(process, signal.SIGINT)
                 _wait_quietly(process, GRACE_S)
         finally:
-            if timed_out or process.returncode is None:
+            if process is not None and (timed_out or process.returncode is None):
                 _signal_group(process, signal.SIGKILL)  # the whole group: it may outlive its leader
                 process.wait()
                 if on_stop is not None:
                     on_stop()
     return Finished(process.returncode, log, time.monotonic() - began, timed_out)
+
+
+def _started(command: Sequence[str], folder: Path, output: BinaryIO) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            list(command),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineError(f"{command[0]} does not start: {error.strerror or error}") from error
 
 
 def _opened(log: Path) -> BinaryIO:

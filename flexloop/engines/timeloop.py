@@ -73,12 +73,20 @@ class TimeloopEngine:
             find_front_end()
         return replace(info, version=f"{info.version} through {self._form.name}")
 
-    def evaluate(self, candidate: Candidate, energy: EnergyTables, run_dir: Path) -> Evaluation:
+    def evaluate(
+        self, candidate: Candidate, energy: EnergyTables, run_dir: Path, timeout_s: float | None = None
+    ) -> Evaluation:
         """Cost one mapping (see `flexloop.engines.base.Engine.evaluate`)."""
         renderer = shared_renderer(self._templates)
         variant = candidate.variant
         files = self._form.mapping_files(renderer, candidate, energy)
-        finished = self._start(Job(MODEL, list(files), run_dir, f"evaluate-{variant.layer.name}"), files)
+        label = f"evaluate-{variant.layer.name}"
+        finished = self._start(Job(MODEL, list(files), run_dir, label, timeout_s=timeout_s), files)
+        if finished.timed_out:
+            raise NoVerdictError(
+                f"{MODEL} had not costed a mapping of layer {variant.layer.name} after {finished.seconds:.0f} s (a "
+                "large array can take it minutes); give it longer with --timeout, or use --engine embedded"
+            )
         reason = failure(finished)
         if reason is None:
             return self._form.figures(read_stats(run_dir / f"{MODEL}.stats.txt"), variant.arch)

@@ -301,7 +301,8 @@ def _search(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> W
         winner = plan.mapper.map(space, plan.energy, plan.options, starts, folder / "map")
         if plan.evaluator is plan.mapper:
             return winner
-        figures = plan.evaluator.evaluate(winner.candidate, plan.energy, folder / "evaluate")
+        timeout_s = plan.options.timeout_s
+        figures = plan.evaluator.evaluate(winner.candidate, plan.energy, folder / "evaluate", timeout_s)
     if not figures.valid:
         raise NoVerdictError(
             f"{plan.evaluator.info().name} rejects the mapping that {plan.mapper.info().name} found: {figures.reason}"

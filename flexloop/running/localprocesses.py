@@ -16,10 +16,14 @@ from threading import Thread
 from typing import Any, Generic
 
 from flexloop.errors import EngineError
+from flexloop.interrupts import held
 from flexloop.running.executors import ATTEMPTS, Result, Task, WorkerDiedError
 
 GRACE_S = 15.0
 """Seconds that workers have, when a study is stopped, to stop the programs and containers that they started."""
+
+_OF_THE_GROUP = (signal.SIGINT, signal.SIGHUP)
+"""Signals that a terminal sends to all processes of a command."""
 
 
 class LocalProcesses(Generic[Task, Result]):
@@ -118,9 +122,13 @@ class _Worker:
         self.ready = False
         self.pipe, theirs = Pipe()
         self.process = _Process(target=_serve, args=(function, theirs), daemon=True)
+        with held():  # a process that is started half-way complains
+            self._start(theirs)
+
+    def _start(self, theirs: Connection) -> None:
         resource_tracker.ensure_running()  # which starts with the first process, and would unblock what is blocked here
         try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited, until the process has its handlers
+            signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_GROUP)  # inherited, until the process has its handlers
             self.process.start()
         except OSError as error:
             self.pipe.close()
@@ -129,7 +137,7 @@ class _Worker:
             ) from error
         finally:
             theirs.close()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_THE_GROUP)
 
     def discard(self, grace_s: float = 1.0) -> int | None:
         """Close the pipe, on which an idle process ends, kill it if it does not end in time; its exit status."""
@@ -161,9 +169,10 @@ class _Process(SpawnProcess):
 
 def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
     """A worker's life: take a task, send what came of it, until the other end is closed."""
-    signal.signal(signal.SIGINT, _leave_to_the_parent)
+    for number in _OF_THE_GROUP:
+        signal.signal(number, _leave_to_the_parent)
     signal.signal(signal.SIGTERM, _unwind)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_THE_GROUP)
     Thread(target=_end_with_the_parent, daemon=True).start()
     try:
         pipe.send(None)  # ready
@@ -187,7 +196,7 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
 
 
 def _leave_to_the_parent(number: int, frame: object) -> None:
-    """Ctrl-C reaches the whole foreground group. Not SIG_IGN: programs started from here would inherit that."""
+    """Ctrl-C and a closed terminal reach the whole group. Not SIG_IGN, which programs started here would inherit."""
 
 
 def _unwind(number: int, frame: object) -> None:

@@ -7,7 +7,7 @@ run side by side. What the store has is taken from there, and what is computed i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,7 +62,11 @@ class Placement:
 
 
 def run_layers(
-    plan: Plan, classes: Sequence[FlexClass], layers: Sequence[Layer], placement: Placement
+    plan: Plan,
+    classes: Sequence[FlexClass],
+    layers: Sequence[Layer],
+    placement: Placement,
+    handed_in: Callable[[CellTask], None] = lambda task: None,
 ) -> Iterator[CellResult]:
     """Run every class on every layer and yield results as they finish, the largest layers first.
 
@@ -71,6 +75,7 @@ def run_layers(
         classes: the classes, in any order.
         layers: the layers; give each shape once.
         placement: where to run.
+        handed_in: hears of each task that waits for its turn or is being run from then on.
 
     Raises:
         FlexloopError: for what no cell can do without (a scheduler, a template, the same programs everywhere). What
@@ -88,6 +93,7 @@ def run_layers(
             yield from state.from_store()
             for task in state.tasks():
                 executor = executor or placement.executor(plan, len(layers) * len(ordered))
+                handed_in(task)
                 executor.submit(task)
                 in_flight += 1
         while in_flight:
@@ -98,6 +104,7 @@ def run_layers(
             yield from state.finish(task, _as_cells(task, outcome), keeper)
             yield from state.from_store()
             for task in state.tasks():
+                handed_in(task)
                 executor.submit(task)
                 in_flight += 1
     finally:

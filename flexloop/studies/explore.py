@@ -25,7 +25,7 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_atomically
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
 from flexloop.energy.choose import SOURCES, energy_tables
-from flexloop.errors import OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
+from flexloop.errors import EngineError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.results.table import Results, geomean
 from flexloop.studies.design import design
 from flexloop.studies.futureproof import neutral, scaled
@@ -271,6 +271,10 @@ class _Designer:
             results = run_study([flexclass], self._networks, arch, self._options.study, progress)
         except (UnmappableError, ValidationError) as error:
             return _Measured(1.0, str(error).splitlines()[0])
+        failed = results.rows[results.rows["status"] == "failed"]
+        if len(failed):  # says nothing about the design, so nothing may be kept of it
+            first = failed.iloc[0]
+            raise EngineError(f"layer {first['layer']}: {first['reason']}; the same command goes on from this design")
         totals = results.totals.set_index("network")
         if totals["unmappable"].any():
             return _Measured(1.0, "a layer has no mapping")

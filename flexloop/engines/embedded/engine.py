@@ -63,8 +63,10 @@ class EmbeddedEngine:
             excluded=certificate.excluded,
         )
 
-    def evaluate(self, candidate: Candidate, energy: EnergyTables, run_dir: Path) -> Evaluation:
-        """Cost one mapping (see `flexloop.engines.base.Engine.evaluate`)."""
+    def evaluate(
+        self, candidate: Candidate, energy: EnergyTables, run_dir: Path, timeout_s: float | None = None
+    ) -> Evaluation:
+        """Cost one mapping (see `flexloop.engines.base.Engine.evaluate`), which takes no time worth stopping."""
         return evaluate(self._spec(candidate.variant, candidate.bounds, energy), candidate.mapping)
 
     def _spec(self, variant: Variant, bounds: dict[str, int], energy: EnergyTables) -> Spec:
