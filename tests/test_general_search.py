@@ -92,11 +92,13 @@ def test_bounds_never_exceed_the_cost_of_a_completion(seed: int) -> None:
     costs = costing.cost(genomes)
     for row in np.flatnonzero(costs.valid)[:15]:
         bounds = genomes.factors[row].prod(axis=0).tolist()
-        relaxation = Relaxation(facts_of(space.spec), choices, genomes.keep[row], bounds)
-        for spans in partial_mappings(choices, genomes, int(row)):
-            energy, cycles = relaxation.bound(spans)
-            assert energy[0] <= costs.energy[row]
-            assert cycles[0] <= costs.cycles[row]
+        spread = {i: tuple(genomes.factors[row, i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
+        for decided in (None, spread):
+            relaxation = Relaxation(facts_of(space.spec), choices, genomes.keep[row], bounds, decided)
+            for spans in partial_mappings(choices, genomes, int(row)):
+                energy, cycles = relaxation.bound(spans)
+                assert energy[0] <= costs.energy[row]
+                assert cycles[0] <= costs.cycles[row]
 
 
 def test_a_matmul_is_proved_without_the_exact_search(no_shortcuts: None) -> None:

@@ -24,6 +24,7 @@ from flexloop.engines.embedded.mapper.exact.form import Form, recognise
 from flexloop.engines.embedded.mapper.exact.optimal import Search, families
 from flexloop.engines.embedded.mapper.general_bounds import Decided, Floats, Ints, Relaxation
 from flexloop.engines.embedded.mapper.general_orders import TensorView, distinct_orders
+from flexloop.engines.embedded.mapper.general_spread import Spread, arrangements, spreads
 from flexloop.engines.embedded.mapper.sampler import Found, best_of_all, better, choices_of, sample
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
 from flexloop.errors import NoVerdictError, UnmappableError
@@ -31,6 +32,8 @@ from flexloop.timeloop.constraints import DataspaceConstraint
 
 _ENUMERATED = 200_000
 """Mapspaces of at most this many mappings together are enumerated."""
+_SPREADS = 512
+"""Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
 _CHUNK = 128
 _BATCH = 2048
 
@@ -90,6 +93,8 @@ class _Root:
     keep: npt.NDArray[np.bool_] = field(compare=False)
     bounds: tuple[int, ...] = field(compare=False)
     refined: bool = field(compare=False, default=False)
+    energy: float = field(compare=False, default=0.0)
+    spread: Spread | None = field(compare=False, default=None)
 
 
 class _Search:
@@ -148,7 +153,8 @@ class _Search:
 
     def prove(self) -> None:
         """Cut off or cost everything that is left, in the order of the bounds."""
-        heap = list(self._roots())
+        order = itertools.count()
+        heap = list(self._roots(order))
         heapq.heapify(heap)
         while heap:
             root = heapq.heappop(heap)
@@ -157,18 +163,31 @@ class _Search:
             if self._late():
                 self._open = min(self._open, root.key[0])
                 return
-            if root.refined:
-                _Branch(self, root).run()
-            else:
+            if not root.refined:
                 heapq.heappush(heap, self._refined(root))
+            elif root.spread is None and (parts := self._spread(root, order)):
+                for part in parts:
+                    heapq.heappush(heap, part)
+            else:
+                _Branch(self, root).run()
 
     def _refined(self, root: _Root) -> _Root:
         """A root with the bound that its tiles give, which takes longer to work out than that of its MACs alone."""
         facts = facts_of(root.space.costing.spec)
-        relaxation = Relaxation(facts, root.space.choices, root.keep, root.bounds)
+        relaxation = Relaxation(facts, root.space.choices, root.keep, root.bounds, root.spread)
         energy, cycles = relaxation.bound(np.ones((1, 1, len(root.bounds)), dtype=np.int64))
         key = self.key(float(energy[0]), float(cycles[0]))
-        return replace(root, key=max(key, root.key), refined=True)
+        return replace(root, key=max(key, root.key), refined=True, energy=float(energy[0]))
+
+    def _spread(self, root: _Root, order: Iterator[int]) -> list[_Root]:
+        """A root taken apart by the factors of its fanouts; nothing where they are too many or there is no fanout."""
+        found = spreads(root.space.choices, root.bounds, _SPREADS) or []
+        parts = []
+        for spread in found if any(found) else ():
+            cycles = prod(root.bounds) / prod(f for factors in spread.values() for f in factors)
+            key = max(root.key, self.key(root.energy, cycles))
+            parts.append(replace(root, key=key, order=next(order), refined=False, spread=spread))
+        return parts
 
     def prove_exactly(self) -> None:
         """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent."""
@@ -218,8 +237,7 @@ class _Search:
         choices = self._spaces[0].choices
         return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
 
-    def _roots(self) -> Iterator[_Root]:
-        order = itertools.count()
+    def _roots(self, order: Iterator[int]) -> Iterator[_Root]:
         for space in self._spaces:
             if not space.size:
                 continue
@@ -300,7 +318,9 @@ class _Branch:
         self._search, self._space, self._keep = search, root.space, root.keep
         self._choices = root.space.choices
         facts = facts_of(root.space.costing.spec)
-        self._relaxation = Relaxation(facts, self._choices, root.keep, root.bounds)
+        self._spread = root.spread or {}
+        self._floor = root.key[0]
+        self._relaxation = Relaxation(facts, self._choices, root.keep, root.bounds, root.spread)
         self._factorizations = [
             next(f for f in options if f.bound == bound)
             for options, bound in zip(self._choices.factorizations, root.bounds, strict=True)
@@ -322,6 +342,7 @@ class _Branch:
         if not len(tiles):
             return
         primary, tie = self._search.keys(*self._relaxation.bound(tiles))
+        primary = np.maximum(primary, self._floor)
         order = np.lexsort((tie, primary))
         order = order[self._search.hopeful(primary[order], tie[order])]
         for start in range(0, len(order), _CHUNK):
@@ -345,6 +366,9 @@ class _Branch:
             offsets = np.arange(len(picked)) - np.repeat(np.cumsum(counts) - counts, counts)
             rows, grown = rows[picked], grown[picked]
             grown[:, d] = nexts[first[picked, 0] + offsets]
+            if slot in self._spread:
+                wanted = grown[:, d] == tiles[rows, -1, d] * self._spread[slot][d]
+                rows, grown = rows[wanted], grown[wanted]
             fits = self._fits(slot, tiles[rows, -1], grown)
             rows, grown = rows[fits], grown[fits]
         return np.concatenate([tiles[rows], grown[:, None]], axis=1)
@@ -420,7 +444,7 @@ class _Branch:
         if not slot.spatial:
             return _temporal(slot, tuple(d for d, _ in loops), self._views, linked=linked)
         # The order of a fanout's loops matters to transfers between neighbours alone.
-        return _spatial(slot, loops, all_orders=linked)
+        return arrangements(slot, loops, all_orders=linked)
 
 
 def _view(ranks: tuple[tuple[tuple[int, int], ...], ...], moving: set[int]) -> TensorView:
@@ -454,19 +478,3 @@ def _temporal(slot: Slot, loops: tuple[int, ...], views: tuple[TensorView, ...],
         free = order[len(prefix) : len(order) - len(suffix)]
         orders.append((*slot.prefix, *free, *(d for d in slot.middle if d not in loops), *slot.suffix))
     return np.array(orders, dtype=np.int64), np.zeros(len(orders), dtype=np.int64)
-
-
-@lru_cache(maxsize=65536)
-def _spatial(slot: Slot, loops: tuple[tuple[int, int], ...], *, all_orders: bool) -> tuple[Ints, Ints]:
-    """The arrangements of a fanout's loops > 1 that fit its extents; one of them unless their order matters."""
-    orders, splits = slot.arrangements(frozenset(d for d, _ in loops))
-    factors = np.ones(orders.shape[1], dtype=np.int64)
-    for d, factor in loops:
-        factors[d] = factor
-    placed = factors[orders]
-    on_x = np.arange(orders.shape[1]) < splits[:, None]
-    x, y = np.where(on_x, placed, 1).prod(axis=1), np.where(on_x, 1, placed).prod(axis=1)
-    rows = np.flatnonzero((x <= slot.extent[0]) & (y <= slot.extent[1]))
-    if not all_orders:
-        rows = rows[:1]
-    return orders[rows], splits[rows]

@@ -14,28 +14,29 @@ holds for each completion, whatever its orders. What is used of the cost model:
   for all but one of the tiles along a rank.
 * Rounding takes less than one word from each count of an instance.
 
-The part that no decision touches yet is bounded by the best tile that still fits, found for all partial tiles at once:
-``beyond[c]`` at a tile is the least cost of the levels from c up over all multiples of it that fit their buffers.
+The part that no decision touches yet is bounded by a dynamic programme over its slots (`general_beyond`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.engines.embedded.mapper.choices import Choices
-from flexloop.engines.embedded.mapper.factors import divisors
+from flexloop.engines.embedded.mapper.choices import Choices, Slot
+from flexloop.engines.embedded.mapper.general_beyond import Beyond
+from flexloop.engines.embedded.mapper.general_spread import Spread, fillings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_LATTICE = 400_000
-"""Tiles of a lattice that ``beyond`` is worked out for; a larger lattice goes without."""
+_FILLINGS = 200
+"""Ways to fill a fanout that are listed; where there are more, its extent and its limits alone bound it."""
 _SLACK = 1 - 1e-12
 """What the rounding of sums in another order than the cost model's can take away."""
 
@@ -98,9 +99,12 @@ class Relaxation:
         choices: the mapspace's slots.
         keep: [levels, data spaces].
         bounds: the bound of each dimension.
+        spread: the factors of all fanouts, where they are decided.
     """
 
-    def __init__(self, facts: Facts, choices: Choices, keep: Mask, bounds: Sequence[int]) -> None:
+    def __init__(
+        self, facts: Facts, choices: Choices, keep: Mask, bounds: Sequence[int], spread: Spread | None = None
+    ) -> None:
         self.facts, self.choices, self.keep = facts, choices, keep
         self.bounds = np.array(bounds, dtype=np.float64)
         self.macs = float(prod(int(b) for b in bounds))
@@ -108,6 +112,7 @@ class Relaxation:
         self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
         self._extents = {level: prod(choices.slots[slot].extent) for level, slot in self._spatial.items()}
+        self._inside = [_always_inside(slot, self._dims) for slot in choices.slots]
         self._chains = [[int(level) for level in np.flatnonzero(keep[:, t])] for t in range(keep.shape[1])]
         self._relevant = np.array(
             [[any(d == i for rank in t.ranks for i, _ in rank) for d in range(self._dims)] for t in facts.tensors]
@@ -120,8 +125,22 @@ class Relaxation:
         self._repeating = ~self._relevant
         for t, shared in enumerate(self._shared):
             self._repeating[t, list(shared)] = True
-        self._axes = [divisors(int(b)) for b in bounds]
-        self._beyond = self._work_out_beyond()
+        self._fillings = self._worked_out_fillings(spread)
+        self._rooms = {
+            place: self._extents[choices.slots[place].level] if found is None else max(map(prod, found), default=1)
+            for place, found in self._fillings.items()
+        }
+        self._beyond = Beyond(choices, [int(b) for b in bounds], self._fillings, self._at_level, self.fits)
+
+    def _worked_out_fillings(self, spread: Spread | None) -> dict[int, list[tuple[int, ...]] | None]:
+        """For each fanout the factors that it may have, or None where they are too many to list."""
+        if spread is not None:
+            return {place: [factors] for place, factors in spread.items()}
+        found: dict[int, list[tuple[int, ...]] | None] = {}
+        for place in self._spatial.values():
+            some = list(islice(fillings(self.choices, place, [int(b) for b in self.bounds]), _FILLINGS + 1))
+            found[place] = some if len(some) <= _FILLINGS else None
+        return found
 
     def sizes(self, t: int, tile: Ints | Floats) -> Floats:
         """[n]: words of the bounding box of tensor t in tiles [n, dimensions]."""
@@ -148,19 +167,29 @@ class Relaxation:
         cycles = self.macs / self._parallelism(tiles)
         reads: dict[int, Floats] = {}
         writes: dict[int, Floats] = {}
+        # All boundaries that no decided loop lies above have one innermost loop in common, which is still open.
+        beyond, throttled = np.zeros((1, len(tiles))), np.zeros((1, len(tiles)))
+        if decided < len(self.choices.slots):
+            beyond, throttled = self._beyond(decided, tiles[:, -1])
         for child in range(-1, len(self.facts.levels) - 1):
             if child >= 0 and self._temporal[child] >= decided:
-                beyond = self._lookup(child, tiles[:, -1])
-                energy, cycles = energy + beyond[0], np.maximum(cycles, beyond[1])
                 break
             traffic = self._operands(tiles) if child < 0 else self._boundary(child, tiles)
-            energy = energy + traffic.energy.min(axis=0)
+            if child < 0:
+                energy = energy + traffic.energy[0]
+            else:
+                bare = self._bare(child, tiles)
+                energy = energy + np.where(bare, 0.0, traffic.energy.min(axis=0))
+                beyond = beyond + np.where(bare, traffic.energy, 0.0)
             for total, part in ((reads, traffic.reads), (writes, traffic.writes)):
                 for level, words in part.items():
                     total[level] = total.get(level, 0.0) + words.min(axis=0)
+        cycles = np.maximum(cycles, throttled.min(axis=0))
         cycles = np.ceil(np.maximum(cycles, self._throttled(reads, writes)) * _SLACK)
         leakage = sum(level.leakage for level in self.facts.levels)
-        return (energy + leakage * cycles) * _SLACK, cycles
+        # Where cycles are infinite (no completion) energy is so too; no leakage of it would not be a number.
+        leaked = leakage * np.where(np.isfinite(cycles), cycles, 0.0)
+        return (energy + beyond.min(axis=0) + leaked) * _SLACK, cycles
 
     def decided(self, tiles: Ints) -> Decided:
         """What bounds mappings whose factors are all decided, for `by_innermost`.
@@ -201,7 +230,8 @@ class Relaxation:
                     total[level] = total[level] + spread if level in total else spread
         cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(reads, writes)) * _SLACK) + np.zeros(shape)
         leakage = sum(level.leakage for level in self.facts.levels)
-        return (energy + leakage * cycles) * _SLACK, cycles, {self._temporal[v]: found for v, found in loops.items()}
+        leaked = leakage * np.where(np.isfinite(cycles), cycles, 0.0)
+        return (energy + leaked) * _SLACK, cycles, {self._temporal[v]: found for v, found in loops.items()}
 
     def _throttled(self, reads: dict[int, Floats], writes: dict[int, Floats]) -> Floats | float:
         """Cycles that the bandwidths need for words over all instances of each level."""
@@ -216,11 +246,11 @@ class Relaxation:
         """[n]: the most MACs that can work at once."""
         used = np.ones(len(tiles))
         rest = self.bounds / tiles[:, -1]
-        for level, slot in self._spatial.items():
-            if slot < tiles.shape[1] - 1:
-                used *= (tiles[:, slot + 1] / tiles[:, slot]).prod(axis=1)
+        for slot in self._spatial.values():
+            if (factors := self._filling(slot, tiles)) is not None:
+                used *= factors.prod(axis=1)
             else:
-                used *= np.minimum(self._extents[level], rest.prod(axis=1))
+                used *= np.minimum(self._rooms[slot], np.minimum(rest, self.choices.limits[1][slot]).prod(axis=1))
         return np.minimum(used, self.macs)
 
     def _operands(self, tiles: Ints) -> _Traffic:
@@ -241,6 +271,14 @@ class Relaxation:
         tile = tiles[:, self._temporal[child] + 1].astype(np.float64)
         return self._crossing(child, tile, self._innermost(child, tiles), tiles)
 
+    def _bare(self, child: int, tiles: Ints) -> Mask:
+        """[n]: whether no temporal loop > 1 above a level is decided."""
+        bare = np.ones(len(tiles), dtype=np.bool_)
+        for slot in self._temporal.values():
+            if self._temporal[child] < slot < tiles.shape[1] - 1:
+                bare &= (tiles[:, slot + 1] == tiles[:, slot]).all(axis=1)
+        return bare
+
     def _innermost(self, child: int, tiles: Ints) -> Mask:
         """[dimensions + 1, n]: which loops may be the innermost temporal one above a level; the last: there is none."""
         n, decided = len(tiles), tiles.shape[1] - 1
@@ -251,7 +289,7 @@ class Relaxation:
             if slot >= decided:
                 break
             loops = tiles[:, slot + 1] > tiles[:, slot]
-            possible[:-1] |= (loops & searching[:, None]).T
+            possible[:-1] |= (loops & ~(loops @ self._inside[slot]) & searching[:, None]).T
             searching &= ~loops.any(axis=1)
         rest = self.bounds / tiles[:, -1]
         possible[:-1] |= ((rest > 1) & searching[:, None]).T
@@ -283,6 +321,8 @@ class Relaxation:
         positions = size * rest[:, self._relevant[t]].prod(axis=1)
         halo = {d: self._halo(t, d, tile, rest) for d in self._shared[t]}
         own = positions * np.minimum.reduce([np.ones(len(tile)), *halo.values()])
+        refills = np.zeros(len(tile)) if tiles is None else every / self._run(t, child, tiles)
+        refills = refills * np.minimum.reduce([np.ones(len(tile)), *halo.values()])
         open_rest = rest if tiles is None else self.bounds / tiles[:, -1]
         most, least = self._sharing(child, parent, t, tiles, open_rest)
         passed_on = self._passed_on(t, child + 1, parent, tiles, open_rest)
@@ -299,8 +339,23 @@ class Relaxation:
                 if any(level > child + 1 for level in self._spatial):
                     fills[d] /= passed_on
             else:
-                fills[d], reads[d] = own * least, own
+                fills[d], reads[d] = np.maximum(own * least, refills), np.maximum(own, refills / most)
         return fills, reads
+
+    def _run(self, t: int, child: int, tiles: Ints) -> Floats:
+        """[n]: for how many iterations a tile may stay where the innermost loop above it does not move it, at most.
+
+        A slot that moves the tile ends the run; its own loops that do not move it may all lie inside.
+        """
+        run = np.ones(len(tiles))
+        staying = np.ones(len(tiles), dtype=np.bool_)
+        still = ~self._relevant[t]
+        for slot in self._temporal.values():
+            if self._temporal[child] < slot < tiles.shape[1] - 1:
+                factors = tiles[:, slot + 1] / tiles[:, slot]
+                run *= np.where(staying, factors[:, still].prod(axis=1), 1.0)
+                staying &= (factors[:, self._relevant[t]] == 1).all(axis=1)
+        return run * np.where(staying, (self.bounds / tiles[:, -1])[:, still].prod(axis=1), 1.0)
 
     def _halo(self, t: int, d: int, tile: Floats, rest: Floats) -> Floats:
         """The least share of a tensor's refills that remains where moves along d save the overlap."""
@@ -326,13 +381,18 @@ class Relaxation:
             slot = self._spatial.get(level)
             if slot is None or not ranks:
                 continue
-            if tiles is not None and slot < tiles.shape[1] - 1:
-                factors = tiles[:, slot + 1] / tiles[:, slot]
-            else:
+            if (factors := self._filling(slot, tiles)) is None:
                 factors = np.minimum(open_rest, self.choices.limits[1][slot])
             longest = np.max([factors[:, [i for i, _ in rank]].prod(axis=1) for rank in ranks], axis=0)
-            divisor *= np.minimum(longest, self._extents[level])
+            divisor *= np.minimum(longest, self._rooms[slot])
         return divisor
+
+    def _filling(self, slot: int, tiles: Ints | None) -> Floats | None:
+        """[n, dimensions] or [1, dimensions]: the factors of a fanout, or None while they are open."""
+        if tiles is not None and slot < tiles.shape[1] - 1:
+            return tiles[:, slot + 1] / tiles[:, slot]
+        options = self._fillings[slot]
+        return np.array(options, dtype=np.float64) if options is not None and len(options) == 1 else None
 
     def _sharing(self, child: int, parent: int, t: int, tiles: Ints | None, open_rest: Floats) -> tuple[Floats, Floats]:
         """[n] how many children get the same tile, at most, and how often the fanout repeats a tile, at least."""
@@ -341,12 +401,12 @@ class Relaxation:
             slot = self._spatial.get(level)
             if slot is None:
                 continue
-            if tiles is not None and slot < tiles.shape[1] - 1:
-                factors = tiles[:, slot + 1] / tiles[:, slot]
+            if (factors := self._filling(slot, tiles)) is not None:
                 least *= factors[:, ~self._relevant[t]].prod(axis=1)
                 most *= factors[:, self._repeating[t]].prod(axis=1)
             else:
-                most *= np.minimum(float(self._extents[level]), open_rest[:, self._repeating[t]].prod(axis=1))
+                factors = np.minimum(open_rest, self.choices.limits[1][slot])
+                most *= np.minimum(float(self._rooms[slot]), factors[:, self._repeating[t]].prod(axis=1))
         return most, least
 
     def _first_words(self, t: int, level: int, tiles: Ints | None) -> Floats | float:
@@ -354,10 +414,10 @@ class Relaxation:
         copies: Floats | float = 1.0
         for outer, slot in self._spatial.items():
             if outer > level:
-                if tiles is not None and slot < tiles.shape[1] - 1:
-                    copies = copies * (tiles[:, slot + 1] / tiles[:, slot])[:, self._repeating[t]].prod(axis=1)
+                if (factors := self._filling(slot, tiles)) is not None:
+                    copies = copies * factors[:, self._repeating[t]].prod(axis=1)
                 else:
-                    copies = copies * min(float(self._extents[outer]), self.bounds[self._repeating[t]].prod())
+                    copies = copies * min(float(self._rooms[slot]), self.bounds[self._repeating[t]].prod())
         return copies * float(self.sizes(t, self.bounds[None])[0])
 
     def _charge_child(self, traffic: _Traffic, t: int, level: int, fills: Floats, tiles: Ints | None) -> None:
@@ -379,51 +439,16 @@ class Relaxation:
         traffic.energy += words * facts.read_energy
         traffic.reads[level] = traffic.reads.get(level, 0.0) + words
 
-    def _work_out_beyond(self) -> list[tuple[Floats, Floats]] | None:
-        """For each level but the outermost, the least energy and cycles from it up, for every tile below it."""
-        shape = tuple(len(axis) for axis in self._axes)
-        if prod(shape) > _LATTICE:
-            return None
-        lattice = np.stack(np.meshgrid(*self._axes, indexing="ij"), axis=-1).reshape(-1, self._dims).astype(np.float64)
-        energy, cycles = np.zeros(len(lattice)), np.zeros(len(lattice))
-        beyond: list[tuple[Floats, Floats]] = []
-        for level in range(len(self.facts.levels) - 2, -1, -1):
-            here = self._at_level(level, lattice)
-            energy, cycles = energy + here[0], np.maximum(cycles, here[1])
-            unfit = ~self.fits(level, lattice)
-            energy[unfit] = cycles[unfit] = np.inf
-            energy, cycles = self._least_above(energy, shape), self._least_above(cycles, shape)
-            beyond.insert(0, (energy, cycles))
-        return beyond
+    def _at_level(self, level: int, lattice: Floats, possible: Mask) -> tuple[Floats, Floats]:
+        """[dimensions + 1, n] energy and cycles of what crosses into a level, by the innermost loop above it."""
+        traffic = self._crossing(level, lattice, possible, None)
+        cycles = self._throttled(traffic.reads, traffic.writes)
+        return traffic.energy, np.zeros(possible.shape) + cycles
 
-    def _at_level(self, level: int, lattice: Floats) -> tuple[Floats, Floats]:
-        """Energy and cycles of what crosses into a level, for every tile that it may hold."""
-        rest = self.bounds / lattice
-        moving = np.ones((self._dims + 1, len(lattice)), dtype=np.bool_)
-        moving[:-1] = (rest > 1).T
-        moving[-1] = rest.prod(axis=1) <= prod(e for outer, e in self._extents.items() if outer > level)
-        traffic = self._crossing(level, lattice, moving, None)
-        reads = {where: words.min(axis=0) for where, words in traffic.reads.items()}
-        writes = {where: words.min(axis=0) for where, words in traffic.writes.items()}
-        return traffic.energy.min(axis=0), np.zeros(len(lattice)) + self._throttled(reads, writes)
 
-    def _least_above(self, values: Floats, shape: tuple[int, ...]) -> Floats:
-        """At every tile the least value over its multiples."""
-        grid = values.reshape(shape).copy()
-        for axis, extents in enumerate(self._axes):
-            place = {n: i for i, n in enumerate(extents)}
-            view = np.moveaxis(grid, axis, 0)
-            for prime in sorted({p for n in extents for p in divisors(n)[1:2]}):
-                for i in range(len(extents) - 1, -1, -1):
-                    if (j := place.get(extents[i] * prime)) is not None:
-                        view[i] = np.minimum(view[i], view[j])
-        return grid.reshape(-1)
-
-    def _lookup(self, level: int, tile: Ints) -> tuple[Floats, Floats]:
-        if self._beyond is None:
-            return np.zeros(len(tile)), np.zeros(len(tile))
-        index = np.zeros(len(tile), dtype=np.int64)
-        for d, axis in enumerate(self._axes):
-            index = index * len(axis) + np.searchsorted(axis, tile[:, d])
-        energy, cycles = self._beyond[level]
-        return energy[index], cycles[index]
+def _always_inside(slot: Slot, dims: int) -> Mask:
+    """[i, d]: whether a slot's order puts a loop over i inside one over d."""
+    place = {d: k for k, d in enumerate(slot.prefix)}
+    place |= {d: dims + k for k, d in enumerate(slot.suffix)}
+    rank = np.array([place.get(d, len(slot.prefix)) for d in range(dims)])
+    return rank[:, None] < rank
