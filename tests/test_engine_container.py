@@ -21,6 +21,7 @@ from flexloop.engines.base import SearchOptions
 from flexloop.engines.container import ContainerEngine, ContainerLauncher
 from flexloop.engines.container_batch import BatchLauncher
 from flexloop.engines.containercli import Container, container_name, default_image
+from flexloop.engines.formats import V4Format
 from flexloop.engines.launcher import Job
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import EngineError
@@ -30,6 +31,10 @@ IMAGE = os.environ.get("FLEXLOOP_TEST_IMAGE", "")
 EXTRA = tuple(shlex.split(os.environ.get("FLEXLOOP_TEST_CONTAINER_ARGS", "")))
 
 
+HAS_TIMELOOP = "echo timeloop-model /usr/bin/timeloop-model; echo timeloop-mapper /usr/bin/timeloop-mapper"
+"""What the look into an image says where it has Timeloop's commands."""
+
+
 def install_cli(
     folder: Path,
     name: str,
@@ -37,6 +42,7 @@ def install_cli(
     inspect: str = "echo sha256:0123456789abcdef",
     info: str = "echo '[]'",
     version: str = "",
+    probe: str = HAS_TIMELOOP,
 ) -> Path:
     """A stand-in for a container CLI that writes down how it is called and answers with shell code."""
     folder.mkdir(exist_ok=True)
@@ -46,7 +52,8 @@ def install_cli(
         f'#!/bin/sh\necho "$*" >> {calls}\n'
         f'[ "$1" != --version ] || {{ echo "{version or name}"; exit; }}\n'
         'while [ "${1#-}" != "$1" ]; do shift 2; done\n'
-        f'case "$1" in\n  image) {inspect};;\n  inspect) echo true;;\n  info) {info};;\n  run) {run};;\nesac\n'
+        f'case "$1" in\n  image) {inspect};;\n  inspect) echo true;;\n  info) {info};;\n'
+        f'  run) case "$*" in *flexloop-probe-*) {probe};; *) {run};; esac;;\nesac\n'
     )
     program.chmod(0o755)
     return calls
@@ -200,7 +207,7 @@ def test_daemon_that_may_not_be_used(path: Path) -> None:
 
 
 def test_host_that_refuses_the_usual_limits(path: Path) -> None:
-    install_cli(path, "podman", run="echo 'runc: error setting rlimit type 7: operation not permitted' >&2; exit 126")
+    install_cli(path, "podman", probe="echo 'runc: error setting rlimit type 7: operation not permitted' >&2; exit 126")
     with pytest.raises(EngineError, match="set lower ones with --container-arg=--ulimit=nofile=1024:1024 "):
         ContainerEngine("podman", image()).info()
 
@@ -214,14 +221,24 @@ def test_the_cli_that_has_the_image_is_taken(path: Path) -> None:
 
 
 def test_drop_in_in_an_image_is_named(path: Path) -> None:
-    install_cli(path, "podman", run="echo \"# Timeloop's command served by flexloop's own model\"")
+    install_cli(
+        path, "podman", probe=f"{HAS_TIMELOOP}; echo; echo \"# Timeloop's command served by flexloop's own model\""
+    )
     assert ContainerEngine(image=image()).info().version == "flexloop drop-in, image 0123456789ab"
 
 
 def test_image_without_the_programs(path: Path) -> None:
-    install_cli(path, "podman", run="exit 127")
+    install_cli(path, "podman", probe="echo tl /usr/bin/tl")
     with pytest.raises(EngineError, match="has no timeloop-model and timeloop-mapper; choose another --image"):
         ContainerEngine(image=image()).info()
+
+
+def test_the_v4_front_end_is_looked_for_in_the_image_before_anything_runs(path: Path) -> None:
+    install_cli(path, "podman")
+    with pytest.raises(EngineError, match=r"image test-\d+ has no tl \(pytimeloop\), which --format v4 needs; choose"):
+        ContainerEngine(image=image(), form=V4Format()).info()
+    install_cli(path, "podman", probe=f"{HAS_TIMELOOP}; echo tl /usr/bin/tl")
+    assert ContainerEngine(image=image(), form=V4Format()).info().version == "image 0123456789ab through v4"
 
 
 def test_container_is_removed_after_its_run(path: Path, tmp_path: Path) -> None:

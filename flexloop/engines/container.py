@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from flexloop.engines.base import EngineInfo
 from flexloop.engines.containercli import MEMORY, Container, container_name, find_container, last_line, query
-from flexloop.engines.formats import Format
+from flexloop.engines.formats import FRONT_END, Format
 from flexloop.engines.launcher import DROP_IN, MAPPER, MODEL, Job
 from flexloop.engines.process import Finished, run_program, tail
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import EngineError
 
-_PROBE = f'for p in {MODEL} {MAPPER}; do command -v "$p" || exit 127; done; head -c 256 "$(command -v {MODEL})"'
+TOOLS = (MODEL, MAPPER, FRONT_END, "accelergy")
+"""What an image is searched for."""
+
+_PROBE = (
+    f'for p in {" ".join(TOOLS)}; do path=$(command -v "$p") && echo "$p $path"; done; echo; '
+    f'! path=$(command -v {MODEL}) || head -c 256 "$path"'
+)
 
 KILLED = (137, -9)
 """Exit statuses of a program that was killed, in the container or the CLI itself."""
@@ -43,6 +50,14 @@ class ContainerLauncher:
         """The image and its id; raises EngineError where it cannot run Timeloop's programs."""
         container = self.container
         return EngineInfo("container", _version(container), f"{container.cli} {container.image}")
+
+    def tools(self) -> dict[str, str]:
+        """Where each of `TOOLS` is in the image; those that it lacks are left out."""
+        return dict(_look(self.container).tools)
+
+    def provides(self, program: str) -> bool:
+        """Whether the image has one of `TOOLS`."""
+        return program in self.tools()
 
     def run(self, job: Job) -> Finished:
         """Run a program in a container of its own, which is removed however that ends."""
@@ -98,20 +113,34 @@ def _found(asked: tuple[str | None, str | None, tuple[str, ...]]) -> Container:
     return container
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What was found in an image: where its tools are, and whether Timeloop's commands are flexloop's own."""
+
+    tools: tuple[tuple[str, str], ...]
+    drop_in: bool
+
+
 @lru_cache(maxsize=8)
-def _version(container: Container) -> str:
-    """The image's id, after a look whether the programs are in it and whose they are."""
+def _look(container: Container) -> _Look:
     name = container_name("probe")
     try:
         answer = query(container.command(name, None, ["sh", "-c", _PROBE], 1, read_only=True))
     finally:
         container.remove(name)
-    if answer.returncode == 127 and not answer.stderr.strip():
-        raise EngineError(f"image {container.image} has no {MODEL} and {MAPPER}; {_ANOTHER}")
     if answer.returncode != 0:
         raise EngineError(no_start(container, answer.stderr))
-    served = "flexloop drop-in, " if DROP_IN in answer.stdout else ""
-    return f"{served}image {container.version}"
+    found, _, head = answer.stdout.partition("\n\n")
+    tools = (tuple(line.split(" ", 1)) for line in found.splitlines() if " " in line)
+    return _Look(tuple((program, path) for program, path in tools), DROP_IN in head)
+
+
+def _version(container: Container) -> str:
+    """The image's id, after a look whether the programs are in it and whose they are."""
+    look = _look(container)
+    if not {MODEL, MAPPER} <= dict(look.tools).keys():
+        raise EngineError(f"image {container.image} has no {MODEL} and {MAPPER}; {_ANOTHER}")
+    return f"{'flexloop drop-in, ' if look.drop_in else ''}image {container.version}"
 
 
 class ContainerEngine(TimeloopEngine):

@@ -88,6 +88,10 @@ class BatchLauncher:
         """The image and its id; raises EngineError where it cannot run Timeloop's programs."""
         return self._launcher.info()
 
+    def provides(self, program: str) -> bool:
+        """Whether the image has a further program."""
+        return self._launcher.provides(program)
+
     def run(self, job: Job) -> Finished:
         """Run a program in the container; its files are copied there and what it writes is copied back."""
         finished = self._attempt(job)

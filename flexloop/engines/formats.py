@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping as Map
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol
 
 from flexloop.arch.spec import ArchSpec
@@ -14,7 +12,6 @@ from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate
 from flexloop.engines.launcher import MAPPER, MODEL, Job
 from flexloop.engines.process import Finished, tail
-from flexloop.errors import EngineError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import Variant
 from flexloop.timeloop import v4
@@ -149,9 +146,11 @@ class V4Format:
         return v4.native_directives(directives, arch)
 
 
-def find_front_end() -> Path:
-    """The v4 front end on PATH (EngineError with the way to it where there is none)."""
-    path = shutil.which(FRONT_END)
-    if path is None:
-        raise EngineError(f"{FRONT_END} not found on PATH; {WAY_TO_FRONT_END}")
-    return Path(path)
+def no_front_end(image: str = "") -> str:
+    """What to say where the v4 front end is missing: on PATH, or in an image; and the way to it."""
+    if image:
+        return (
+            f"image {image} has no {FRONT_END} (pytimeloop), which --format v4 needs; choose another --image, such as "
+            "the published one of Timeloop, or --format native"
+        )
+    return f"{FRONT_END} not found on PATH; {WAY_TO_FRONT_END}"

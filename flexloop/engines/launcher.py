@@ -60,6 +60,10 @@ class Launcher(Protocol):
         """Name and version; EngineError with the way out where the programs cannot be started."""
         ...
 
+    def provides(self, program: str) -> bool:
+        """Whether a further program is there too."""
+        ...
+
     def run(self, job: Job) -> Finished:
         """Start a program and wait for it; EngineError where it does not start."""
         ...
@@ -79,6 +83,10 @@ class PathLauncher:
             )
         found = tuple(Path(path) for path in paths.values() if path is not None)
         return EngineInfo("timeloop", _version(found), str(found[0].parent))
+
+    def provides(self, program: str) -> bool:
+        """Whether a further program is on PATH."""
+        return shutil.which(program) is not None
 
     def run(self, job: Job) -> Finished:
         """Start a program and wait for it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner, cost
-from flexloop.engines.formats import Format, NativeFormat, find_front_end
+from flexloop.engines.formats import FRONT_END, Format, NativeFormat, no_front_end
 from flexloop.engines.launcher import MAPPER, MODEL, Job, Launcher, PathLauncher
 from flexloop.engines.process import Finished, tail
 from flexloop.errors import EngineError, NoVerdictError, OutputError, UnmappableError
@@ -69,8 +69,9 @@ class TimeloopEngine:
         info = self._launcher.info()
         if self._form.name == "native":
             return info
-        if isinstance(self._launcher, PathLauncher):
-            find_front_end()
+        if not self._launcher.provides(FRONT_END):
+            where = info.detail.partition(" ")[2] if info.name == "container" else ""
+            raise EngineError(no_front_end(where))
         return replace(info, version=f"{info.version} through {self._form.name}")
 
     def evaluate(
