@@ -11,9 +11,9 @@ import pytest
 from test_golden import case_spec
 
 from flexloop.engines.embedded.problem import DataSpace
-from flexloop.engines.embedded.rules.nest import tile_size
-from flexloop.engines.embedded.rules.tables import COUNT, DIM, OUTER, STRIDE, tables
-from flexloop.engines.embedded.rules.words import first_mover, words_into
+from flexloop.engines.embedded.rules.nest import close_nest, tile_size
+from flexloop.engines.embedded.rules.tables import COUNT, DIM, STRIDE, tables
+from flexloop.engines.embedded.rules.words import words_into
 
 Loop = tuple[str, int, int]
 """Dimension, iterations, stride."""
@@ -68,15 +68,15 @@ def test_the_closed_form_is_the_walk(case: str) -> None:
         extents, nest = random_nest(rng, dimensions)
         tile = np.array([[extents[d] for d in dimensions]])
         loops = np.ones((len(nest) + 1, 4), np.int64)
-        for j, (d, n, stride) in reversed(list(enumerate(nest))):
+        for j, (d, n, stride) in enumerate(nest):
             loops[j, [DIM, COUNT, STRIDE]] = dimensions.index(d), n, stride
-            loops[j, OUTER] = loops[j + 1, OUTER] * n
+        mover = np.full((len(nest) + 1, len(arrays.present)), len(nest))
+        close_nest(arrays.present, loops, len(nest), mover)
         for t, space in enumerate(spec.problem.data_spaces):
             size = tile_size(arrays.about, arrays.lone, arrays.members, arrays.unit, t, tile, 0)
-            first = first_mover(arrays.present, t, loops, 0, len(nest))
             room = np.zeros((2, arrays.members.shape[1]), np.int64)
             words, _, _ = words_into(
-                arrays.roles, arrays.about, arrays.members, t, tile, 0, size, loops, 0, first, len(nest),
+                arrays.roles, arrays.about, arrays.members, t, tile, 0, size, loops, 0, int(mover[0, t]), len(nest),
                 room[0], room[1], False,
             )  # fmt: skip
             assert words == walked(space, extents, nest), (space.name, extents, nest)

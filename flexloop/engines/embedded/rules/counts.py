@@ -25,7 +25,7 @@ from flexloop.engines.embedded.rules.tables import (
     UPDATES,
     VALID,
 )
-from flexloop.engines.embedded.rules.words import first_mover, words_into
+from flexloop.engines.embedded.rules.words import words_into
 
 CONTENT, SHARE, LINKS = range(3)
 """Rows of a table of flows [3, L+1]: accesses of a level by what lies below it; its own words from the level above, as
@@ -35,7 +35,7 @@ the histogram there has them; words that its children hand to each other."""
 @kernel
 def flows(
     fanout: Any, roles: Any, about: Any, members: Any, present: Any, keep: Any, m: int, t: int, top: int,
-    grid: Any, tile: Any, size: Any, loops: Any, begin: Any, spatial: Any, spatials: Any, pair: Any,
+    grid: Any, tile: Any, size: Any, loops: Any, begin: Any, mover: Any, spatial: Any, spatials: Any, pair: Any,
     reach: Any, moved: Any, rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
     flow: Any,
 ) -> int:  # fmt: skip
@@ -61,7 +61,7 @@ def flows(
             groups, shape, differ = spread(roles, about, t, spatial, p, count, reach, pair)
         words, first, step, near = loops[0, OUTER], 0, 1, True
         if p > 0:
-            first = first_mover(present, t, loops, begin[p], end)
+            first = mover[begin[p], t]
             words, step, near = words_into(
                 roles, about, members, t, tile, p, size[t, p], loops, begin[p], first, end, reach, moved, differ,
             )  # fmt: skip

@@ -76,21 +76,42 @@ def use_array(fanout: Any, sf: Any, so: Any, split: Any, m: int, grid: Any) -> N
 
 
 @kernel
+def close_nest(present: Any, loops: Any, end: int, mover: Any) -> None:
+    """Write what the first ``end`` loops have outside them, given the row after them.
+
+    Args:
+        present: of `Tables`.
+        loops: [L*D+1, 4] receives for each loop the iterations of it and of all outside.
+        end: how many.
+        mover: [L*D+1, T] receives for each loop and data space the first loop, it or one outside, that moves its tiles.
+    """
+    outer = loops[end, OUTER]
+    for j in range(end - 1, -1, -1):
+        d = np.uint64(loops[j, DIM])
+        outer *= loops[j, COUNT]
+        loops[j, OUTER] = outer
+        for t in range(len(present)):
+            mover[j, t] = j if present[t, d] else mover[j + 1, t]
+
+
+@kernel
 def build_nest(
-    tf: Any, to: Any, sf: Any, so: Any, m: int,
-    grid: Any, tile: Any, loops: Any, begin: Any, spatial: Any, spatials: Any,
+    present: Any, tf: Any, to: Any, sf: Any, so: Any, m: int,
+    grid: Any, tile: Any, loops: Any, begin: Any, mover: Any, spatial: Any, spatials: Any,
 ) -> int:  # fmt: skip
     """Write tiles and loops of mapping m, those above 1 iteration alone; return the number of temporal loops.
 
     Every loop is written and kept only if it iterates: that costs less than asking which do.
 
     Args:
+        present: of `Tables`.
         tf, to, sf, so: temporal factors and orders, spatial factors and orders of a batch.
         m: which mapping.
         grid: of this mapping.
         tile: [L+2, D] extents of the tile of level p in row p+1; row 0 holds ones.
         loops: [L*D+1, 4] temporal loops, innermost first.
         begin: [L+1] the first temporal loop of each level, and the number of loops.
+        mover: [L*D+1, T], see `close_nest`.
         spatial: [L, D, 4] the spatial loops below each level, innermost first.
         spatials: [L] how many there are.
     """
@@ -121,8 +142,9 @@ def build_nest(
             count += factor > 1
     begin[levels] = count
     loops[count, OUTER] = 1
-    for j in range(count - 1, -1, -1):
-        loops[j, OUTER] = loops[j + 1, OUTER] * loops[j, COUNT]
+    for t in range(len(present)):
+        mover[count, t] = count
+    close_nest(present, loops, count, mover)
     return count
 
 
@@ -144,9 +166,10 @@ def has_same_tiles(tf: Any, sf: Any, so: Any, split: Any, keep: Any, m: int) -> 
 
 
 @kernel
-def reorder_nest(tf: Any, to: Any, m: int, tile: Any, loops: Any, begin: Any) -> None:
+def reorder_nest(present: Any, tf: Any, to: Any, m: int, tile: Any, loops: Any, begin: Any, mover: Any) -> None:
     """Write the loops of mapping m, which has the tiles of the one before, at the levels where their order differs."""
     levels, dims = tf.shape[1:]
+    end = 0
     for p in range(levels):
         same = True
         for i in range(dims):
@@ -162,8 +185,8 @@ def reorder_nest(tf: Any, to: Any, m: int, tile: Any, loops: Any, begin: Any) ->
                 loops[j, COUNT] = factor
                 loops[j, STRIDE] = tile[p + 1, d] // factor
                 j += 1
-        for i in range(j - 1, begin[p] - 1, -1):
-            loops[i, OUTER] = loops[i + 1, OUTER] * loops[i, COUNT]
+        end = j
+    close_nest(present, loops, end, mover)
 
 
 @kernel

@@ -50,6 +50,7 @@ class Room(NamedTuple):
         size: int64[T, L+1] words of these tiles.
         loops: int64[L*D+1, 4] temporal loops.
         begin: int64[L+1] the first of each level.
+        mover: int64[L*D+1, T] the first loop outside that moves a data space, see `rules.nest`.
         spatial: int64[L, D, 4] spatial loops below each level.
         spatials: int64[L] how many there are.
         pair: int64[R, 2], around: int64[1, D] passing values.
@@ -69,6 +70,7 @@ class Room(NamedTuple):
     size: Ints
     loops: Ints
     begin: Ints
+    mover: Ints
     spatial: Ints
     spatials: Ints
     pair: Ints
@@ -88,7 +90,9 @@ class Room(NamedTuple):
     failure: Ints
 
 
-ROOM = types.NamedTuple([I2, I2, I2, I2, I1, I3, I1, I2, I2, I1, I1, I2, I1, F1, I2, I2, F1, F2, I1, F3, F2, I1], Room)
+ROOM = types.NamedTuple(
+    [I2, I2, I2, I2, I1, I2, I3, I1, I2, I2, I1, I1, I2, I1, F1, I2, I2, F1, F2, I1, F3, F2, I1], Room
+)
 """Numba's type of Room."""
 
 
@@ -103,6 +107,7 @@ def make_room(tables: Tables) -> Room:
         size=np.ones((spaces, levels + 1), np.int64),
         loops=np.ones((levels * dims + 1, 4), np.int64),
         begin=np.zeros(levels + 1, np.int64),
+        mover=np.zeros((levels * dims + 1, spaces), np.int64),
         spatial=np.zeros((levels, dims, 4), np.int64),
         spatials=np.zeros(levels, np.int64),
         pair=np.zeros((ranks, 2), np.int64),
@@ -152,7 +157,7 @@ def evaluate_rows(
         room: to work in; afterwards it holds the details of the last mapping.
     """
     spaces = len(tables.about)
-    grid, tile, size, loops, begin = room.grid, room.tile, room.size, room.loops, room.begin
+    grid, tile, size, loops, begin, mover = room.grid, room.tile, room.size, room.loops, room.begin, room.mover
     spatial, spatials, flow, partition = room.spatial, room.spatials, room.flow, room.partition
     reach, moved = room.reach, room.moved
     ranks, moves, weight, children = room.ranks, room.moves, room.weight, room.children
@@ -162,7 +167,7 @@ def evaluate_rows(
     for m in range(start, stop):
         if m > start and has_same_tiles(tf, sf, so, split, keep, m):
             if tiled == VALID:
-                reorder_nest(tf, to, m, tile, loops, begin)
+                reorder_nest(tables.present, tf, to, m, tile, loops, begin, mover)
         else:
             tiled = VALID
             for t in range(spaces):
@@ -172,7 +177,7 @@ def evaluate_rows(
             if tiled == VALID:
                 tiled = fits_macs(tables.hardware, grid, failure)
             if tiled == VALID:
-                build_nest(tf, to, sf, so, m, grid, tile, loops, begin, spatial, spatials)
+                build_nest(tables.present, tf, to, sf, so, m, grid, tile, loops, begin, mover, spatial, spatials)
                 tiled = fits_levels(
                     tables.hardware, tables.about, tables.lone, tables.members, tables.unit, keep, m,
                     grid, tile, size, failure,
@@ -184,7 +189,7 @@ def evaluate_rows(
             top = outermost(keep, m, t)
             state = flows(
                 tables.fanout, tables.roles, tables.about, tables.members, tables.present, keep, m, t, top,
-                grid, tile, size, loops, begin, spatial, spatials, room.pair,
+                grid, tile, size, loops, begin, mover, spatial, spatials, room.pair,
                 reach, moved, ranks, moves, weight, children, entry, access, flow,
             )  # fmt: skip
             read_write = tables.about[t, READ_WRITE]

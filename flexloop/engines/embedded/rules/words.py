@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from flexloop.engines.embedded.jit import kernel
 from flexloop.engines.embedded.rules.nest import extent
 from flexloop.engines.embedded.rules.tables import (
@@ -19,15 +17,6 @@ from flexloop.engines.embedded.rules.tables import (
     RANK,
     STRIDE,
 )
-
-
-@kernel
-def first_mover(present: Any, t: int, loops: Any, begin: int, end: int) -> int:
-    """The innermost of some loops that moves the tiles of data space t; ``end`` if none does."""
-    for j in range(begin, end):
-        if present[t, np.uint64(loops[j, DIM])]:
-            return j
-    return end
 
 
 @kernel
@@ -47,7 +36,7 @@ def words_into(
         tile, row: the tile is that row of the table of tiles.
         size: its words.
         loops, begin, end: the temporal loops above the tile.
-        a: the first of them that moves it, see `first_mover`; ``end`` if none does.
+        a: the first of them that moves it, see `nest.close_nest`; ``end`` if none does.
         reach: for each coupled rank the largest offset between the tiles of one parent.
         moved: room for one number a rank.
         linkable: whether the tiles of one parent differ.
