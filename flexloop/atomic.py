@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
 """How the names of files begin that are being written; one that is left over belonged to a process that was killed."""
+
+
+CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems answer that do not know how to wait for a disk; no less is written there."""
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -27,8 +32,16 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
             file.write(content)
             file.flush()
             if durable:
-                os.fsync(file.fileno())
+                _sync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _sync(file: int) -> None:
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in CANNOT_SYNC:
+            raise

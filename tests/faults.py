@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,13 +19,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 
 from nothing_engine import NothingEngine, nothing_plan, some_layers, table
+from small_archs import plain
 
 from flexloop.classes import all_classes
+from flexloop.engines.container import ContainerEngine
+from flexloop.engines.select import EngineSettings
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store
+from flexloop.study import StudyOptions, run_study
+from flexloop.workloads.layers import Layer, Network
 
 CELLS = 96
 DELAY_S = 0.02
@@ -36,13 +44,21 @@ PATIENCE_S = 300.0
 class Study:
     """A study in a process of its own; what it says on stderr is kept beside its table."""
 
-    def __init__(self, store: Path, out: Path, *options: str, cells: int = CELLS, delay: float = DELAY_S) -> None:
+    def __init__(
+        self,
+        store: Path,
+        out: Path,
+        *options: str,
+        cells: int = CELLS,
+        delay: float = DELAY_S,
+        env: dict[str, str] | None = None,
+    ) -> None:
         self.store, self.out = store, out
         self._said = out.with_suffix(".stderr")
         here = Path(__file__).parent
         command = [sys.executable, str(here / "nothing_engine.py"), str(store), str(out)]
         sizes = ["--cells", str(cells), "--delay", str(delay)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), *filter(None, sys.path)])}
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here), *filter(None, sys.path)])} | (env or {})
         with self._said.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [*command, *sizes, *options],
@@ -103,8 +119,7 @@ def undisturbed(layers: int = LAYERS) -> str:
 
 def lost(got: str, layers: int = LAYERS) -> int:
     """Cells of a finished study's table that are missing, differ, or are there twice."""
-    expected, lines = undisturbed(layers).splitlines(), got.splitlines()
-    return max(len(set(expected) - set(lines)), abs(len(expected) - len(lines)))
+    return lost_lines(undisturbed(layers), got)
 
 
 def finished(store: Path) -> int:
@@ -268,6 +283,89 @@ def clock_jumps(folder: Path, rng: random.Random) -> int:
     return lost(first) + lost(table(again))
 
 
+def clock_jumps_everywhere(folder: Path, rng: random.Random) -> int:
+    """The clock of the study, of its workers and of all files jumps by years while they run (libfaketime)."""
+    store, out, clock = folder / "store", folder / "table", folder / "clock"
+    clock.write_text("+0d")
+    faked = {
+        "LD_PRELOAD": str(libfaketime()),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "DONT_FAKE_MONOTONIC": "1",  # a clock that is set does not move it
+    }
+    cells, layers = 1600, 100
+    study = Study(store, out, "--jobs", "2", cells=cells, delay=0, env=faked)  # Python's sleep fails under the library
+    jumps = 0
+    while study.process.poll() is None:
+        clock.write_text(f"{rng.randrange(-3650, 3650):+d}d")
+        jumps += 1
+        time.sleep(rng.uniform(0.01, 0.1))
+    assert study.finish() == cells and jumps > 10
+    missing = lost(out.read_text(), layers)
+    assert Study(store, out, cells=cells, delay=0, env=faked).finish() == 0, "an entry's age counted"
+    return missing + lost(out.read_text(), layers)
+
+
+def libfaketime() -> Path | None:
+    """The library that fakes a program's clock, where it is installed."""
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
+def kill_containers(folder: Path, rng: random.Random) -> int:
+    """A container is killed from outside, once or twice in one study, while others wait for it."""
+    expected = container_study()
+    settings = container_settings(batch=rng.random() < 0.5)
+    cli = container_cli()
+    study = Thread(target=lambda: got.append(container_study(settings, folder / "store")))
+    got: list[str] = []
+    study.start()
+    wanted, struck = rng.choice((1, 2)), 0
+    while study.is_alive():
+        running = subprocess.run(
+            [cli, "ps", "--quiet", "--filter", "name=flexloop-"], capture_output=True, text=True, check=False
+        ).stdout.split()
+        if running and struck < wanted:
+            time.sleep(rng.uniform(0, 0.2))
+            victim = rng.choice(running)
+            struck += not subprocess.run(
+                [cli, "kill", "--signal", "KILL", victim], capture_output=True, check=False
+            ).returncode
+        time.sleep(0.01)
+    study.join()
+    assert got, "the study ended with an error"
+    assert struck, "no container lived long enough to be killed"
+    return lost_lines(expected, got[0])
+
+
+@cache
+def container_study(settings: EngineSettings | None = None, store: Path | None = None) -> str:
+    """The table of a small study whose mappings are costed in containers, without what a clock decides."""
+    net = Network(name="net", layers=tuple(Layer(name=f"l{n}", C=8, M=4 + n, P=2) for n in range(3)))
+    options = StudyOptions(
+        engines=settings or container_settings(batch=False), store=store, use_store=store is not None, jobs=2
+    )
+    return str(run_study(["T0O0P0S0", "T1O1P1S1"], [net], plain(), options).rows.drop(columns="wall_s").to_csv())
+
+
+def container_settings(*, batch: bool) -> EngineSettings:
+    """The engine in the image of the tests."""
+    extra = tuple(shlex.split(os.environ.get("FLEXLOOP_TEST_CONTAINER_ARGS", "")))
+    image = os.environ.get("FLEXLOOP_TEST_IMAGE")
+    return EngineSettings("container", "embedded", image=image, container_args=extra, container_batch=batch)
+
+
+def container_cli() -> str:
+    """The container CLI in use."""
+    settings = container_settings(batch=False)
+    return ContainerEngine(None, settings.image, settings.container_args).info().detail.split()[0]
+
+
+def lost_lines(expected: str, got: str) -> int:
+    """Lines that are missing, differ, or are there twice."""
+    lines, wanted = got.splitlines(), expected.splitlines()
+    return max(len(set(wanted) - set(lines)), abs(len(wanted) - len(lines)))
+
+
 def ten_thousand_cells(folder: Path, rng: random.Random) -> int:
     """10,000 cells in one study, in two processes, one of which is killed; a second run takes all from the store."""
     store, out = folder / "store", folder / "table"
@@ -292,11 +390,26 @@ FAULTS: dict[str, Callable[[Path, random.Random], int]] = {
     "full disk": full_disk,
     "read-only store": read_only_store,
     "clock that jumps": clock_jumps,
+    "clock that jumps for all processes and files": clock_jumps_everywhere,
+    "container killed from outside": kill_containers,
     "10,000 cells, a worker killed": ten_thousand_cells,
 }
 NEED_DASK = (kill_dask_workers, kill_remote_workers, kill_scheduler)
 NEED_ROOT = (full_disk, read_only_store)
 """Faults that need a file system of their own."""
+
+
+def obstacle(fault: Callable[[Path, random.Random], int], folder: Path) -> str:
+    """What is missing to try a fault here, and empty where nothing is."""
+    if fault in NEED_ROOT and not can_mount(folder):
+        return "needs root, to mount a small file system"
+    if fault in NEED_DASK and find_spec("distributed") is None:
+        return "needs the extra dask"
+    if fault is clock_jumps_everywhere and libfaketime() is None:
+        return "needs libfaketime"
+    if fault is kill_containers and not os.environ.get("FLEXLOOP_TEST_IMAGE"):
+        return "needs containers, and FLEXLOOP_TEST_IMAGE"
+    return ""
 
 
 def can_mount(folder: Path) -> bool:

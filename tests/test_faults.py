@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 from faults import (
     FAULTS,
-    NEED_DASK,
-    NEED_ROOT,
     PATIENCE_S,
     can_mount,
     children,
     finished,
     mounted,
+    obstacle,
     wait_until,
 )
 from small_archs import plain
@@ -35,12 +34,9 @@ NET = Network(name="net", layers=(Layer(name="a", C=8, M=6, P=2), Layer(name="b"
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_fault_costs_a_cell(fault: str, tmp_path: Path) -> None:
-    cause = FAULTS[fault]
-    if cause in NEED_ROOT and not can_mount(tmp_path):
-        pytest.skip("only root may mount the small file system that this needs")
-    if cause in NEED_DASK:
-        pytest.importorskip("distributed", reason="the extra dask is not installed")
-    assert cause(tmp_path, random.Random(fault)) == 0
+    if missing := obstacle(FAULTS[fault], tmp_path):
+        pytest.skip(missing)
+    assert FAULTS[fault](tmp_path, random.Random(fault)) == 0
 
 
 def test_results_that_find_the_disk_full_say_so_and_leave_the_old_ones(tmp_path: Path) -> None:

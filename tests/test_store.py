@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from flexloop.atomic import write_atomically
 from flexloop.cli import app
-from flexloop.errors import OutputError
+from flexloop.errors import OutputError, SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.running.store import Store, StoredCell, StoredWinner, cell_key, default_folder
 from flexloop.timeloop.mapping import Mapping
@@ -49,6 +51,59 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="FLEXLOOP_STORE"):
         Store(tmp_path / "file").put(KEY, CELL)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root reads everything; another test drops root's rights")
+def test_an_unreadable_store_is_told_from_an_empty_one(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    assert not list(store.files())
+    store.put(KEY, CELL)
+    store.folder.chmod(0)
+    try:
+        with pytest.raises(SpecError, match="cannot be read: Permission denied; mend its rights"):
+            list(store.files())
+        assert not store.has(KEY)
+        with pytest.warns(UserWarning, match="Permission denied"):
+            assert store.get(KEY) is None
+        with pytest.raises(OutputError, match="Permission denied"):
+            store.put(KEY, CELL)
+    finally:
+        store.folder.chmod(0o700)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else; the test above needs nobody else")
+def test_an_unreadable_store_is_told_from_an_empty_one_without_roots_rights(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    child = os.fork()
+    if not child:  # every module is loaded already: nobody need be able to read them
+        status = 1
+        try:
+            (tmp_path / "mine").mkdir()
+            os.chown(tmp_path / "mine", 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            test_an_unreadable_store_is_told_from_an_empty_one(tmp_path / "mine")
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_store_needs_neither_hard_links_nor_a_disk_that_syncs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on many network file systems, FAT and 9p."""
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    for name in ("link", "fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, refuse)
+    store = Store(tmp_path / "store")
+    store.put(KEY, CELL)
+    assert store.get(KEY) == CELL
+    write_atomically(tmp_path / "file", b"results")
+    assert (tmp_path / "file").read_bytes() == b"results"
 
 
 def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

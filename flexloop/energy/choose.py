@@ -102,14 +102,15 @@ def keep(tables: EnergyTables, store: Path) -> Path:
         OutputError: if the store cannot be written.
     """
     path = _shelf(store) / f"{tables.digest}.yaml"
-    if not path.is_file():
-        try:
+    try:
+        if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, table_files(tables)["tables.yaml"].encode())
-        except OSError as error:
-            raise OutputError(
-                f"cannot write {path}: {error.strerror or error}; use another store or --no-store"
-            ) from error
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to the store at {store}: {error.strerror or error}; make room or mend its rights, name "
+            "another folder with FLEXLOOP_STORE, or use --no-store"
+        ) from error
     return path
 
 

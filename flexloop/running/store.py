@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from flexloop.timeloop.mapping import Mapping
 Status = Literal["ok", "unmappable", "failed"]
 
 SUFFIX = ".cell"
+_FOLDER = re.compile("[0-9a-f]{2}")
 ABANDONED_S = 3600.0
 """Age from which a file that is being written is taken as left over."""
 
@@ -114,8 +116,11 @@ class Store:
         return self.folder / key[:2] / f"{key}{SUFFIX}"
 
     def has(self, key: str) -> bool:
-        """Whether there is an entry with that key, damaged or not."""
-        return self.path(key).exists()
+        """Whether there is an entry with that key, damaged or not; False where that cannot be told."""
+        try:
+            return self.path(key).exists()
+        except OSError:
+            return False
 
     def get(self, key: str) -> StoredCell | None:
         """Return the entry, or None where there is none; a damaged one is warned about, removed and taken as absent.
@@ -162,8 +167,24 @@ class Store:
             ) from error
 
     def files(self) -> Iterator[Path]:
-        """The files of all entries, in the order of their keys."""
-        yield from sorted(self.folder.glob(f"[0-9a-f][0-9a-f]/*{SUFFIX}"))
+        """The files of all entries, in the order of their keys.
+
+        Raises:
+            SpecError: if the store cannot be read, with the reason.
+        """
+        yield from (path for path in self._all() if path.name.endswith(SUFFIX))
+
+    def _all(self) -> Iterator[Path]:
+        """All files of the store's folders, in order; what glob says nothing about, a missing right, is an error."""
+        try:
+            for folder in sorted(self.folder.iterdir()) if self.folder.exists() else ():
+                if _FOLDER.fullmatch(folder.name):
+                    yield from sorted(folder.iterdir())
+        except OSError as error:
+            raise SpecError(
+                f"the store at {self.folder} cannot be read: {error.strerror or error}; mend its rights, or name "
+                "another folder with FLEXLOOP_STORE"
+            ) from error
 
     def read(self, path: Path) -> Entry:
         """Read one of `files`.
@@ -183,8 +204,8 @@ class Store:
     def left_over(self) -> Iterator[Path]:
         """Files that a process began to write before it was killed."""
         now = time.time()
-        for path in sorted(self.folder.glob(f"[0-9a-f][0-9a-f]/{TEMPORARY}*")):
-            age = _age(path, now)
+        for path in self._all():
+            age = _age(path, now) if path.name.startswith(TEMPORARY) else None
             if age is not None and age >= ABANDONED_S:
                 yield path
 
