@@ -61,7 +61,7 @@ def seeds(target: str) -> list[bytes]:
 
 def mutate(data: bytes, largest: int, seed: int) -> bytes:
     """A YAML document with a value or two that its reader does not expect; every second time any other bytes."""
-    random = Random(seed)  # noqa: S311
+    random = Random(seed)
     if random.random() < 0.5:
         return bytes(atheris.Mutate(data, largest))
     try:

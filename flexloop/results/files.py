@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pyarrow.lib import ArrowException
 
 from flexloop.atomic import write_atomically
 from flexloop.errors import OutputError, SpecError
 from flexloop.resources import is_file
 from flexloop.results.table import Results
 from flexloop.timeloop.render import shared_renderer
+
+_NEEDED = ("network", "class", "layer", "count", "arch", "objective", "status", "cycles", "energy_pj", "edp", "macs")
+"""Columns without which a table is none of a study's."""
 
 _SAFE = re.compile(r"[^A-Za-z0-9_.\-]")
 
@@ -82,7 +86,11 @@ def load(folder: str | Path) -> Results:
         rows = pd.read_parquet(table)
         meta_file = table.parent / "meta.json"
         meta = json.loads(meta_file.read_text(encoding="utf-8")) if meta_file.is_file() else {}
-    except (OSError, ValueError) as error:
+        if missing := [column for column in _NEEDED if column not in rows.columns]:
+            raise ValueError(f"no column {missing[0]!r}")
+        if not isinstance(meta, dict):
+            raise ValueError("meta.json holds no object")
+    except (ArrowException, OSError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise SpecError(f"{table.parent}: damaged results ({error}); run the study again") from error
     return Results(rows, meta, _mappings(table.parent, rows))
 
@@ -104,5 +112,6 @@ def _mappings(folder: Path, rows: pd.DataFrame) -> dict[tuple[str, str, str], di
     for key in rows[["network", "class", "layer"]].itertuples(index=False, name=None):
         cell = folder.joinpath("mappings", *(safe_name(str(part)) for part in key))
         if cell.is_dir():
-            found[key] = {file.name: file.read_text(encoding="utf-8") for file in sorted(cell.glob("*.yaml"))}
+            files = sorted(cell.glob("*.yaml"))
+            found[key] = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in files}
     return found

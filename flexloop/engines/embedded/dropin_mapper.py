@@ -145,7 +145,7 @@ def _objective(mapper: Any) -> Objective:
     if not isinstance(metrics, list) or not metrics:
         raise SpecError(f"mapper.optimization_metrics is {metrics!r}: write a list, for example [delay, energy]")
     for metric in metrics:
-        if metric not in METRICS:
+        if not isinstance(metric, str) or metric not in METRICS:
             known = ", ".join(METRICS)
             raise UnsupportedError(f"mapper.optimization_metrics: {metric!r} is not searched for; these are: {known}")
     return METRICS[metrics[0]]
