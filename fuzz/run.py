@@ -24,6 +24,7 @@ with atheris.instrument_imports(include=["yaml", "jinja2", *(f"flexloop.{part}" 
     import hostile
 
     from flexloop.energy.ert import build_art, build_ert
+    from flexloop.timeloop import yamlio
     from flexloop.timeloop.render import Renderer
 
 GOLDEN = ROOT / "tests" / "golden" / "specs"
@@ -65,10 +66,10 @@ def mutate(data: bytes, largest: int, seed: int) -> bytes:
     if random.random() < 0.5:
         return bytes(atheris.Mutate(data, largest))
     try:
-        document = yaml.load(data, hostile.yamlio._Loader)  # noqa: S506
+        document = yaml.load(data, yamlio._Loader)  # noqa: S506
         for _ in range(random.randint(1, 3)):
             document = hostile.mutated(document, random)
-        text = yaml.dump(document, Dumper=hostile.yamlio._Dumper, sort_keys=False)
+        text = yaml.dump(document, Dumper=yamlio._Dumper, sort_keys=False)
     except Exception:  # it was no YAML, or it has become none
         return bytes(atheris.Mutate(data, largest))
     return str(text).encode("utf-8", errors="replace")[:largest]

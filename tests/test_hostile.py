@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from flexloop.arch.load import load_arch
 from flexloop.cli import app
 from flexloop.cli.common import printable
 from flexloop.energy.ert import build_art, build_ert
+from flexloop.engines.containercli import Container, container_name, find_container
 from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.dropin_mapper import run_mapper
-from flexloop.errors import FlexloopError, SpecError, UnknownNameError
+from flexloop.errors import EngineError, FlexloopError, SpecError, UnknownNameError
 from flexloop.resources import find, shipped
 from flexloop.results.table import totals
 from flexloop.timeloop import yamlio
@@ -211,6 +213,16 @@ def test_the_terminal_shows_control_characters_and_obeys_none(tmp_path: Path) ->
 def test_printable_keeps_what_can_be_printed() -> None:
     assert printable("Grüße, 10 µm²\n") == "Grüße, 10 µm²\n"
     assert printable("a\tb\r\udcff") == r"a\tb\r\udcff"
+
+
+def test_what_could_be_an_option_or_a_second_mount_never_reaches_the_container_cli() -> None:
+    with pytest.raises(EngineError, match="'--volume=/:/host' is an option, not a name"):
+        find_container("podman", "--volume=/:/host", ())
+    with pytest.raises(EngineError, match="a folder with a colon"):
+        Container("podman", "image").command("name", Path("/runs/a:/etc"), ["program"], 1, read_only=True)
+    assert re.fullmatch(
+        r"flexloop-[A-Za-z0-9_.-]{1,100}-[0-9a-f]{8}", container_name("../../x --privileged\n\x1b" * 50)
+    )
 
 
 def test_templates_that_write_something_else_are_named(tmp_path: Path) -> None:

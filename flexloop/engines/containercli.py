@@ -99,6 +99,10 @@ class Container:
             cpus: processors it may use.
             read_only: whether its root is read-only.
         """
+        if folder is not None and ":" in str(folder):
+            raise EngineError(
+                f"{folder}: a folder with a colon in its name cannot be given to a container; set TMPDIR to another"
+            )
         before, after = self._extra()
         arguments = ["--name", name, "--label", "flexloop=run", "--label", f"{_OWNER}={_owner()}", "--pull", "never"]
         arguments += ["--network", "none", *_identity(self.cli, before)]
@@ -266,6 +270,8 @@ def find_container(cli: str | None, image: str | None, extra: tuple[str, ...]) -
         EngineError: if there is none, with the reason for each.
     """
     image = image or default_image()
+    if image.startswith("-"):
+        raise EngineError(f"image {image!r} is an option, not a name; give options with --container-arg")
     reasons = []
     for candidate in [cli] if cli else CLIS:
         if shutil.which(candidate) is None:

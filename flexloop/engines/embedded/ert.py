@@ -96,7 +96,7 @@ def read_art(content: Any) -> dict[str, float]:
     for where, table in Fields(content, "ART").items("tables"):
         fields = Fields(table, where)
         area = amount(fields.get("area"), f"{where}.area")
-        if area > np.finfo(np.float32).max:
+        if area > float(np.finfo(np.float32).max):
             raise SpecError(f"{where}.area is {area}; Timeloop keeps areas in single precision, which ends before")
         areas[component_name(fields.text("name"))] = float(np.float32(area))
     return areas
