@@ -6,11 +6,16 @@ import shutil
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from flexloop.energy import hwmodels
 from flexloop.engines.base import Engine
 from flexloop.engines.formats import FRONT_END, WAY_TO_FRONT_END
+from flexloop.engines.select import EngineSettings
 from flexloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from flexloop.engines.container import ContainerLauncher
 
 
 @dataclass(frozen=True)
@@ -22,16 +27,23 @@ class Finding:
     detail: str
 
 
-def examine() -> list[Finding]:
-    """Look at every engine and at the optional programs and packages."""
-    from flexloop.engines.container import ContainerEngine
+def examine(settings: EngineSettings | None = None) -> list[Finding]:
+    """Look at every engine, at the optional programs and packages, and into the container image, if it is here.
+
+    Args:
+        settings: which container CLI, image and arguments of its run; None takes the defaults.
+    """
+    from flexloop.engines.container import ContainerEngine, ContainerLauncher
     from flexloop.engines.embedded.engine import EmbeddedEngine
     from flexloop.engines.timeloop import TimeloopEngine
 
+    settings = settings or EngineSettings()
+    container = (settings.container_cli, settings.image, settings.container_args)
     findings = [
         _engine("engine embedded", EmbeddedEngine()),
         _engine("engine timeloop", TimeloopEngine()),
-        _engine("engine container", ContainerEngine()),
+        _engine("engine container", ContainerEngine(*container)),
+        *_image(ContainerLauncher(*container)),
         _program(
             "accelergy",
             "for --energy accelergy: in the container image of Timeloop; or install accelergy, accelergy-cacti-plug-in "
@@ -54,6 +66,21 @@ def _hwcomponents() -> Finding:
     except PackageNotFoundError as error:
         python = "" if sys.version_info >= hwmodels.PYTHON else f", on Python 3.{hwmodels.PYTHON[1]} or newer"
         return Finding(name, False, f"{error.name} missing: pip install 'flexloop[hwcomponents]'{python}")
+
+
+def _image(launcher: ContainerLauncher) -> list[Finding]:
+    """What is in the image; nothing where there is no image to look into, which the container engine's line says."""
+    from flexloop.engines.container import TOOLS
+
+    try:
+        container, inside = launcher.container, launcher.tools()
+    except EngineError:
+        return []
+    where = f"image {container.image} {container.version}"
+    return [
+        Finding(f"in the image: {tool}", tool in inside, inside.get(tool, f"not in {where}; choose another --image"))
+        for tool in TOOLS
+    ]
 
 
 def _engine(name: str, engine: Engine) -> Finding:

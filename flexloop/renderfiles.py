@@ -10,6 +10,7 @@ from flexloop.classes import FlexClass
 from flexloop.energy.choose import energy_tables
 from flexloop.engines.base import parse_effort, parse_objective
 from flexloop.engines.formats import FORMATS
+from flexloop.engines.select import EngineSettings
 from flexloop.errors import OutputError, UnknownNameError
 from flexloop.mapspace import mapspace
 from flexloop.results.files import safe_name
@@ -28,7 +29,7 @@ def render_files(
     effort: str,
     energy: str,
     parameters: dict[str, int],
-    templates: Path | None,
+    engines: EngineSettings,
     form: str = "native",
 ) -> int:
     """Write ``<network>/<class>/<layer>/<variant>/*.yaml`` for every layer's mapspace; return how many were written.
@@ -36,14 +37,23 @@ def render_files(
     With ``form`` v4, the files of the v4 front end stand beside the native ones. A variant's folder is named by its
     array shape, its place among the variants of that shape, and its padding.
 
+    Args:
+        classes, networks, arch: what to write.
+        folder: where to.
+        objective, effort: of the mapper settings written.
+        energy: ``table``, ``accelergy``, ``hwcomponents``, or a file with an ERT.
+        parameters: of the networks.
+        engines: its templates; and where Accelergy is, if it makes the energies.
+        form: ``native`` or ``v4``.
+
     Raises:
         OutputError: if the folder cannot be written.
     """
     spec = load_arch(arch)
-    renderer = Renderer(templates)
+    renderer = Renderer(engines.templates)
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
-    tables = energy_tables(energy, spec)
+    tables = energy_tables(energy, spec, engines)
     ert = renderer.ert(tables.ert)
     metric = parse_objective(objective)
     count = 0

@@ -186,6 +186,7 @@ def kill_scheduler(folder: Path, rng: random.Random) -> int:
         process.kill()
         assert study.wait() != 0
         assert "the scheduler is gone" in study.stderr, study.stderr
+        assert "distributed.client - ERROR" not in study.stderr, study.stderr
     before = finished(store)
     with scheduler(folder) as (_, file), worker(file):
         assert Study(store, out, "--dask", str(file)).finish() <= CELLS - before

@@ -16,13 +16,17 @@ from pathlib import Path
 import fake_timeloop
 import pytest
 from test_engine_timeloop import energy, everything_at, space
+from typer.testing import CliRunner
 
+from flexloop.cli import app
+from flexloop.doctor import examine
 from flexloop.engines.base import SearchOptions
 from flexloop.engines.container import ContainerEngine, ContainerLauncher
 from flexloop.engines.container_batch import BatchLauncher
 from flexloop.engines.containercli import Container, container_name, default_image
 from flexloop.engines.formats import V4Format
 from flexloop.engines.launcher import Job
+from flexloop.engines.select import EngineSettings
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import EngineError
 from flexloop.evaluation import Evaluation
@@ -239,6 +243,41 @@ def test_the_v4_front_end_is_looked_for_in_the_image_before_anything_runs(path: 
         ContainerEngine(image=image(), form=V4Format()).info()
     install_cli(path, "podman", probe=f"{HAS_TIMELOOP}; echo tl /usr/bin/tl")
     assert ContainerEngine(image=image(), form=V4Format()).info().version == "image 0123456789ab through v4"
+
+
+def test_doctor_looks_into_the_image(path: Path) -> None:
+    calls = install_cli(path, "podman", probe=f"{HAS_TIMELOOP}; echo tl /opt/tl")
+    name = image()
+    found = {f.name: (f.works, f.detail) for f in examine(EngineSettings(image=name, container_args=("--memory=9g",)))}
+    assert found["in the image: tl"] == (True, "/opt/tl")
+    assert found["in the image: accelergy"] == (False, f"not in image {name} 0123456789ab; choose another --image")
+    assert calls.read_text().count("flexloop-probe-") == 2, "looked into more than once: one run, one removal"
+    assert "--memory=9g" in calls.read_text()
+    install_cli(path, "podman", inspect="exit 1")
+    assert not any("in the image" in f.name for f in examine(EngineSettings(image=image())))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--net", "ncf", "--class", "T0O0P0S0", "--no-store", "--engine", "embedded"],
+        ["render", "--net", "ncf", "--class", "T0O0P0S0"],
+        ["design", "--net", "ncf"],
+        ["energy", "make"],
+        ["energy", "show"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_every_command_runs_accelergy_in_the_container_that_was_asked_for(
+    command: list[str], path: Path, tmp_path: Path
+) -> None:
+    calls = install_cli(path, "podman", run="exit 41")
+    options = ["--energy", "accelergy", "--image", image(), "--container-cli", "podman", "--container-arg=--memory=9g"]
+    folder = [] if command[:2] == ["energy", "show"] else ["-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*command, *options, *folder])
+    assert "has no accelergy; choose another --image" in " ".join(result.output.split())
+    (start,) = [line for line in calls.read_text().splitlines() if "accelergy.sh" in line]
+    assert "--memory=9g" in start
 
 
 def test_container_is_removed_after_its_run(path: Path, tmp_path: Path) -> None:

@@ -236,13 +236,13 @@ def test_a_layer_beyond_the_depth_that_v4_demands_is_refused() -> None:
 
 
 def test_render_writes_v4_beside_native(tmp_path: Path) -> None:
-    render_files(["T0O0P0S0"], ["ncf"], "edge256", tmp_path, "edp", "quick", "table", {}, None, "v4")
+    render_files(["T0O0P0S0"], ["ncf"], "edge256", tmp_path, "edp", "quick", "table", {}, EngineSettings(), "v4")
     folder = next(tmp_path.glob("ncf/T0O0P0S0/*/*"))
     assert {"arch.yaml", "constraints.yaml", "v4.yaml", "timeloop-mapper.ART.yaml"} <= {
         f.name for f in folder.iterdir()
     }
     with pytest.raises(UnknownNameError, match="unknown format 'v3'"):
-        render_files(["T0O0P0S0"], ["ncf"], "edge256", tmp_path, "edp", "quick", "table", {}, None, "v3")
+        render_files(["T0O0P0S0"], ["ncf"], "edge256", tmp_path, "edp", "quick", "table", {}, EngineSettings(), "v3")
 
 
 def test_v4_without_its_front_end_is_refused_with_the_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flexloop.cli.common import console
-from flexloop.cli.options import with_study_options
+from flexloop.cli.options import with_engine_settings, with_study_options
 from flexloop.cli.outcome import Report, conclude, default_folder, keep, show
 from flexloop.cli.studies import Arch, Json, Net, Output, Quiet
 
 if TYPE_CHECKING:
+    from flexloop.engines.select import EngineSettings
     from flexloop.study import StudyOptions
 
 Nets = Annotated[list[str], typer.Option("--net", "-n", help="Network to run; may be repeated (default: ten).")]
@@ -21,7 +22,7 @@ Nets = Annotated[list[str], typer.Option("--net", "-n", help="Network to run; ma
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("isolate")(with_study_options(isolate))
-    app.command("design")(design)
+    app.command("design")(with_engine_settings(design))
     app.command("future-proof")(with_study_options(future_proof, objective="latency"))
 
 
@@ -56,6 +57,7 @@ def isolate(
 
 
 def design(
+    engines: EngineSettings,
     net: Annotated[str, typer.Option("--net", "-n", help="The network to design for.")] = "alexnet",
     arch: Arch = "edge256",
     must_map: Annotated[list[str], typer.Option("--must-map", help="Network that it must map too.")] = [],  # noqa: B006
@@ -78,13 +80,14 @@ def design(
     from flexloop.studies.design import write_design
     from flexloop.study import run
 
-    outcome = search(net, arch, must_map=must_map, objective=objective, energy=energy, starts=starts, seed=seed)
+    costs: dict[str, Any] = {"objective": objective, "energy": energy, "engines": engines}
+    outcome = search(net, arch, must_map=must_map, starts=starts, seed=seed, **costs)
     out = console()
     out.print(axes_table(out, f"{outcome.arch.name}: {objective} {outcome.cost:,.6g}", outcome.arch))
     out.print(outcome.statement, markup=False)
     out.print(f"arch spec: {write_design(outcome, output)}", markup=False)
     if results or report:
-        found = run("T0O0P0S0", net, outcome.arch, objective=objective, energy=energy)
+        found = run("T0O0P0S0", net, outcome.arch, **costs)
         found = with_findings(found, f"Designed for {net}", [outcome.statement], {})
         keep(found, results or default_folder(found, "design"), {}, report, quiet=False)
         conclude(found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flexloop.cli.common import console
+from flexloop.cli.options import with_engine_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +20,6 @@ energy_app = typer.Typer(no_args_is_help=True, help="Energies and areas: show th
 
 Arch = Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")]
 Source = Annotated[str, typer.Option("--energy", help="table, accelergy, hwcomponents, or a file with an ERT.")]
-Cli = Annotated[str | None, typer.Option("--container-cli", help="docker or podman (default: whichever is found).")]
-Image = Annotated[str | None, typer.Option("--image", help="Image with Accelergy; it then goes before PATH.")]
-RunArgument = Annotated[list[str], typer.Option("--container-arg", help="Further argument of the container's run.")]
-Templates = Annotated[Path | None, typer.Option(help="Folder of templates that override the shipped ones.")]
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", help="Folder (default: FLEXLOOP_STORE, or the user's cache).")
 ]
@@ -32,18 +29,17 @@ _COLUMNS = ["component", "bits", "read", "write", "update", "compute", "leak", "
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    energy_app.command("show")(with_engine_settings(show))
+    energy_app.command("make")(with_engine_settings(make))
+    energy_app.command("ls")(ls)
     app.add_typer(energy_app, name="energy")
 
 
-@energy_app.command("show")
 def show(
+    engines: EngineSettings,
     digest: Annotated[str | None, typer.Argument(help="Hash of kept tables (column ert_hash of results).")] = None,
     arch: Arch = "edge256",
     energy: Source = "table",
-    container_cli: Cli = None,
-    image: Image = None,
-    container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
-    templates: Templates = None,
     store: StoreFolder = None,
 ) -> None:
     """Show an arch spec's energies (pJ an access or operation, leakage pJ a cycle) and areas, or kept ones by hash."""
@@ -56,38 +52,33 @@ def show(
     from flexloop.energy.choose import energy_tables
 
     spec = load_arch(arch)
-    tables = energy_tables(energy, spec, _settings(container_cli, image, container_arg, templates))
+    tables = energy_tables(energy, spec, engines)
     title = f"{spec.name}, energies from {tables.source}, ERT {tables.digest[:12]}"
     out.print(table(out, title, _COLUMNS, _rows(spec, tables), text=["estimated by"]))
     if tables.tool:
         out.print(f"made by {tables.tool}", markup=False)
 
 
-@energy_app.command("make")
 def make(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for tables.yaml, ert.yaml and art.yaml.")],
+    engines: EngineSettings,
     arch: Arch = "edge256",
     energy: Source = "table",
-    container_cli: Cli = None,
-    image: Image = None,
-    container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
-    templates: Templates = None,
 ) -> None:
     """Make an arch spec's energy and area reference tables and write them; --energy takes tables.yaml anywhere."""
     from flexloop.arch.load import load_arch
     from flexloop.energy.choose import accelergy_of, energy_tables, table_files
     from flexloop.renderfiles import write_files
 
-    spec, settings = load_arch(arch), _settings(container_cli, image, container_arg, templates)
+    spec = load_arch(arch)
     if energy == "accelergy":
-        tables = accelergy_of(settings).tables(spec, output / "accelergy")
+        tables = accelergy_of(engines).tables(spec, output / "accelergy")
     else:
-        tables = energy_tables(energy, spec, settings)
+        tables = energy_tables(energy, spec, engines)
     write_files(output, table_files(tables))
     console().print(f"ERT {tables.digest[:12]} written to {output / 'tables.yaml'}", markup=False)
 
 
-@energy_app.command("ls")
 def ls(store: StoreFolder = None) -> None:
     """List the tables that the store keeps, by hash."""
     from flexloop.cli.tables import table
@@ -96,18 +87,6 @@ def ls(store: StoreFolder = None) -> None:
     out = console()
     rows = [(path.stem[:12], read_kept(path)[0][0].removeprefix("energy source: ")) for path in kept(_folder(store))]
     out.print(table(out, f"{len(rows)} energy tables in {_folder(store)}", ["ERT", "source"], rows, text=["source"]))
-
-
-def _settings(cli: str | None, image: str | None, arguments: list[str], templates: Path | None) -> EngineSettings:
-    from flexloop.engines.select import EngineSettings
-
-    return EngineSettings(
-        engine="container" if image or cli else "auto",
-        container_cli=cli,
-        image=image,
-        container_args=tuple(arguments),
-        templates=templates,
-    )
 
 
 def _folder(store: Path | None) -> Path:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flexloop.cli.common import console, parse_parameters
+from flexloop.cli.options import with_engine_settings
+
+if TYPE_CHECKING:
+    from flexloop.engines.select import EngineSettings
 
 Inputs = Annotated[list[Path], typer.Argument(help="Timeloop YAML files: architecture, problem, ...; merged.")]
 OutDir = Annotated[Path, typer.Option("--output", "-o", help="Folder for the output files.")]
@@ -15,7 +19,7 @@ OutDir = Annotated[Path, typer.Option("--output", "-o", help="Folder for the out
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command("render")(render)
+    app.command("render")(with_engine_settings(render))
     app.command("model")(model)
     app.command("mapper")(mapper)
 
@@ -24,19 +28,19 @@ def render(
     net: Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file.")],
     flexclass: Annotated[list[str], typer.Option("--class", "-c", help="Class, such as T1O0P1S0; may be repeated.")],
     output: OutDir,
+    engines: EngineSettings,
     arch: Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")] = "edge256",
     objective: Annotated[str, typer.Option(help="latency, energy or edp.")] = "edp",
     effort: Annotated[str, typer.Option(help="quick, normal or thorough: the mapper settings written.")] = "normal",
     energy: Annotated[str, typer.Option(help="table, accelergy, hwcomponents, or a file with an ERT.")] = "table",
     param: Annotated[list[str], typer.Option("--param", help="NAME=INTEGER; may be repeated.")] = [],  # noqa: B006
-    templates: Annotated[Path | None, typer.Option(help="Folder of templates that override the shipped ones.")] = None,
     form: Annotated[str, typer.Option("--format", help="native, or v4: v4.yaml for `tl mapper` beside it.")] = "native",
 ) -> None:
     """Write the Timeloop YAML of every layer's mapspace, one folder a variant, for use with plain Timeloop."""
     from flexloop.renderfiles import render_files
 
     parameters = parse_parameters(param)
-    count = render_files(flexclass, net, arch, output, objective, effort, energy, parameters, templates, form)
+    count = render_files(flexclass, net, arch, output, objective, effort, energy, parameters, engines, form)
     console().print(f"{count} mapspaces written to {output}", markup=False)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -12,6 +12,7 @@ import typer
 from flexloop.cli.common import parse_parameters
 
 if TYPE_CHECKING:
+    from flexloop.engines.select import EngineSettings
     from flexloop.study import StudyOptions
 
 Objective = Annotated[str, typer.Option(help="What to minimise: latency, energy or edp.")]
@@ -78,6 +79,22 @@ def study_options(
     )
 
 
+def engine_settings(
+    *,
+    engine: Engine = "auto",
+    container_cli: Cli = None,
+    image: Image = None,
+    container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
+    templates: Templates = None,
+) -> EngineSettings:
+    """Make the settings that commands without a study need, for Accelergy above all, of what the user typed."""
+    from flexloop.engines.select import EngineSettings
+
+    return EngineSettings(
+        engine, container_cli=container_cli, image=image, container_args=tuple(container_arg), templates=templates
+    )
+
+
 def with_study_options(command: Callable[..., None], **defaults: object) -> Callable[..., None]:
     """Give a command the options of `study_options`, which reach it as its argument ``options``.
 
@@ -85,13 +102,24 @@ def with_study_options(command: Callable[..., None], **defaults: object) -> Call
         command: the command.
         defaults: values of shared options that differ from theirs in `study_options`.
     """
-    shared = {n: p.replace(default=defaults.get(n, p.default)) for n, p in _parameters(study_options).items()}
+    return _with_options(command, study_options, "options", defaults)
+
+
+def with_engine_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `engine_settings`, which reach it as its argument ``engines``."""
+    return _with_options(command, engine_settings, "engines", {})
+
+
+def _with_options(
+    command: Callable[..., None], make: Callable[..., object], argument: str, defaults: Mapping[str, object]
+) -> Callable[..., None]:
+    shared = {n: p.replace(default=defaults.get(n, p.default)) for n, p in _parameters(make).items()}
     own = _parameters(command)
-    del own["options"]
+    del own[argument]
 
     def wrapper(**arguments: Any) -> None:
-        options = study_options(**{name: arguments.pop(name) for name in shared})
-        command(options=options, **arguments)
+        made = make(**{name: arguments.pop(name) for name in shared})
+        command(**{argument: made}, **arguments)
 
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own.values(), *shared.values()]]
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -102,5 +130,5 @@ def with_study_options(command: Callable[..., None], **defaults: object) -> Call
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    hints = get_type_hints(function, localns={"StudyOptions": object}, include_extras=True)
+    hints = get_type_hints(function, localns={"StudyOptions": object, "EngineSettings": object}, include_extras=True)
     return {n: p.replace(annotation=hints[n]) for n, p in inspect.signature(function).parameters.items()}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flexloop.cli.common import console, parse_parameters
+from flexloop.cli.options import Cli, Image, RunArgument
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -149,11 +150,17 @@ def net_show(
     out.print(table(out, f"{number(net.macs)} MACs in all", columns, rows))
 
 
-def doctor() -> None:
-    """Say which engines work on this machine, and how to get the others."""
+def doctor(
+    container_cli: Cli = None,
+    image: Image = None,
+    container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
+) -> None:
+    """Say which engines work on this machine and what is in the container image, and how to get the rest."""
     from flexloop.cli.tables import table
     from flexloop.doctor import examine
+    from flexloop.engines.select import EngineSettings
 
     out = console()
-    rows = [(finding.name, "works" if finding.works else "missing", finding.detail) for finding in examine()]
+    settings = EngineSettings(container_cli=container_cli, image=image, container_args=tuple(container_arg))
+    rows = [(finding.name, "works" if finding.works else "missing", finding.detail) for finding in examine(settings)]
     out.print(table(out, "", ["what", "state", "detail"], rows, text=["state", "detail"]))

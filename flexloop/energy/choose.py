@@ -57,9 +57,10 @@ def energy_tables(source: str, arch: ArchSpec, engines: EngineSettings | None = 
 
 
 def accelergy_of(engines: EngineSettings) -> Accelergy:
-    """Accelergy as the engine settings ask for it: in the image first where the engine is the container."""
+    """Accelergy as the engine settings ask for it: in the image first where the container or an image is asked for."""
     container = ContainerLauncher(engines.container_cli, engines.image, engines.container_args)
-    return find_accelergy(container, engines.templates, in_container=engines.engine == "container")
+    inside = engines.engine == "container" or bool(engines.image or engines.container_cli)
+    return find_accelergy(container, engines.templates, in_container=inside)
 
 
 @dataclass(frozen=True)

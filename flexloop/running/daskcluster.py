@@ -56,6 +56,8 @@ class DaskCluster(Generic[Task, Result]):
             import distributed
         except ImportError as error:
             raise EngineError("--dask needs the package distributed: pip install 'flexloop[dask]'") from error
+        # What Dask's client logs of a lost scheduler, a traceback, is said by `_gone` in words.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self._distributed: Any = distributed
         self._address = address
         self._processes = processes
