@@ -17,8 +17,12 @@ from typer.testing import CliRunner
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch, run_study
 from flexloop.cli import app
+from flexloop.energy.choose import table_files
+from flexloop.energy.source import shipped_tables
+from flexloop.energy.table import load_table
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
-from flexloop.studies.overhead import class_area, dram_interface_area
+from flexloop.studies.overhead import base_area, class_area, dram_interface_area
+from flexloop.timeloop.tree import component_name, levels_above_array
 
 pytest.importorskip("optuna", reason="exploration needs the extra `explore`")
 from flexloop.studies.explore import OBJECTIVES, ExploreOptions, ExploreOutcome, Space, explore, pareto
@@ -129,6 +133,22 @@ def test_fixed_values_are_designed_for_the_hardware() -> None:
     designed = run(trials=1, classes=["T0O0P0S0"], options=replace(options, designed=True))
     edp = [outcome.trials["cycles"][0] * outcome.trials["energy_pj"][0] for outcome in (smallest, designed)]
     assert edp[1] < edp[0]
+
+
+def test_areas_come_from_the_energy_file_at_every_size(tmp_path: Path) -> None:
+    """A file that makes the buffer three times as large as the shipped table does, for the given hardware."""
+    tables, buffer = shipped_tables(plain()), levels_above_array(plain())[0]
+    assert tables.art is not None
+    for entry in tables.art["tables"]:
+        entry["area"] *= 3 if component_name(entry["name"]) == buffer.name else 1
+    (tmp_path / "tables.yaml").write_text(table_files(tables)["tables.yaml"])
+    study = replace(STUDY, energy=str(tmp_path / "tables.yaml"))
+    outcome = run(trials=6, area_budget_mm2=2 * BUDGET, options=replace(OPTIONS, study=study))
+    assert outcome.trials["buffer"].nunique() > 1
+    for row in outcome.trials.to_dict("records"):
+        spec = outcome.specs[row["trial"]]
+        shipped = load_table(spec.technology).storage_area(spec.level(buffer.name)) / 1e6
+        assert row["area_base_mm2"] == pytest.approx(base_area(spec) + 2 * shipped)
 
 
 def test_networks_count_alike() -> None:

@@ -6,11 +6,12 @@ rounds up, and multiplies by these. A table belongs to the spec and serves every
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.energy.table import EnergyTable, load_table
-from flexloop.timeloop.tree import component_paths
+from flexloop.timeloop.tree import component_name, component_paths
 
 STORAGE_ACTIONS = ("read", "write", "update")
 """The actions of a storage level: a read, a fill from its parent, and an update by its child."""
@@ -43,6 +44,28 @@ def build_art(arch: ArchSpec) -> dict[str, Any]:
     areas[arch.mac.name] = table.mac_area(arch.mac.datawidth)
     tables = [{"name": path, "area": areas.get(name, 0.0)} for name, path in component_paths(arch).items()]
     return {"version": 0.4, "tables": tables}
+
+
+def resize_art(art: Mapping[str, Any], made_for: ArchSpec, arch: ArchSpec) -> dict[str, Any]:
+    """Return an ART that was made for one arch spec at the sizes of another with the same components.
+
+    Each area is the given one times what the shipped table has for the new size over what it has for the old one, so
+    the components that did not change keep theirs.
+
+    Raises:
+        UnknownNameError: if no table is shipped for the spec's technology.
+    """
+    old, new = (_shipped_areas(spec) for spec in (made_for, arch))
+    given = {component_name(str(table["name"])): float(table["area"]) for table in art["tables"]}
+    tables = [
+        {"name": path, "area": given[name] * new[name] / old[name] if old[name] else given[name]}
+        for name, path in component_paths(arch).items()
+    ]
+    return {"version": 0.4, "tables": tables}
+
+
+def _shipped_areas(arch: ArchSpec) -> dict[str, float]:
+    return {component_name(table["name"]): float(table["area"]) for table in build_art(arch)["tables"]}
 
 
 def _energies(arch: ArchSpec, table: EnergyTable, name: str, path: str) -> dict[str, Any]:

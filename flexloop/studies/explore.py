@@ -25,6 +25,7 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_atomically
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
 from flexloop.energy.choose import SOURCES, energy_tables
+from flexloop.energy.ert import resize_art
 from flexloop.errors import EngineError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.results.table import Results, geomean
 from flexloop.studies.design import design
@@ -322,9 +323,10 @@ class _Designer:
         }
 
     def _art(self, arch: ArchSpec) -> Mapping[str, Any] | None:
-        """The areas of the energy source; a file's are of one hardware, and the shipped ones count instead."""
-        source = self._options.study.energy
-        return energy_tables(source, arch, self._options.study.engines).art if source in SOURCES else None
+        """The areas of the energy source; a file's are of the given hardware, and are taken to the design's sizes."""
+        study = self._options.study
+        art = energy_tables(study.energy, arch, study.engines).art
+        return art if art is None or study.energy in SOURCES else resize_art(art, self._arch, arch)
 
     def _row(self, arch: ArchSpec, areas: dict[str, float], results: Results, totals: pd.DataFrame) -> dict[str, Any]:
         shape = arch.axes.shape.fixed
