@@ -13,6 +13,9 @@ MODEL, MAPPER = "timeloop-model", "timeloop-mapper"
 SPECS = Path(__file__).resolve().parent.parent / "tests" / "golden" / "specs"
 """Golden cases: ``<case>/{arch,problem,ert}.yaml``, as Timeloop read them."""
 
+TRIAL = 500
+"""Valid mappings that show about how fast a case is."""
+
 _SETTINGS = """\
 mapper:
   optimization_metrics: [edp]
@@ -65,12 +68,17 @@ def missing() -> str | None:
     return f"{' and '.join(absent)} not on PATH: no comparison with Timeloop" if absent else None
 
 
-def mapper_throughput(case: str = "base-conv3x3", valid: int = 2000, repeats: int = 3) -> Throughput:
+def mapper_throughput(
+    case: str = "base-conv3x3", valid: int = 10_000, seconds: float = 20.0, repeats: int = 2
+) -> Throughput:
     """Measure one thread of ``timeloop-mapper``: the least CPU time of several runs, less that of starting up.
+
+    Few valid mappings tell little: at first it comes upon them faster than later, on base-conv3x3 by a half.
 
     Args:
         case: a golden case, searched without constraints for EDP by random sampling.
         valid: valid mappings a run looks at.
+        seconds: of CPU time that a run may take; it looks at fewer mappings where these would take more.
         repeats: runs, of which the fastest counts.
 
     Raises:
@@ -79,6 +87,9 @@ def mapper_throughput(case: str = "base-conv3x3", valid: int = 2000, repeats: in
     if (reason := missing()) is not None:
         raise RuntimeError(reason)
     start_up = min(_cpu_seconds(case, 1) for _ in range(repeats))
+    trial = _cpu_seconds(case, TRIAL + 1) - start_up
+    if trial > 0:
+        valid = min(valid, max(TRIAL, int(TRIAL * seconds / trial)))
     searched = min(_cpu_seconds(case, valid + 1) for _ in range(repeats))
     return Throughput(valid, _drawn(case, valid + 1) - _drawn(case, 1), searched - start_up)
 

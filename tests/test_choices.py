@@ -105,6 +105,15 @@ def test_listing_and_counting_agree_with_timeloops_parametrisation(choices: Choi
     assert set(listed) == fitting
 
 
+def test_the_size_of_its_batches_is_all_that_a_listing_s_batches_change() -> None:
+    bounds = {"C": (2, 3), "M": (2,), "P": (2,)}
+    choices = Choices(LEVELS, [(1, 1), (2, 2), (1, 1)], bounds, TENSORS, Constraints((), KEEP_ALL))
+    whole = [nest for genomes in choices.listed() for nest in nests(choices, genomes)]
+    small = list(choices.listed(batch=3))
+    assert [nest for genomes in small for nest in nests(choices, genomes)] == whole
+    assert len(whole) > 200 and max(map(len, small)) == 3
+
+
 @settings(max_examples=15, deadline=None)
 @given(small_choices(), st.integers(0, 2**31))
 def test_samples_are_mappings_of_the_space(choices: Choices, seed: int) -> None:

@@ -291,32 +291,34 @@ class Choices:
         parts: list[Genomes] = []
         rows = 0
         for factors in _spatially_possible(tables, self.slots):
-            part = self._all_orders(factors, patterns)
-            part = part.take(self.fits_array(part).nonzero()[0])
-            if len(part):
-                parts.append(part)
-                rows += len(part)
-            if rows >= batch:
-                yield from _chunks(concatenate(parts), batch)
-                parts, rows = [], 0
+            for part in self._all_orders(factors, patterns, batch):
+                part = part.take(self.fits_array(part).nonzero()[0])
+                if len(part):
+                    parts.append(part)
+                    rows += len(part)
+                if rows >= batch:
+                    yield from _chunks(concatenate(parts), batch)
+                    parts, rows = [], 0
         if parts:
             yield from _chunks(concatenate(parts), batch)
 
-    def _all_orders(self, factors: IntArray, patterns: BoolArray) -> Genomes:
-        """Every order, split and bypass for one [slots, dimensions] of factors."""
+    def _all_orders(self, factors: IntArray, patterns: BoolArray, batch: int) -> Iterator[Genomes]:
+        """Every order, split and bypass for one [slots, dimensions] of factors, at most ``batch`` at a time."""
         options = [
             _arrangements(slot, frozenset(np.flatnonzero(row > 1).tolist()))
             for slot, row in zip(self.slots, factors, strict=True)
         ]
         shape = [len(splits) for _, splits in options] + [len(patterns)]
-        index = np.unravel_index(np.arange(prod(shape)), shape)
-        n = len(index[0])
-        return Genomes(
-            np.broadcast_to(factors, (n, *factors.shape)),
-            np.stack([orders[i] for (orders, _), i in zip(options, index, strict=False)], axis=1),
-            np.stack([splits[i] for (_, splits), i in zip(options, index, strict=False)], axis=1),
-            patterns[index[-1]],
-        )
+        total = prod(shape)
+        for start in range(0, total, batch):
+            index = np.unravel_index(np.arange(start, min(start + batch, total)), shape)
+            n = len(index[0])
+            yield Genomes(
+                np.broadcast_to(factors, (n, *factors.shape)),
+                np.stack([orders[i] for (orders, _), i in zip(options, index, strict=False)], axis=1),
+                np.stack([splits[i] for (_, splits), i in zip(options, index, strict=False)], axis=1),
+                patterns[index[-1]],
+            )
 
     def sampled(self, rng: np.random.Generator, n: int) -> Genomes:
         """Draw n random mappings; those that do not fit the array are left in."""
