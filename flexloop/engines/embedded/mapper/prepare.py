@@ -16,8 +16,9 @@ from typing import Any
 
 from flexloop.engines.embedded import kernelcache
 from flexloop.engines.embedded.jit import Kernel
-from flexloop.engines.embedded.mapper.exact.explore import gather, settle, spatial_choices
+from flexloop.engines.embedded.mapper.exact.explore import gather, settle
 from flexloop.engines.embedded.mapper.exact.grid import least_above, outer_tables
+from flexloop.engines.embedded.mapper.exact.placing import spatial_choices
 from flexloop.engines.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.engines.embedded.rules.rows import evaluate_rows
 from flexloop.running.cores import available_cores

@@ -188,3 +188,23 @@ def tables(m: Record, rows: IntArray, g: Record, on: Grid) -> FloatArray:
     both[1] = both[0]
     least_above(g, on.multiples, both[1])
     return both
+
+
+@kernel
+def advance(index: IntArray, counts: IntArray, over: bool) -> bool:
+    """Go to the next point, last dimension fastest; where ``over``, past every point above the present one."""
+    d = 7
+    if over:
+        while d >= 0 and index[d] == 0:
+            d -= 1
+        if d < 0:
+            return False
+        index[d] = 0
+        d -= 1
+    while d >= 0:
+        index[d] += 1
+        if index[d] < counts[d]:
+            return True
+        index[d] = 0
+        d -= 1
+    return False

@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.mapper.exact.bounds import hopeless
-from flexloop.engines.embedded.mapper.exact.explore import gather, settle, spatial_choices
+from flexloop.engines.embedded.mapper.exact.explore import gather, settle
 from flexloop.engines.embedded.mapper.exact.form import OBJECTIVES, Form, canonical_bounds, lattice, machine
 from flexloop.engines.embedded.mapper.exact.grid import Grid, grid, tables
+from flexloop.engines.embedded.mapper.exact.placing import spatial_choices
 from flexloop.engines.embedded.mapper.exact.problem import (
     ENERGY,
     LATENCY,

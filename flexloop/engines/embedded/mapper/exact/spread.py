@@ -20,8 +20,7 @@ from flexloop.engines.embedded.mapper.exact.cost import (
     W_PE,
     totals,
 )
-from flexloop.engines.embedded.mapper.exact.explore import advance
-from flexloop.engines.embedded.mapper.exact.grid import fits
+from flexloop.engines.embedded.mapper.exact.grid import advance, fits
 from flexloop.engines.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, PE_TILE, SCRATCH_TYPE, Record
 from flexloop.engines.embedded.mapper.exact.types import F64, F_CUBE, F_VECTOR, I64, MATRIX, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import rank_extents, tile_words
