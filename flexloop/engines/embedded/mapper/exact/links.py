@@ -66,17 +66,27 @@ def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: Int
         pes: [n, 5], at least as long as there are PEs in use; the last column is scratch.
     """
     n = 1
-    for d in range(8):
+    loops = 0
+    steps = np.zeros((8, 4), dtype=np.int64)
+    for i in range(8):
+        d = order[i]
+        if x[d] == 1:
+            continue
         n *= x[d]
+        steps[loops, 0] = x[d]
+        if d < 3:
+            steps[loops, 3] = (x[1] * x[2], x[2], 1)[d]
+        elif d > 3:
+            steps[loops, 1 + (d - 4) % 2] = coef[2 * ((d - 4) % 2) + (d - 4) // 2] * tile[d]
+        loops += 1
     index = np.zeros(8, dtype=np.int64)
     widest = 1 + coef[0] * tile[4] * (x[4] - 1) + coef[1] * tile[6] * (x[6] - 1)
     highest = 1 + coef[2] * tile[5] * (x[5] - 1) + coef[3] * tile[7] * (x[7] - 1)
     across = np.full(widest, -1, dtype=np.int64)
     down = np.full(highest, -1, dtype=np.int64)
     n_across = n_down = 0
+    width = height = uncoupled = 0
     for e in range(n):
-        width = coef[0] * tile[4] * index[4] + coef[1] * tile[6] * index[6]
-        height = coef[2] * tile[5] * index[5] + coef[3] * tile[7] * index[7]
         if across[width] < 0:
             across[width] = n_across
             n_across += 1
@@ -85,15 +95,19 @@ def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: Int
             n_down += 1
         pes[e, 0] = width
         pes[e, 1] = height
-        pes[e, 2] = (index[0] * x[1] + index[1]) * x[2] + index[2]
-        for i in range(8):
-            d = order[i]
-            index[d] += 1
-            if index[d] < x[d]:
+        pes[e, 2] = uncoupled
+        pes[e, 3] = (uncoupled * (x[4] * x[6]) + across[width]) * (x[5] * x[7]) + down[height]
+        for i in range(loops):
+            index[i] += 1
+            back = 0
+            if index[i] == steps[i, 0]:
+                back = index[i]
+                index[i] = 0
+            width += (1 - back) * steps[i, 1]
+            height += (1 - back) * steps[i, 2]
+            uncoupled += (1 - back) * steps[i, 3]
+            if back == 0:
                 break
-            index[d] = 0
-    for e in range(n):
-        pes[e, 3] = (pes[e, 2] * n_across + across[pes[e, 0]]) * n_down + down[pes[e, 1]]
     return n
 
 
@@ -111,19 +125,13 @@ def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> tuple[I64, I64]:
         pes[e, 4] = 0
     served = 0
     left = 0
+    column = 0
     for e in range(n):
-        a1, a2, au = pes[e, 0] + v1, pes[e, 1] + v2, pes[e, 2]
         hit = False
-        for k in range(4):
-            if k == 0:
-                f = e - 1 if e % row != 0 else -1
-            elif k == 1:
-                f = e + 1 if (e + 1) % row != 0 else -1
-            elif k == 2:
-                f = e - row
-            else:
-                f = e + row
-            if 0 <= f < n and pes[f, 0] == a1 and pes[f, 1] == a2 and pes[f, 2] == au:
+        for f, near in ((e + 1, column + 1 < row), (e - 1, column > 0), (e + row, True), (e - row, True)):
+            if not near or f < 0 or f >= n:
+                continue
+            if pes[f, 0] - pes[e, 0] == v1 and pes[f, 1] - pes[e, 1] == v2 and pes[f, 2] == pes[e, 2]:
                 hit = True
                 break
         if hit:
@@ -131,6 +139,7 @@ def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> tuple[I64, I64]:
         elif pes[pes[e, 3], 4] == 0:
             pes[pes[e, 3], 4] = 1
             left += 1
+        column = column + 1 if column + 1 < row else 0
     return left, served
 
 
