@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from flexloop.engines.embedded.batch import Batch
 from flexloop.engines.embedded.mapper.choices import BoolArray, Choices, Genomes, IntArray
-from flexloop.engines.embedded.mapper.general_bounds import Facts, LevelFacts, TensorFacts
+from flexloop.engines.embedded.mapper.general_facts import Facts, LevelFacts, TensorFacts
 from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.engines.embedded.model import evaluate_batch
 from flexloop.engines.embedded.spec import Spec

@@ -12,18 +12,17 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.engines.embedded.mapper.choices import Choices, Genomes, Slot, concatenate
+from flexloop.engines.embedded.mapper.choices import Choices, Genomes, concatenate
 from flexloop.engines.embedded.mapper.costing import Costing, facts_of
 from flexloop.engines.embedded.mapper.exact.form import Form, recognise
 from flexloop.engines.embedded.mapper.exact.optimal import Search, families
 from flexloop.engines.embedded.mapper.general_bounds import Decided, Floats, Ints, Relaxation
-from flexloop.engines.embedded.mapper.general_orders import TensorView, distinct_orders
+from flexloop.engines.embedded.mapper.general_orders import shared_dims, starting_with, temporal_orders, view_of
 from flexloop.engines.embedded.mapper.general_spread import Spread, arrangements, spreads
 from flexloop.engines.embedded.mapper.sampler import Found, best_of_all, better, choices_of, sample
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space
@@ -326,7 +325,7 @@ class _Branch:
             for options, bound in zip(self._choices.factorizations, root.bounds, strict=True)
         ]
         moving = {d for d, bound in enumerate(root.bounds) if bound > 1}
-        self._views = tuple(_view(tensor.ranks, moving) for tensor in facts.tensors)
+        self._views = tuple(view_of(tensor.ranks, moving) for tensor in facts.tensors)
 
     def run(self) -> None:
         """Search everything below the root."""
@@ -409,7 +408,7 @@ class _Branch:
         options = [self._arrangements(s, factors[s], linked) for s in range(len(factors))]
         for place in hopeful:
             innermost = {slot: int(found[i]) for (slot, found), i in zip(loops.items(), place, strict=True)}
-            chosen = [_starting_with(options[s], innermost.get(s), factors[s]) for s in range(len(options))]
+            chosen = [starting_with(options[s], innermost.get(s), factors[s]) for s in range(len(options))]
             total = prod(len(splits) for _, splits in chosen)
             for start in range(0, total, _BATCH):
                 if self._search.late(primary[tuple(place)][None]):
@@ -422,7 +421,7 @@ class _Branch:
         """Whether neighbours might pass something on: across a shared rank, or any operand next to the MACs."""
         for slot, row in zip(self._choices.slots, factors, strict=True):
             if slot.spatial and (
-                slot.level == 0 or any(d in _shared_dims(v) for v in self._views for d in np.flatnonzero(row > 1))
+                slot.level == 0 or any(d in shared_dims(v) for v in self._views for d in np.flatnonzero(row > 1))
             ):
                 return True
         return False
@@ -442,39 +441,6 @@ class _Branch:
         slot = self._choices.slots[s]
         loops = tuple((d, int(f)) for d, f in enumerate(factors.tolist()) if f > 1)
         if not slot.spatial:
-            return _temporal(slot, tuple(d for d, _ in loops), self._views, linked=linked)
+            return temporal_orders(slot, tuple(d for d, _ in loops), self._views, linked=linked)
         # The order of a fanout's loops matters to transfers between neighbours alone.
         return arrangements(slot, loops, all_orders=linked)
-
-
-def _view(ranks: tuple[tuple[tuple[int, int], ...], ...], moving: set[int]) -> TensorView:
-    shared = frozenset(r for r, rank in enumerate(ranks) if len({d for d, _ in rank} & moving) > 1)
-    return TensorView(tuple((d, r) for r, rank in enumerate(ranks) for d, _ in rank if d in moving), shared)
-
-
-@lru_cache(maxsize=1024)
-def _shared_dims(view: TensorView) -> frozenset[int]:
-    return frozenset(d for d, rank in view.rank if rank in view.shared)
-
-
-def _starting_with(options: tuple[Ints, Ints], first: int | None, factors: Ints) -> tuple[Ints, Ints]:
-    """The orders whose innermost loop > 1 is the given one."""
-    orders, splits = options
-    if first is None:
-        return options
-    innermost = np.take_along_axis(orders, (factors[orders] > 1).argmax(axis=1)[:, None], axis=1)[:, 0]
-    return orders[innermost == first], splits[innermost == first]
-
-
-@lru_cache(maxsize=65536)
-def _temporal(slot: Slot, loops: tuple[int, ...], views: tuple[TensorView, ...], *, linked: bool) -> tuple[Ints, Ints]:
-    """One order of each kind for a level's temporal loops > 1."""
-    prefix = [d for d in slot.prefix if d in loops]
-    middle = [d for d in slot.middle if d in loops]
-    suffix = [d for d in slot.suffix if d in loops]
-    found = distinct_orders(prefix, middle, suffix, views if slot.counted else (), linked=linked)
-    orders = []
-    for order in found:
-        free = order[len(prefix) : len(order) - len(suffix)]
-        orders.append((*slot.prefix, *free, *(d for d in slot.middle if d not in loops), *slot.suffix))
-    return np.array(orders, dtype=np.int64), np.zeros(len(orders), dtype=np.int64)

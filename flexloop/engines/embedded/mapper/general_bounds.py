@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from flexloop.engines.embedded.mapper.choices import Choices, Slot
 from flexloop.engines.embedded.mapper.general_beyond import Beyond
+from flexloop.engines.embedded.mapper.general_facts import Facts
 from flexloop.engines.embedded.mapper.general_spread import Spread, fillings
 
 Floats = npt.NDArray[np.float64]
@@ -39,37 +40,6 @@ _FILLINGS = 200
 """Ways to fill a fanout that are listed; where there are more, its extent and its limits alone bound it."""
 _SLACK = 1 - 1e-12
 """What the rounding of sums in another order than the cost model's can take away."""
-
-
-@dataclass(frozen=True)
-class LevelFacts:
-    """What the bounds need to know of a storage level; energies are in pJ a word, bandwidths in words a cycle."""
-
-    instances: int
-    capacity: float
-    read_energy: float
-    write_energy: float
-    update_energy: float
-    read_bandwidth: float
-    write_bandwidth: float
-    leakage: float
-
-
-@dataclass(frozen=True)
-class TensorFacts:
-    """A data space: its ranks as (dimension, coefficient) pairs, and whether it is written."""
-
-    ranks: tuple[tuple[tuple[int, int], ...], ...]
-    read_write: bool
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the bounds need to know of architecture and problem, levels inner to outer."""
-
-    levels: tuple[LevelFacts, ...]
-    tensors: tuple[TensorFacts, ...]
-    compute_energy: float
 
 
 @dataclass

@@ -17,6 +17,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.engines.embedded.mapper.choices import Slot
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -79,3 +87,40 @@ def _sequence(order: Sequence[int], view: TensorView, linked: bool) -> tuple[obj
         first, still = rank, set()
         parts.append(d)
     return (*parts, frozenset(still))
+
+
+def view_of(ranks: tuple[tuple[tuple[int, int], ...], ...], moving: set[int]) -> TensorView:
+    """What a tensor of these ranks, given as (dimension, coefficient) pairs, sees of the dimensions with loops > 1."""
+    shared = frozenset(r for r, rank in enumerate(ranks) if len({d for d, _ in rank} & moving) > 1)
+    return TensorView(tuple((d, r) for r, rank in enumerate(ranks) for d, _ in rank if d in moving), shared)
+
+
+@lru_cache(maxsize=1024)
+def shared_dims(view: TensorView) -> frozenset[int]:
+    """The dimensions of the ranks that a tensor shares."""
+    return frozenset(d for d, rank in view.rank if rank in view.shared)
+
+
+def starting_with(options: tuple[Ints, Ints], first: int | None, factors: Ints) -> tuple[Ints, Ints]:
+    """The orders whose innermost loop > 1 is the given one."""
+    orders, splits = options
+    if first is None:
+        return options
+    innermost = np.take_along_axis(orders, (factors[orders] > 1).argmax(axis=1)[:, None], axis=1)[:, 0]
+    return orders[innermost == first], splits[innermost == first]
+
+
+@lru_cache(maxsize=65536)
+def temporal_orders(
+    slot: Slot, loops: tuple[int, ...], views: tuple[TensorView, ...], *, linked: bool
+) -> tuple[Ints, Ints]:
+    """One order of each kind for a level's temporal loops > 1."""
+    prefix = [d for d in slot.prefix if d in loops]
+    middle = [d for d in slot.middle if d in loops]
+    suffix = [d for d in slot.suffix if d in loops]
+    found = distinct_orders(prefix, middle, suffix, views if slot.counted else (), linked=linked)
+    orders = []
+    for order in found:
+        free = order[len(prefix) : len(order) - len(suffix)]
+        orders.append((*slot.prefix, *free, *(d for d in slot.middle if d not in loops), *slot.suffix))
+    return np.array(orders, dtype=np.int64), np.zeros(len(orders), dtype=np.int64)

@@ -11,16 +11,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, prod
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
 
 from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.mapper.exact.bounds import hopeless
+from flexloop.engines.embedded.mapper.exact.compulsory import compulsory
 from flexloop.engines.embedded.mapper.exact.explore import gather, settle
 from flexloop.engines.embedded.mapper.exact.form import OBJECTIVES, Form, canonical_bounds, lattice, machine
 from flexloop.engines.embedded.mapper.exact.grid import Grid, grid, tables
+from flexloop.engines.embedded.mapper.exact.mapping import to_mapping
 from flexloop.engines.embedded.mapper.exact.placing import spatial_choices
 from flexloop.engines.embedded.mapper.exact.problem import (
     ENERGY,
@@ -36,7 +38,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
 from flexloop.engines.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.engines.embedded.mapper.exact.types import FloatArray, IntArray
 from flexloop.engines.embedded.mapper.space import Objective
-from flexloop.timeloop.mapping import LevelMapping, Mapping
+from flexloop.timeloop.mapping import Mapping
 
 _DIVES = 8
 """Assignments of spatial factors among whose configurations a first incumbent is looked for."""
@@ -273,32 +275,6 @@ def _ranked(code: int, cycles: float, energy: float) -> tuple[float, float]:
     return (energy, cycles) if code == ENERGY else (cycles * energy, energy)
 
 
-def compulsory(m: Record, bounds: tuple[int, ...], pes: int) -> tuple[float, float]:
-    """Cycles and energy that no mapping of a padded problem on so many PEs can do without: each tensor moved once."""
-    macs = prod(bounds)
-    lanes = int(m["lanes"].prod())
-    n, g, c, mm, r, s, p, q = bounds
-    # Of inputs only what surely moves: a stride leaves gaps, and tiles may skip them.
-    sizes = (g * c * mm * r * s, n * g * c * max(r, p) * max(s, q), n * g * mm * p * q)
-    steps = -(-macs // (pes * lanes))
-    cycles, energy = float(steps), macs * float(m["compute_pj"])
-    for row, figures in zip(m["levels_i"][: m["n_levels"]], m["levels_f"], strict=False):
-        group, kept = int(row[0]), row[2:5]
-        read_pj, fill_pj, update_pj = figures[:3] / row[1]
-        if group == 0:
-            for t in range(3):
-                if kept[t] and m["lane_groups_still"][t] == m["lane_groups"][t]:
-                    energy += macs // lanes * int(m["lane_groups"][t]) * (update_pj if t == 2 else read_pj)
-            continue
-        # Inputs may reach most PEs from their neighbours: their reads of the buffer are left out.
-        energy += sum(sizes[t] * fill_pj for t in (0, 1) if kept[t] and group == 1)
-        energy += sum(sizes[t] * read_pj for t in (0, 1) if kept[t] and (t == 0 or group == 2))
-        energy += sizes[2] * update_pj if kept[2] else 0.0
-        if group == 2:
-            cycles = max(cycles, (sizes[0] + sizes[1]) / figures[4], sizes[2] / figures[5])
-    return float(np.ceil(cycles * (1 - 1e-12))), float(energy)
-
-
 _TABLES: OrderedDict[tuple[object, ...], FloatArray] = OrderedDict()
 _REMEMBERED = 4_000_000
 """Points of remembered tables, all together (64 bytes each)."""
@@ -316,46 +292,3 @@ def table_of(family: Family, on: Grid, g: Record) -> FloatArray:
             _TABLES.popitem(last=False)
     _TABLES.move_to_end(key)
     return table
-
-
-def to_mapping(form: Form, nest: IntArray, bounds: tuple[int, ...]) -> Mapping:
-    """The mapping of a nest as the search records it (see `problem.Best`)."""
-    tile, x, buffer_tile = nest[0], nest[1], nest[2]
-    names = form.roles.dimensions
-    lanes = np.array(form.lanes)
-    pe_order = form.orders[0] or tuple(range(8))
-    spec, constraints = form.spec, form.space.constraints
-    place = {
-        0: (tile // lanes, pe_order),
-        form.array_level: (buffer_tile // (tile * x), nest[3]),
-        len(spec.levels) - 1: (np.array(bounds) // buffer_tile, nest[4]),
-    }
-    levels = []
-    data_spaces = spec.data_space_names
-    for i, name in enumerate(spec.level_names):
-        factors, order = place.get(i, (np.ones(8, dtype=np.int64), range(8)))
-        kept = form.keeps(i)
-        held = {form.roles.tensors[t] for t in range(3) if kept[t]}
-        spatial: dict[str, int] = {}
-        spatial_order: tuple[str, ...] = ()
-        split = 0
-        if i == form.array_level:
-            spatial = {n: int(x[d]) for d, n in enumerate(names) if n}
-            spatial_order = tuple(n for d in nest[5] if (n := names[d]))
-            split = sum(1 for d in nest[5][: int(nest[6, 1])] if names[d])
-        elif i == 0 and prod(spec.fanout_xy[0]) > 1:
-            rule = constraints.loop(name, spatial=True)
-            spatial, spatial_order, split = dict(rule.factors), rule.permutation, rule.split or 0
-        levels.append(
-            LevelMapping(
-                name,
-                {n: int(factors[d]) for d, n in enumerate(names) if n},
-                tuple(n for d in order if (n := names[int(d)])),
-                spatial,
-                spatial_order,
-                split,
-                tuple(s for k, s in enumerate(data_spaces) if k in held),
-                tuple(s for k, s in enumerate(data_spaces) if k not in held),
-            )
-        )
-    return Mapping(tuple(levels))
