@@ -15,6 +15,7 @@ from pathlib import Path
 
 import fake_timeloop
 import pytest
+from faults import hear_interrupts
 from test_engine_timeloop import energy, everything_at, space
 from typer.testing import CliRunner
 
@@ -356,6 +357,20 @@ def sleep_in_container(folder: Path, timeout_s: float | None, label: str) -> Non
     ContainerLauncher(None, IMAGE, EXTRA).run(Job("sleep", ["600"], folder, label, timeout_s=timeout_s))
 
 
+def start_sleeping(folder: Path, label: str) -> subprocess.Popen[bytes]:
+    """A process that waits for a container which runs."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_engine_container as t\n"
+        "t.sleep_in_container(Path(sys.argv[2]), None, sys.argv[3])"
+    )
+    here = str(Path(__file__).parent)
+    process = subprocess.Popen([sys.executable, "-c", code, here, str(folder), label], preexec_fn=hear_interrupts)
+    while not containers(label):
+        assert process.poll() is None
+        time.sleep(0.1)
+    return process
+
+
 @pytest.mark.container
 def test_real_container_is_gone_after_a_timeout(tmp_path: Path) -> None:
     sleep_in_container(tmp_path, 1.0, "too-long")
@@ -364,14 +379,7 @@ def test_real_container_is_gone_after_a_timeout(tmp_path: Path) -> None:
 
 @pytest.mark.container
 def test_real_container_is_gone_after_an_interrupt(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_engine_container as t\n"
-        "t.sleep_in_container(Path(sys.argv[2]), None, 'interrupted')"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
-    while not containers("interrupted"):
-        assert process.poll() is None
-        time.sleep(0.1)
+    process = start_sleeping(tmp_path, "interrupted")
     process.send_signal(2)
     process.wait(60)
     assert not containers("interrupted")
@@ -401,14 +409,7 @@ def test_real_container_killed_from_outside_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.container
 def test_real_container_of_a_process_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_engine_container as t\n"
-        "t.sleep_in_container(Path(sys.argv[2]), None, 'orphan')"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
-    while not containers("orphan"):
-        assert process.poll() is None
-        time.sleep(0.1)
+    process = start_sleeping(tmp_path, "orphan")
     ContainerLauncher(None, IMAGE, EXTRA).container.remove_orphans()
     assert containers("orphan"), "its process lives"
     process.kill()
