@@ -115,8 +115,11 @@ def test_an_interrupt_while_the_command_still_imports_prints_no_traceback(tmp_pa
     assert (study.returncode, complaint) == (130, "interrupted\n")
 
 
-def test_an_interrupt_while_workers_still_import_prints_no_traceback(tmp_path: Path) -> None:
-    study = start("compare", "--net", "resnet50", "--jobs", "2", "--engine", "embedded")
+@pytest.mark.parametrize("where", [(), ("--dask", "local")])
+def test_an_interrupt_while_workers_still_import_prints_no_traceback(where: tuple[str, ...]) -> None:
+    if where:
+        pytest.importorskip("distributed", reason="the extra dask is not installed")
+    study = start("compare", "--net", "resnet50", "--jobs", "2", "--engine", "embedded", *where)
     wait_until(lambda: any(b"spawn_main" in _command(child) for child in children(study.pid)))
     os.killpg(study.pid, signal.SIGINT)
     _, complaint = study.communicate(timeout=PATIENCE_S)

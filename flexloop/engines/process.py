@@ -83,6 +83,7 @@ def run_program(
 
 
 def _started(command: Sequence[str], folder: Path, output: BinaryIO) -> subprocess.Popen[bytes]:
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # inherited: it must hear what asks it to end
     try:
         return subprocess.Popen(
             list(command),
@@ -94,6 +95,8 @@ def _started(command: Sequence[str], folder: Path, output: BinaryIO) -> subproce
         )
     except OSError as error:
         raise EngineError(f"{command[0]} does not start: {error.strerror or error}") from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _opened(log: Path) -> BinaryIO:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Any, Generic
 
 from flexloop.errors import EngineError
+from flexloop.interrupts import held
 from flexloop.running.executors import ATTEMPTS, Result, Task, WorkerDiedError
 
 CONNECT_TIMEOUT = "20s"
@@ -194,12 +198,24 @@ def _call(function: Callable[[Any], Any], task: Any) -> Any:
         return function(task)
 
 
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Have threads and processes that are started meanwhile not hear Ctrl-C, which reaches the whole group."""
+    resource_tracker.ensure_running()  # which starts with the first process, and would unblock what is blocked here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _connect(distributed: Any, address: str, processes: int) -> Any:
     import dask
 
     try:
         if address == "local":
-            with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+            # An interrupt comes when the cluster stands: one that is half made cannot be closed.
+            with held(), _unheard(), dask.config.set({"distributed.scheduler.allowed-failures": 0}):
                 cluster = distributed.LocalCluster(
                     n_workers=processes,
                     threads_per_worker=1,
