@@ -91,12 +91,13 @@ class LocalProcesses(Generic[Task, Result]):
             self._busy[worker.pipe] = (worker, task, attempt)
 
     def _mourn(self, worker: _Worker) -> None:
-        """Bury a dead worker; where none lives long enough to take a task, no further one will."""
+        """Bury a dead worker; where none lives long enough to take a task, and none is left, no further one will."""
         status = worker.discard()
         if worker.ready:
             return
         self._stillborn += 1
-        if self._stillborn >= ATTEMPTS:
+        others = [*self._idle, *(busy for busy, _, _ in self._busy.values())]
+        if self._stillborn >= ATTEMPTS and not any(other.ready for other in others):
             raise EngineError(
                 f"{self._stillborn} worker processes ended before they took a cell (the last with status {status}); "
                 "free memory, or use --jobs 1, which needs none"
