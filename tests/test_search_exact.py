@@ -16,6 +16,7 @@ from flexloop.engines.embedded.mapper import Seed, find_best
 from flexloop.engines.embedded.mapper.exact import orders
 from flexloop.engines.embedded.mapper.exact.form import recognise
 from flexloop.engines.embedded.mapper.find import cost_of
+from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.engines.embedded.model import evaluate
 from flexloop.errors import UnmappableError
 from flexloop.workloads.layers import Layer
@@ -50,6 +51,15 @@ def test_equals_enumeration(block: int) -> None:
             assert found.certificate.lower_bound == found.cost[0]
     print(f"{compared} searches compared with enumeration")
     assert compared
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_fill_that_rounding_hides_counts_for_the_proof(objective: Objective) -> None:
+    """Six PEs in groups of one and two: what Timeloop adds up for a PE is 1.9999999999999998 words, one fill."""
+    case = random_case(20412)
+    found = find_best(case.spaces, objective, time_limit=NEVER)
+    assert found.cost == case.enumerated()[objective]
+    assert found.certificate.optimal
 
 
 @pytest.mark.parametrize("arch", [plain(), lanes()], ids=lambda a: a.name)

@@ -72,6 +72,9 @@ def configure(m: Record, bounds: IntArray, c: Record) -> None:
         c.size[t] = tile_words(c.tile, m.coef, t)
     linked = m.links != NO_LINKS and used > 1 and can_link(c.tile, c.x, c.array, bounds, m.coef)
     c.linked = 1 if linked else 0
+    uneven = c.groups[1] < used // c.x[3]
+    added = m.in_pe[1] and m.links != SCALED and (linked or uneven)
+    c.short = 1 if added and used & (used - 1) else 0
     c.most_shared = c.x[3] * min(c.x[4], c.x[6]) * min(c.x[5], c.x[7])
     _overlaps(m, c)
 
@@ -305,6 +308,7 @@ def family_cost(
     words[W_BUFFER, 2] = words[W_OTHER, ALL]
     words[W_OTHER, PEER] = 0.0
     words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
+    words[W_PE, 1] -= c.short
     pj = c.macs * m.compute_pj + handed
     return totals(words, c.used, c.steps, pj, m, m.levels_b, extra)
 

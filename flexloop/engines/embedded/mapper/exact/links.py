@@ -112,6 +112,17 @@ def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, pes: Int
 
 
 @kernel
+def is_served(pes: IntArray, n: I64, e: I64, column: I64, row: I64, v1: I64, v2: I64) -> bool:
+    """Whether a neighbour of PE e, which is in that column of the array, holds the tile that a step brings to it."""
+    for f, near in ((e + 1, column + 1 < row), (e - 1, column > 0), (e + row, True), (e - row, True)):
+        if not near or f < 0 or f >= n:
+            continue
+        if pes[f, 0] - pes[e, 0] == v1 and pes[f, 1] - pes[e, 1] == v2 and pes[f, 2] == pes[e, 2]:
+            return True
+    return False
+
+
+@kernel
 def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> tuple[I64, I64]:
     """Distinct offsets that no neighbour serves for a step, and the number of PEs that one does serve.
 
@@ -127,14 +138,7 @@ def scan(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> tuple[I64, I64]:
     left = 0
     column = 0
     for e in range(n):
-        hit = False
-        for f, near in ((e + 1, column + 1 < row), (e - 1, column > 0), (e + row, True), (e - row, True)):
-            if not near or f < 0 or f >= n:
-                continue
-            if pes[f, 0] - pes[e, 0] == v1 and pes[f, 1] - pes[e, 1] == v2 and pes[f, 2] == pes[e, 2]:
-                hit = True
-                break
-        if hit:
+        if is_served(pes, n, e, column, row, v1, v2):
             served += 1
         elif pes[pes[e, 3], 4] == 0:
             pes[pes[e, 3], 4] = 1

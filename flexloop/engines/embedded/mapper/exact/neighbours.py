@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flexloop.engines.embedded.jit import allocating, kernel
+from flexloop.engines.embedded.mapper.exact.arrival import group_sizes
 from flexloop.engines.embedded.mapper.exact.best import keep_best, nest_totals
 from flexloop.engines.embedded.mapper.exact.bounds import first_loop, handed_pj, hopeless
 from flexloop.engines.embedded.mapper.exact.cost import PEER, W_ARRAY, W_DRAM, W_MAC, W_OTHER, W_PE
@@ -37,7 +38,9 @@ def neighbours(
         s.words[W_ARRAY, 1] = into * c.used / c.most_shared
     if not m.in_buffer[1]:
         s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
+    s.words[W_PE, 1] -= c.short
     cycles, energy = nest_totals(m, c, s)
+    s.words[W_PE, 1] += c.short
     if hopeless(m.objective, cycles, energy + handed_pj(m, c, handed), best.cost):
         return
     reach1 = m.coef[0] * c.tile[4] * (c.x[4] - 1) + m.coef[1] * c.tile[6] * (c.x[6] - 1)
@@ -61,10 +64,8 @@ def neighbours(
                 s.moves[0] = (total - words) * groups + words * left
                 s.moves[1] = (total - words) * c.used + words * (c.used - served)
                 s.moves[2] = words * served
-                s.words[W_PE, 1] = s.moves[1] / c.used + s.moves[2] / c.used
                 _moved(m, c, s, plain, into)
-                keep_best(m, c, s, best, inner, outer, where)
-                s.words[W_PE, 1] = total
+                keep_best(m, c, s, pes, best, inner, outer, length, where)
             return
     first_order(m, s)
     while True:
@@ -75,9 +76,8 @@ def neighbours(
             n = place(s.linear, c.x, c.tile, m.coef, pes)
             s.memo[0, 0] = 0
             linked_moves(c.tile, m.coef, s.nest, length, pes, n, groups, m.shapes[shape, 0], s.memo, s.moves)
-            s.words[W_PE, 1] = s.moves[1] / n + s.moves[2] / n
             _moved(m, c, s, plain, into)
-            keep_best(m, c, s, best, inner, outer, shape * 16 + split)
+            keep_best(m, c, s, pes, best, inner, outer, length, shape * 16 + split)
         if m.order[0] >= 0 or not next_order(s.linear, c.x):
             return
 
@@ -102,8 +102,8 @@ def outcomes(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v
     """Row of ``placed`` with every distinct effect that a placement of the spatial loops has on one step.
 
     A row holds its key, the number of effects (-1: too many), and for each: offsets left to the buffer, PEs served,
-    shape * 16 + split, nothing, and the linear order. What a step does depends on the spatial factors and on the ratios
-    of tile sizes and step alone, so configurations share rows.
+    shape * 16 + split, what tells sizes of groups apart, and the linear order. What a step does depends on the spatial
+    factors and on the ratios of tile sizes and step alone, so configurations share rows.
     """
     key = np.zeros(PLACED_KEY, dtype=np.int64)
     code = 0
@@ -137,6 +137,17 @@ def _gcd(a: I64, b: I64) -> I64:
     return a
 
 
+@allocating
+def _told_apart(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> I64:
+    """A number for the sizes of the groups that ask the buffer: on these depends what rounding makes of their sum."""
+    sizes = np.empty(n + 1, dtype=np.int64)
+    group_sizes(pes, n, row, v1, v2, sizes)
+    code = 0
+    for size in range(1, n + 1):
+        code = (code * 1000003 + sizes[size]) & 0xFFFFFFFFFFFF
+    return code
+
+
 @kernel
 def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArray, v1: I64, v2: I64) -> I64:
     count = 0
@@ -151,19 +162,22 @@ def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArra
             if n == 0:
                 n = place(s.linear, c.x, c.tile, m.coef, pes)
             left, served = scan(pes, n, m.shapes[shape, 0], v1, v2)
+            told = 0
             if left >= groups:
                 left, served = groups, 0
+            elif c.short:
+                told = _told_apart(pes, n, m.shapes[shape, 0], v1, v2)
             new = True
             for k in range(count):
                 at = PLACED_KEY + 1 + 12 * k
-                if row[at] == left and row[at + 1] == served:
+                if row[at] == left and row[at + 1] == served and row[at + 3] == told:
                     new = False
                     break
             if new:
                 if count == PLACED_RESULTS:
                     return -1
                 at = PLACED_KEY + 1 + 12 * count
-                row[at], row[at + 1], row[at + 2] = left, served, shape * 16 + split
+                row[at], row[at + 1], row[at + 2], row[at + 3] = left, served, shape * 16 + split, told
                 for i in range(8):
                     row[at + 4 + i] = s.linear[i]
                 count += 1

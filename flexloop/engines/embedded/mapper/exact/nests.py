@@ -109,7 +109,7 @@ def nest_cost(
     if c.linked and length and s.nest[0, 0] >= 4:
         neighbours(m, c, s, pes, placed, best, inner, outer, length)
     else:
-        keep_best(m, c, s, best, inner, outer, -1)
+        keep_best(m, c, s, pes, best, inner, outer, length, -1)
 
 
 @kernel

@@ -88,6 +88,7 @@ CONFIG = np.dtype(
         ("above", "f8"),  # iterations of the loops above the array
         ("macs", "f8"),
         ("linked", "i8"),  # whether neighbours may help
+        ("short", "i8"),  # 1 where the words that arrive in a PE may be one short of the whole, see `arrival`
         ("most_shared", "i8"),  # most PEs that share one offset of inputs
     ]
 )

@@ -142,5 +142,7 @@ def _family(m: Record, g: Record, x: IntArray, family: I64, extremes: FloatArray
     words[W_ARRAY, 2] = max(words[W_ARRAY, 2], whole)
     for t in range(3):
         words[W_DRAM, t] = words[W_ARRAY, t]
+    if used & (used - 1) and coupled:
+        words[W_PE, 1] = max(0.0, words[W_PE, 1] - 1)  # see `arrival`
     macs = each * used
     return totals(words, used, steps, macs * m.compute_pj, m, m.levels_b, s.extra)
