@@ -84,6 +84,40 @@ class Unloadable:
         return os._exit, (7,)
 
 
+class LoadedByFew:
+    """A function that ends the second to sixth process that unpickles it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, _: object) -> str:
+        return "never"
+
+    def __reduce__(self) -> tuple[Callable[[Path], object], tuple[Path]]:
+        return load_unless_early, (self.folder,)
+
+
+def load_unless_early(folder: Path) -> Callable[[object], int]:
+    """Count who comes here; of the first six only the first lives, and works until a seventh does."""
+    born = 1
+    while True:
+        try:
+            (folder / str(born)).touch(exist_ok=False)
+            break
+        except FileExistsError:
+            born += 1
+    if 1 < born < 7:
+        os._exit(7)
+
+    def number(_: object) -> int:
+        deadline = time.monotonic() + 60
+        while not (folder / "7").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return born
+
+    return number
+
+
 def work(task: tuple[str, Any]) -> Any:
     """Dispatch by name, so that one executor mixes good and deadly tasks."""
     functions: dict[str, Callable[[Any], Any]] = {
@@ -190,6 +224,11 @@ def test_a_worker_killed_while_idle_is_no_task_s_fault() -> None:
 def test_workers_that_do_not_come_to_life_end_the_study() -> None:
     with pytest.raises(EngineError, match=r"ended before they took a cell \(the last with status 7\)"):
         collect(LocalProcesses(Unloadable(), 2), [1, 2, 3])
+
+
+def test_workers_that_do_not_come_to_life_end_nothing_while_another_works(tmp_path: Path) -> None:
+    results = collect(LocalProcesses(LoadedByFew(tmp_path), 2), [1, 2])
+    assert set(results.values()) == {1, 7}
 
 
 def test_what_cannot_be_sent_back_is_an_error_and_not_a_death() -> None:
