@@ -1,13 +1,18 @@
-"""What all tests share: which tests this machine can run, and hypothesis without a clock."""
+"""What all tests share: which tests this machine can run, hypothesis without a clock, and ears for interrupts."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
+
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:  # as in the background of a shell, and handed down to all programs
+        signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 settings.register_profile("flexloop", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "flexloop"))

@@ -215,7 +215,7 @@ def test_estimates_depend_on_the_seed_and_on_nothing_else() -> None:
 def test_lattices_too_large_to_count_are_sampled() -> None:
     arch, layer = small_archs.plain(), Layer(name="l", C=6, M=12, P=8)
     assert exact_tilings(arch, layer, limit=10) is None
-    huge = Layer(name="huge", **dict.fromkeys(DIMENSIONS, 2**8 * 3 * 5))
+    huge = Layer(name="huge", **dict.fromkeys(DIMENSIONS, 2**2 * 3**2 * 5))
     estimate = count_tilings(arch, huge)[Degree.FULL]
     assert not estimate.exact and estimate.low <= estimate.value <= estimate.high
 
