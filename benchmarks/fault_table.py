@@ -19,7 +19,7 @@ from faults import CELLS, FAULTS, obstacle
 
 def cause(name: str, seed: int) -> tuple[int, str]:
     """Cause a fault; how many cells it cost, and what else went wrong."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             return FAULTS[name](Path(folder), random.Random(seed)), ""
         except AssertionError as error:

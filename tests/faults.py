@@ -372,6 +372,7 @@ def ten_thousand_cells(folder: Path, rng: random.Random) -> int:
     store, out = folder / "store", folder / "table"
     study = Study(store, out, "--jobs", "2", "--whole-layers", cells=10_000, delay=0)
     study.wait_for(rng.randrange(100, 5000))
+    wait_until(lambda: bool(_workers(study.process.pid)))  # the first moment needs none
     os.kill(rng.choice(_workers(study.process.pid)), signal.SIGKILL)
     study.finish()
     missing = lost(out.read_text(), 625)
@@ -425,7 +426,7 @@ def can_mount(folder: Path) -> bool:
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[Path]:
     """A tmpfs of its own."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True, capture_output=True)
     try:
         yield folder
