@@ -23,7 +23,7 @@ from flexloop.classes import FlexClass
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Engine, SearchOptions, Winner, cost
 from flexloop.engines.carry import carry_over
-from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, UnmappableError
+from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, UnmappableError, UnsupportedError
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.running.executors import ATTEMPTS
 from flexloop.running.store import Status, Store, StoredCell, cell_key
@@ -279,6 +279,8 @@ def _compute(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> 
         except NoVerdictError as error:
             inherited = _inherited(plan, space, seeds)
             return cell("ok", winner=inherited) if inherited else cell("failed", str(error))
+        except UnsupportedError as error:  # of this layer, and so each time
+            return cell("failed", str(error))
         except EngineError as error:
             reason = f"failed {attempt} times: {error}"
         except FlexloopError:
