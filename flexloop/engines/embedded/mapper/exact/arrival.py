@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from flexloop.engines.embedded.jit import allocating, kernel
-from flexloop.engines.embedded.mapper.exact.links import is_served, place
+from flexloop.engines.embedded.mapper.exact.links import first_step, is_served, place
 from flexloop.engines.embedded.mapper.exact.placing import first_order
 from flexloop.engines.embedded.mapper.exact.problem import Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
-from flexloop.engines.embedded.mapper.exact.words import displacement, rank_extents
+from flexloop.engines.embedded.mapper.exact.words import displacement
 
 
 @allocating
@@ -87,10 +87,7 @@ def group_sizes(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64, sizes: IntArr
 @kernel
 def _eligible(c: Record, coef: IntArray, nest: IntArray, length: I64, moves: IntArray, weight: FloatArray) -> I64:
     """Displacements that neighbours may serve, and the words of their steps; how many there are (rule 5d)."""
-    rest, width, height = rank_extents(c.tile, coef)
-    full = rest * width * height
-    a1, a2, _ = displacement(nest[0, 0], nest[0, 2], coef)
-    sub = full - rest * max(0, width - a1) * max(0, height - a2)
+    full, sub, a1, a2 = first_step(c.tile, coef, nest)
     part = sub < full
     outer = 1
     for j in range(1, length):

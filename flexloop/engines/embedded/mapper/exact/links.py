@@ -167,6 +167,15 @@ def look_up(pes: IntArray, n: I64, groups: I64, row: I64, v1: I64, v2: I64, memo
 
 
 @kernel
+def first_step(tile: IntArray, coef: IntArray, nest: IntArray) -> tuple[I64, I64, I64, I64]:
+    """Words of a tile, words that a step of the innermost loop brings, and its displacement along width and height."""
+    rest, width, height = rank_extents(tile, coef)
+    a1, a2, _ = displacement(nest[0, 0], nest[0, 2], coef)
+    full = rest * width * height
+    return full, full - rest * max(0, width - a1) * max(0, height - a2), a1, a2
+
+
+@kernel
 def first_move_words(
     tile: IntArray, coef: IntArray, nest: IntArray, length: I64, reach1: I64, reach2: I64
 ) -> tuple[F64, bool]:
@@ -177,14 +186,11 @@ def first_move_words(
         nest, length: the loops above the array, a coupled one innermost.
         reach1, reach2: largest distances between two PEs along width and height.
     """
-    rest, width, height = rank_extents(tile, coef)
-    full = rest * width * height
+    full, sub, a1, a2 = first_step(tile, coef, nest)
+    part = sub < full
     outer = 1
     for j in range(length):
         outer *= nest[j, 1]
-    a1, a2, _ = displacement(nest[0, 0], nest[0, 2], coef)
-    sub = full - rest * max(0, width - a1) * max(0, height - a2)
-    part = sub < full
     n0 = nest[0, 1]
     outer //= n0
     words = 0.0 if part else float(n0 - 1) * sub
@@ -226,21 +232,17 @@ def linked_moves(
     All of inputs, for the loops above the array; where out[2] is 0 no step is served by neighbours.
     The innermost loop must be over R, S, P or Q.
     """
-    rest, width, height = rank_extents(tile, coef)
-    full = rest * width * height
+    full, sub, a1, a2 = first_step(tile, coef, nest)
+    part = sub < full
     total = 1
     for j in range(length):
         total *= nest[j, 1]
-    d1, d2, du = displacement(nest[0, 0], nest[0, 2], coef)
     out[0], out[1], out[2] = full * groups, full * n, 0.0
-    sub = full - rest * max(0, width - d1) * max(0, height - d2)
-    part = sub < full
     n0 = nest[0, 1]
-    a1, a2 = d1, d2
     left, served = look_up(pes, n, groups, row, a1, a2, memo)
     outer = total // n0
     _count(out, float(n0 - 1) * sub, groups, n, left, served, not part)
-    s1, s2, su = d1, d2, 0
+    s1, s2, su = a1, a2, 0
     for j in range(1, length):
         d1, d2, du = displacement(nest[j, 0], nest[j, 2], coef)
         outer //= nest[j, 1]

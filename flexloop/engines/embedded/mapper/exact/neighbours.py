@@ -137,21 +137,20 @@ def _gcd(a: I64, b: I64) -> I64:
     return a
 
 
-@allocating
-def _told_apart(pes: IntArray, n: I64, row: I64, v1: I64, v2: I64) -> I64:
+@kernel
+def _told_apart(sizes: IntArray) -> I64:
     """A number for the sizes of the groups that ask the buffer: on these depends what rounding makes of their sum."""
-    sizes = np.empty(n + 1, dtype=np.int64)
-    group_sizes(pes, n, row, v1, v2, sizes)
     code = 0
-    for size in range(1, n + 1):
+    for size in range(1, len(sizes)):
         code = (code * 1000003 + sizes[size]) & 0xFFFFFFFFFFFF
     return code
 
 
-@kernel
+@allocating
 def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArray, v1: I64, v2: I64) -> I64:
     count = 0
     groups = int(c.groups[1])
+    sizes = np.empty(c.used + 1 if c.short else 0, dtype=np.int64)
     first_order(m, s)
     while True:
         n = 0
@@ -161,12 +160,14 @@ def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArra
                 continue
             if n == 0:
                 n = place(s.linear, c.x, c.tile, m.coef, pes)
-            left, served = scan(pes, n, m.shapes[shape, 0], v1, v2)
             told = 0
+            if c.short:
+                left, served = group_sizes(pes, n, m.shapes[shape, 0], v1, v2, sizes)
+                told = _told_apart(sizes)
+            else:
+                left, served = scan(pes, n, m.shapes[shape, 0], v1, v2)
             if left >= groups:
-                left, served = groups, 0
-            elif c.short:
-                told = _told_apart(pes, n, m.shapes[shape, 0], v1, v2)
+                left, served, told = groups, 0, 0
             new = True
             for k in range(count):
                 at = PLACED_KEY + 1 + 12 * k
