@@ -6,8 +6,8 @@ from pathlib import Path
 
 from flexloop.engines.embedded.mapper import Space
 from flexloop.engines.embedded.spec import read_spec
-from flexloop.timeloop import yamlio
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
+from flexloop.timeloop.inputs import read_inputs
 
 SPECS = Path(__file__).parent / "golden" / "specs"
 
@@ -21,7 +21,7 @@ def golden_space(
     case: str, keep: tuple[str, ...] = ("Spad", "GlobalBuffer", "DRAM"), loops: tuple[LoopConstraint, ...] = ()
 ) -> Space:
     """A case's mapspace; the levels named keep everything, bypass is free at the others."""
-    files = yamlio.load_files(golden_files(case))
+    files = read_inputs(golden_files(case)).config
     spec = read_spec(files["architecture"], files["problem"], files["ERT"])
     dataspaces = tuple(DataspaceConstraint(level, spec.data_space_names) for level in keep)
     bounds = {d: (bound,) for d, bound in spec.problem.bounds.items()}

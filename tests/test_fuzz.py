@@ -28,6 +28,7 @@ from flexloop.evaluation import Evaluation
 from flexloop.resources import shipped
 from flexloop.running.store import Store, StoredCell
 from flexloop.timeloop import yamlio
+from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.stats import parse_stats
 from flexloop.workloads.networks import load_network
 
@@ -47,7 +48,7 @@ def documents(target: str) -> list[Any]:
     if target == "energies":
         return [{"ERT": build_ert(ARCH), "ART": build_art(ARCH)}]
     if target == "config":
-        return [yamlio.load_files(golden_files("base-conv3x3")), yamlio.load_files(golden_files("base-attention"))]
+        return [read_inputs(golden_files(case)).config for case in ("base-conv3x3", "base-attention")]
     if target == "constraints":
         return [
             {"targets": [

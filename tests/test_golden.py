@@ -18,7 +18,7 @@ import pytest
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec, read_spec
 from flexloop.evaluation import Evaluation, LevelStats
-from flexloop.timeloop import yamlio
+from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,7 +41,7 @@ def records(name: str) -> Iterator[dict[str, Any]]:
 @cache
 def case_spec(case: str) -> Spec:
     """The specification of a case under `golden/specs`."""
-    files = yamlio.load_files(GOLDEN / "specs" / case / f"{name}.yaml" for name in ("arch", "problem", "ert"))
+    files = read_inputs([GOLDEN / "specs" / case / f"{name}.yaml" for name in ("arch", "problem", "ert")]).config
     return read_spec(files["architecture"], files["problem"], files["ERT"])
 
 

@@ -27,6 +27,7 @@ from flexloop.resources import find, shipped
 from flexloop.results.table import totals
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.constraints import Constraints, Subject
+from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping
 from flexloop.workloads.networks import read_network
 
@@ -112,7 +113,7 @@ def test_an_energy_or_area_that_is_none_is_refused(tmp_path: Path, table: str, v
 
 
 def dropin_input(tmp_path: Path, change: Any) -> list[Path]:
-    config = yamlio.load_files(golden_files("base-conv3x3")) | {"mapper": {}, "mapping": []}
+    config = read_inputs(golden_files("base-conv3x3")).config | {"mapper": {}, "mapping": []}
     change(config)
     path = tmp_path / "in.yaml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True))

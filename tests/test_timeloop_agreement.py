@@ -20,6 +20,7 @@ from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import UnmappableError
 from flexloop.mapspace import mapspace
 from flexloop.timeloop import yamlio
+from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.stats import read_stats
 from flexloop.workloads.networks import load_network
 
@@ -94,7 +95,7 @@ def test_mapper_writes_what_timeloop_writes_where_there_is_one_mapping(tmp_path:
     # At the innermost level timeloop-mapper takes the problem's order, whatever is pinned: it costs the same.
     targets += [{"target": name, "type": "dataspace", "keep": TENSORS} for name in ("Registers", "Scratchpad", "DRAM")]
     mapper = {"optimization_metrics": ["edp"], "algorithm": "linear_pruned", "num_threads": 1, "timeout": 10**6}
-    config = yamlio.load_files(INPUTS) | {"architecture_constraints": {"targets": targets}, "mapper": mapper}
+    config = read_inputs(INPUTS).config | {"architecture_constraints": {"targets": targets}, "mapper": mapper}
     rest.write_text(yamlio.dump(config), encoding="utf-8")
     real = timeloop("timeloop-mapper", [rest], tmp_path / "real")
     outcome = run_mapper([rest], tmp_path)
@@ -164,7 +165,7 @@ def random_mapspace(rng: random.Random) -> dict[str, Any]:
     metrics = rng.choice([["edp", "energy"], ["delay", "energy"], ["energy", "delay"]])
     mapper = {"optimization_metrics": metrics, "algorithm": "linear_pruned", "num_threads": 1}
     mapper |= {"timeout": 2**31 - 1, "victory_condition": 0, "search_size": 0}
-    config = yamlio.load_files(INPUTS)
+    config = read_inputs(INPUTS).config
     config["problem"]["instance"] = bounds
     return config | {"architecture_constraints": {"targets": targets}, "mapper": mapper}
 

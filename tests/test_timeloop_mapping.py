@@ -171,16 +171,6 @@ def test_a_date_is_a_text() -> None:
     assert yamlio.load("a: 2001-01-01") == {"a": "2001-01-01"}
 
 
-def test_files_are_merged_by_top_level_key(tmp_path: Path) -> None:
-    first, second, clash = (tmp_path / name for name in ("first.yaml", "second.yaml", "clash.yaml"))
-    first.write_text("architecture: {version: 0.4}\n")
-    second.write_text("problem: {shape: {}}\narchitecture: {version: 0.4}\n")
-    clash.write_text("architecture: {version: 0.3}\n")
-    assert yamlio.load_files([first, second]) == {"architecture": {"version": 0.4}, "problem": {"shape": {}}}
-    with pytest.raises(SpecError, match=r"clash\.yaml: top-level key 'architecture' is already given by .*first\.yaml"):
-        yamlio.load_files([first, clash])
-
-
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"nothing\.yaml: cannot be read: No such file"):
         yamlio.load(tmp_path / "nothing.yaml")

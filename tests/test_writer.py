@@ -12,6 +12,7 @@ from flexloop.engines.embedded.dropin import complete, run_model
 from flexloop.engines.embedded.spec import read_config
 from flexloop.errors import FlexloopError, OutputError, SpecError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio
+from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.stats import read_stats
 from flexloop.timeloop.writer import map_yaml
@@ -22,7 +23,7 @@ INPUTS = ("arch.yaml", "problem.yaml", "ert.yaml", "mapping.yaml")
 
 
 def config(folder: Path = RUNS[0]) -> dict[str, Any]:
-    return yamlio.load_files(folder / name for name in INPUTS)
+    return read_inputs([folder / name for name in INPUTS]).config
 
 
 def run(content: dict[str, Any], folder: Path) -> None:
@@ -65,7 +66,7 @@ def test_the_written_mapping_is_the_mapping(folder: Path, tmp_path: Path) -> Non
 def test_map_yaml_as_timeloop_mapper_writes_it() -> None:
     text = (GOLDEN / "model" / "mapper-base-conv3x3" / "timeloop-mapper.map.yaml").read_text()
     case = GOLDEN / "specs" / "base-conv3x3"
-    spec = read_config(yamlio.load_files(case / name for name in INPUTS[:3]))
+    spec = read_config(read_inputs([case / name for name in INPUTS[:3]]).config)
     mapping = complete(spec, Mapping.from_directives(yamlio.load(text)["mapping"], spec.level_names))
     assert map_yaml(mapping, spec.problem.dimensions) == text
 

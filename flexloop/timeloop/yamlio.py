@@ -7,7 +7,7 @@ through aliases beyond `MAX_NODES`, gives one key twice, has another tag, or a n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,31 +55,8 @@ def load(source: Path | str) -> Any:
         SpecError: if the file cannot be read or is no acceptable YAML; file and line are named.
     """
     if isinstance(source, Path):
-        return _parse(_read(source), str(source))
-    return _parse(source, "YAML text")
-
-
-def load_files(paths: Iterable[Path]) -> dict[str, Any]:
-    """Read several files and merge their top-level keys, as Timeloop's programs do with the files they are given.
-
-    Raises:
-        SpecError: if a file is unreadable, holds something else than top-level keys, or gives a key that another file
-            gives differently.
-    """
-    merged: dict[str, Any] = {}
-    origin: dict[str, Path] = {}
-    for path in paths:
-        content = load(path)
-        if content is None:
-            continue
-        if not isinstance(content, dict):
-            raise SpecError(f"{path}: holds no top-level keys; Timeloop's files have some, such as architecture:")
-        for key, value in content.items():
-            if key in merged and merged[key] != value:
-                raise SpecError(f"{path}: top-level key {key!r} is already given by {origin[key]}; keep one of them")
-            merged[key] = value
-            origin.setdefault(key, path)
-    return merged
+        return parse(read_text(source), str(source))
+    return parse(source, "YAML text")
 
 
 def dump(data: Any) -> str:
@@ -88,7 +65,8 @@ def dump(data: Any) -> str:
     return text
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file's text, at most `MAX_BYTES` long (SpecError if it is longer or unreadable)."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)  # a pipe or a device has no size to ask for
@@ -101,7 +79,8 @@ def _read(path: Path) -> str:
         raise SpecError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
-def _parse(text: str, name: str) -> Any:
+def parse(text: str, name: str) -> Any:
+    """Read a text as `load` does; messages call it by the name given."""
     if len(text) > MAX_BYTES:
         raise SpecError(f"{name}: longer than {MAX_BYTES} characters; split it or leave out what is not needed")
     try:

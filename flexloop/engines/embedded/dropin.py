@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +15,8 @@ from flexloop.engines.embedded.report import make_report
 from flexloop.engines.embedded.spec import Spec, read_config
 from flexloop.errors import OutputError, SpecError, UnmappableError
 from flexloop.evaluation import Evaluation
-from flexloop.timeloop import yamlio
 from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config
+from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.writer import map_text, map_yaml, stats_text
 
@@ -35,7 +36,7 @@ def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
         UnmappableError: if the mapping is invalid, in Timeloop's words; nothing is written then.
         OutputError: if the files cannot be written.
     """
-    config = yamlio.load_files(files)
+    config = read_with_notes(files)
     spec = read_config(config)
     if config.get("mapping") is None:
         raise SpecError("no mapping is given; add a file with the top-level key mapping, a list of directives")
@@ -50,6 +51,14 @@ def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
         raise UnmappableError(evaluation.reason)
     write_results(spec, mapping, evaluation, out_dir, "timeloop-model")
     return evaluation
+
+
+def read_with_notes(files: Sequence[Path]) -> dict[str, Any]:
+    """The merged document of the files; what is to be noted about them goes out as warnings."""
+    inputs = read_inputs(files)
+    for note in inputs.notes:
+        warnings.warn(note, stacklevel=3)
+    return inputs.config
 
 
 def write_results(spec: Spec, mapping: Mapping, evaluation: Evaluation, out_dir: Path, prefix: str) -> None:

@@ -14,17 +14,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flexloop.engines.embedded.dropin import write_results
+from flexloop.engines.embedded.dropin import read_with_notes, write_results
 from flexloop.engines.embedded.mapper import Objective, Optimum, Space, find_best
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec, read_config
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.evaluation import Evaluation
-from flexloop.timeloop import yamlio
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
 
 METRICS: dict[str, Objective] = {"delay": "latency", "energy": "energy", "edp": "edp"}
 """Timeloop's metrics that can be searched for, and what they are called here."""
+
+_SETTINGS = """
+    out_prefix num_threads optimization_metric optimization_metrics search_size timeout heartbeat victory_condition
+    sync_interval log_interval max_temporal_loops_in_a_mapping log_orojenesis_mappings log_mappings_yaml
+    log_mappings_verbose log_all_mappings log_stats log_suboptimal log_all live_status diagnostics
+    penalize_consecutive_bypass_fails emit_whoop_nest algorithm filter_revisits max_permutations_per_if_visit
+"""
+SETTINGS = frozenset(_SETTINGS.split())
+"""What ``timeloop-mapper`` reads under ``mapper``."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +44,12 @@ class MapperOutcome:
         objective: what was minimised.
         optimum: the mapping with its certificate.
         evaluation: its figures.
-        warnings: what Timeloop would warn of.
     """
 
     spec: Spec
     objective: Objective
     optimum: Optimum
     evaluation: Evaluation
-    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Timeloop's summary, and how good the mapping is known to be."""
@@ -54,7 +60,6 @@ class MapperOutcome:
             proof = f"at most {self.optimum.gap:.2%} above the optimum for {self.objective} (time limit reached)"
         return "\n".join(
             [
-                *(f"WARNING: {text}" for text in self.warnings),
                 "Summary stats for best mapping found by mapper:",
                 f"  Utilization = {found.utilization:4.2f} | pJ/Compute = {found.energy_pj / found.computes:8.3f} | "
                 f"Cycles = {found.cycles}",
@@ -93,7 +98,7 @@ def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> M
         UnsupportedError: a feature or a metric that is not modelled.
         UnmappableError: if no mapping of the mapspace fits, with the reason.
     """
-    config = yamlio.load_files(files)
+    config = read_with_notes(files)
     for key in ("sparse_optimizations", "layout", "variables"):
         if config.get(key):
             raise UnsupportedError(f"{key}: is not modelled; remove it")
@@ -101,14 +106,11 @@ def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> M
         raise SpecError("no mapper given: add a top-level key mapper, for example with optimization_metrics: [edp]")
     spec = read_config(config)
     tensors = set(spec.data_space_names)
-    with warnings.catch_warnings(record=True) as noted:
-        warnings.simplefilter("always")
-        objective = _objective(config["mapper"])
-        space = _space(spec, config)
+    objective = _objective(config["mapper"])
+    space = _space(spec, config)
     spec.require_energies(idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
     optimum = find_best([space], objective, time_limit=time_limit)
-    texts = tuple(str(warning.message) for warning in noted)
-    return MapperOutcome(spec, objective, optimum, evaluate(spec, optimum.mapping), texts)
+    return MapperOutcome(spec, objective, optimum, evaluate(spec, optimum.mapping))
 
 
 def _space(spec: Spec, config: Map[str, Any]) -> Space:
@@ -133,6 +135,9 @@ def _objective(mapper: Any) -> Objective:
         mapper = {}
     if not isinstance(mapper, Map):
         raise SpecError(f"mapper is {mapper!r}, not a mapping of settings")
+    for key in mapper:
+        if key not in SETTINGS | {"version"}:
+            warnings.warn(f"mapper.{key} has no effect: timeloop-mapper has no such setting", stacklevel=2)
     limit = mapper.get("max_temporal_loops_in_a_mapping", -1)
     if not isinstance(limit, int) or limit > 0:
         raise UnsupportedError(f"mapper.max_temporal_loops_in_a_mapping is {limit!r}: is not modelled; remove it")

@@ -30,9 +30,8 @@ class Fields:
         self.where = where
 
     def get(self, name: str) -> Any:
-        """The value of a key, which may be spelt with hyphens, as older files do; None if it is absent."""
-        value = self.content.get(name)
-        return self.content.get(name.replace("_", "-")) if value is None else value
+        """The value of a key; None if it is absent."""
+        return self.content.get(name)
 
     def has(self, name: str) -> bool:
         """Whether a value other than null is given."""
