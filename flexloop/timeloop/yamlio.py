@@ -79,8 +79,14 @@ def read_text(path: Path) -> str:
         raise SpecError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
-def parse(text: str, name: str) -> Any:
-    """Read a text as `load` does; messages call it by the name given."""
+def parse(text: str, name: str, note: Callable[[str], None] | None = None) -> Any:
+    """Read a text as `load` does.
+
+    Args:
+        text: the document.
+        name: what messages call it.
+        note: is told of keys that are given twice, of which the first counts then; without it they are refused.
+    """
     if len(text) > MAX_BYTES:
         raise SpecError(f"{name}: longer than {MAX_BYTES} characters; split it or leave out what is not needed")
     try:
@@ -90,7 +96,7 @@ def parse(text: str, name: str) -> Any:
             root = loader.get_single_node()
             if root is None:
                 return None
-            _Checker(name, loader).check(root)
+            _Checker(name, loader, note).check(root)
             return _constructed(loader.construct_document, root, name)
         finally:
             loader.dispose()
@@ -128,9 +134,10 @@ def _check_depth(text: str, name: str) -> None:
 class _Checker:
     """Counts a document's values, aliases expanded, and looks for keys given twice."""
 
-    def __init__(self, name: str, loader: Any) -> None:
+    def __init__(self, name: str, loader: Any, note: Callable[[str], None] | None) -> None:
         self._name = name
         self._loader = loader
+        self._note = note
         self._sizes: dict[int, int] = {}
         self._open: set[int] = set()
 
@@ -172,16 +179,22 @@ class _Checker:
             return list(node.value)
         assert isinstance(node, yaml.MappingNode)
         seen: set[Any] = set()
-        for key, _ in node.value:
+        pairs = []
+        for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise SpecError(f"{self._at(key)}: a key that is a list or a mapping")
             self.check(key)
             # 1 and 01 are one key, and so are 1, 1.0 and true in a dict; a merge key is none.
             told = key.tag if key.tag == _MERGE else (_constructed(self._loader.construct_object, key, self._name),)
-            if told in seen:
+            if told not in seen:
+                pairs.append((key, value))
+            elif self._note is not None:
+                self._note(f"{self._at(key)}: key {_short(repr(key.value))} is given twice; the first counts")
+            else:
                 raise SpecError(f"{self._at(key)}: key {_short(repr(key.value))} is given twice")
             seen.add(told)
-        return [value for _, value in node.value]
+        node.value = pairs
+        return [value for _, value in pairs]
 
 
 def _short(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,10 +12,21 @@ from typing import Any
 
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.inputs.keywords import with_underscores, without_effect
+from flexloop.timeloop.inputs.document import parse_document
+from flexloop.timeloop.inputs.keywords import without_effect
+from flexloop.timeloop.inputs.variables import substituted
+
+KEYS = (
+    "architecture", "arch", "problem", "mapping", "mapper", "model", "mapspace", "mapspace_constraints",
+    "arch_constraints", "architecture_constraints", "ERT", "ART", "sparse_optimizations", "layout", "variables",
+    "components", "compound_components",
+)  # fmt: skip
+"""The top-level keys that Timeloop's programs and Accelergy read."""
 
 _CONCATENATED = ("components", "compound_components", "classes")
 """Lists that Accelergy collects from all files."""
+
+_TOP_LEVEL = re.compile(r"^(\w+)\s*:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -32,47 +45,75 @@ class Inputs:
 def read_inputs(files: Sequence[Path], defines: Mapping[str, Any] = MappingProxyType({})) -> Inputs:
     """Read the files given to one of Timeloop's programs.
 
+    They are one document, as for Timeloop: an anchor of one file may be used in those after it, and of a key that is
+    given twice the first counts.
+
     Args:
-        files: YAML files, whose top-level keys are merged.
+        files: YAML or libconfig files, whose top-level keys are merged.
         defines: values of variables of v4 templates.
 
     Raises:
-        SpecError: if a file is unreadable, holds something else than top-level keys, or gives a key that another file
-            gives differently.
+        SpecError: if a file is unreadable or holds something else than top-level keys.
     """
-    documents = [(path, _document(path)) for path in files]
-    config = _merged(documents)
-    return Inputs(config, tuple(without_effect(config)))
+    notes: list[str] = []
+    config = substituted(_merged(_documents(files, notes), notes))
+    notes += without_effect(config)
+    notes += _misspelt(config)
+    return Inputs(config, tuple(notes))
 
 
-def _document(path: Path) -> dict[str, Any]:
-    content = yamlio.parse(with_underscores(yamlio.read_text(path)), str(path))
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise SpecError(f"{path}: holds no top-level keys; Timeloop's files have some, such as architecture:")
-    return content
+def _documents(files: Sequence[Path], notes: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    before, keys = "", set[str]()
+    for path in files:
+        text, found = yamlio.read_text(path), list[str]()
+        try:
+            content = parse_document(text, str(path), found.append)
+        except SpecError as error:
+            if "undefined alias" not in str(error) or not before:
+                raise
+            content = _with_anchors_of(before, text, str(path), keys)
+        yield str(path), content
+        notes += found
+        keys |= set(content)
+        if path.suffix != ".cfg":
+            before += text + "\n"
 
 
-def _merged(documents: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+def _with_anchors_of(before: str, text: str, name: str, keys: set[str]) -> dict[str, Any]:
+    """A file that uses anchors of the files before it, which gave the keys named."""
+    if again := keys & set(_TOP_LEVEL.findall(text)):
+        raise SpecError(
+            f"{name}: uses an anchor of another file and gives {min(again)!r} anew; define the anchor in it"
+        )
+    content = parse_document(before + text, f"{name} after the files before it", lambda _: None)
+    return {key: value for key, value in content.items() if key not in keys}
+
+
+def _merged(documents: Iterator[tuple[str, dict[str, Any]]], notes: list[str]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
-    origin: dict[str, Path] = {}
-    for path, content in documents:
+    origin: dict[str, str] = {}
+    for name, content in documents:
         for key, value in content.items():
             known = merged.setdefault(key, value)
             if known is value or known == value:
-                origin.setdefault(key, path)
+                origin.setdefault(key, name)
             elif key in _CONCATENATED:
-                merged[key] = _concatenated(key, known, value)
+                merged[key] = _concatenated(known, value)
             else:
-                raise SpecError(f"{path}: top-level key {key!r} is already given by {origin[key]}; keep one of them")
+                notes.append(f"{name}: top-level key {key!r} is given by {origin[key]} too; the first counts")
     return merged
 
 
-def _concatenated(key: str, first: Any, second: Any) -> Any:
+def _concatenated(first: Any, second: Any) -> Any:
     """Two values of a key that several files may give, each a list or a mapping with lists (and a version)."""
     if isinstance(first, list) and isinstance(second, list):
         return first + second
     if isinstance(first, dict) and isinstance(second, dict):
-        return first | {k: _concatenated(k, first[k], v) if k in first else v for k, v in second.items()}
+        return first | {k: _concatenated(first[k], v) if k in first else v for k, v in second.items()}
     return first
+
+
+def _misspelt(config: Mapping[str, Any]) -> Iterator[str]:
+    for key in config:
+        if key not in KEYS and (near := difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.75)):
+            yield f"top-level key {key!r} has no effect; did you mean {near[0]!r}?"
