@@ -86,6 +86,15 @@ def test_a_mapping_may_leave_out_what_timeloop_fills_in(tmp_path: Path) -> None:
     assert written == (tmp_path / "timeloop-model.stats.txt").read_text()
 
 
+def test_the_energy_of_a_computation_is_that_of_the_action_that_counts(tmp_path: Path) -> None:
+    """Timeloop's report names what one computation costs; a costlier action of the same component is no computation."""
+    content = config()
+    (mac,) = (table for table in content["ERT"]["tables"] if any("compute" in a["name"] for a in table["actions"]))
+    mac["actions"].append({"name": "read", "arguments": {}, "energy": 1000.0})
+    run(content, tmp_path)
+    assert (tmp_path / "timeloop-model.stats.txt").read_text() == (RUNS[0] / "timeloop-model.stats.txt").read_text()
+
+
 def edited(*steps: str | int, value: Any) -> dict[str, Any]:
     """The first run's configuration with one value replaced, or removed where the value is None."""
     content: Any = copy.deepcopy(config())

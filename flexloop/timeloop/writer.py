@@ -23,7 +23,7 @@ class MacReport:
     instances: int
     mesh_x: int
     mesh_y: int
-    highest_energy: float
+    compute_energy: float
     used: int
     computes: int
     cycles: int
@@ -152,7 +152,7 @@ def _mac_lines(mac: MacReport) -> list[str]:
         "    -----",
         f"    Word bits             : {mac.word_bits}",
         f"    Instances             : {mac.instances} ({mac.mesh_x}*{mac.mesh_y})",
-        f"    Compute energy        : {mac.highest_energy:.2f} pJ",
+        f"    Compute energy        : {mac.compute_energy:.2f} pJ",
         "",
         "    STATS",
         "    -----",

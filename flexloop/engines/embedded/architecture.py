@@ -114,7 +114,6 @@ class ArithmeticSpec:
         mesh_x: instances along X; those along Y follow.
         word_bits: bits of an operand.
         compute_energy: pJ of one computation.
-        highest_energy: pJ of the costliest action; reported only.
         area: um^2 of one instance.
     """
 
@@ -123,7 +122,6 @@ class ArithmeticSpec:
     mesh_x: int
     word_bits: int
     compute_energy: float
-    highest_energy: float = 0.0
     area: float = 0.0
 
     @property
@@ -350,7 +348,6 @@ def _arithmetic(
         mesh_x=mesh_x,
         word_bits=fields.whole("word_bits", "datawidth") or DEFAULT_WORD_BITS,
         compute_energy=ert.energy_of(actions, ert.COMPUTE, 0.0),
-        highest_energy=max(actions.values()),
         area=areas.get(name, 0.0),
     )
 

@@ -24,7 +24,7 @@ def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
             instances=spec.mac.instances,
             mesh_x=spec.mac.mesh_x,
             mesh_y=spec.mac.mesh_y,
-            highest_energy=spec.mac.highest_energy,
+            compute_energy=spec.mac.compute_energy,
             used=mac.utilized_instances,
             computes=evaluation.computes,
             cycles=mac.cycles,
