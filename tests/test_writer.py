@@ -136,12 +136,24 @@ WRONG: list[tuple[dict[str, Any], type[FlexloopError], str]] = [
     (edited(*SPAD, "width", value=12), SpecError, "width 12"),
     (edited(*SPAD, "meshX", value=7), SpecError, "meshX 7"),
     (edited(*SPAD, "min_utilization", value=0.5), UnsupportedError, "min_utilization is not modelled"),
-    (edited("problem", "instance", "densities", value={"Weights": 0.5}), UnsupportedError, "densities"),
+    (edited(*SPAD, "depth", value=None), SpecError, "no capacity; give depth"),
     (edited("problem", "instance", "H", value=None), SpecError, "no bound for dimension H"),
     (edited("problem", "instance", "H", value=2**39), UnsupportedError, "up to which counts are exact"),
     (edited("mapping", 0, "bypass", value=["Nothing"]), FlexloopError, "data space in the mapping 'Nothing'"),
     (edited("mapping", 3, "target", value="Pad"), SpecError, "'Pad' is no storage level"),
 ]
+
+
+def test_levels_that_are_too_small_are_bypassed_if_asked(tmp_path: Path) -> None:
+    content = edited(*SPAD, "depth", value=1)
+    path = tmp_path / "all.yaml"
+    path.write_text(yamlio.dump(content))
+    with pytest.raises(UnmappableError, match="mapped tile size .* exceeds buffer capacity"):
+        run_model([path], tmp_path)
+    path.write_text(yamlio.dump(content | {"model": {"auto_bypass_on_failure": True}}))
+    with pytest.warns(UserWarning, match="exceeds buffer capacity .*; bypassing Spad"):
+        run_model([path], tmp_path)
+    assert "Spad [ ]" in (tmp_path / "timeloop-model.map.txt").read_text()
 
 
 @pytest.mark.parametrize(("content", "kind", "message"), WRONG, ids=[message[:40] for _, _, message in WRONG])

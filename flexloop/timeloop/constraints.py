@@ -14,6 +14,7 @@ from math import prod
 from typing import Any
 
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
+from flexloop.timeloop import order
 from flexloop.validation import short, whole_number
 
 
@@ -190,6 +191,10 @@ def _directive_list(key: str, node: Any) -> list[Any]:
         raise UnsupportedError(f"{key}.template is {template!r}: only 'uber' (perfect factors) is modelled")
     for name in ("constraints", "targets"):
         found = node.get(name)
+        if name == "constraints" and isinstance(found, str):  # the name of a list beside it
+            found = node.get(f"constraints_{found}")
+            if found is None:
+                raise SpecError(f"{key}.constraints is {node[name]!r}, but there is no list constraints_{node[name]}")
         if isinstance(found, list):
             return found
         if found is not None:
@@ -209,9 +214,13 @@ _KEYS = {
     "dataspace": _COMMON_KEYS | {"keep", "bypass"},
     "parallelism": _COMMON_KEYS | {"min"},
 }
+_NOT_MODELLED = {
+    "no_link_transfer", "no_reuse", "no_multicast_no_reduction", "no_temporal_reuse", "rmw_first_update", "no_coalesce",
+    "remainders",
+}  # fmt: skip
 # Timeloop finds each kind of entry with a pattern of its own; an entry it does not recognise is skipped in silence,
 # which is why whatever stands between the entries is refused here.
-_FACTOR = re.compile(r"([A-Za-z]+)\s*(<=|>=|=*)\s*([0-9]+)")
+_FACTOR = re.compile(r"([A-Za-z]+)\s*(<=|>=|=*)\s*([0-9]+|(?<=[=\s])-1\b)")
 
 
 @dataclass
@@ -250,8 +259,10 @@ class _Reader:
         if not isinstance(attributes, Mapping):
             raise SpecError(f"attributes of the constraint at {target} is {short(attributes)}, not a mapping")
         for key in sorted((set(directive) | set(attributes)) - _KEYS[kind], key=str):
-            if directive.get(key, attributes.get(key)) not in (None, [], ""):
+            if key in _NOT_MODELLED and directive.get(key, attributes.get(key)) not in (None, [], ""):
                 raise UnsupportedError(f"constraint {key!r} at {target} ({kind}) is not modelled: remove it")
+            if key not in _NOT_MODELLED:
+                warnings.warn(f"constraint {key!r} at {target} ({kind}) has no effect", stacklevel=4)
         if kind == "dataspace":
             self._dataspace(target, attributes)
         elif kind == "parallelism":
@@ -348,9 +359,11 @@ class _Reader:
             )
         found: dict[str, dict[str, int]] = {"factors": {}, "min_factors": {}, "max_factors": {}}
         for dimension, operator, digits in _FACTOR.findall(text):
-            value = whole_number(digits)
             if dimension not in self.subject.bounds:
                 raise UnknownNameError(f"dimension in factors at {where}", dimension, self.subject.bounds)
+            if digits == "-1":  # what Timeloop does not read as a factor, which leaves it free
+                continue
+            value = whole_number(digits)
             if operator in ("<=", ">="):
                 if value == 0:
                     raise SpecError(f"factors at {where}: {dimension}{operator}0; the limit must be positive")
@@ -373,15 +386,15 @@ class _Reader:
         parts: tuple[list[str], list[str]] = ([], [])
         text = _text(value, f"permutation at {where}")
         seen_separator = False
-        for letter in text:
-            if letter == "_":
+        for name in order.names_of(text, self.subject.bounds):
+            if name == "_":
                 seen_separator = True
-            elif not letter.isspace():
-                if letter not in self.subject.bounds:
-                    raise UnknownNameError(f"dimension in permutation {text!r} at {where}", letter, self.subject.bounds)
-                if letter in parts[0] or letter in parts[1]:
-                    raise SpecError(f"permutation {text!r} at {where} names {letter} twice")
-                parts[seen_separator].append(letter)
+                continue
+            if name not in self.subject.bounds:
+                raise UnknownNameError(f"dimension in permutation {text!r} at {where}", name, self.subject.bounds)
+            if name in parts[0] or name in parts[1]:
+                raise SpecError(f"permutation {text!r} at {where} names {name} twice")
+            parts[seen_separator].append(name)
         return tuple(parts[0]), tuple(parts[1])
 
     def refuse_residuals(self) -> None:
@@ -433,7 +446,8 @@ def _loop_directive(loop: LoopConstraint) -> dict[str, Any]:
     if factors:
         directive["factors"] = " ".join(factors)
     if loop.permutation or loop.suffix:
-        directive["permutation"] = "".join(loop.permutation) + ("_" + "".join(loop.suffix) if loop.suffix else "")
+        names = (*loop.permutation, *(("_", *loop.suffix) if loop.suffix else ()))
+        directive["permutation"] = order.text_of(names)
     if loop.split is not None:
         directive["split"] = loop.split
     return directive

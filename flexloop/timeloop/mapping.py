@@ -6,18 +6,23 @@ See Timeloop's documentation, "Mapping": https://timeloop.csail.mit.edu/v4/input
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 from flexloop.errors import SpecError, UnsupportedError
+from flexloop.timeloop import order
 from flexloop.validation import BEYOND, short, whole_number
 
-_FACTOR = re.compile(r"([A-Za-z_]+)\s*=?\s*([0-9]+)(,[0-9]+)?")
+_FACTOR = re.compile(r"([A-Za-z_]+)\s*=*\s*([0-9]+)(,[0-9]+)?")
 _BYPASS_TYPES = ("datatype", "dataspace", "bypass")
 _KEYS = ("target", "type", "factors", "permutation", "split", "keep", "bypass")
+_NOT_MODELLED = (
+    "no_link_transfer", "no_reuse", "no_multicast_no_reduction", "no_temporal_reuse", "rmw_first_update", "no_coalesce"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,15 @@ class Mapping:
     levels: tuple[LevelMapping, ...]
 
     @classmethod
-    def from_directives(cls, directives: Any, levels: Sequence[str] | None = None) -> Mapping:
+    def from_directives(
+        cls, directives: Any, levels: Sequence[str] | None = None, bounds: Map[str, int] | None = None
+    ) -> Mapping:
         """Read the list that stands under Timeloop's ``mapping:`` key.
 
         Args:
             directives: the list.
             levels: names of the storage levels, innermost first; absent, their order of appearance is taken.
+            bounds: of the problem's dimensions, for which a factor of 0 stands; absent, there may be none.
 
         Raises:
             SpecError: a directive that is malformed, repeated, or about a level that does not exist.
@@ -84,9 +92,11 @@ class Mapping:
             raise SpecError(f"mapping is {type(directives).__name__}, not a list of directives")
         collected: dict[str, dict[str, Any]] = {}
         for position, directive in enumerate(directives, start=1):
-            target, part = _read_directive(directive, position)
+            target, part = _read_directive(directive, position, levels, bounds)
             fields = collected.setdefault(target, {})
-            if repeated := sorted(set(part) & set(fields)):
+            if "keep" in part and "keep" in fields:
+                part = _later_bypass(fields, part)
+            elif repeated := sorted(set(part) & set(fields)):
                 raise SpecError(f"mapping directive {position}: {repeated[0]} of {target} stands twice")
             fields.update(part)
         if levels is None:
@@ -122,12 +132,11 @@ class Mapping:
 
 
 def _loops(target: str, kind: str, factors: Map[str, int], permutation: Sequence[str]) -> dict[str, Any]:
-    separator = "" if all(len(d) == 1 for d in permutation) else ","
     return {
         "target": target,
         "type": kind,
         "factors": " ".join(f"{d}={n}" for d, n in factors.items()),
-        "permutation": separator.join(permutation),
+        "permutation": order.text_of(permutation),
     }
 
 
@@ -140,22 +149,37 @@ def _one_line(level: LevelMapping) -> str:
     return " ".join(parts)
 
 
-def _read_directive(directive: Any, position: int) -> tuple[str, dict[str, Any]]:
+def _later_bypass(before: Map[str, Any], later: Map[str, Any]) -> dict[str, Any]:
+    """What two directives on a level's bypass say together; where they differ the later one counts."""
+    kept = {key: tuple(dict.fromkeys((*before[key], *later[key]))) for key in ("keep", "bypass")}
+    return {
+        "keep": tuple(t for t in kept["keep"] if t not in later["bypass"]),
+        "bypass": tuple(t for t in kept["bypass"] if t not in later["keep"] or t in later["bypass"]),
+    }
+
+
+def _read_directive(
+    directive: Any, position: int, levels: Sequence[str] | None, bounds: Map[str, int] | None
+) -> tuple[str, dict[str, Any]]:
     where = f"mapping directive {position}"
     if not isinstance(directive, dict):
         raise SpecError(f"{where} is {directive!r}, not a mapping with target and type")
     target, kind = directive.get("target"), directive.get("type")
+    if levels is not None and isinstance(target, int) and 0 <= target < len(levels):
+        target = levels[target]
     if not isinstance(target, str) or not isinstance(kind, str):
         raise SpecError(f"{where}: give target and type")
     for key, value in directive.items():
-        if key not in _KEYS and value not in (None, [], ""):
+        if key in _NOT_MODELLED and value not in (None, [], ""):
             raise UnsupportedError(f"{where}: {key} at {target} is not modelled; remove it")
+        if key not in _KEYS and key not in _NOT_MODELLED:
+            warnings.warn(f"{where}: {key} at {target} has no effect in a mapping", stacklevel=4)
     if kind in _BYPASS_TYPES:
         return target, {"keep": _names(directive.get("keep"), where), "bypass": _names(directive.get("bypass"), where)}
     if kind not in ("temporal", "spatial"):
         raise UnsupportedError(f"{where}: type {kind!r} is not modelled; temporal, spatial and datatype are")
-    factors = _read_factors(directive.get("factors", ""), where)
-    permutation = _read_permutation(directive.get("permutation", ""), where)
+    factors = _read_factors(directive.get("factors", ""), where, bounds)
+    permutation = _read_permutation(directive.get("permutation", ""), where, bounds)
     permutation += tuple(d for d in factors if d not in permutation)
     if kind == "temporal":
         return target, {"factors": factors, "permutation": permutation}
@@ -165,8 +189,8 @@ def _read_directive(directive: Any, position: int) -> tuple[str, dict[str, Any]]
     return target, {"spatial_factors": factors, "spatial_permutation": permutation, "split": split}
 
 
-def _read_factors(value: Any, where: str) -> dict[str, int]:
-    text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+def _read_factors(value: Any, where: str, bounds: Map[str, int] | None) -> dict[str, int]:
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "").partition("#")[0]
     factors: dict[str, int] = {}
     rest = text
     for match in _FACTOR.finditer(text):
@@ -175,21 +199,27 @@ def _read_factors(value: Any, where: str) -> dict[str, int]:
             raise UnsupportedError(f"{where}: the residual factor {match[0]!r} is not modelled; give perfect factors")
         if name in factors:
             raise SpecError(f"{where}: the factor of {name} stands twice")
-        if not 1 <= whole_number(number) < BEYOND:
+        factor = whole_number(number)
+        if factor == 0 and bounds is not None:
+            factor = bounds.get(name, 1)
+        if not 1 <= factor < BEYOND:
             raise SpecError(f"{where}: the factor {short(match[0])} must be 1 or more, and no more than a bound can be")
-        factors[name] = whole_number(number)
+        factors[name] = factor
         rest = rest.replace(match[0], " ", 1)
     if rest.replace(",", " ").strip():
         raise SpecError(f"{where}: cannot read {rest.strip()!r} in factors {text!r}; write them as 'C=4 M=2'")
     return factors
 
 
-def _read_permutation(value: Any, where: str) -> tuple[str, ...]:
+def _read_permutation(value: Any, where: str, dimensions: Collection[str] | None) -> tuple[str, ...]:
     if isinstance(value, list):
         names = tuple(map(str, value))
     else:
-        text = str(value or "")
-        names = tuple(re.split(r"[,\s]+", text.strip())) if re.search(r"[,\s]", text.strip()) else tuple(text)
+        text = str(value or "").strip()
+        # Without the problem's names those of a text with separators are taken to be as long as they look.
+        if dimensions is None:
+            dimensions = [text] if re.search(r"[,\s]", text) else ()
+        names = tuple(order.names_of(text, dimensions))
     if len(set(names)) != len(names):
         raise SpecError(f"{where}: a dimension stands twice in permutation {value!r}")
     return names

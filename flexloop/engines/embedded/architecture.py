@@ -1,6 +1,7 @@
 """The storage levels and the MACs of Timeloop's ``architecture``.
 
-The attributes and their defaults are those that ``timeloop-model`` reads from a component tree (version 0.2 to 0.4).
+The attributes and their defaults are those that ``timeloop-model`` reads from a component tree (version 0.2 to 0.4) or,
+in its first format, from the lists ``arithmetic`` and ``storage``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import floor, inf
-from typing import Any
+from typing import Any, Literal
 
 from flexloop.engines.embedded import ert
 from flexloop.engines.embedded.fields import LARGEST, Fields, amount
@@ -21,6 +22,9 @@ STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
 COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
 NETWORK_CLASSES = ("XY_NoC", "Legacy", "ReductionTree", "SimpleMulticast")
 """A component is what its class contains one of, in this order; any other is passed over, as Timeloop does."""
+
+TREES = ("0.2", "0.3", "0.4")
+"""Versions of the format that is a tree of components."""
 
 DEFAULT_WORD_BITS = 16
 
@@ -42,14 +46,8 @@ _NOT_MODELLED = (
     "energy_per_hop",
     "tile_width",
     "addr_gen_energy",
-    "metadata_datawidth",
-    "metadata_word_bits",
-    "metadata_storage_width",
-    "metadata_width",
-    "metadata_storage_depth",
-    "metadata_depth",
 )
-_RANGE = re.compile(r"\[([0-9]+)\.\.([0-9]+)\]")
+_RANGE = re.compile(r"\[\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*\]")
 
 
 @dataclass(frozen=True)
@@ -150,18 +148,15 @@ def read_architecture(
             "architecture.nodes is the format of Timeloop's v4 Python front end; give the tree of subtree and local "
             "that the front end hands to timeloop-model"
         )
-    if str(root.get("version")) not in ("0.2", "0.3", "0.4"):
-        raise UnsupportedError(f"architecture.version is {root.get('version')!r}; write version: 0.4 and a subtree")
     levels: list[StorageSpec] = []
     macs: list[ArithmeticSpec] = []
-    for component, instances in _components(root):
-        kind = str(component.get("class") or "")
-        if _is(kind, STORAGE_CLASSES):
-            levels.append(_storage(component, kind, instances, energies, areas))
-        elif _is(kind, COMPUTE_CLASSES):
+    for component, kind, instances in _components(root):
+        if kind == "storage":
+            levels.append(_storage(component, instances, energies, areas))
+        elif kind == "compute":
             macs.append(_arithmetic(component, instances, energies, areas))
-        elif _is(kind, NETWORK_CLASSES):
-            raise UnsupportedError(f"{component.where}: networks (class {kind}) are not modelled; remove it")
+        else:
+            raise UnsupportedError(f"{component.where}: networks are not modelled; remove it")
     if not levels:
         raise SpecError(f"architecture: no storage; a component needs a class such as {', '.join(STORAGE_CLASSES)}")
     if len(macs) != 1:
@@ -173,13 +168,43 @@ def read_architecture(
     return tuple(levels), macs[0]
 
 
-def _is(kind: str, classes: tuple[str, ...]) -> bool:
-    return any(name in kind for name in classes)
+Component = tuple[Fields, Literal["storage", "compute", "network"], int]
+"""A component, what it is, and how many instances of it the tree has; 0 outside a tree."""
 
 
-def _components(root: Fields) -> Iterator[tuple[Fields, int]]:
-    """Components with their numbers of instances, innermost first."""
-    found: list[tuple[Fields, int]] = []
+def _components(root: Fields) -> Iterator[Component]:
+    """The components that count, innermost first."""
+    if str(root.get("version")) in TREES or root.has("subtree"):
+        return _tree(root)
+    if root.has("storage") and root.has("arithmetic"):
+        return _lists(root)
+    raise SpecError(
+        f"architecture.version is {short(root.get('version'))}, and there are no lists storage and arithmetic, as in "
+        "Timeloop's first format; write version: 0.4 and a subtree"
+    )
+
+
+def _lists(root: Fields) -> Iterator[Component]:
+    """Timeloop's first format: the arithmetic, and a list of storage levels, innermost first."""
+    yield Fields({"name": "__ARITH__", **root.sub("arithmetic").content}, "architecture.arithmetic"), "compute", 0
+    for where, entry in root.items("storage"):
+        level = Fields(entry, where)
+        level.where = f"{where} ({level.text('name')})"
+        yield level, "storage", 0
+
+
+def _kind(component: Fields) -> Literal["storage", "compute", "network"] | None:
+    """What a component of a tree is, by its class; None if Timeloop passes it over."""
+    name = str(component.get("class") or "")
+    if any(part in name for part in STORAGE_CLASSES):
+        return "storage"
+    if any(part in name for part in COMPUTE_CLASSES):
+        return "compute"
+    return "network" if any(part in name for part in NETWORK_CLASSES) else None
+
+
+def _tree(root: Fields) -> Iterator[Component]:
+    found: list[Component] = []
     node, multiplicity = root, 1
     while node.has("subtree"):
         trees = list(node.items("subtree"))
@@ -190,7 +215,8 @@ def _components(root: Fields) -> Iterator[tuple[Fields, int]]:
         for where, entry in node.items("local"):
             component = Fields(entry, where)
             component.where = f"{where} ({component.text('name')})"
-            found.append((component, multiplicity * _range_size(component)))
+            if kind := _kind(component):
+                found.append((component, kind, multiplicity * _range_size(component)))
     return reversed(found)
 
 
@@ -218,7 +244,7 @@ def _base_name(component: Fields) -> str:
 
 
 def _storage(
-    component: Fields, kind: str, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
+    component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> StorageSpec:
     fields, name = _attributes(component), _base_name(component)
     word_bits = fields.whole("word_bits", "word_width", "datawidth") or DEFAULT_WORD_BITS
@@ -233,9 +259,11 @@ def _storage(
     instances, mesh_x = _mesh(fields, instances)
     if instances % cluster:
         raise SpecError(f"{fields.where}: a row is shared by {cluster} instances, which do not divide the {instances}")
-    technology = "DRAM" if "DRAM" in kind or fields.get("technology") == "DRAM" else "SRAM"
+    technology = _technology(component, fields)
     if technology == "DRAM" and cluster != 1:
         raise SpecError(f"{fields.where}: width and block_size share a row of DRAM among {cluster} instances")
+    if technology != "DRAM" and size is None:
+        raise SpecError(f"{fields.where}: no capacity; give depth, entries or sizeKB, as Timeloop wants but for DRAM")
     both = fields.number("bandwidth")
     half = inf if both is None else both / 2
     return StorageSpec(
@@ -275,40 +303,48 @@ def _energies(fields: Fields, name: str, cluster: int, energies: dict[str, ert.A
     }
 
 
+def _technology(component: Fields, fields: Fields) -> str:
+    """``DRAM`` or ``SRAM``; Timeloop looks at the class of components with attributes alone."""
+    kind = str(component.get("class") or "") if component.has("attributes") else ""
+    return "DRAM" if "DRAM" in kind or fields.get("technology") == "DRAM" else "SRAM"
+
+
 def _row(fields: Fields, word_bits: int) -> tuple[int, int]:
     """Words of a row of one instance, and instances that share a row."""
     block, cluster = fields.whole("block_size", "n_words"), fields.whole("cluster_size")
     width = fields.whole("width", "memory_width", "data_storage_width")
     if width is None:
         return block or 1, cluster or 1
-    row = word_bits * (block or 1) * (cluster or 1)
-    if width % row or (block and cluster and width != row):
+    words = block or width // (word_bits * (cluster or 1))
+    shared = cluster or (width // (word_bits * block) if block else 1)
+    if (
+        width % (word_bits * (block or 1))
+        or not words
+        or not shared
+        or (block and cluster and width != word_bits * block * cluster)
+    ):
         raise SpecError(
             f"{fields.where}.width {width} does not hold rows of {block or 1} words (block_size) of {word_bits} bits "
             f"for {cluster or 1} instances (cluster_size)"
         )
-    if block is None:
-        return width // (word_bits * (cluster or 1)), cluster or 1
-    return block, cluster or width // (word_bits * block)
+    return words, shared
 
 
 def _size(fields: Fields, block_size: int, word_bits: int) -> int | None:
-    """Capacity in words of one instance."""
-    names = ("entries", "depth", "memory_depth", "data_storage_depth", "sizeKB")
-    given = [name for name in names if fields.has(name)]
-    if len(given) > 1:
-        raise SpecError(f"{fields.where}: both {given[0]} and {given[1]} are given; keep one")
-    if not given:
-        return None
-    value = fields.whole(given[0])
-    assert value is not None
-    if given[0] == "entries":
-        return value
-    return value * 1024 * 8 // word_bits if given[0] == "sizeKB" else value * block_size
+    """Capacity in words of one instance, by the first attribute that Timeloop looks for; 0 for a dummy buffer."""
+    kilobytes, rows = fields.count("sizeKB"), fields.count("depth", "memory_depth", "data_storage_depth")
+    entries = fields.count("entries")
+    if kilobytes is not None and (rows is not None or entries is not None):
+        raise SpecError(f"{fields.where}: sizeKB is given beside depth or entries; keep one")
+    if entries is not None:
+        return entries
+    if rows is not None:
+        return rows * block_size
+    return None if kilobytes is None else kilobytes * 1024 * 8 // word_bits
 
 
 def _bandwidth(fields: Fields, name: str, default: float) -> float:
-    value = fields.number(name)
+    value = inf if fields.get(name) == inf else fields.number(name)
     if value is not None and value <= 0:
         raise SpecError(f"{fields.where}.{name} is {value}; it must be above 0 (leave it out for no limit)")
     return default if value is None else value
@@ -324,6 +360,8 @@ def _bandwidth_scale(fields: Fields) -> tuple[tuple[str, float], ...]:
 def _mesh(fields: Fields, instances: int) -> tuple[int, int]:
     """Instances, and how many of them lie along X."""
     instances = fields.whole("instances") or instances
+    if not instances:
+        raise SpecError(f"{fields.where}: instances is missing, which says how many there are")
     if instances > LARGEST:
         raise SpecError(f"{fields.where}: {instances} instances; at most {LARGEST} are modelled")
     mesh_x, mesh_y = fields.whole("meshX"), fields.whole("meshY")

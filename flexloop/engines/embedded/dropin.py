@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, 
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.writer import map_text, map_yaml, stats_text
+
+_TOO_LARGE = re.compile(r"couldn't map level (.+): mapped tile size \d+ exceeds buffer capacity \d+")
 
 
 def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
@@ -40,7 +43,15 @@ def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
     spec = read_config(config)
     if config.get("mapping") is None:
         raise SpecError("no mapping is given; add a file with the top-level key mapping, a list of directives")
-    mapping = Mapping.from_directives(config["mapping"], spec.level_names)
+    mapping = Mapping.from_directives(config["mapping"], spec.level_names, spec.problem.bounds)
+    for level in mapping.levels:
+        if (level.x_loops or level.y_loops) and level.target not in spec.fanouts:
+            raise SpecError(
+                f"mapping: spatial factors at {level.target}, but the next inner level has as many instances, so there "
+                "is no fanout below it"
+            )
+    if _auto_bypass(config.get("model")):
+        mapping = _bypass_where_too_large(spec, mapping)
     evaluation = evaluate(spec, mapping)
     mapping = complete(spec, mapping)
     spec.require_energies(idle={level.target for level in mapping.levels if not level.keep})
@@ -102,6 +113,25 @@ def complete(spec: Spec, mapping: Mapping) -> Mapping:
             )
         )
     return Mapping(tuple(levels))
+
+
+def _auto_bypass(settings: Any) -> bool:
+    """Whether levels whose tiles do not fit are to be bypassed, of the settings under ``model``."""
+    return isinstance(settings, Map) and settings.get("auto_bypass_on_failure") in (True, "true", "True")
+
+
+def _bypass_where_too_large(spec: Spec, mapping: Mapping) -> Mapping:
+    """Bypass every level whose tiles exceed its capacity, for all data spaces, as ``timeloop-model`` does if asked."""
+    mapping = complete(spec, mapping)
+    for _ in spec.levels:
+        found = _TOO_LARGE.match(evaluate(spec, mapping).reason)
+        if found is None:
+            break
+        warnings.warn(f"{found[0]}; bypassing {found[1]}", stacklevel=3)
+        all_spaces = spec.data_space_names
+        levels = (replace(v, keep=(), bypass=all_spaces) if v.target == found[1] else v for v in mapping.levels)
+        mapping = Mapping(tuple(levels))
+    return mapping
 
 
 def _constraints(spec: Spec, config: Map[str, Any]) -> Constraints:

@@ -50,12 +50,21 @@ class Fields:
 
     def whole(self, *names: str) -> int | None:
         """The first of these keys that is given, as a whole number above 0; None if none is."""
+        return self._integer(names, 1)
+
+    def count(self, *names: str) -> int | None:
+        """The first of these keys that is given, as a whole number that may be 0; None if none is."""
+        return self._integer(names, 0)
+
+    def _integer(self, names: tuple[str, ...], least: int) -> int | None:
         for name in names:
             if self.has(name):
                 given = self.get(name)
                 value = number(given, f"{self.where}.{name}")
-                if value != int(value) or not 0 < value <= LARGEST:
-                    raise SpecError(f"{self.where}.{name} is {short(given)}, not a whole number from 1 to {LARGEST}")
+                if value != int(value) or not least <= value <= LARGEST:
+                    raise SpecError(
+                        f"{self.where}.{name} is {short(given)}, not a whole number from {least} to {LARGEST}"
+                    )
                 return int(value)
         return None
 

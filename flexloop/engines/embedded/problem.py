@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -9,6 +10,8 @@ from typing import Any
 
 from flexloop.engines.embedded.fields import Fields
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
+from flexloop.timeloop.inputs import shapes
+from flexloop.validation import short
 
 EXACT = 2**53
 """Counts up to here are exact in double precision, which Timeloop counts with."""
@@ -53,13 +56,11 @@ def read_problem(content: Any) -> Problem:
         UnsupportedError: for what is not modelled, by name; among it, problems too large to be counted exactly.
     """
     problem = Fields(content, "problem")
-    if isinstance(problem.get("shape"), str):
-        raise UnsupportedError(f"problem.shape {problem.get('shape')!r} names a shape of Timeloop's; write it out")
-    shape = problem.sub("shape")
+    shape = _shape(problem)
     instance = problem.sub("instance") if problem.has("instance") else problem
-    for fields, name in ((shape, "flatten"), (instance, "densities"), (instance, "commonDensity")):
-        if fields.has(name) and fields.get(name) != {}:  # the v4 front end writes an empty densities for dense problems
-            raise UnsupportedError(f"{fields.where}.{name} is not modelled; remove it")
+    if shape.get("flatten"):
+        raise UnsupportedError(f"{shape.where}.flatten is not modelled; remove it")
+    _note_densities(instance)
     dimensions = _dimensions(shape)
     coefficients = _coefficients(shape, instance)
     bounds = {d: _bound(instance, d) for d in dimensions}
@@ -74,6 +75,28 @@ def read_problem(content: Any) -> Problem:
     found = Problem(str(shape.get("name") or ""), dimensions, bounds, spaces)
     check_exact(found)
     return found
+
+
+def _shape(problem: Fields) -> Fields:
+    """The shape, written out, named or, as in Timeloop's first format, left out."""
+    if not problem.has("shape"):
+        warnings.warn(f"problem gives no shape: {shapes.DEFAULT} is taken, as Timeloop does", stacklevel=4)
+        return Fields(shapes.named_shape(shapes.DEFAULT), "problem.shape")
+    named = problem.get("shape")
+    return Fields(shapes.named_shape(named), "problem.shape") if isinstance(named, str) else problem.sub("shape")
+
+
+def _note_densities(instance: Fields) -> None:
+    """Densities count with sparse optimizations alone; one below 1 is pointed out."""
+    densities = instance.get("densities")
+    given = {"commonDensity": instance.get("commonDensity"), **(densities if isinstance(densities, Mapping) else {})}
+    for name, value in given.items():
+        density = value.get("density", 1) if isinstance(value, Mapping) else value
+        if density is not None and density not in (1, "1", "1.0"):
+            message = (
+                f"{instance.where}: the density {short(density)} of {name} has no effect without sparse optimizations"
+            )
+            warnings.warn(message, stacklevel=4)
 
 
 def check_exact(problem: Problem) -> None:
@@ -124,11 +147,12 @@ def _data_space(fields: Fields, dimensions: tuple[str, ...], coefficients: Mappi
     ranks = []
     for where, rank in fields.items("projection"):
         terms = [[rank]] if isinstance(rank, str) else rank
-        if not isinstance(terms, list) or not terms:
+        if not isinstance(terms, list):
             raise SpecError(f"{where} is {rank!r}, not a dimension or a list of terms")
-        ranks.append(tuple(_term(term, where, dimensions, coefficients) for term in terms))
-    if not ranks:
-        raise SpecError(f"{fields.where}: no projection")
+        if terms:  # a rank without terms has one place, as has a data space without ranks
+            ranks.append(tuple(_term(term, where, dimensions, coefficients) for term in terms))
+    if not fields.has("projection"):
+        raise SpecError(f"{fields.where}: no projection (an empty list, if the data space is a single value)")
     used = [d for rank in ranks for d, _ in rank]
     if twice := sorted({d for d in used if used.count(d) > 1}):
         raise UnsupportedError(f"{fields.where} is indexed by {twice[0]} twice, which is not modelled")
