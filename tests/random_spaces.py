@@ -93,7 +93,7 @@ def _storage(rng: random.Random, i: int, levels: int) -> dict[str, Any]:
     }
     if i < levels:
         attributes["depth"] = rng.choice([4, 8, 16, 40, 100])
-    return {"name": f"Level{i}", "class": "SRAM", "attributes": attributes}
+    return {"name": f"Level{i}", "class": "SRAM" if i < levels else "DRAM", "attributes": attributes}
 
 
 def _actions(rng: random.Random, *, storage: bool) -> list[dict[str, Any]]:

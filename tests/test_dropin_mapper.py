@@ -9,7 +9,7 @@ from golden_specs import golden_files
 
 from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.dropin_mapper import run_mapper, search_files
-from flexloop.errors import FlexloopError, OutputError, SpecError, UnmappableError, UnsupportedError
+from flexloop.errors import FlexloopError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
 
@@ -165,7 +165,7 @@ def test_a_factor_above_its_bound_is_ignored_with_timeloops_warning(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("mapper: {optimization_metrics: [last_level_accesses]}", UnsupportedError, "last_level_accesses"),
+        ("mapper: {optimization_metrics: [latency]}", UnknownNameError, "unknown optimization metric 'latency'"),
         ("mapper: {optimization_metrics: edp}", SpecError, "write a list"),
         ("mapper: {max_temporal_loops_in_a_mapping: 3}", UnsupportedError, "max_temporal_loops"),
         ("mapper: {}\nsparse_optimizations: {targets: [1]}", UnsupportedError, "sparse_optimizations"),

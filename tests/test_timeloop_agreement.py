@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from flexloop.engines.base import SearchOptions, cost
 from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.dropin_mapper import run_mapper, search_files
 from flexloop.engines.embedded.engine import EmbeddedEngine
+from flexloop.engines.embedded.mapper import Objective
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import UnmappableError
 from flexloop.mapspace import mapspace
@@ -182,5 +183,6 @@ def test_search_finds_what_timeloop_finds_by_enumeration(seed: int, tmp_path: Pa
         return
     outcome, real = search_files([path]), read_stats(report)
     assert outcome.optimum.certificate.optimal
-    found = cost(outcome.objective, outcome.evaluation)[0]
-    assert found == pytest.approx(cost(outcome.objective, real)[0], rel=1e-4)  # energies are printed to 0.01 pJ
+    objective = cast(Objective, outcome.objective)
+    found = cost(objective, outcome.evaluation)[0]
+    assert found == pytest.approx(cost(objective, real)[0], rel=1e-4)  # energies are printed to 0.01 pJ

@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from flexloop.engines.embedded.dropin import read_with_notes, write_results
-from flexloop.engines.embedded.mapper import Objective, Optimum, Space, find_best
+from flexloop.engines.embedded.mapper import Optimum, Space
+from flexloop.engines.embedded.metrics import Goal, find_best_for, goal_of
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec, read_config
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
-
-METRICS: dict[str, Objective] = {"delay": "latency", "energy": "energy", "edp": "edp"}
-"""Timeloop's metrics that can be searched for, and what they are called here."""
+from flexloop.validation import short
 
 _SETTINGS = """
     out_prefix num_threads optimization_metric optimization_metrics search_size timeout heartbeat victory_condition
@@ -41,13 +40,13 @@ class MapperOutcome:
 
     Attributes:
         spec: architecture, problem and energies.
-        objective: what was minimised.
+        objective: what was minimised: latency, energy, edp, or Timeloop's name of accesses to a level.
         optimum: the mapping with its certificate.
         evaluation: its figures.
     """
 
     spec: Spec
-    objective: Objective
+    objective: str
     optimum: Optimum
     evaluation: Evaluation
 
@@ -106,11 +105,11 @@ def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> M
         raise SpecError("no mapper given: add a top-level key mapper, for example with optimization_metrics: [edp]")
     spec = read_config(config)
     tensors = set(spec.data_space_names)
-    objective = _objective(config["mapper"])
+    goal = _goal(config["mapper"], spec)
     space = _space(spec, config)
     spec.require_energies(idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
-    optimum = find_best([space], objective, time_limit=time_limit)
-    return MapperOutcome(spec, objective, optimum, evaluate(spec, optimum.mapping))
+    optimum = find_best_for(space, goal, time_limit)
+    return MapperOutcome(spec, goal.name, optimum, evaluate(spec, optimum.mapping))
 
 
 def _space(spec: Spec, config: Map[str, Any]) -> Space:
@@ -129,8 +128,8 @@ def _ordered(spec: Spec, rule: LoopConstraint) -> LoopConstraint:
     return rule
 
 
-def _objective(mapper: Any) -> Objective:
-    """The first of the optimisation metrics; later ones decide between equals only, which have their order here."""
+def _goal(mapper: Any, spec: Spec) -> Goal:
+    """What the mapper's settings ask for."""
     if mapper is None:
         mapper = {}
     if not isinstance(mapper, Map):
@@ -146,11 +145,7 @@ def _objective(mapper: Any) -> Objective:
         metrics = [single]
     elif metrics is None:  # a list under optimization_metric is passed over, as Timeloop passes it over
         warnings.warn("no optimization metric(s) specified, using edp as default.", stacklevel=2)
-        return "edp"
-    if not isinstance(metrics, list) or not metrics:
-        raise SpecError(f"mapper.optimization_metrics is {metrics!r}: write a list, for example [delay, energy]")
-    for metric in metrics:
-        if not isinstance(metric, str) or metric not in METRICS:
-            known = ", ".join(METRICS)
-            raise UnsupportedError(f"mapper.optimization_metrics: {metric!r} is not searched for; these are: {known}")
-    return METRICS[metrics[0]]
+        metrics = ["edp"]
+    if not isinstance(metrics, list) or not metrics or not all(isinstance(metric, str) for metric in metrics):
+        raise SpecError(f"mapper.optimization_metrics is {short(metrics)}: write a list, for example [delay, energy]")
+    return goal_of(metrics, spec.level_names)
