@@ -144,10 +144,13 @@ class _Work:
 class Search:
     """One search over families of mapspaces with a shared incumbent.
 
+    Of mappings that cost the same, the first in a fixed order is the answer, whatever incumbent the search was given:
+    an incumbent and what a dive finds only say what is hopeless, and a mapping of just that cost is looked for again.
+
     Args:
         groups: the families.
         objective: what is minimised.
-        incumbent: cost (objective, tie-break) to beat; infinite without one.
+        incumbent: cost (objective, tie-break) to reach or beat; infinite without one.
         deadline: CPU time of this thread (time.thread_time()) after which the proof is given up.
     """
 
@@ -159,6 +162,7 @@ class Search:
         self._deadline = deadline
         self.best = new_best()
         self.best["cost"][:] = incumbent
+        self._admit_equals()
         self._winner: _Padding | None = None
         self._open = inf
         self._config, self._scratch = new_config(), new_scratch()
@@ -179,6 +183,10 @@ class Search:
     def lower_bound(self) -> float:
         """No mapping costs less in the objective."""
         return float(min(self._open, self.best["cost"][0]))
+
+    def _admit_equals(self) -> None:
+        """Raise the incumbent's tie-break by the least step, so that a mapping of the same cost beats it."""
+        self.best["cost"][1] = np.nextafter(self.best["cost"][1], inf)
 
     def _late(self) -> bool:
         """Whether time is up; never before there is a mapping to answer with, where one exists."""
@@ -226,7 +234,10 @@ class Search:
                 break
             if dive:
                 found, factors, _ = work.gather(choices[: min(last, _DIVES)], 0)
+                known = tuple(best["cost"])
                 work.settle(factors, np.argsort(found, kind="stable")[:_DIVED], dive=True)
+                if tuple(best["cost"]) != known:
+                    self._admit_equals()
                 dive = False
                 continue
             found, factors, begin = work.gather(choices[:last], begin)
