@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+from flexloop.errors import OutputError
+
 TEMPORARY = ".tmp-"
 """How the names of files begin that are being written; one that is left over belonged to a process that was killed."""
 
@@ -37,6 +39,21 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder and a file in it, and remove the file.
+
+    Raises:
+        OutputError: if that cannot be done, with the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror or error}; give another place with -o") from error
 
 
 def _sync(file: int) -> None:

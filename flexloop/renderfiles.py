@@ -14,10 +14,10 @@ from flexloop.engines.select import EngineSettings
 from flexloop.errors import OutputError, UnknownNameError
 from flexloop.mapspace import mapspace
 from flexloop.results.files import safe_name
+from flexloop.subjects import load_networks
 from flexloop.timeloop.bundle import mapspace_files, run_variants, v4_mapspace_files
 from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.render import Renderer
-from flexloop.workloads.networks import load_network
 
 
 def render_files(
@@ -57,8 +57,8 @@ def render_files(
     ert = renderer.ert(tables.ert)
     metric = parse_objective(objective)
     count = 0
-    for network in (load_network(name, **parameters) for name in networks):
-        for flexclass in map(FlexClass.parse, classes):
+    for network in load_networks(networks, parameters):
+        for flexclass in dict.fromkeys(map(FlexClass.parse, classes)):
             for layer in network.layers:
                 home = folder / safe_name(network.name) / str(flexclass) / safe_name(layer.name)
                 for variant, name, bounds in run_variants(mapspace(flexclass, spec, layer).variants):

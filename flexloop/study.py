@@ -9,28 +9,33 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+import pandas as pd
 
 import flexloop
-from flexloop.arch.load import load_arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energy.choose import energy_tables, keep
 from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
 from flexloop.engines.select import EngineSettings, select_engines
-from flexloop.errors import StudyInterrupt, UnknownNameError
-from flexloop.results.rows import build_results
+from flexloop.errors import SpecError, StudyInterrupt, UnknownNameError
+from flexloop.results.files import FORMAT
+from flexloop.results.rows import Found, build_results, joined
 from flexloop.results.table import Results, check_lattice
 from flexloop.running.cells import CellResult, CellTask, Plan
 from flexloop.running.cores import available_cores, processes
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store, default_folder
 from flexloop.studies.overhead import class_areas
+from flexloop.subjects import DIGITS, arch_digest, load_archs, load_networks, network_digest
 from flexloop.timeloop.render import Renderer
 from flexloop.workloads.layers import Layer, Network
-from flexloop.workloads.networks import load_network
 
 DEFAULT_ARCH = "edge256"
+
+Archs: TypeAlias = str | Path | ArchSpec | Sequence[str | Path | ArchSpec]
+"""An arch or several: shipped names, files, or arch specs."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,9 @@ class StudyOptions:
         store: folder of finished cells; None takes the default one.
         use_store: whether finished cells are kept and taken from the store.
         network_parameters: values for networks that take parameters, such as ``sequence_length``.
+
+    Raises:
+        SpecError: for a number that makes no sense.
     """
 
     objective: str = "edp"
@@ -64,6 +72,12 @@ class StudyOptions:
     store: Path | None = None
     use_store: bool = True
     network_parameters: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.timeout_s is not None and not self.timeout_s > 0:
+            raise SpecError(f"timeout is {self.timeout_s:g} s; give seconds above 0, or leave it out for no limit")
+        if self.jobs < 0 or self.threads < 1:
+            raise SpecError(f"jobs is {self.jobs}, threads {self.threads}; give at least 0 jobs and at least 1 thread")
 
     @classmethod
     def of(cls, **options: Any) -> StudyOptions:
@@ -102,93 +116,89 @@ class Progress(Protocol):
 
 def run_study(
     classes: Sequence[str | FlexClass],
-    networks: Sequence[str | Network],
-    arch: str | ArchSpec = DEFAULT_ARCH,
+    networks: str | Path | Network | Sequence[str | Path | Network],
+    arch: Archs = DEFAULT_ARCH,
     options: StudyOptions | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Find the best mapping of every class on every layer of the networks, and tabulate their costs.
 
+    What is given twice counts once.
+
     Args:
         classes: class names or classes, degrees allowed.
-        networks: shipped names, files, or networks.
-        arch: shipped name, file, or arch spec.
+        networks: shipped names, files, or networks, or one of these.
+        arch: shipped name, file, or arch spec, or several of these, each of which is run.
         options: how; the defaults suit a first look.
         progress: hears of finished cells.
 
     Returns:
-        One row a layer and class, with the files of every winning mapping.
+        One row for each arch, network, class and layer, with the files of every winning mapping.
 
     Raises:
         FlexloopError: for anything the caller can mend; its text says how.
         LatticeError: if a class costs more than one of its subclasses.
     """
     options = options or StudyOptions()
-    chosen = [FlexClass.of(name) for name in classes]
-    spec = load_arch(arch) if isinstance(arch, str) else arch
+    chosen = list(dict.fromkeys(FlexClass.of(name) for name in classes))
     nets = load_networks(networks, options.network_parameters)
-    plan = _plan(spec, options)
+    plans = [_plan(spec, options) for spec in load_archs(arch)]
     layers = _unique_layers(nets)
-
-    found: dict[tuple[FlexClass, tuple[int, ...]], CellResult] = {}
+    cells = len(chosen) * len(layers)
     if progress:
-        progress.begin(len(chosen) * len(layers), plan.mapper.info().name, plan.evaluator.info().name)
-    placement = Placement(processes(options.jobs, options.threads, available_cores()), options.dask)
-    try:
-        for result in run_layers(plan, chosen, layers, placement, *([progress.handed_in] if progress else [])):
-            found[result.flexclass, result.layer.shape_key] = result
-            if progress:
-                progress.finished(result)
-    except KeyboardInterrupt:
-        raise StudyInterrupt(_what_is_kept(plan, len(found), len(chosen) * len(layers))) from None
-
-    meta, renderer = _meta(plan, options, chosen), Renderer(options.engines.templates)
-    results = build_results(plan, chosen, nets, found, meta, renderer)
+        progress.begin(cells * len(plans), plans[0].mapper.info().name, plans[0].evaluator.info().name)
+    tables: list[pd.DataFrame] = []
+    mappings: dict[tuple[str, str, str, str], dict[str, str]] = {}
+    for plan in plans:
+        found: Found = {}
+        try:
+            _find(plan, chosen, layers, options, progress, found)
+        except KeyboardInterrupt:
+            done = len(tables) * cells + len(found)
+            raise StudyInterrupt(_what_is_kept(plan, done, cells * len(plans))) from None
+        rows, files = build_results(plan, chosen, nets, found, Renderer(options.engines.templates))
+        tables.append(rows)
+        mappings |= files
+    results = Results(joined(tables), _meta(plans, options, chosen, nets), mappings)
     check_lattice(results.rows)
     return results
 
 
+def _find(
+    plan: Plan,
+    classes: Sequence[FlexClass],
+    layers: Sequence[Layer],
+    options: StudyOptions,
+    progress: Progress | None,
+    found: Found,
+) -> None:
+    """Run the cells of one arch; each is put into ``found`` as soon as it is there."""
+    placement = Placement(processes(options.jobs, options.threads, available_cores()), options.dask)
+    for result in run_layers(plan, classes, layers, placement, *([progress.handed_in] if progress else [])):
+        found[result.flexclass, result.layer.shape_key] = result
+        if progress:
+            progress.finished(result)
+
+
 def run(
     flexclass: str | FlexClass,
-    network: str | Network,
-    arch: str | ArchSpec = DEFAULT_ARCH,
+    network: str | Path | Network | Sequence[str | Path | Network],
+    arch: Archs = DEFAULT_ARCH,
     **options: Any,
 ) -> Results:
-    """What one class costs on one network; ``options`` as `StudyOptions.of` takes them."""
-    return run_study([flexclass], [network], arch, StudyOptions.of(**options))
+    """What one class costs on a network or several; ``options`` as `StudyOptions.of` takes them."""
+    return run_study([flexclass], network, arch, StudyOptions.of(**options))
 
 
 def compare(
-    network: str | Network | Sequence[str | Network],
-    arch: str | ArchSpec = DEFAULT_ARCH,
+    network: str | Path | Network | Sequence[str | Path | Network],
+    arch: Archs = DEFAULT_ARCH,
     *,
     degrees: bool = False,
     **options: Any,
 ) -> Results:
     """All 16 classes, or the 81 points with ``degrees``, on one network or several; ``options`` as for `run`."""
-    networks = [network] if isinstance(network, (str, Network)) else list(network)
-    return run_study(all_classes(degrees=degrees), networks, arch, StudyOptions.of(**options))
-
-
-def load_networks(networks: Sequence[str | Network], parameters: dict[str, int]) -> list[Network]:
-    """Load networks; of the parameters each takes those it has, and each parameter must have a taker.
-
-    Raises:
-        FlexloopError: for a network or a parameter that does not exist.
-    """
-    if len(networks) == 1 and isinstance(networks[0], str):
-        return [load_network(networks[0], **parameters)]
-    loaded = [load_network(net) if isinstance(net, str) else net for net in networks]
-    known = {name for net in loaded for name in net.parameters}
-    for name in parameters:
-        if name not in known:
-            raise UnknownNameError("network parameter", name, sorted(known))
-    return [
-        load_network(net, **{n: v for n, v in parameters.items() if n in default.parameters})
-        if isinstance(net, str)
-        else net
-        for net, default in zip(networks, loaded, strict=True)
-    ]
+    return run_study(all_classes(degrees=degrees), network, arch, StudyOptions.of(**options))
 
 
 def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:
@@ -226,22 +236,37 @@ def _unique_layers(networks: Sequence[Network]) -> list[Layer]:
     return list(unique.values())
 
 
-def _meta(plan: Plan, options: StudyOptions, classes: Sequence[FlexClass]) -> dict[str, Any]:
+def _meta(
+    plans: Sequence[Plan], options: StudyOptions, classes: Sequence[FlexClass], networks: Sequence[Network]
+) -> dict[str, Any]:
+    mapper, engine = plans[0].mapper.info(), plans[0].evaluator.info()
     return {
+        "format": FORMAT,
         "flexloop": flexloop.__version__,
         "python": sys.version.split()[0],
         "command": sys.argv,
-        "arch": plan.arch.model_dump(mode="json"),
+        "mapper": mapper.name,
+        "engine": engine.name,
+        "engine_version": engine.version,
+        "energy_source": plans[0].energy.source,
+        "objective": options.objective,
+        "effort": options.effort,
+        "seed": options.seed,
+        "archs": {plan.arch.name: _about_arch(plan, classes) for plan in plans},
+        "networks": {
+            net.name: {"parameters": net.parameters, "sha256": network_digest(net)[:DIGITS]} for net in networks
+        },
+        "parameters": options.network_parameters,
+    }
+
+
+def _about_arch(plan: Plan, classes: Sequence[FlexClass]) -> dict[str, Any]:
+    return {
+        "spec": plan.arch.model_dump(mode="json"),
+        "sha256": arch_digest(plan.arch)[:DIGITS],
         "area_mm2": class_areas(plan.arch, classes, plan.energy.art),
-        "mapper": plan.mapper.info().name,
-        "engine": plan.evaluator.info().name,
-        "engine_version": plan.evaluator.info().version,
-        "energy_source": plan.energy.source,
         "energy_tool": plan.energy.tool,
         "energy_origin": dict(plan.energy.origin),
         "ert": plan.energy.ert,
         "art": plan.energy.art,
-        "objective": options.objective,
-        "effort": options.effort,
-        "seed": options.seed,
     }

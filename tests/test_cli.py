@@ -69,7 +69,7 @@ def test_quiet_prints_nothing_and_writes_files(tmp_path: Path) -> None:
     assert result.output == ""
     back = flexloop.load(tmp_path / "out")
     assert len(back.rows) == 4
-    assert (tmp_path / "out/mappings/ncf/T0O0P0S0/mlp.fc1/map.yaml").is_file()
+    assert (tmp_path / "out/mappings/edge256/ncf/T0O0P0S0/mlp.fc1/map.yaml").is_file()
 
 
 def test_compare_shows_16_classes_and_their_gains() -> None:
@@ -142,9 +142,55 @@ def test_a_spec_whose_tile_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert "tight.yaml" in result.stderr and "Spad" in result.stderr
 
 
-def test_a_folder_that_cannot_be_written_costs_no_one_the_figures(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("run --class T0O0P0S0 --net ncf", "-o"),
+        ("run --class T0O0P0S0 --net ncf", "--report"),
+        ("compare --net ncf", "-o"),
+        ("isolate --net ncf", "-o"),
+        ("future-proof --net ncf", "-o"),
+        ("design --net ncf", "-o"),
+        ("design --net ncf", "--results"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_searched(
+    command: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
-    result = embedded("run", "--class", "T0O0P0S0", "--net", "ncf", "-o", str(tmp_path / "file" / "out"))
+    monkeypatch.setattr("flexloop.study.run_layers", None)
+    result = invoke(*command.split(), option, str(tmp_path / "file" / "out"))
     assert result.exit_code == 1
-    assert "total" in result.stdout
-    assert "cannot write results" in result.stderr
+    assert result.stdout == ""
+    assert "cannot write to" in result.stderr and "give another place" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "-c", "T0O0P0S0", "-n", "ncf", "--objective", "edp", "--objective", "energy"],
+        ["design", "--arch", "edge256", "-a", "eyeriss"],
+        ["flexion", "--arch", "edge256", "--arch", "eyeriss"],
+        ["energy", "show", "--arch", "edge256", "--arch", "eyeriss"],
+    ],
+)
+def test_an_option_of_one_value_that_is_given_twice_is_an_error(arguments: list[str]) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert "given 2 times" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["run", "-c", "T0O0P0S0", "-n", "ncf", "--timeout", "-5"], "timeout"),
+        (["run", "-c", "T0O0P0S0", "-n", "ncf", "--templates", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once(
+    arguments: list[str], word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flexloop.study.run_layers", None)
+    result = invoke(*arguments)
+    assert result.exit_code in (1, 2)
+    assert word in result.stderr and "Traceback" not in result.stderr

@@ -18,7 +18,7 @@ def results() -> flexloop.Results:
 
 def printed(results: flexloop.Results, width: int) -> str:
     out = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
-    for table in layers_tables(out, results.rows, results.totals):
+    for table in layers_tables(out, "ncf", results.rows, results.totals.iloc[0]):
         out.print(table)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue()

@@ -270,7 +270,7 @@ def test_rows_name_the_source_and_the_store_keeps_what_their_hash_stands_for(tmp
     found = find_kept(row["ert_hash"], store)
     assert found is not None
     assert read_tables(found, load_arch("edge256")).digest == recorded().digest
-    assert results.meta["area_mm2"]["T0O0P0S0"] == base_area(load_arch("edge256"), recorded().art)
+    assert results.meta["archs"]["edge256"]["area_mm2"]["T0O0P0S0"] == base_area(load_arch("edge256"), recorded().art)
 
     results.save(tmp_path / "out")
     assert read_tables(tmp_path / "out" / "energy.yaml", load_arch("edge256")).digest == recorded().digest

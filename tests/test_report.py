@@ -25,10 +25,10 @@ from flexloop.lattice import lines, positions
 from flexloop.report import render_report, write_figures, write_report
 from flexloop.report.data import energy_levels, report_data
 from flexloop.report.findings import with_findings
-from flexloop.report.gains import baseline_of, layer_gains, mean_gains
+from flexloop.report.gains import rows_with_gains
 from flexloop.report.provenance import provenance
 from flexloop.report.roofline import attained, roofs
-from flexloop.results.table import Results
+from flexloop.results.table import Results, mean_gains
 
 
 def only(results: Results, *classes: str) -> Results:
@@ -48,10 +48,11 @@ def without(results: Results, layer: str, flexclass: str) -> Results:
 
 
 def data_of(page: str) -> Any:
-    """The data inside a report."""
+    """The data inside a report of one arch."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert found
-    return json.loads(found[1])
+    (study,) = json.loads(found[1])["studies"]
+    return study
 
 
 def test_hasse_diagram_has_32_lines_that_each_free_one_axis() -> None:
@@ -73,7 +74,7 @@ def test_any_selection_of_classes_is_drawn_with_its_whole_order(points: set[Flex
 
 
 def test_gains_are_ratios_to_the_rigid_class() -> None:
-    table: Any = layer_gains(small_study()).set_index(["network", "layer", "class"])
+    table: Any = rows_with_gains(small_study()).set_index(["network", "layer", "class"])
     for (network, layer, _), row in table.iterrows():
         rigid = table.loc[(network, layer, "T0O0P0S0")]
         assert row["speedup"] == rigid["cycles"] / row["cycles"]
@@ -88,7 +89,7 @@ def test_means_are_geometric_over_networks() -> None:
 
 
 def test_without_the_rigid_class_the_least_flexible_one_is_the_baseline() -> None:
-    assert str(baseline_of(only(small_study(), "T1O0P1S0", "T1O1P1S1"))) == "T1O0P1S0"
+    assert str(only(small_study(), "T1O0P1S0", "T1O1P1S1").baseline) == "T1O0P1S0"
 
 
 def test_no_layer_is_above_a_roof() -> None:
@@ -107,7 +108,7 @@ def test_energy_levels_are_listed_from_the_outside_and_add_up() -> None:
 
 def test_data_in_the_page_is_that_of_the_results() -> None:
     data = data_of(render_report(small_study()))
-    assert data == json.loads(json.dumps(report_data(small_study())))
+    assert [data] == json.loads(json.dumps(report_data(small_study())))["studies"]
     assert data["cells"]["cycles"] == [int(c) for c in small_study().rows["cycles"]]
     assert len(data["lattice"]["lines"]) == 32
 
@@ -131,8 +132,9 @@ def test_a_cell_without_a_result_is_shown_with_its_reason_and_no_total_is_invent
     assert data["cells"]["reason"][at] == "the tile of Weights does not fit"
     assert data["cells"]["speedup"][at] is None
     totals = list(zip(data["totals"]["network"], data["totals"]["class"], data["totals"]["speedup"], strict=True))
-    assert all(speedup is None for network, _, speedup in totals if network == "convolutions")
-    assert all(gain is None for gain in data["means"]["speedup"])
+    assert data["baseline"] != "T0O0P0S0"  # the least flexible class that maps every layer
+    missing = [(network, name) for network, name, speedup in totals if speedup is None]
+    assert missing == [("convolutions", "T0O0P0S0")]
     assert any("1 cells have no result" in sentence for sentence in provenance(study).assumptions)
 
 
@@ -175,12 +177,20 @@ def test_results_without_metadata_make_a_report_all_the_same() -> None:
     assert data["levels"] == ["DRAM", "GlobalBuffer", "Spad", "MAC"]
 
 
-@pytest.mark.parametrize("column", ["arch", "objective"])
-def test_mixed_results_are_refused(column: str) -> None:
+def test_mixed_objectives_are_refused() -> None:
     rows = small_study().rows.copy()
-    rows.loc[0, column] = "another"
-    with pytest.raises(SpecError, match=f"several values of {column}"):
+    rows.loc[0, "objective"] = "another"
+    with pytest.raises(SpecError, match="several values of objective"):
         render_report(Results(rows))
+
+
+def test_several_archs_are_shown_each_by_itself_over_one_baseline() -> None:
+    rows = pd.concat([small_study().rows, small_study().rows.assign(arch="other")], ignore_index=True)
+    shown = report_data(Results(rows, small_study().meta))["studies"]
+    assert [study["arch"] for study in shown] == [small_study().rows["arch"].iloc[0], "other"]
+    assert shown[0]["totals"]["cycles"] == shown[1]["totals"]["cycles"]
+    assert {study["baseline"] for study in shown} == {"T0O0P0S0"}
+    assert "and other" in render_report(Results(rows))
 
 
 def test_empty_results_are_refused() -> None:

@@ -104,14 +104,14 @@ def test_a_click_on_a_cell_shows_its_mapping_as_a_loop_nest(page: Chrome) -> Non
     assert panel(page).is_displayed()
     shown = [line.strip().split("  #")[0] for line in texts(page, "#mapping .nest .for, #mapping .nest .par")]
     assert shown == loops_of("convolutions", "T1O1P1S1", "conv")
-    assert "timeloop-model mappings/convolutions/T1O1P1S1/conv/*.yaml" in panel(page).text
+    assert "timeloop-model mappings/plain4/convolutions/T1O1P1S1/conv/*.yaml" in panel(page).text
     page.find_element(CSS, "#mapping .close").click()
     assert not panel(page).is_displayed()
 
 
 def loops_of(network: str, flexclass: str, layer: str) -> list[str]:
     """The loops of a winning mapping's file, outermost first, in the report's words."""
-    text = small_study().mappings[network, flexclass, layer]["map.yaml"]
+    text = small_study().mappings["plain4", network, flexclass, layer]["map.yaml"]
     found = []
     for level in reversed(Mapping.from_directives(yamlio.load(text)["mapping"]).levels):
         found += [f"for {d.lower()} in 0:{n}" for d, n in reversed(level.loops)]
@@ -190,12 +190,26 @@ def test_one_class_alone_makes_a_report(browser: Chrome, tmp_path: Path) -> None
 
 
 def test_areas_may_be_known_for_some_classes_only(browser: Chrome, tmp_path: Path) -> None:
-    known = small_study().meta["area_mm2"]
-    study = replace(small_study(), meta={**small_study().meta, "area_mm2": {"T0O0P0S0": known["T0O0P0S0"]}})
+    about = small_study().meta["archs"]["plain4"]
+    few = {**about, "area_mm2": {"T0O0P0S0": about["area_mm2"]["T0O0P0S0"]}}
+    study = replace(small_study(), meta={**small_study().meta, "archs": {"plain4": few}})
     page = opened(browser, study, tmp_path)
     page.find_element(CSS, "#totals-table input").send_keys("linear")
     areas = texts(page, "#totals-table tbody td:nth-child(11)")
-    assert areas == [f"{known['T0O0P0S0']:.4g}", *["–"] * 15]
+    assert areas == [f"{about['area_mm2']['T0O0P0S0']:.4g}", *["–"] * 15]
+
+
+def test_another_arch_can_be_chosen(browser: Chrome, tmp_path: Path) -> None:
+    rows = small_study().rows
+    slower = rows.assign(arch="slow", cycles=2 * rows["cycles"], edp=2 * rows["edp"])
+    study = replace(small_study(), rows=pd.concat([rows, slower], ignore_index=True))
+    page = opened(browser, study, tmp_path)
+    assert texts(page, "#totals-table tbody td.arch") == ["plain4"] * 32 + ["slow"] * 32
+    assert len(page.find_elements(CSS, "#roofline .dot.to[role=button]")) == 3
+    page.find_element(CSS, "nav select option[value=slow]").click()
+    assert len(page.find_elements(CSS, "#heatmap .cell")) == 3 * 16
+    assert "its roofs are unknown" in page.find_element(CSS, "#roofline").text  # the study has no spec of that name
+    assert browser.get_log("browser") == []
 
 
 def test_it_prints(page: Chrome) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from flexloop.errors import OutputError, SpecError
-from flexloop.results.files import load, safe_name
+from flexloop.results.files import load, safe_name, save
 from flexloop.results.table import COLUMNS, LatticeError, Results, check_lattice, geomean, to_json
 
 
@@ -71,7 +71,16 @@ def test_speedups_are_over_the_same_network() -> None:
 
 def test_speedups_need_their_baseline() -> None:
     with pytest.raises(SpecError, match="T0O0P0S0"):
-        results(row(**{"class": "T1O0P0S0"})).speedups()
+        results(row(**{"class": "T1O0P0S0"})).speedups("T0O0P0S0")
+
+
+def test_gains_are_over_the_least_flexible_class_that_maps_every_layer() -> None:
+    lost = row(layer="b", status="unmappable", cycles=None, energy_pj=None, edp=None)
+    made = results(row(), lost, *(row(layer=name, **{"class": "T0O0P0S1", "cycles": 4}) for name in "ab"))
+    assert str(made.baseline) == "T0O0P0S1"
+    assert made.speedups().set_index("class")["speedup"].to_dict()["T0O0P0S1"] == 1
+    asked = Results(made.rows, made.meta | {"baseline": "T0O0P0S0"})
+    assert asked.speedups()["speedup"].isna().all()
 
 
 def test_a_broken_lattice_is_loud() -> None:
@@ -99,7 +108,7 @@ def test_incomparable_classes_are_not_compared() -> None:
 
 def test_results_read_back_as_they_were(tmp_path: Path) -> None:
     made = results(row(), row(layer="b"))
-    key = ("net", "T0O0P0S0", "a")
+    key = ("small", "net", "T0O0P0S0", "a")
     made = Results(made.rows, made.meta, {key: {"map.yaml": "mapping: []\n"}})
     made.save(tmp_path / "out")
     back = load(tmp_path / "out")
@@ -107,6 +116,50 @@ def test_results_read_back_as_they_were(tmp_path: Path) -> None:
     assert back.meta == made.meta
     assert back.mappings == made.mappings
     assert pd.read_csv(tmp_path / "out" / "totals.csv")["cycles"].tolist() == [20]
+
+
+def test_a_folder_that_is_used_again_holds_the_new_study_and_what_is_not_a_study_s(tmp_path: Path) -> None:
+    files = {"map.yaml": "mapping: []\n"}
+    first = Results(results(row()).rows, {}, {("small", "net", "T0O0P0S0", "a"): files})
+    save(first, tmp_path, {"edges.csv": pd.DataFrame({"gain": [1.0]})})
+    (tmp_path / "notes.txt").write_text("mine")
+    second = Results(results(row(network="other")).rows, {}, {("small", "other", "T0O0P0S0", "a"): files})
+    save(second, tmp_path)
+    assert not (tmp_path / "edges.csv").exists()
+    assert [path.name for path in (tmp_path / "mappings" / "small").iterdir()] == ["other"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert load(tmp_path).mappings == second.mappings
+
+
+def test_a_manifest_from_anywhere_never_removes_what_lies_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to(tmp_path / "precious")
+    listed = ["../precious", str(tmp_path / "precious"), "link", ".", 3]
+    (tmp_path / "out" / "manifest.json").write_text(json.dumps({"files": listed}))
+    results(row()).save(tmp_path / "out")
+    assert (tmp_path / "precious").exists() and (tmp_path / "out" / "link").is_symlink()
+
+
+def test_results_of_format_1_are_read(tmp_path: Path) -> None:
+    """Which had one arch, its facts beside the others, and mappings without its name."""
+    made = results(row())
+    made.rows.drop(columns=["parameters", "arch_hash", "network_hash"]).to_parquet(tmp_path / "results.parquet")
+    meta = {"arch": {"name": "small"}, "area_mm2": {"T0O0P0S0": 2.5}, "ert": {"tables": []}, "seed": 0}
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    cell = tmp_path / "mappings" / "net" / "T0O0P0S0" / "a"
+    cell.mkdir(parents=True)
+    (cell / "map.yaml").write_text("mapping: []\n")
+    back = load(tmp_path)
+    assert back.totals["area_mm2"].tolist() == [2.5]
+    assert back.mappings == {("small", "net", "T0O0P0S0", "a"): {"map.yaml": "mapping: []\n"}}
+
+
+def test_results_of_a_newer_flexloop_are_refused(tmp_path: Path) -> None:
+    results(row()).save(tmp_path)
+    (tmp_path / "meta.json").write_text(json.dumps({"format": 99, "flexloop": "9.0"}))
+    with pytest.raises(SpecError, match=r"flexloop 9\.0, which is newer"):
+        load(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import read_spec
 from flexloop.errors import EngineError, FlexloopError, UnknownNameError
 from flexloop.results.table import check_lattice
-from flexloop.study import load_networks, run_study
+from flexloop.study import run_study
+from flexloop.subjects import load_networks
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
 
@@ -50,7 +51,7 @@ def test_all_classes_keep_to_the_lattice(make: object, objective: str, tmp_path:
 def test_a_row_s_figures_are_those_of_its_files(tmp_path: Path) -> None:
     results = run_study(["T1O1P1S1", "TpOpPpSp"], [NET], plain(), options(tmp_path))
     for row in results.rows.to_dict("records"):
-        files = results.mappings[row["network"], row["class"], row["layer"]]
+        files = results.mappings[row["arch"], row["network"], row["class"], row["layer"]]
         documents = {k: v for text in files.values() for k, v in yamlio.load(text).items()}
         spec = read_spec(documents["architecture"], documents["problem"], documents["ERT"])
         again = evaluate(spec, Mapping.from_directives(documents["mapping"]))

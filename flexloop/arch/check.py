@@ -15,6 +15,7 @@ from flexloop.arch.capacity import (
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree
 from flexloop.describe import describe_axes
+from flexloop.energy.table import TECHNOLOGIES, check_technology
 from flexloop.flexion import LayerFlexion, hardware_flexion
 from flexloop.mapspace import orders, pairs, shapes
 from flexloop.tiles import fixed_tiles, inner_factors, padded_bounds
@@ -117,7 +118,11 @@ def check_arch(arch: ArchSpec, networks: Sequence[Network]) -> ArchReport:
     Args:
         arch: the spec; reading it has already checked that the fixed tile fits and what is fixed is among the partial.
         networks: usually all that are shipped.
+
+    Raises:
+        UnknownNameError: for a technology that is no node of nanometres, for which nothing can make energies.
     """
+    check_technology(arch.technology)
     layers = {layer.shape_key: layer for network in networks for layer in network.layers}
     flexions = {key: _axis_flexions(arch, layer) for key, layer in layers.items()}
     nesting = tuple(sorted({fault for layer in layers.values() for fault in nesting_faults(arch, layer)}))
@@ -199,6 +204,11 @@ def _sentences(report: ArchReport) -> Iterator[str]:
     arch = report.arch
     lanes = f" of {arch.lanes} MACs" if arch.lanes > 1 else ""
     yield f"{arch.name} is valid: {arch.pes} PEs{lanes}, {len(arch.levels)} storage levels."
+    if arch.technology not in TECHNOLOGIES:
+        yield (
+            f"Energies: no table is shipped for {arch.technology} (those for {', '.join(TECHNOLOGIES)} are); take "
+            "--energy accelergy, hwcomponents, or a file."
+        )
     for use in report.buffers:
         parts = ", ".join(f"{tensor} {words:,}" for tensor, words in use.words.items())
         yield f"The fixed tile takes {100 * use.used:.0f}% of {use.level}'s {use.capacity:,} words ({parts})."

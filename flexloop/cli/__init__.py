@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 from flexloop.cli import cache, decisions, energy, explore, files, formalism, report, show, studies
-from flexloop.cli.common import FlexloopGroup, print_version
+from flexloop.cli.common import Commands, FlexloopGroup, print_version
 
-app = typer.Typer(
+app = Commands(
     name="flexloop",
     cls=FlexloopGroup,
     no_args_is_help=True,

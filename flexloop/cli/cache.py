@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexloop.cli.common import console
+from flexloop.cli.common import Commands, console
 from flexloop.errors import FlexloopError, OutputError, SpecError
 
 if TYPE_CHECKING:
     from flexloop.running.store import Entry, Store
 
-cache_app = typer.Typer(no_args_is_help=True, help="Finished cells on disk: list, check, remove and export them.")
+cache_app = Commands(no_args_is_help=True, help="Finished cells on disk: list, check, remove and export them.")
 
 Folder = Annotated[Path | None, typer.Option("--store", help="Folder (default: FLEXLOOP_STORE, or the user's cache).")]
 

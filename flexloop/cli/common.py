@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from flexloop import interrupts
 from flexloop.errors import FlexloopError, UnknownNameError
+
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 PIPED_WIDTH = 240
 """Columns of a table that is not shown on a terminal: wide enough that nothing is cut."""
@@ -63,6 +66,28 @@ class FlexloopGroup(TyperGroup):
         except BrokenPipeError:
             _drop_output()
             raise typer.Exit(BROKEN_PIPE) from None
+
+
+class Command(TyperCommand):
+    """A command that refuses an option given twice where one value counts; the last would win without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line, and look for repeated options before anything runs."""
+        *_, order = self.make_parser(ctx).parse_args(args=list(args))
+        parameter: Any
+        for parameter in order:
+            one_value = parameter.param_type_name == "option" and not (parameter.multiple or parameter.is_flag)
+            if one_value and order.count(parameter) > 1:
+                raise typer.BadParameter(f"given {order.count(parameter)} times; give it once", ctx, parameter)
+        return super().parse_args(ctx, args)
+
+
+class Commands(typer.Typer):
+    """A group of commands, each of which is a `Command`."""
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[CommandFunction], CommandFunction]:
+        """Register a command (see `typer.Typer.command`)."""
+        return super().command(name, **{"cls": Command, **options})
 
 
 def _drop_output() -> None:

@@ -9,8 +9,8 @@ import typer
 
 from flexloop.cli.common import console
 from flexloop.cli.options import with_engine_settings, with_study_options
-from flexloop.cli.outcome import Report, conclude, default_folder, keep, show
-from flexloop.cli.studies import Arch, Json, Net, Output, Quiet
+from flexloop.cli.outcome import Report, check_places, conclude, default_folder, keep, show
+from flexloop.cli.studies import Arch, Archs, Json, Net, Output, Quiet
 
 if TYPE_CHECKING:
     from flexloop.engines.select import EngineSettings
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def isolate(
     net: Net,
     options: StudyOptions,
-    arch: Arch = "edge256",
+    arch: Archs = ["edge256"],  # noqa: B006 - Typer copies it
     output: Output = None,
     report: Report = None,
     quiet: Quiet = False,
@@ -42,17 +42,18 @@ def isolate(
     from flexloop.studies.isolate import ISOLATION_WORDS, isolation_table
     from flexloop.studies.isolate import isolate as run
 
+    check_places(output, report)
     with CellProgress(quiet=quiet or json) as progress:
         results = run(net, arch, options, progress)
     table = isolation_table(results)
-    title = f"Gain in {options.objective} of each axis on {arch}"
+    title = f"Gain in {options.objective} of each axis on {', '.join(dict.fromkeys(results.rows['arch']))}"
     if json:
         typer.echo(to_json(results, isolation=table))
     elif not quiet:
         show(table, title)
     results = with_findings(results, "What each axis is worth", [ISOLATION_WORDS], {title: table})
     folder = output or default_folder(results, "isolate")
-    keep(results, folder, {"isolation": table}, report, quiet=quiet or json)
+    keep(results, folder, {"isolation.csv": table}, report, quiet=quiet or json)
     conclude(results)
 
 
@@ -80,6 +81,7 @@ def design(
     from flexloop.studies.design import write_design
     from flexloop.study import run
 
+    check_places(results or (Path("results") if report else output.parent), output, report)
     costs: dict[str, Any] = {"objective": objective, "energy": energy, "engines": engines}
     outcome = search(net, arch, must_map=must_map, starts=starts, seed=seed, **costs)
     out = console()
@@ -108,8 +110,9 @@ def future_proof(
     from flexloop.cli.progress import CellProgress
     from flexloop.results.table import to_json
     from flexloop.studies import futureproof as study
-    from flexloop.studies.design import write_design
+    from flexloop.studies.design import design_text
 
+    check_places(output, report)
     nets = net or list(study.FUTURE)
     with CellProgress(quiet=quiet or json) as progress:
         outcome = study.future_proof(designed_for, nets, arch, options, None, progress)
@@ -117,9 +120,9 @@ def future_proof(
     if not (quiet or json):
         show(table, f"Speedup over the rigid design for {designed_for} on {arch}")
     folder = output or default_folder(outcome.results, "future-proof")
-    write_design(outcome.designed, folder / "design.yaml")
+    files: dict[str, Any] = {"design.yaml": design_text(outcome.designed), "speedups.csv": table}
     # Kept before the sensitivity, which takes longer, and with it once more afterwards.
-    keep(outcome.reported(), folder, {"speedups": table}, report, quiet=quiet or json or vary)
+    keep(outcome.reported(), folder, files, report, quiet=quiet or json or vary)
     if not (quiet or json):
         for sentence in outcome.sentences():
             console().print(sentence, markup=False)
@@ -129,7 +132,7 @@ def future_proof(
             moved = study.sensitivity(designed_for, nets, arch, options, progress)
         if not (quiet or json):
             show(moved, "Geometric mean speedup as the assumptions move")
-        keep(outcome.reported(moved), folder, {"sensitivity": moved}, report, quiet=quiet or json)
+        keep(outcome.reported(moved), folder, files | {"sensitivity.csv": moved}, report, quiet=quiet or json)
         tables["sensitivity"] = moved
     if json:
         typer.echo(to_json(outcome.results, **tables))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flexloop.cli.common import console
+from flexloop.cli.common import Commands, console
 from flexloop.cli.options import with_engine_settings
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flexloop.energy.source import EnergyTables
     from flexloop.engines.select import EngineSettings
 
-energy_app = typer.Typer(no_args_is_help=True, help="Energies and areas: show them, make their files, list those kept.")
+energy_app = Commands(no_args_is_help=True, help="Energies and areas: show them, make their files, list those kept.")
 
 Arch = Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")]
 Source = Annotated[str, typer.Option("--energy", help="table, accelergy, hwcomponents, or a file with an ERT.")]

@@ -34,11 +34,11 @@ def flexion(
     from flexloop.classes import FlexClass
     from flexloop.cli.tables import table
     from flexloop.flexion import Sampling, flexion_cells, flexion_table
-    from flexloop.workloads.networks import load_network
+    from flexloop.subjects import load_networks
 
     point = FlexClass.parse(flexclass) if flexclass else None
     sampling = Sampling(samples=samples, seed=seed)
-    rows = flexion_table(load_arch(arch), [load_network(name) for name in net], point, sampling)
+    rows = flexion_table(load_arch(arch), load_networks(net, {}), point, sampling)
     if output is not None:
         _write(output, rows.to_csv(index=False))
     if json:
@@ -93,10 +93,11 @@ def arch_check(
     """Check an arch spec against networks, and say in words what it means."""
     from flexloop.arch.check import check_arch
     from flexloop.arch.load import load_arch
-    from flexloop.workloads.networks import load_network, network_names
+    from flexloop.subjects import load_networks
+    from flexloop.workloads.networks import network_names
 
     out = console()
-    report = check_arch(load_arch(name), [load_network(each) for each in net or network_names()])
+    report = check_arch(load_arch(name), load_networks(net or network_names(), {}))
     for sentence in report.sentences():
         out.print(sentence, markup=False)
     if not report.ok:

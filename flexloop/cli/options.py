@@ -26,7 +26,9 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes (0: as
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one Timeloop search; taken off the processes.")]
 DaskAddress = Annotated[str | None, typer.Option("--dask", help="Dask: tcp://HOST:PORT, a scheduler file, or local.")]
 Seed = Annotated[int, typer.Option(help="Seed of random choices.")]
-Timeout = Annotated[float | None, typer.Option(help="Seconds one Timeloop process may take, to search or to evaluate.")]
+Timeout = Annotated[
+    float | None, typer.Option(min=0, help="Seconds one Timeloop process may take, to search or to evaluate.")
+]
 Parameter = Annotated[list[str], typer.Option("--param", help="A network's parameter, NAME=INTEGER; may be repeated.")]
 Templates = Annotated[Path | None, typer.Option(help="Folder of templates that override the shipped ones.")]
 NoStore = Annotated[bool, typer.Option("--no-store", help="Neither read nor keep finished cells.")]

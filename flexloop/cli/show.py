@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexloop.cli.common import console, parse_parameters
+from flexloop.cli.common import Commands, console, parse_parameters
 from flexloop.cli.options import Cli, Image, RunArgument
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from flexloop.arch.spec import ArchSpec
 
-arch_app = typer.Typer(no_args_is_help=True, help="Arch specs: show, start, check one.")
-net_app = typer.Typer(no_args_is_help=True, help="Networks: show one.")
+arch_app = Commands(no_args_is_help=True, help="Arch specs: show, start, check one.")
+net_app = Commands(no_args_is_help=True, help="Networks: show one.")
 
 
 def register(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from flexloop.cli.common import console
 from flexloop.cli.options import with_study_options
-from flexloop.cli.outcome import Report, conclude, default_folder, keep, show
+from flexloop.cli.outcome import Report, check_places, conclude, default_folder, keep, show
 
 if TYPE_CHECKING:
     from flexloop.results.table import Results
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 Net = Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file; may be repeated.")]
 Arch = Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")]
+Archs = Annotated[
+    list[str], typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file; several are compared.")
+]
+Baseline = Annotated[
+    str | None, typer.Option(help="Class that gains are over (default: the least flexible that maps every layer).")
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for tables and mappings.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object: rows and totals.")]
@@ -32,13 +39,14 @@ def run(
     net: Net,
     flexclass: Annotated[list[str], typer.Option("--class", "-c", help="Class, such as T1O0P1S0; may be repeated.")],
     options: StudyOptions,
-    arch: Arch = "edge256",
+    arch: Archs = ["edge256"],  # noqa: B006 - Typer copies it
     output: Output = None,
     report: Report = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find the best mapping of a class for every layer of a network, and show what each costs."""
+    check_places(output, report)
     results = _run(flexclass, net, arch, options, quiet=quiet or json)
     if json:
         _print_json(results)
@@ -53,20 +61,24 @@ def run(
 def compare(
     net: Net,
     options: StudyOptions,
-    arch: Arch = "edge256",
+    arch: Archs = ["edge256"],  # noqa: B006 - Typer copies it
     degrees: Annotated[bool, typer.Option("--degrees", help="All 81 points, not only the 16 classes.")] = False,
+    baseline: Baseline = None,
     output: Output = None,
     report: Report = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Run all 16 classes on a network and show what each gains over the rigid one, T0O0P0S0."""
-    from flexloop.classes import all_classes
+    from flexloop.classes import FlexClass, all_classes
     from flexloop.report.findings import with_findings
     from flexloop.studies.analysis import axis_gains, comparison, edge_gains, layer_gains
 
+    check_places(output, report)
     classes = [str(c) for c in all_classes(degrees=degrees)]
-    results = _run(classes, net, arch, options, quiet=quiet or json)
+    over = [] if baseline is None else [str(FlexClass.parse(baseline))]
+    results = _run([*classes, *over], net, arch, options, quiet=quiet or json)
+    results = replace(results, meta={**results.meta, **({"baseline": over[0]} if over else {})})
     tables = comparison(results)
     if json:
         _print_json(results)
@@ -76,12 +88,16 @@ def compare(
         for title, table in tables.items():
             show(table, title)
     results = with_findings(results, "What the axes gain, and which layers profit", [], tables)
-    more = {"edges": edge_gains(results), "axis_gains": axis_gains(results), "layer_gains": layer_gains(results)}
+    more = {
+        "edges.csv": edge_gains(results),
+        "axis_gains.csv": axis_gains(results),
+        "layer_gains.csv": layer_gains(results),
+    }
     keep(results, output or default_folder(results, "compare"), more, report, quiet=quiet or json)
     conclude(results)
 
 
-def _run(classes: list[str], nets: list[str], arch: str, options: StudyOptions, *, quiet: bool) -> Results:
+def _run(classes: list[str], nets: list[str], arch: list[str], options: StudyOptions, *, quiet: bool) -> Results:
     from flexloop.cli.progress import CellProgress
     from flexloop.study import run_study
 
@@ -105,17 +121,25 @@ def _print_origin(results: Results) -> None:
 
 
 def _print_classes(results: Results) -> None:
+    from flexloop.classes import RIGID
     from flexloop.cli.tables import classes_table
+    from flexloop.results.table import STUDIED, subject
 
     out = console()
-    for network, group in results.speedups().groupby("network", sort=False):
-        out.print(classes_table(out, f"{network} on {group['arch'].iloc[0]}, gains over T0O0P0S0", group))
+    over = f"gains over {results.baseline}"
+    if not results.meta.get("baseline") and results.baseline != RIGID:
+        over += f", the least flexible class that maps every layer ({RIGID} does not)"
+    for (arch, network), group in results.speedups().groupby(STUDIED, sort=False):
+        out.print(classes_table(out, f"{subject(results, str(network))} on {arch}, {over}", group))
 
 
 def _print_layers(results: Results) -> None:
     from flexloop.cli.tables import layers_tables
+    from flexloop.results.table import STUDIED, subject
 
-    out, totals = console(), results.totals
-    for keys, group in results.rows.groupby(["network", "class"], sort=False):
-        mine = totals[(totals["network"] == keys[0]) & (totals["class"] == keys[1])]
-        out.print(*layers_tables(out, group, mine), sep="\n")
+    out, keys = console(), [*STUDIED, "class"]
+    totals = dict(iter(results.totals.groupby(keys)))
+    for place, group in results.rows.groupby(keys, sort=False):
+        arch, network, name = map(str, place)
+        title = f"{subject(results, network)} on {arch}, class {name}"
+        out.print(*layers_tables(out, title, group, totals[place].iloc[0]), sep="\n")

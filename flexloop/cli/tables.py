@@ -71,15 +71,13 @@ def table(
     return made
 
 
-def layers_tables(out: Console, rows: pd.DataFrame, totals: pd.DataFrame) -> list[Table]:
+def layers_tables(out: Console, title: str, rows: pd.DataFrame, total: pd.Series[Any]) -> list[Table]:
     """The layers of one network and class, and the network's totals in the last row.
 
     On a terminal too narrow for the mappings beside the figures, they are a table of their own.
     """
-    total = totals.iloc[0]
     cells = [_layer_cells(row) for row in rows.to_dict("records")]
     last = "mapping" if (rows["status"] == "ok").all() else "mapping or reason"
-    title = f"{total['network']} on {total['arch']}, class {total['class']}"
     columns = ["layer", "count", "MACs", "cycles", "energy", "EDP (pJ*cyc)", "util", "array", "proved"]
     if out.width >= WIDE:
         figures = table(out, title, [*columns, last], cells, text=[last])

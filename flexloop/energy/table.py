@@ -6,6 +6,7 @@ source. Results are rounded to three significant digits: the sources give no mor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
@@ -134,6 +135,18 @@ def power_law(points: Mapping[int, float], x: float, exponent: float | None = No
     else:
         left = known[0]
     return float(left[1] * (x / left[0]) ** exponent)
+
+
+def check_technology(technology: str) -> None:
+    """Refuse a technology that is neither shipped nor a node such as ``7nm``, which other sources of energies take.
+
+    Raises:
+        UnknownNameError: with the shipped ones.
+    """
+    if technology not in TECHNOLOGIES and not re.fullmatch(r"\d+(\.\d+)?\s*nm", technology, re.IGNORECASE):
+        raise UnknownNameError(
+            "technology", technology, TECHNOLOGIES, "(or a node such as 7nm, with --energy accelergy or hwcomponents)"
+        )
 
 
 @lru_cache

@@ -11,13 +11,14 @@ from pydantic import ValidationError
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.lattice import lines, positions
-from flexloop.report.gains import GAINS, baseline_of, classes_of, layer_gains, mean_gains, network_gains
+from flexloop.report.gains import rows_with_gains
 from flexloop.report.page import plain_value
 from flexloop.report.roofline import roofs
-from flexloop.results.table import Results
+from flexloop.results.table import GAINS, Results, classes_of, mean_gains
 from flexloop.workloads.layers import TENSORS
 
 _CELL_COLUMNS = (
+    "arch",
     "network",
     "layer",
     "class",
@@ -39,7 +40,9 @@ _CELL_COLUMNS = (
     "notes",
 )
 _TOTAL_COLUMNS = (
+    "arch",
     "network",
+    "parameters",
     "class",
     "layers",
     "unmappable",
@@ -55,18 +58,23 @@ _TOTAL_COLUMNS = (
 
 
 def report_data(results: Results) -> dict[str, Any]:
-    """Everything that the report's scripts need; tables as lists by column (see `plain_value`)."""
+    """Everything that the report's scripts need, each arch by itself; tables as lists by column (see `plain_value`)."""
+    return {"studies": [_study(part) for part in results.by_arch()]}
+
+
+def _study(results: Results) -> dict[str, Any]:
+    """What the scripts show of one arch."""
     points = list(dict.fromkeys([*all_classes(), *classes_of(results)]))
     levels = energy_levels(results)
     arch = arch_of(results)
-    cells = layer_gains(results)
+    cells = rows_with_gains(results)
     traffic = [roof.level for roof in roofs(arch) if f"accesses_{roof.level}" in cells] if arch else []
     by_level = [f"energy_pj_{level}" for level in levels]
     accesses = [f"accesses_{level}" for level in traffic]
     return {
         "networks": list(dict.fromkeys(results.rows["network"])),
         "classes": [str(c) for c in classes_of(results)],
-        "baseline": str(baseline_of(results)),
+        "baseline": str(results.baseline),
         "arch": str(results.rows["arch"].iloc[0]),
         "objective": str(results.rows["objective"].iloc[0]),
         "tensors": list(TENSORS),
@@ -84,7 +92,7 @@ def report_data(results: Results) -> dict[str, Any]:
         ],
         "lattice": _lattice(points),
         "cells": _by_column(cells, [*_CELL_COLUMNS, *GAINS, *by_level, *accesses]),
-        "totals": _by_column(network_gains(results), [*_TOTAL_COLUMNS, *by_level]),
+        "totals": _by_column(results.speedups(), [*_TOTAL_COLUMNS, *by_level]),
         "means": _by_column(mean_gains(results), ["class", "networks", *GAINS]),
         "files": bool(results.mappings),
     }
@@ -102,9 +110,9 @@ def energy_levels(results: Results) -> list[str]:
 
 
 def arch_of(results: Results) -> ArchSpec | None:
-    """The arch spec that the study ran on, or None where the results do not say or another version wrote it."""
+    """The arch spec that results of one arch are of, or None where they do not say or another version wrote it."""
     try:
-        return ArchSpec.model_validate(results.meta["arch"])
+        return ArchSpec.model_validate(results.meta["archs"][results.rows["arch"].iloc[0]]["spec"])
     except (KeyError, ValidationError):
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from flexloop.errors import OutputError, UnsupportedError
 from flexloop.report.data import arch_of
 from flexloop.report.exploration import Exploration
-from flexloop.report.gains import GAINS, check_one_arch, classes_of
+from flexloop.report.gains import check_one_objective
 from flexloop.report.roofline import roofs
 from flexloop.results.files import safe_name
-from flexloop.results.table import Results
+from flexloop.results.table import GAINS, Results, classes_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,15 +58,20 @@ def write_figures(results: Results, folder: Path) -> list[Path]:
     """Write every figure of a study as SVG and PDF; return the paths.
 
     The lattice, coloured by each gain (mean over networks if there are several), the gains by network, and for each
-    network its gains by layer, energy by level and roofline.
+    network its gains by layer, energy by level and roofline; of several archs each has its own, named after it.
 
     Raises:
         UnsupportedError: if matplotlib is not installed.
-        SpecError: if the results are empty or mix several arch specs or objectives.
+        SpecError: if the results are empty or mix several objectives.
         OutputError: if the folder cannot be written.
     """
-    check_one_arch(results)
-    return _write(_plans(results), folder)
+    check_one_objective(results)
+    parts = results.by_arch()
+    names = [f"{part.rows['arch'].iloc[0]}-" if len(parts) > 1 else "" for part in parts]
+    plans = (
+        replace(plan, name=name + plan.name) for name, part in zip(names, parts, strict=True) for plan in _plans(part)
+    )
+    return _write(plans, folder)
 
 
 def write_exploration_figures(exploration: Exploration, folder: Path) -> list[Path]:

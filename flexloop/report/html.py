@@ -6,10 +6,10 @@ from pathlib import Path
 
 from flexloop.report.data import arch_of, report_data
 from flexloop.report.findings import findings
-from flexloop.report.gains import check_one_arch
+from flexloop.report.gains import check_one_objective
 from flexloop.report.page import render_page, write_page
 from flexloop.report.provenance import provenance
-from flexloop.results.table import COLUMNS, Results
+from flexloop.results.table import COLUMNS, Results, subject
 
 _SCRIPTS = (
     "dom.js",
@@ -33,7 +33,7 @@ def write_report(results: Results, path: Path) -> Path:
     """Write the report of a study and return its path.
 
     Raises:
-        SpecError: if the results are empty or mix several arch specs or objectives.
+        SpecError: if the results are empty or mix several objectives.
         OutputError: if the file cannot be written.
     """
     return write_page(render_report(results), path)
@@ -41,18 +41,18 @@ def write_report(results: Results, path: Path) -> Path:
 
 def render_report(results: Results) -> str:
     """The report's HTML."""
-    check_one_arch(results)
-    data, arch = report_data(results), arch_of(results)
+    check_one_objective(results)
+    data, archs = report_data(results), [arch_of(part) for part in results.by_arch()]
     return render_page(
         "report.html.j2",
         _SCRIPTS,
         data,
-        networks=data["networks"],
-        arch=data["arch"],
-        description=arch.description if arch else "",
-        objective=data["objective"],
-        baseline=data["baseline"],
-        has_roofs=bool(data["roofs"]),
+        networks=[subject(results, str(name)) for name in dict.fromkeys(results.rows["network"])],
+        arch=" and ".join(study["arch"] for study in data["studies"]),
+        descriptions=[arch.description for arch in archs if arch and arch.description],
+        objective=data["studies"][0]["objective"],
+        baseline=str(results.baseline),
+        has_roofs=any(study["roofs"] for study in data["studies"]),
         findings=findings(results),
         provenance=provenance(results),
         glossary=COLUMNS,

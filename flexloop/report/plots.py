@@ -11,16 +11,9 @@ import pandas as pd
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
 from flexloop.lattice import lines, positions
 from flexloop.report.data import energy_levels
-from flexloop.report.gains import (
-    GAIN_WORDS,
-    baseline_of,
-    classes_of,
-    layer_gains,
-    mean_gains,
-    network_gains,
-)
+from flexloop.report.gains import GAIN_WORDS, rows_with_gains
 from flexloop.report.roofline import Roof, attained
-from flexloop.results.table import Results
+from flexloop.results.table import Results, classes_of, mean_gains
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +51,7 @@ def lattice(figure: Figure, results: Results, gain: str) -> None:
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-0.3, max(y for _, y in places.values()) + 0.3)
     axes.set_axis_off()
-    _colour_bar(figure, axes, norm, f"{GAIN_WORDS[gain]} over {baseline_of(results)}, {_scope(results)}")
+    _colour_bar(figure, axes, norm, f"{GAIN_WORDS[gain]} over {results.baseline}, {_scope(results)}")
 
 
 def _draw_class(
@@ -79,12 +72,12 @@ def _draw_class(
 def networks(figure: Figure, results: Results) -> None:
     """Gains by network in what was searched for, and their geometric mean: bars, or a heat map of many networks."""
     gain = _objective_gain(results)
-    totals = network_gains(results)
+    totals = results.speedups()
     panels = {str(name): group.set_index("class")[gain] for name, group in totals.groupby("network", sort=False)}
     if len(panels) > 1:
         panels["geometric mean"] = mean_gains(results).set_index("class")[gain]
     grid = pd.DataFrame(panels, dtype=float).reindex([str(c) for c in classes_of(results)]).T
-    label = f"{GAIN_WORDS[gain]} over {baseline_of(results)}"
+    label = f"{GAIN_WORDS[gain]} over {results.baseline}"
     if len(panels) > MOST_BARS:
         _heat_map(figure, grid, label)
         return
@@ -113,11 +106,11 @@ def _gain_bars(axes: Axes, title: str, gains: pd.Series, norm: LogNorm) -> None:
 def layers(figure: Figure, results: Results, network: str) -> None:
     """Gains of a network's layers in what was searched for, a row a layer, a column a class."""
     gain = _objective_gain(results)
-    table = layer_gains(results)
+    table = rows_with_gains(results)
     table = table[table["network"] == network]
     grid = table.pivot_table(index="layer", columns="class", values=gain, dropna=False)
     grid = grid.reindex(index=list(dict.fromkeys(table["layer"])), columns=[str(c) for c in classes_of(results)])
-    _heat_map(figure, grid, f"{GAIN_WORDS[gain]} over {baseline_of(results)}, {network}")
+    _heat_map(figure, grid, f"{GAIN_WORDS[gain]} over {results.baseline}, {network}")
 
 
 def _heat_map(figure: Figure, grid: pd.DataFrame, label: str) -> None:
@@ -160,7 +153,7 @@ def roofline(figure: Figure, results: Results, network: str, roof: Roof) -> None
     """Each layer in the baseline (hollow) and in the most flexible class (filled) under the roof of a level."""
     axes = figure.add_subplot()
     rows = results.rows[(results.rows["network"] == network) & (results.rows["status"] == "ok")]
-    names = list(dict.fromkeys([str(baseline_of(results)), str(classes_of(results)[-1])]))
+    names = list(dict.fromkeys([str(results.baseline), str(classes_of(results)[-1])]))
     tables = {name: rows[rows["class"] == name].set_index("layer") for name in names}
     points = {n: pd.DataFrame({"x": roof.intensity(t), "y": attained(t)}) for n, t in tables.items()}
     for layer in set.intersection(*(set(table.index) for table in tables.values())):
@@ -224,10 +217,6 @@ def pareto(figure: Figure, trials: pd.DataFrame) -> None:
     handles, names = panels[0].get_legend_handles_labels()
     title = "flexible axes (hollow: not on the front)"
     figure.legend(handles, names, loc="outside upper center", ncols=6, frameon=False, title=title)
-
-
-def _free_axes(name: str) -> int:
-    return sum(degree is not Degree.FIXED for degree in FlexClass.parse(name).degrees)
 
 
 def _plain_log_ticks(side: Any) -> None:

@@ -40,7 +40,12 @@ def provenance(results: Results) -> Provenance:
     plain = {name: value for name, value in meta.items() if not isinstance(value, dict | list)}
     facts = [(name.replace("_", " "), _text(value)) for name, value in plain.items()]
     facts += [
-        ("ERT SHA-256 (first 12 digits)", _distinct(results, "ert_hash")),
+        *[
+            (f"{what} SHA-256 (first 12 digits)", _distinct(results, column))
+            for what, column in (("arch spec", "arch_hash"), ("network", "network_hash"), ("ERT", "ert_hash"))
+            if column in results.rows
+        ],
+        *[(f"parameters of {name}", text) for name, text in _parameters(results).items()],
         ("cells", f"{len(results.rows)}, of which {_proved(results)} proved optimal"),
         (
             "search and evaluation",
@@ -76,7 +81,7 @@ def _proved(results: Results) -> int:
 
 
 def _assumptions(results: Results) -> list[str]:
-    rows, arch = results.rows, arch_of(results)
+    rows = results.rows
     objective = str(rows["objective"].iloc[0])
     words = {"edp": "EDP"}.get(objective, objective)
     said = [
@@ -88,25 +93,36 @@ def _assumptions(results: Results) -> list[str]:
         "Utilization and MAC counts are of the real work; padding costs time and energy and counts as no work.",
         f"Energies: {_distinct(results, 'energy_source')}. Latency is in cycles: no clock is assumed.",
     ]
-    if arch:
+    for edge in sorted({arch.edge for arch in map(arch_of, results.by_arch()) if arch}):
         said.append(
             "A fixed tile larger than a layer is cut to it (edge: clip)."
-            if arch.edge == "clip"
+            if edge == "clip"
             else "A fixed tile is never cut: a layer is padded to whole tiles (edge: pad)."
         )
-        if rows["depthwise_rule"].eq(True).any():
-            said.append("On depthwise layers, G takes the fixed tile sizes and the place of M (as_output_channels).")
+    if rows["depthwise_rule"].eq(True).any():
+        said.append("On depthwise layers, G takes the fixed tile sizes and the place of M (as_output_channels).")
     if missing := int((rows["status"] != "ok").sum()):
         said.append(f"{missing} cells have no result; totals and means that need them are left out, not guessed.")
     return said
 
 
+def _parameters(results: Results) -> dict[str, str]:
+    """The parameters of each network that has some."""
+    if "parameters" not in results.rows:
+        return {}
+    of = results.rows.drop_duplicates("network").set_index("network")["parameters"]
+    return {str(name): str(text) for name, text in of.items() if text}
+
+
 def _arch_tables(results: Results) -> list[Table]:
-    arch = arch_of(results)
-    if arch is None:
-        return []
-    tables = [Table(f"The axes on {arch.name}", ["axis", "0 (fixed)", "p (part)", "1 (full)"], describe_axes(arch))]
-    if "ert" in results.meta:
-        levels = describe_levels(arch, results.meta["ert"])
-        tables.insert(0, Table(f"Storage levels of {arch.name}", LEVEL_COLUMNS, levels))
+    tables = []
+    for part in results.by_arch():
+        arch = arch_of(part)
+        if arch is None:
+            continue
+        if "ert" in (about := part.meta["archs"][arch.name]):
+            levels = describe_levels(arch, about["ert"])
+            tables.append(Table(f"Storage levels of {arch.name}", LEVEL_COLUMNS, levels))
+        axes = ["axis", "0 (fixed)", "p (part)", "1 (full)"]
+        tables.append(Table(f"The axes on {arch.name}", axes, describe_axes(arch)))
     return tables

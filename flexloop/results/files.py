@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +20,42 @@ from flexloop.timeloop.render import shared_renderer
 _NEEDED = ("network", "class", "layer", "count", "arch", "objective", "status", "cycles", "energy_pj", "edp", "macs")
 """Columns without which a table is none of a study's."""
 
+FORMAT = 2
+"""Version of the files: 1 had one arch, and its spec, energies and areas beside the other metadata."""
+
+MANIFEST = "manifest.json"
+"""The file that lists what a study wrote, so that the next one into the same folder can tidy up."""
+
 _SAFE = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
-def save(results: Results, folder: Path) -> Path:
+def save(results: Results, folder: Path, extra: Mapping[str, pd.DataFrame | str] | None = None) -> Path:
     """Write a study's tables and mappings into a folder, which is made; return the folder.
 
     Files: ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json``, ``energy.yaml`` with the energy and area
-    reference tables of all cells (``--energy`` takes it), and for each cell
-    ``mappings/<network>/<class>/<layer>/*.yaml``, ready for plain Timeloop.
+    reference tables of all cells (``--energy`` takes it; of several archs one file each), and for each cell
+    ``mappings/<arch>/<network>/<class>/<layer>/*.yaml``, ready for plain Timeloop. What an earlier study wrote there,
+    as its ``manifest.json`` lists it, is removed; files of anybody else stay.
+
+    Args:
+        results: the study.
+        folder: where to.
+        extra: further files by name, tables as CSV.
 
     Raises:
         OutputError: if the folder cannot be written, with the reason.
     """
+    contents = dict(_contents(results)) | {name: _text(content) for name, content in (extra or {}).items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for key, files in results.mappings.items():
-            cell = folder.joinpath("mappings", *(safe_name(part) for part in key))
-            cell.mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                (cell / safe_name(name)).write_text(text, encoding="utf-8")
-        write_atomically(folder / "results.csv", results.rows.to_csv(index=False).encode())
-        write_atomically(folder / "totals.csv", results.totals.to_csv(index=False).encode())
-        if "ert" in results.meta:
-            write_atomically(folder / "energy.yaml", _reference_tables(results.meta).encode())
-        write_atomically(folder / "meta.json", json.dumps(results.meta, indent=2, sort_keys=True).encode())
-        write_atomically(folder / "results.parquet", results.rows.to_parquet(index=False))
+        earlier = _earlier(folder)
+        _write_manifest(folder, {*earlier, *contents})  # so that nothing is forgotten where this is interrupted
+        for name, content in contents.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content, durable=path.parent == folder)
+        _remove(folder, earlier - set(contents))
+        _write_manifest(folder, set(contents))
     except OSError as error:
         raise OutputError(
             f"cannot write results to {folder}: {error.strerror or error}; give another folder with -o"
@@ -53,24 +63,56 @@ def save(results: Results, folder: Path) -> Path:
     return folder
 
 
-def save_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """Write tables as CSV files, by their names.
+def _contents(results: Results) -> Iterator[tuple[str, bytes]]:
+    """The files of a study by their paths in its folder; the table without which there is no study comes last."""
+    for key, files in results.mappings.items():
+        cell = "/".join(["mappings", *(safe_name(part) for part in key)])
+        yield from ((f"{cell}/{safe_name(name)}", text.encode()) for name, text in files.items())
+    yield "results.csv", results.rows.to_csv(index=False).encode()
+    yield "totals.csv", results.totals.to_csv(index=False).encode()
+    archs = results.meta.get("archs", {})
+    for name, about in archs.items():
+        if "ert" in about:
+            yield "energy.yaml" if len(archs) == 1 else f"energy-{safe_name(name)}.yaml", _reference_tables(about)
+    yield "meta.json", json.dumps(results.meta, indent=2, sort_keys=True).encode()
+    yield "results.parquet", results.rows.to_parquet(index=False)
 
-    Raises:
-        OutputError: if the folder cannot be written.
-    """
+
+def _text(content: pd.DataFrame | str) -> bytes:
+    return (content if isinstance(content, str) else content.to_csv(index=False)).encode()
+
+
+def _earlier(folder: Path) -> set[str]:
+    """What an earlier study wrote into the folder and is still there, by its manifest."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, table in tables.items():
-            write_atomically(folder / f"{name}.csv", table.to_csv(index=False).encode())
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {folder}: {error.strerror or error}; give another folder with -o"
-        ) from error
+        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {name for name in listed if isinstance(name, str) and _is_own(folder, name)}
+
+
+def _is_own(folder: Path, name: str) -> bool:
+    """Whether a name of a manifest, which anybody may have written, is a plain file inside the folder."""
+    path = folder / name
+    return path.is_file() and not path.is_symlink() and path.resolve().is_relative_to(folder.resolve())
+
+
+def _remove(folder: Path, names: set[str]) -> None:
+    """Remove files, and the folders that hold nothing without them."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+        for parent in (folder / name).parents:
+            if parent == folder or any(parent.iterdir()):
+                break
+            parent.rmdir()
+
+
+def _write_manifest(folder: Path, names: set[str]) -> None:
+    write_atomically(folder / MANIFEST, json.dumps({"files": sorted(names)}, indent=1).encode())
 
 
 def load(folder: str | Path) -> Results:
-    """Read back what `save` wrote.
+    """Read back what `save` wrote, in this version of flexloop or an older one.
 
     Args:
         folder: the folder, or its ``results.parquet``.
@@ -90,15 +132,26 @@ def load(folder: str | Path) -> Results:
             raise ValueError(f"no column {missing[0]!r}")
         if not isinstance(meta, dict):
             raise ValueError("meta.json holds no object")
+        if meta.get("format", 1) > FORMAT:
+            raise ValueError(f"written by flexloop {meta.get('flexloop')}, which is newer than this one")
     except (ArrowException, OSError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise SpecError(f"{table.parent}: damaged results ({error}); run the study again") from error
-    return Results(rows, meta, _mappings(table.parent, rows))
+    return Results(rows, _upgraded(meta), _mappings(table.parent, rows))
 
 
-def _reference_tables(meta: dict[str, Any]) -> str:
-    renderer = shared_renderer()
-    art = meta.get("art")
-    return renderer.ert(meta["ert"]) + ("" if art is None else renderer.art(art))
+def _upgraded(meta: dict[str, Any]) -> dict[str, Any]:
+    """Metadata of format 1 as those of today."""
+    if not isinstance(meta.get("arch"), dict):
+        return meta
+    of_arch = ("area_mm2", "energy_tool", "energy_origin", "ert", "art")
+    about = {"spec": meta["arch"], **{key: meta[key] for key in of_arch if key in meta}}
+    rest = {key: value for key, value in meta.items() if key not in ("arch", *of_arch)}
+    return rest | {"format": FORMAT, "archs": {str(meta["arch"].get("name")): about}}
+
+
+def _reference_tables(about: dict[str, Any]) -> bytes:
+    renderer, art = shared_renderer(), about.get("art")
+    return (renderer.ert(about["ert"]) + ("" if art is None else renderer.art(art))).encode()
 
 
 def safe_name(name: str) -> str:
@@ -107,11 +160,13 @@ def safe_name(name: str) -> str:
     return cleaned if cleaned.strip(".") else "_" + cleaned
 
 
-def _mappings(folder: Path, rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, str]]:
+def _mappings(folder: Path, rows: pd.DataFrame) -> dict[tuple[str, str, str, str], dict[str, str]]:
     found = {}
-    for key in rows[["network", "class", "layer"]].itertuples(index=False, name=None):
-        cell = folder.joinpath("mappings", *(safe_name(str(part)) for part in key))
-        if cell.is_dir():
+    for key in rows[["arch", "network", "class", "layer"]].itertuples(index=False, name=None):
+        parts = [safe_name(str(part)) for part in key]
+        cells = (folder.joinpath("mappings", *parts), folder.joinpath("mappings", *parts[1:]))  # the latter of format 1
+        cell = next((cell for cell in cells if cell.is_dir()), None)
+        if cell is not None:
             files = sorted(cell.glob("*.yaml"))
             found[key] = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in files}
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -11,25 +11,22 @@ import pandas as pd
 from flexloop.classes import FlexClass
 from flexloop.engines.base import Candidate, cost
 from flexloop.evaluation import Evaluation
-from flexloop.results.table import COLUMNS, Results
+from flexloop.results.table import COLUMNS
 from flexloop.running.cells import CellResult, Plan
+from flexloop.subjects import DIGITS, arch_digest, network_digest
 from flexloop.tiles import follows_depthwise_rule
 from flexloop.timeloop.bundle import mapping_files
 from flexloop.timeloop.render import Renderer
 from flexloop.workloads.layers import Layer, Network
 
-Found = Mapping[tuple[FlexClass, tuple[int, ...]], CellResult]
+Found = dict[tuple[FlexClass, tuple[int, ...]], CellResult]
+"""Finished cells by their class and the shape of their layer."""
 
 
 def build_results(
-    plan: Plan,
-    classes: Sequence[FlexClass],
-    networks: Sequence[Network],
-    found: Found,
-    meta: dict[str, Any],
-    renderer: Renderer,
-) -> Results:
-    """One row for each network, class and layer, and the YAML files of every winner."""
+    plan: Plan, classes: Sequence[FlexClass], networks: Sequence[Network], found: Found, renderer: Renderer
+) -> tuple[pd.DataFrame, dict[tuple[str, str, str, str], dict[str, str]]]:
+    """One row for each network, class and layer on one arch, and the YAML files of every winner."""
     ert_text = renderer.ert(plan.energy.ert)
     rows, files = [], {}
     for network in networks:
@@ -39,15 +36,16 @@ def build_results(
                 rows.append(_row(plan, network, flexclass, layer, result))
                 if result.winner is not None:
                     candidate = result.winner.candidate
-                    key = (network.name, str(flexclass), layer.name)
+                    key = (plan.arch.name, network.name, str(flexclass), layer.name)
                     files[key] = mapping_files(
                         renderer, candidate.variant, candidate.bounds, candidate.mapping, ert_text
                     )
-    return Results(_table(rows), meta, files)
+    return pd.DataFrame.from_records(rows), files
 
 
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame.from_records(rows)
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all archs as one table; a level that an arch does not have has no figures there."""
+    table = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
     first = [column for column in COLUMNS if column in table.columns]
     return table[[*first, *(column for column in table.columns if column not in COLUMNS)]]
 
@@ -55,10 +53,11 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _row(plan: Plan, network: Network, flexclass: FlexClass, layer: Layer, result: CellResult) -> dict[str, Any]:
     evaluator = plan.evaluator.info()
     row: dict[str, Any] = dict.fromkeys(COLUMNS) | {
+        "arch": plan.arch.name,
         "network": network.name,
+        "parameters": " ".join(f"{name}={value}" for name, value in network.parameters.items()),
         "layer": layer.name,
         "count": layer.count,
-        "arch": plan.arch.name,
         "class": str(flexclass),
         "objective": plan.options.objective,
         "status": result.status,
@@ -69,7 +68,9 @@ def _row(plan: Plan, network: Network, flexclass: FlexClass, layer: Layer, resul
         "engine": evaluator.name,
         "engine_version": evaluator.version,
         "energy_source": plan.energy.source,
-        "ert_hash": plan.energy.digest[:12],
+        "ert_hash": plan.energy.digest[:DIGITS],
+        "arch_hash": arch_digest(plan.arch)[:DIGITS],
+        "network_hash": network_digest(network)[:DIGITS],
         "effort": plan.options.effort,
         "seed": plan.options.seed,
         "wall_s": result.wall_s,

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flexloop.classes import RIGID, FlexClass
+from flexloop.classes import FlexClass
 from flexloop.errors import FlexloopError, SpecError
 
 COLUMNS = {
+    "arch": "arch spec name",
     "network": "network name",
+    "parameters": "the network's parameters, as in batch=1 sequence_length=128",
     "layer": "layer name",
     "count": "occurrences of this layer shape in the network",
-    "arch": "arch spec name",
     "class": "flexibility class, degrees included",
     "objective": "what the search minimised: latency, energy or edp",
     "status": "ok, unmappable or failed",
@@ -48,6 +49,8 @@ COLUMNS = {
     "engine_version": "its version",
     "energy_source": "where the energy reference table comes from",
     "ert_hash": "SHA-256 of the energy reference table, first 12 digits",
+    "arch_hash": "SHA-256 of the arch spec without its name and description, first 12 digits",
+    "network_hash": "SHA-256 of the network's layers, first 12 digits",
     "effort": "how long the search was allowed to take",
     "seed": "of random choices",
     "wall_s": "seconds that search and evaluation took when they were computed",
@@ -61,6 +64,13 @@ TOTAL_COST_COLUMN = {"latency": "cycles", "energy": "energy_pj", "edp": "edp_sum
 """The column of the totals that is monotone over the lattice for each objective."""
 
 
+GAINS = {"speedup": "cycles", "energy_gain": "energy_pj", "edp_gain": "edp"}
+"""Each gain, a ratio of costs, baseline over class, and the cost that it is the ratio of."""
+
+STUDIED = ["arch", "network"]
+"""What classes are compared on: the columns that tell one lattice of totals from another."""
+
+
 class LatticeError(FlexloopError):
     """A more flexible class came out worse than a less flexible one, which its mapspace rules out."""
 
@@ -70,24 +80,65 @@ class Results:
     """A study's outcome.
 
     Attributes:
-        rows: one row a layer and class; columns as in `COLUMNS`.
-        meta: the command, versions and assumptions of the study.
-        mappings: for each (network, class, layer) with a result the files of its winning mapping, by file name.
+        rows: one row for each arch, network, class and layer; columns as in `COLUMNS`.
+        meta: the command, versions and assumptions of the study; under ``archs`` what belongs to each arch.
+        mappings: for each (arch, network, class, layer) with a result the files of its winning mapping, by file name.
     """
 
     rows: pd.DataFrame
     meta: dict[str, Any] = field(default_factory=dict)
-    mappings: dict[tuple[str, str, str], dict[str, str]] = field(default_factory=dict)
+    mappings: dict[tuple[str, str, str, str], dict[str, str]] = field(default_factory=dict)
 
     @property
     def totals(self) -> pd.DataFrame:
-        """Totals for each network and class, layers weighed by their counts, and ``area_mm2`` where it is known."""
-        table, areas = totals(self.rows), self.meta.get("area_mm2")
-        return table.assign(area_mm2=table["class"].map(areas)) if areas else table
+        """Totals for each arch, network and class, weighed by the layers' counts, with ``area_mm2`` where known."""
+        table, archs = totals(self.rows), self.meta.get("archs", {})
+        areas = [
+            archs.get(a, {}).get("area_mm2", {}).get(c) for a, c in zip(table["arch"], table["class"], strict=True)
+        ]
+        return (
+            table.assign(area_mm2=pd.Series(areas, dtype=float)) if any(area is not None for area in areas) else table
+        )
 
-    def speedups(self, baseline: str | FlexClass = RIGID) -> pd.DataFrame:
-        """Totals with ``speedup``, ``energy_gain`` and ``edp_gain`` over a baseline class of the same network."""
-        return speedups(self.totals, str(FlexClass.of(baseline)))
+    @property
+    def baseline(self) -> FlexClass:
+        """What gains are measured against where nothing else is asked for.
+
+        The class that the study was given for it, else the least flexible one that maps every layer of every network
+        (and where none does, the least flexible one).
+        """
+        given = self.meta.get("baseline")
+        if given is not None:
+            return FlexClass.parse(given)
+        classes = classes_of(self)
+        lost = set(self.rows.loc[self.rows["status"] != "ok", "class"])
+        return next((c for c in classes if str(c) not in lost), classes[0])
+
+    def speedups(self, baseline: str | FlexClass | None = None) -> pd.DataFrame:
+        """Totals with ``speedup``, ``energy_gain`` and ``edp_gain`` over a baseline class of the same network.
+
+        Args:
+            baseline: the class; None takes `baseline`.
+
+        Raises:
+            SpecError: if that class was not run.
+        """
+        return speedups(self.totals, str(self.baseline if baseline is None else FlexClass.of(baseline)))
+
+    def by_arch(self) -> list[Results]:
+        """The same results taken apart: those of each arch by itself, all with this study's baseline."""
+        archs = self.meta.get("archs", {})
+        parts = []
+        for name in dict.fromkeys(self.rows["arch"]):
+            rows = self.rows[self.rows["arch"] == name].dropna(axis="columns", how="all").reset_index(drop=True)
+            own = {"archs": {name: archs[name]} if name in archs else {}, "baseline": str(self.baseline)}
+            mappings = {key: files for key, files in self.mappings.items() if key[0] == name}
+            parts.append(Results(rows.reindex(columns=self._columns_of(rows)), self.meta | own, mappings))
+        return parts
+
+    def _columns_of(self, rows: pd.DataFrame) -> list[str]:
+        """The columns of one arch's rows: all that every study has, and its own levels'."""
+        return [column for column in self.rows.columns if column in COLUMNS or column in rows.columns]
 
     def save(self, folder: str | Path) -> Path:
         """Write ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json`` and the mappings' YAML files."""
@@ -96,15 +147,27 @@ class Results:
         return save(self, Path(folder))
 
 
+def classes_of(results: Results) -> list[FlexClass]:
+    """The classes of a study, subclasses before superclasses."""
+    return sorted({FlexClass.parse(name) for name in results.rows["class"]}, key=lambda c: (c.rank, str(c)))
+
+
+def subject(results: Results, network: str) -> str:
+    """A network with the parameters that the study was given for it, as in ``bert (sequence_length 128)``."""
+    given, about = results.meta.get("parameters", {}), results.meta.get("networks", {}).get(network, {})
+    own = [f"{name} {value}" for name, value in about.get("parameters", {}).items() if name in given]
+    return f"{network} ({', '.join(own)})" if own else network
+
+
 def totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Sum rows over each network's layers, weighed by their counts.
 
-    Columns: network, class, arch, objective, layers, unmappable (layers without a result), cycles, energy_pj, edp
-    (total energy times total latency), edp_sum (sum of layer EDPs), macs, utilization, optimal (all cells proved),
-    wall_s, and the energies and accesses by level. A network with a layer that has no result has no totals: its
-    figures are NaN.
+    Columns: arch, network, class, parameters, objective, layers, unmappable (layers without a result), cycles,
+    energy_pj, edp (total energy times total latency), edp_sum (sum of layer EDPs), macs, utilization, optimal (all
+    cells proved), wall_s, and the energies and accesses by level. A network with a layer that has no result has no
+    totals: its figures are NaN.
     """
-    records = [_total(keys, group) for keys, group in rows.groupby(["network", "class"], sort=False)]
+    records = [_total(keys, group) for keys, group in rows.groupby(["arch", "network", "class"], sort=False)]
     return pd.DataFrame.from_records(records)
 
 
@@ -120,9 +183,10 @@ def _total(keys: Any, group: pd.DataFrame) -> dict[str, Any]:
 
     cycles, energy = weighed("cycles"), weighed("energy_pj")
     record = {
-        "network": keys[0],
-        "class": keys[1],
-        "arch": group["arch"].iloc[0],
+        "arch": keys[0],
+        "network": keys[1],
+        "class": keys[2],
+        "parameters": group["parameters"].iloc[0] if "parameters" in group else "",
         "objective": group["objective"].iloc[0],
         "layers": int(group["count"].sum()),
         "unmappable": int(group.loc[group["status"] != "ok", "count"].sum()),
@@ -146,13 +210,25 @@ def _utilization(group: pd.DataFrame, cycles: float) -> float:
 
 def speedups(table: pd.DataFrame, baseline: str) -> pd.DataFrame:
     """Add to totals how much faster and how much thriftier each class is than the baseline class."""
-    base = table[table["class"] == baseline].set_index("network")
+    base = table[table["class"] == baseline].set_index(STUDIED)
     if base.empty:
         raise SpecError(f"no row of class {baseline} to compare with; run that class too")
-    out = table.copy()
-    for gain, column in (("speedup", "cycles"), ("energy_gain", "energy_pj"), ("edp_gain", "edp")):
-        out[gain] = out["network"].map(base[column]) / out[column]
-    return out
+    before = base.reindex(pd.MultiIndex.from_frame(table[STUDIED]))
+    gains = {gain: before[cost].to_numpy() / table[cost].to_numpy() for gain, cost in GAINS.items()}
+    return table.assign(**gains)
+
+
+def mean_gains(results: Results) -> pd.DataFrame:
+    """Geometric means over the networks of each class's gains over the baseline, one row for each arch and class.
+
+    Returns:
+        Columns arch, class, networks (how many), and the three gains; NaN where a network lacks a total.
+    """
+    records = [
+        {"arch": arch, "class": name, "networks": len(group), **{gain: geomean(group[gain]) for gain in GAINS}}
+        for (arch, name), group in results.speedups().groupby(["arch", "class"], sort=False)
+    ]
+    return pd.DataFrame.from_records(records)
 
 
 def geomean(values: pd.Series) -> float:

@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import combinations
 from math import exp, factorial, log
+from typing import Any
 
 import pandas as pd
 
-from flexloop.classes import RIGID, Axis, Degree, FlexClass, all_classes
+from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.errors import SpecError
 from flexloop.lattice import lines
-from flexloop.results.table import COST_COLUMN, TOTAL_COST_COLUMN, Results, geomean
-
-GAINS = {"speedup": "cycles", "energy_gain": "energy_pj", "edp_gain": "edp"}
-"""Each gain and the column of the totals whose ratio it is."""
+from flexloop.results.table import COST_COLUMN, GAINS, STUDIED, TOTAL_COST_COLUMN, Results, geomean, mean_gains
 
 
 def cost_column(results: Results) -> str:
@@ -30,28 +28,33 @@ def edge_gains(results: Results) -> pd.DataFrame:
     """What one more step along one axis gains: on each edge between neighbours among the classes that were run.
 
     Returns:
-        Columns network, lower, upper, axis (the one that is freed, or freed further), gain (in the objective that was
-        searched), speedup, energy_gain and edp_gain; NaN where either class has no total.
+        Columns arch, network, lower, upper, axis (the one that is freed, or freed further), gain (in the objective that
+        was searched), speedup, energy_gain and edp_gain; NaN where either class has no total.
     """
     records = []
-    for network, group in results.totals.groupby("network", sort=False):
+    for place, group in results.totals.groupby(STUDIED, sort=False):
         table = group.set_index("class")
         for lower, upper in lines(FlexClass.parse(name) for name in table.index):
             if sum(lower.degree(axis) != upper.degree(axis) for axis in Axis) == 1:
-                records.append(_edge(str(network), lower, upper, table, cost_column(results)))
-    columns = ["network", "lower", "upper", "axis", "gain", *GAINS]
+                records.append(_place(place) | _edge(lower, upper, table, cost_column(results)))
+    columns = [*STUDIED, "lower", "upper", "axis", "gain", *GAINS]
     return pd.DataFrame.from_records(records, columns=columns)
 
 
-def _edge(network: str, lower: FlexClass, upper: FlexClass, table: pd.DataFrame, cost: str) -> dict[str, object]:
+def _place(keys: Any) -> dict[str, str]:
+    """The columns that say on what classes are compared, of a group's key."""
+    return dict(zip(STUDIED, map(str, keys), strict=True))
+
+
+def _edge(lower: FlexClass, upper: FlexClass, table: pd.DataFrame, cost: str) -> dict[str, object]:
     axis = next(a for a in Axis if lower.degree(a) != upper.degree(a))
     before, after = table.loc[str(lower)], table.loc[str(upper)]
     gains = {name: before[column] / after[column] for name, column in ({"gain": cost} | GAINS).items()}
-    return {"network": network, "lower": str(lower), "upper": str(upper), "axis": axis.value, **gains}
+    return {"lower": str(lower), "upper": str(upper), "axis": axis.value, **gains}
 
 
 def axis_gains(results: Results) -> pd.DataFrame:
-    """What each axis gains over the edges of the 16 classes that free it: geometric mean, least and most, by network.
+    """What each axis gains over the edges of the 16 classes that free it: geometric mean, least, most, by network.
 
     Points of degree p are left out; a network with a class that cannot map it has NaN.
     """
@@ -60,43 +63,40 @@ def axis_gains(results: Results) -> pd.DataFrame:
     edges = edge_gains(replace(results, rows=rows))
     records = [
         {
-            "network": network,
+            **_place(place),
             "axis": axis.value,
             "mean": geomean(gains),
             "least": gains.min(skipna=False),
             "most": gains.max(skipna=False),
         }
-        for network, group in edges.groupby("network", sort=False)
+        for place, group in edges.groupby(STUDIED, sort=False)
         for axis in Axis
         if len(gains := group.loc[group["axis"] == axis.value, "gain"])
     ]
-    return pd.DataFrame.from_records(records, columns=["network", "axis", "mean", "least", "most"])
+    return pd.DataFrame.from_records(records, columns=[*STUDIED, "axis", "mean", "least", "most"])
 
 
-def mean_gains(results: Results) -> pd.DataFrame:
-    """Geometric means over the networks of each class's gains over the rigid one; NaN where a network has no total."""
-    gains = results.speedups()
-    table = gains.groupby("class", sort=False)[list(GAINS)].agg(geomean)
-    return table.reset_index()
-
-
-def layer_gains(results: Results, upper: str = "T1O1P1S1", lower: str = str(RIGID)) -> pd.DataFrame:
+def layer_gains(results: Results, upper: str = "T1O1P1S1", lower: str | None = None) -> pd.DataFrame:
     """What each layer gains from one class to another, the layers that profit most first.
 
+    Args:
+        results: of both classes.
+        upper, lower: the classes; None takes the results' baseline.
+
     Returns:
-        Columns network, layer, count, gain (in the objective that was searched), and share, the layer's part of all
-        that the network saves.
+        Columns arch, network, layer, count, gain (in the objective that was searched), and share, the layer's part of
+        all that the network saves.
     """
     column = COST_COLUMN[str(results.rows["objective"].iloc[0])]
-    keys = ["network", "layer"]
+    keys, lower = [*STUDIED, "layer"], lower or str(results.baseline)
     before = results.rows[results.rows["class"] == lower].set_index(keys)
     after = results.rows[results.rows["class"] == upper].set_index(keys)
     if before.empty or after.empty:
         raise SpecError(f"layer gains need rows of {lower} and of {upper}; run both classes")
     table = pd.DataFrame({"count": before["count"], "gain": before[column] / after[column]})
     saved = (before[column] - after[column]).astype(float) * before["count"]
-    table["share"] = saved / saved.groupby(level="network").transform("sum")
-    return table.reset_index().sort_values(["network", "share"], ascending=[True, False], ignore_index=True)
+    table["share"] = saved / saved.groupby(level=STUDIED).transform("sum")
+    return table.reset_index().sort_values([*STUDIED, "share"], ascending=[True, True, False], ignore_index=True)
 
 
 def shapley(results: Results) -> pd.DataFrame:
@@ -106,23 +106,25 @@ def shapley(results: Results) -> pd.DataFrame:
     factors multiply to the gain of full flexibility and their shares add up to 1.
 
     Returns:
-        Columns network, axis, factor, and share (NaN where full flexibility gains nothing).
+        Columns arch, network, axis, factor, and share (NaN where full flexibility gains nothing).
 
     Raises:
         SpecError: if a class is missing or has no total.
     """
     records = []
-    for network, group in results.totals.groupby("network", sort=False):
+    for place, group in results.totals.groupby(STUDIED, sort=False):
         costs = group.set_index("class")[cost_column(results)].astype(float)
         missing = [str(c) for c in all_classes() if str(c) not in costs.index or pd.isna(costs[str(c)])]
         if missing:
-            raise SpecError(f"Shapley values need all 16 classes; {network} has no total of {', '.join(missing[:4])}")
+            raise SpecError(
+                f"Shapley values need all 16 classes; {place[1]} on {place[0]} has no total of {', '.join(missing[:4])}"
+            )
         values = {_axes(c): log(costs[str(RIGID)] / costs[str(c)]) for c in all_classes()}
         whole = values[frozenset(Axis)]
         for axis in Axis:
             value = shapley_value(axis, values)
             share = value / whole if whole > 0 else float("nan")
-            records.append({"network": network, "axis": axis.value, "factor": exp(value), "share": share})
+            records.append({**_place(place), "axis": axis.value, "factor": exp(value), "share": share})
     return pd.DataFrame.from_records(records)
 
 
@@ -142,6 +144,19 @@ def _axes(flexclass: FlexClass) -> frozenset[Axis]:
     return frozenset(a for a in Axis if flexclass.degree(a) is Degree.FULL)
 
 
+def arch_gains(results: Results) -> pd.DataFrame:
+    """What each arch gains over the first one, class by class, in the objective that was searched.
+
+    Returns:
+        Columns network, class, and one for each arch; NaN where either has no total.
+    """
+    cost = cost_column(results)
+    archs, classes, networks = (list(dict.fromkeys(results.rows[c])) for c in ("arch", "class", "network"))
+    table = results.totals.pivot(index=["network", "class"], columns="arch", values=cost)
+    table = table.reindex(pd.MultiIndex.from_product([networks, classes], names=["network", "class"]))[archs]
+    return table.rdiv(table[archs[0]], axis=0).rename_axis(columns=None).reset_index()
+
+
 def comparison(results: Results, most: int = 5) -> dict[str, pd.DataFrame]:
     """What a comparison of the 16 classes shows beyond their totals, by caption.
 
@@ -149,11 +164,17 @@ def comparison(results: Results, most: int = 5) -> dict[str, pd.DataFrame]:
         results: of `flexloop.compare`.
         most: layers shown of each network, those that save most first.
     """
-    objective = results.rows["objective"].iloc[0]
+    objective, base = results.rows["objective"].iloc[0], results.baseline
     tables = {}
+    if results.rows["arch"].nunique() > 1:
+        first = results.rows["arch"].iloc[0]
+        tables[f"Gain in {objective} over {first} in the same class"] = arch_gains(results)
     if results.rows["network"].nunique() > 1:
-        tables["Geometric mean over the networks, gains over T0O0P0S0"] = mean_gains(results)
+        means = mean_gains(results).drop(columns="networks")
+        tables[f"Geometric mean over the networks, gains over {base}"] = means
     tables[f"Gain in {objective} of freeing one axis, over the edges of the lattice"] = axis_gains(results)
-    layers = layer_gains(results).groupby("network", sort=False).head(most)
-    tables[f"Layers that save most {objective} from T0O0P0S0 to T1O1P1S1; share of all that the network saves"] = layers
+    layers = layer_gains(results).groupby(STUDIED, sort=False).head(most)
+    tables[
+        f"Layers that save most {objective} from {base} to {FULLY_FLEXIBLE}; share of all that the network saves"
+    ] = layers
     return tables

@@ -25,7 +25,8 @@ from flexloop.engines.select import EngineSettings
 from flexloop.errors import OutputError, UnsupportedError
 from flexloop.studies.rigid import Designs, Hardware, Ints, words
 from flexloop.studies.rigidsearch import RigidSearch
-from flexloop.study import DEFAULT_ARCH, load_networks
+from flexloop.study import DEFAULT_ARCH
+from flexloop.subjects import load_networks
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import component_paths
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
@@ -122,16 +123,21 @@ def design(
     )
 
 
-def write_design(outcome: DesignOutcome, path: Path) -> Path:
-    """Write the design as an arch spec file (OutputError if it cannot be written)."""
+def design_text(outcome: DesignOutcome) -> str:
+    """The design as the text of an arch spec file."""
     document = outcome.arch.model_dump(mode="json", by_alias=True, exclude_none=True)
     axes = document["axes"]
     for order in [axes["ordering"]["fixed"], *axes["ordering"]["partial"]]:
         order.update({level: "".join(permutation) for level, permutation in order.items()})
     header = f"# The best rigid design found for {outcome.network} ({outcome.objective}): {outcome.statement}.\n"
+    return header + yamlio.dump(document)
+
+
+def write_design(outcome: DesignOutcome, path: Path) -> Path:
+    """Write the design as an arch spec file (OutputError if it cannot be written)."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (header + yamlio.dump(document)).encode())
+        write_atomically(path, design_text(outcome).encode())
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     return path

@@ -31,7 +31,8 @@ from flexloop.results.table import Results, geomean
 from flexloop.studies.design import design
 from flexloop.studies.futureproof import neutral, scaled
 from flexloop.studies.overhead import OverheadModel, base_area, class_area, dram_interface_area, load_overhead
-from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, load_networks, run_study
+from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
+from flexloop.subjects import load_networks
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import levels_in_pe
 from flexloop.workloads.layers import Network

@@ -87,7 +87,7 @@ class FutureProof:
 
 def speedup_table(results: Results) -> pd.DataFrame:
     """Speedup of each class over the rigid one by network, and the geometric mean over networks, rows by class."""
-    gains = results.speedups()
+    gains = results.speedups(RIGID)
     table = gains.pivot(index="class", columns="network", values="speedup")
     table = table.loc[list(dict.fromkeys(gains["class"])), list(dict.fromkeys(gains["network"]))]
     table.insert(0, "geomean", [geomean(row) for _, row in table.iterrows()])

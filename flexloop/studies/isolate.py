@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
-from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
-from flexloop.results.table import Results
+from flexloop.results.table import STUDIED, Results
 from flexloop.studies.analysis import cost_column, shapley
-from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
+from flexloop.study import DEFAULT_ARCH, Archs, Progress, StudyOptions, run_study
 from flexloop.workloads.layers import Network
 
 ISOLATION_WORDS = (
@@ -30,8 +30,8 @@ def isolation_classes() -> list[FlexClass]:
 
 
 def isolate(
-    networks: Sequence[str | Network],
-    arch: str | ArchSpec = DEFAULT_ARCH,
+    networks: str | Path | Network | Sequence[str | Path | Network],
+    arch: Archs = DEFAULT_ARCH,
     options: StudyOptions | None = None,
     progress: Progress | None = None,
 ) -> Results:
@@ -43,25 +43,28 @@ def isolation_table(results: Results) -> pd.DataFrame:
     """What each axis is worth in the objective that was searched.
 
     Returns:
-        Columns network, axis, alone_p and alone_1 (gain of that axis alone over the rigid class), last_p and last_1
-        (gain of freeing it last, over everything free but this axis), shapley (its factor of the whole gain), share.
+        Columns arch, network, axis, alone_p and alone_1 (gain of that axis alone over the rigid class), last_p and
+        last_1 (gain of freeing it last, over everything free but this axis), shapley (its factor of the whole gain),
+        share.
     """
-    values = shapley(results).set_index(["network", "axis"])
+    values = shapley(results).set_index([*STUDIED, "axis"])
+    factors, shares = values["factor"].to_dict(), values["share"].to_dict()
     records = []
-    for network, group in results.totals.groupby("network", sort=False):
+    for (arch, network), group in results.totals.groupby(STUDIED, sort=False):
         costs = group.set_index("class")[cost_column(results)].astype(float)
         for axis in Axis:
             without = FULLY_FLEXIBLE.replace(axis, Degree.FIXED)
             records.append(
                 {
+                    "arch": arch,
                     "network": network,
                     "axis": axis.value,
                     "alone_p": _gain(costs, RIGID, RIGID.replace(axis, Degree.PART)),
                     "alone_1": _gain(costs, RIGID, RIGID.replace(axis, Degree.FULL)),
                     "last_p": _gain(costs, without, FULLY_FLEXIBLE.replace(axis, Degree.PART)),
                     "last_1": _gain(costs, without, FULLY_FLEXIBLE),
-                    "shapley": values.loc[(network, axis.value), "factor"],
-                    "share": values.loc[(network, axis.value), "share"],
+                    "shapley": factors[arch, network, axis.value],
+                    "share": shares[arch, network, axis.value],
                 }
             )
     return pd.DataFrame.from_records(records)

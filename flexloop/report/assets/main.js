@@ -14,6 +14,7 @@ function place(id, draw, share = 1) {
 function drawControls() {
   const pairs = names => names.map(name => [name, name]);
   byId('controls').replaceChildren(
+    ...(studies.length > 1 ? [dropdown('arch', pairs(studies.map(study => study.arch)), data.arch, changeArch)] : []),
     dropdown('network', pairs(data.networks), state.network, network => change({network, cell: null, scope: 'network'})),
     dropdown('class', pairs(data.classes), state.class, name => change({class: name})),
     choice('gain', Object.entries(METRICS), state.metric, metric => change({metric})));
@@ -42,6 +43,7 @@ function drawTiles() {
 
 function drawFigures() {
   drawControls();
+  drawTiles();
   drawMapping();
   const crowded = data.lattice.nodes.length > 40;
   byId('lattice-section').classList.toggle('crowded', crowded);
@@ -68,7 +70,6 @@ function prepareForPrint(now) {
   drawFigures();
 }
 
-drawTiles();
 drawTables();
 drawFigures();
 listeners.push(drawFigures);

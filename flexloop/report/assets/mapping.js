@@ -70,7 +70,7 @@ function drawMapping() {
   document.body.classList.toggle('with-mapping', Boolean(cell));
   if (!cell) return;
   const base = findCell(cell.network, data.baseline, cell.layer);
-  const folder = `mappings/${[cell.network, cell.class, cell.layer].map(fileName).join('/')}`;
+  const folder = `mappings/${[cell.arch, cell.network, cell.class, cell.layer].map(fileName).join('/')}`;
   panel.replaceChildren(
     html('button', {type: 'button', class: 'close', 'aria-label': 'Close', onclick: () => change({cell: null})}, '×'),
     html('p', {class: 'brand'}, 'winning mapping'),

@@ -1,6 +1,6 @@
 // The data, what is shown of it, and telling the figures when that changes.
 
-const data = JSON.parse(byId('data').textContent);
+const {studies} = JSON.parse(byId('data').textContent);
 
 const METRICS = {speedup: 'speedup', energy_gain: 'energy gain', edp_gain: 'EDP gain'};
 
@@ -10,13 +10,23 @@ function records(table) {
   return (table[names[0]] || []).map((_, row) => Object.fromEntries(names.map(name => [name, table[name][row]])));
 }
 
-const cells = records(data.cells);
-const totals = records(data.totals);
-const means = records(data.means);
 const keyOf = (...parts) => JSON.stringify(parts);
-const cellIndex = new Map(cells.map(cell => [keyOf(cell.network, cell.class, cell.layer), cell]));
-const totalIndex = new Map(totals.map(total => [keyOf(total.network, total.class), total]));
-const meanIndex = new Map(means.map(mean => [mean.class, mean]));
+const allCells = studies.flatMap(study => records(study.cells));
+const allTotals = studies.flatMap(study => records(study.totals));
+
+// What belongs to the arch that is shown; `openArch` sets all of it.
+let data, cells, totals, cellIndex, totalIndex, meanIndex;
+
+function openArch(name) {
+  data = studies.find(study => study.arch === name);
+  cells = allCells.filter(cell => cell.arch === name);
+  totals = allTotals.filter(total => total.arch === name);
+  cellIndex = new Map(cells.map(cell => [keyOf(cell.network, cell.class, cell.layer), cell]));
+  totalIndex = new Map(totals.map(total => [keyOf(total.network, total.class), total]));
+  meanIndex = new Map(records(data.means).map(mean => [mean.class, mean]));
+}
+
+openArch(studies[0].arch);
 
 const findCell = (network, name, layer) => cellIndex.get(keyOf(network, name, layer));
 const findTotal = (network, name) => totalIndex.get(keyOf(network, name));
@@ -47,8 +57,19 @@ function change(changes) {
   for (const listener of listeners) listener();
 }
 
-/** Show a cell's mapping, and the network and class that it belongs to. */
+/** Show another arch; the network and the class stay where it has them. */
+function changeArch(name) {
+  openArch(name);
+  change({
+    cell: null,
+    network: data.networks.includes(state.network) ? state.network : data.networks[0],
+    roofLevel: data.roofs.length ? data.roofs[0].level : null,
+  });
+}
+
+/** Show a cell's mapping, and the arch, network and class that it belongs to. */
 function choose(cell) {
+  if (cell.arch !== data.arch) changeArch(cell.arch);
   change({cell, network: cell.network, class: cell.class});
 }
 

@@ -3,14 +3,14 @@
 const PAGE = 100;
 
 const TOTAL_COLUMNS = [
-  ['network', 'network', String], ['class', 'class', String], ['layers', 'layers', whole], ['cycles', 'latency (cycles)', si],
+  ['arch', 'arch', String], ['network', 'network', String], ['parameters', 'parameters', String], ['class', 'class', String], ['layers', 'layers', whole], ['cycles', 'latency (cycles)', si],
   ['energy_pj', 'energy', energy], ['edp', 'EDP (pJ·cycle)', si], ['utilization', 'utilization', percent],
   ['speedup', 'speedup', times], ['energy_gain', 'energy gain', times], ['edp_gain', 'EDP gain', times],
   ['area_mm2', 'area (mm²)', value => digits(value)], ['unmappable', 'without result', whole],
   ['optimal', 'all proved', value => value ? 'yes' : 'no'],
 ];
 const CELL_COLUMNS = [
-  ['network', 'network', String], ['layer', 'layer', String], ['class', 'class', String], ['count', 'count', whole], ['macs', 'MACs', si],
+  ['arch', 'arch', String], ['network', 'network', String], ['layer', 'layer', String], ['class', 'class', String], ['count', 'count', whole], ['macs', 'MACs', si],
   ['cycles', 'latency (cycles)', si], ['energy_pj', 'energy', energy], ['edp', 'EDP (pJ·cycle)', si], ['utilization', 'utilization', percent],
   ['speedup', 'speedup', times], ['energy_gain', 'energy gain', times], ['edp_gain', 'EDP gain', times],
   ['array', 'array', String], ['proved', 'optimal', String], ['mapping', 'mapping', String],
@@ -56,12 +56,18 @@ function sortingTable(root, columns, rows, open) {
   draw();
 }
 
+/** The columns that say something: not the arch where there is one, nor what no row has. */
+const telling = (columns, rows) => columns.filter(([name]) =>
+  name === 'arch' ? studies.length > 1 : rows.some(row => exists(row[name]) && row[name] !== ''));
+
 function drawTables() {
-  const columns = TOTAL_COLUMNS.filter(([name]) => totals.some(total => exists(total[name])));
-  sortingTable(byId('totals-table'), columns, totals, total => change({network: total.network, class: total.class}));
-  for (const cell of cells) {
+  sortingTable(byId('totals-table'), telling(TOTAL_COLUMNS, allTotals), allTotals, total => {
+    if (total.arch !== data.arch) changeArch(total.arch);
+    change({network: total.network, class: total.class});
+  });
+  for (const cell of allCells) {
     cell.array = cell.status === 'ok' ? `${cell.array_x}×${cell.array_y}` : cell.status;
     cell.proved = cell.status !== 'ok' ? cell.reason : cell.optimal ? 'proved' : exists(cell.gap) ? `gap ${percent(cell.gap)}` : 'no';
   }
-  sortingTable(byId('cells-table'), CELL_COLUMNS, cells, choose);
+  sortingTable(byId('cells-table'), telling(CELL_COLUMNS, allCells), allCells, choose);
 }
