@@ -120,6 +120,21 @@ def parse_parameters(pairs: list[str]) -> dict[str, int]:
     return parameters
 
 
+def parse_defines(pairs: list[str]) -> dict[str, Any]:
+    """Read ``name=value`` pairs of ``--define``; a value is read as YAML: a number, ``true``, a list, else a text."""
+    from flexloop.timeloop import yamlio
+
+    defines = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise FlexloopError(f"--define {pair!r}: write NAME=VALUE, for example --define architecture=eyeriss_like")
+        if name.strip() in defines:
+            raise FlexloopError(f"--define {pair!r}: {name.strip()} is given twice; keep one")
+        defines[name.strip()] = yamlio.load(value)
+    return defines
+
+
 def choose(kind: str, name: str, known: tuple[str, ...]) -> str:
     """Return the name if it is known, else raise UnknownNameError with the nearest ones."""
     if name not in known:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexloop.cli.common import console, parse_parameters
+from flexloop.cli.common import console, parse_defines, parse_parameters
 from flexloop.cli.options import with_engine_settings
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 Inputs = Annotated[list[Path], typer.Argument(help="Timeloop YAML files: architecture, problem, ...; merged.")]
 OutDir = Annotated[Path, typer.Option("--output", "-o", help="Folder for the output files.")]
+Define = Annotated[list[str], typer.Option("--define", help="NAME=VALUE for templates of v4 files; may be repeated.")]
+Root = Annotated[
+    list[Path], typer.Option("--include-root", help="Folder below which templates may take in files; may be repeated.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,11 +48,11 @@ def render(
     console().print(f"{count} mapspaces written to {output}", markup=False)
 
 
-def model(files: Inputs, output: OutDir = Path()) -> None:
+def model(files: Inputs, output: OutDir = Path(), define: Define = [], include_root: Root = []) -> None:  # noqa: B006
     """Evaluate one mapping as timeloop-model does, and write its output files."""
     from flexloop.engines.embedded.dropin import run_model
 
-    evaluation = run_model(files, output)
+    evaluation = run_model(files, output, defines=parse_defines(define), roots=include_root)
     console().print(
         f"Utilization = {evaluation.utilization:4.2f} | "
         f"pJ/Compute = {evaluation.energy_pj / evaluation.computes:8.3f} | Cycles = {evaluation.cycles}",
@@ -56,9 +60,9 @@ def model(files: Inputs, output: OutDir = Path()) -> None:
     )
 
 
-def mapper(files: Inputs, output: OutDir = Path()) -> None:
+def mapper(files: Inputs, output: OutDir = Path(), define: Define = [], include_root: Root = []) -> None:  # noqa: B006
     """Search a mapspace as timeloop-mapper does, to a proved optimum where it can, and write its output files."""
     from flexloop.engines.embedded.dropin_mapper import run_mapper
 
-    outcome = run_mapper(files, output)
+    outcome = run_mapper(files, output, defines=parse_defines(define), roots=include_root)
     console().print(str(outcome), markup=False)

@@ -8,7 +8,8 @@ numbers, lists and mappings. The methods of other objects are out of its reach, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import BuiltinMethodType, MethodType
 from typing import Any
@@ -48,19 +49,18 @@ class _Undefined(jinja2.StrictUndefined):
     __repr__ = jinja2.Undefined._fail_with_undefined_error
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, where only what is known to be harmless can be called."""
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, where only what is known to be harmless can be called.
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        super().__init__(
-            loader=_Loader([str(folder) for folder in folders]),
-            undefined=_Undefined,
-            autoescape=False,
-            keep_trailing_newline=True,
-        )
+    Args:
+        loader: where templates that take in others find them.
+        functions: what a template may call beside what Jinja brings, by name.
+    """
+
+    def __init__(self, loader: jinja2.BaseLoader, functions: Mapping[str, Callable[..., Any]]) -> None:
+        super().__init__(loader=loader, undefined=_Undefined, autoescape=False, keep_trailing_newline=True)
         del self.globals["lipsum"], self.filters["random"]  # the same templates make the same text
-        self.filters["number"] = number
-        self.filters["decimal"] = decimal
+        self.globals |= functions
         self._functions = list(self.globals.values())
 
     def is_safe_callable(self, obj: Any) -> bool:
@@ -79,7 +79,8 @@ class Templates:
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._environment = _Sandbox(folders)
+        self._environment = Sandbox(_Loader([str(folder) for folder in folders]), {})
+        self._environment.filters |= {"number": number, "decimal": decimal}
 
     @property
     def digest(self) -> str:
@@ -105,17 +106,24 @@ class Templates:
         Raises:
             SpecError: if it is wrong or fails while it runs; it is named.
         """
-        try:
+        with complaints_of(name):
             return self._environment.get_template(name).render(names)
-        except jinja2.TemplateSyntaxError as error:
-            raise SpecError(f"template {error.filename or name}, line {error.lineno}: {error.message}") from error
-        except jinja2.TemplateError as error:
-            raise SpecError(f"template {name}: {error}") from error
-        except (
-            ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RecursionError, SyntaxError, TypeError,
-            ValueError,
-        ) as error:  # fmt: skip
-            raise SpecError(f"template {name}: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def complaints_of(name: str) -> Iterator[None]:
+    """Turn what goes wrong in a template into a SpecError that names it."""
+    try:
+        yield
+    except jinja2.TemplateSyntaxError as error:
+        raise SpecError(f"template {error.filename or name}, line {error.lineno}: {error.message}") from error
+    except jinja2.TemplateError as error:
+        raise SpecError(f"template {name}: {error}") from error
+    except (
+        ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RecursionError, SyntaxError, TypeError,
+        ValueError,
+    ) as error:  # fmt: skip
+        raise SpecError(f"template {name}: {type(error).__name__}: {error}") from error
 
 
 def number(value: float) -> str:

@@ -87,22 +87,49 @@ def parse(text: str, name: str, note: Callable[[str], None] | None = None) -> An
         name: what messages call it.
         note: is told of keys that are given twice, of which the first counts then; without it they are refused.
     """
+
+    def constructed(loader: Any, root: yaml.Node) -> Any:
+        _Checker(name, loader, note).check(root)
+        return _constructed(loader.construct_document, root, name)
+
+    return _read_nodes(text, name, _Loader, constructed)
+
+
+def compose(text: str, name: str, loader: type[yaml.SafeLoader]) -> yaml.Node | None:
+    """The nodes of a document with tags of its own (``!name``), checked as `load` checks; the caller reads them.
+
+    Args:
+        text: the document.
+        name: what messages call it.
+        loader: a loader that is safe; it says what an untagged scalar is.
+
+    Raises:
+        SpecError: as `load`; file and line are named.
+    """
+
+    def checked(used: Any, root: yaml.Node) -> yaml.Node:
+        _Checker(name, used, None, own_tags=True).check(root)
+        return root
+
+    found: yaml.Node | None = _read_nodes(text, name, loader, checked)
+    return found
+
+
+def _read_nodes(text: str, name: str, kind: type[Any], use: Callable[[Any, yaml.Node], Any]) -> Any:
+    """What a function makes of a document's loader and root node; None if it is empty."""
     if len(text) > MAX_BYTES:
         raise SpecError(f"{name}: longer than {MAX_BYTES} characters; split it or leave out what is not needed")
     try:
         _check_depth(text, name)
-        loader = _Loader(text)
+        loader = kind(text)
         try:
             root = loader.get_single_node()
-            if root is None:
-                return None
-            _Checker(name, loader, note).check(root)
-            return _constructed(loader.construct_document, root, name)
+            return None if root is None else use(loader, root)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise SpecError(f"{_place(name, mark)}: {error.problem or error.context}") from error
+        raise SpecError(f"{place(name, mark)}: {error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"{name}: {error}") from error
 
@@ -113,7 +140,7 @@ def _constructed(construct: Callable[[yaml.Node], Any], node: yaml.Node, name: s
         return construct(node)
     except (AttributeError, LookupError) as error:  # what its constructors make of '!!int ""' and '!!bool foo'
         raise SpecError(
-            f"{_place(name, node.start_mark)}: a value that is not what its tag says ({error}); leave the tag out"
+            f"{place(name, node.start_mark)}: a value that is not what its tag says ({error}); leave the tag out"
         ) from error
 
 
@@ -126,7 +153,7 @@ def _check_depth(text: str, name: str) -> None:
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
             if depth > MAX_DEPTH:
-                raise SpecError(f"{_place(name, event.start_mark)}: nested deeper than {MAX_DEPTH} levels")
+                raise SpecError(f"{place(name, event.start_mark)}: nested deeper than {MAX_DEPTH} levels")
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             depth -= 1
 
@@ -134,8 +161,9 @@ def _check_depth(text: str, name: str) -> None:
 class _Checker:
     """Counts a document's values, aliases expanded, and looks for keys given twice."""
 
-    def __init__(self, name: str, loader: Any, note: Callable[[str], None] | None) -> None:
+    def __init__(self, name: str, loader: Any, note: Callable[[str], None] | None, *, own_tags: bool = False) -> None:
         self._name = name
+        self._own_tags = own_tags
         self._loader = loader
         self._note = note
         self._sizes: dict[int, int] = {}
@@ -143,7 +171,7 @@ class _Checker:
 
     def check(self, node: yaml.Node) -> int:
         """Return how many values the node expands to."""
-        if node.tag not in _PLAIN:
+        if node.tag not in _PLAIN and not (self._own_tags and node.tag.startswith("!")):
             raise SpecError(f"{self._at(node)}: tag {_short(node.tag)} is none of plain data; leave it out")
         if isinstance(node, yaml.ScalarNode):
             self._check_number(node)
@@ -172,7 +200,7 @@ class _Checker:
             raise SpecError(f"{self._at(node)}: {node.value} is a number in base 60; use base 10, or quote a text")
 
     def _at(self, node: yaml.Node) -> str:
-        return _place(self._name, node.start_mark)
+        return place(self._name, node.start_mark)
 
     def _children(self, node: yaml.Node) -> list[yaml.Node]:
         if isinstance(node, yaml.SequenceNode):
@@ -201,5 +229,6 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _place(name: str, mark: Any) -> str:
+def place(name: str, mark: Any) -> str:
+    """A file and the line of a mark, for a message."""
     return name if mark is None else f"{name}, line {mark.line + 1}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flexloop.atomic import write_atomically
@@ -24,7 +25,13 @@ from flexloop.timeloop.writer import map_text, map_yaml, stats_text
 _TOO_LARGE = re.compile(r"couldn't map level (.+): mapped tile size \d+ exceeds buffer capacity \d+")
 
 
-def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
+def run_model(
+    files: Sequence[Path],
+    out_dir: Path,
+    *,
+    defines: Map[str, Any] = MappingProxyType({}),
+    roots: Sequence[Path] = (),
+) -> Evaluation:
     """Evaluate one mapping as ``timeloop-model`` does and write ``timeloop-model.stats.txt`` and ``.map.txt``.
 
     Beside them stands ``timeloop-model.map.yaml``, which Timeloop writes for its mapper alone.
@@ -32,6 +39,8 @@ def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
     Args:
         files: YAML files that together hold the top-level keys architecture, problem, ERT and mapping.
         out_dir: an existing folder.
+        defines: values of variables of templates.
+        roots: folders below which templates may take in files, beside those of the files.
 
     Raises:
         SpecError, UnknownNameError: a file that is malformed or contradicts itself.
@@ -39,7 +48,7 @@ def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
         UnmappableError: if the mapping is invalid, in Timeloop's words; nothing is written then.
         OutputError: if the files cannot be written.
     """
-    config = read_with_notes(files)
+    config = read_with_notes(files, defines, roots, for_model=True)
     spec = read_config(config)
     if config.get("mapping") is None:
         raise SpecError("no mapping is given; add a file with the top-level key mapping, a list of directives")
@@ -64,9 +73,11 @@ def run_model(files: Sequence[Path], out_dir: Path) -> Evaluation:
     return evaluation
 
 
-def read_with_notes(files: Sequence[Path]) -> dict[str, Any]:
+def read_with_notes(
+    files: Sequence[Path], defines: Map[str, Any], roots: Sequence[Path], *, for_model: bool
+) -> dict[str, Any]:
     """The merged document of the files; what is to be noted about them goes out as warnings."""
-    inputs = read_inputs(files)
+    inputs = read_inputs(files, defines, roots, for_model=for_model)
     for note in inputs.notes:
         warnings.warn(note, stacklevel=3)
     return inputs.config

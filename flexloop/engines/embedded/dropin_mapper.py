@@ -12,6 +12,7 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flexloop.engines.embedded.dropin import read_with_notes, write_results
@@ -68,36 +69,53 @@ class MapperOutcome:
         )
 
 
-def run_mapper(files: Sequence[Path], out_dir: Path, *, time_limit: float | None = None) -> MapperOutcome:
+def run_mapper(
+    files: Sequence[Path],
+    out_dir: Path,
+    *,
+    time_limit: float | None = None,
+    defines: Map[str, Any] = MappingProxyType({}),
+    roots: Sequence[Path] = (),
+) -> MapperOutcome:
     """Search as ``timeloop-mapper`` does; write ``timeloop-mapper.stats.txt``, ``.map.txt`` and ``.map.yaml``.
 
     Args:
         files: YAML files, merged.
         out_dir: an existing folder.
         time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
+        defines: values of variables of templates.
+        roots: folders below which templates may take in files, beside those of the files.
 
     Raises:
         SpecError, UnknownNameError, UnsupportedError, UnmappableError: as `search_files`; nothing is written then.
         OutputError: if the files cannot be written.
     """
-    outcome = search_files(files, time_limit=time_limit)
+    outcome = search_files(files, time_limit=time_limit, defines=defines, roots=roots)
     write_results(outcome.spec, outcome.optimum.mapping, outcome.evaluation, out_dir, "timeloop-mapper")
     return outcome
 
 
-def search_files(files: Sequence[Path], *, time_limit: float | None = None) -> MapperOutcome:
+def search_files(
+    files: Sequence[Path],
+    *,
+    time_limit: float | None = None,
+    defines: Map[str, Any] = MappingProxyType({}),
+    roots: Sequence[Path] = (),
+) -> MapperOutcome:
     """Read Timeloop's files and find the best mapping of their mapspace.
 
     Args:
         files: YAML files, merged.
         time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
+        defines: values of variables of templates.
+        roots: folders below which templates may take in files, beside those of the files.
 
     Raises:
         SpecError, UnknownNameError: a file that is malformed or contradicts itself.
         UnsupportedError: a feature or a metric that is not modelled.
         UnmappableError: if no mapping of the mapspace fits, with the reason.
     """
-    config = read_with_notes(files)
+    config = read_with_notes(files, defines, roots, for_model=False)
     for key in ("sparse_optimizations", "layout", "variables"):
         if config.get(key):
             raise UnsupportedError(f"{key}: is not modelled; remove it")
@@ -134,8 +152,8 @@ def _goal(mapper: Any, spec: Spec) -> Goal:
         mapper = {}
     if not isinstance(mapper, Map):
         raise SpecError(f"mapper is {mapper!r}, not a mapping of settings")
-    for key in mapper:
-        if key not in SETTINGS | {"version"}:
+    for key, value in mapper.items():
+        if key not in SETTINGS | {"version"} and value is not False:  # the v4 front end adds some that are off
             warnings.warn(f"mapper.{key} has no effect: timeloop-mapper has no such setting", stacklevel=2)
     limit = mapper.get("max_temporal_loops_in_a_mapping", -1)
     if not isinstance(limit, int) or limit > 0:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from flexloop.errors import SpecError
-from flexloop.timeloop import yamlio
+from flexloop.timeloop import v4front, yamlio
 from flexloop.timeloop.inputs.document import parse_document
 from flexloop.timeloop.inputs.keywords import without_effect
 from flexloop.timeloop.inputs.variables import substituted
@@ -42,7 +42,13 @@ class Inputs:
     notes: tuple[str, ...] = ()
 
 
-def read_inputs(files: Sequence[Path], defines: Mapping[str, Any] = MappingProxyType({})) -> Inputs:
+def read_inputs(
+    files: Sequence[Path],
+    defines: Mapping[str, Any] = MappingProxyType({}),
+    roots: Sequence[Path] = (),
+    *,
+    for_model: bool = False,
+) -> Inputs:
     """Read the files given to one of Timeloop's programs.
 
     They are one document, as for Timeloop: an anchor of one file may be used in those after it, and of a key that is
@@ -50,13 +56,22 @@ def read_inputs(files: Sequence[Path], defines: Mapping[str, Any] = MappingProxy
 
     Args:
         files: YAML or libconfig files, whose top-level keys are merged.
-        defines: values of variables of v4 templates.
+        defines: values of variables of templates.
+        roots: folders below which templates may take in files, beside those of the files.
+        for_model: whether v4 files are to be translated for ``timeloop-model`` instead of ``timeloop-mapper``.
 
     Raises:
         SpecError: if a file is unreadable or holds something else than top-level keys.
     """
     notes: list[str] = []
-    config = substituted(_merged(_documents(files, notes), notes))
+    if any(v4front.recognised(file) for file in files):
+        found, functions = v4front.contents(files, defines, roots)
+        if any(v4front.is_v4(content) for content in found):
+            return Inputs(v4front.translate(v4front.assemble(found, functions), for_model=for_model))
+        documents = iter([(str(file), v4front.plain(content)) for file, content in zip(files, found, strict=False)])
+    else:
+        documents = _documents(files, notes)
+    config = substituted(_merged(documents, notes))
     notes += without_effect(config)
     notes += _misspelt(config)
     return Inputs(config, tuple(notes))

@@ -1,0 +1,95 @@
+"""The problem of a v4 file: its shape and its instance."""
+
+from __future__ import annotations
+
+from numbers import Number
+from typing import Any
+
+from flexloop.errors import UnknownNameError
+from flexloop.timeloop.v4front.document_version import VERSION
+from flexloop.timeloop.v4front.section import Field, Items, Section, items, section
+
+
+class Density(Section):
+    """How full of values other than 0 a tensor is."""
+
+    fields = {
+        "density": Field((Number, str)),
+        "distribution": Field(("fixed_structured", "hypergeometric", "banded")),
+        "band_width": Field((int,), 0),
+        "workload_tensor_size": Field((int,), 0),
+    }
+
+
+class Densities(Section):
+    """Densities by data space."""
+
+    others = section(Density)
+
+
+class Instance(Section):
+    """Bounds of dimensions and values of coefficients, by name."""
+
+    fields = {"densities": section(Densities)}
+    others = Field((int,), None)
+
+
+class DataSpace(Section):
+    """A tensor: its projection, and whether it is written."""
+
+    fields = {
+        "name": Field((str,)),
+        "projection": Field((list,)),
+        "read_write": Field((str, bool, int), False),
+    }
+
+    def dimensions(self) -> list[str]:
+        """The names in the projection, lists within lists after what stands beside them."""
+        found, left = [], list(self["projection"])
+        while left:
+            each = left.pop(0)
+            if isinstance(each, list):
+                left += each
+            else:
+                found.append(str(each))
+        return found
+
+
+class DataSpaces(Items):
+    """The tensors of a shape."""
+
+    def item(self, value: Any, where: str) -> Any:
+        """A tensor."""
+        return DataSpace(value, where)
+
+
+class Shape(Section):
+    """Dimensions, coefficients and data spaces."""
+
+    fields = {
+        "name": Field((str,), ""),
+        "dimensions": items(Items),
+        "data_spaces": items(DataSpaces),
+        "coefficients": items(Items),
+    }
+
+    def names(self) -> list[str]:
+        """The names of the data spaces."""
+        return [space["name"] for space in self["data_spaces"]]
+
+    def dimensions_of(self, name: str) -> list[str]:
+        """The dimensions of a data space (UnknownNameError if there is none of the name)."""
+        for space in self["data_spaces"]:
+            if space["name"] == name:
+                return [each for each in space.dimensions() if each in self["dimensions"]]
+        raise UnknownNameError("data space", name, self.names())
+
+
+class Problem(Section):
+    """The problem."""
+
+    fields = {
+        "version": VERSION,
+        "instance": Field((Instance,), make=lambda value, where: Instance(value, where)),
+        "shape": Field((Shape,), make=lambda value, where: Shape(value, where)),
+    }
