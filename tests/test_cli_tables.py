@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
 
 import flexloop
-from flexloop.cli.tables import layers_tables
+from flexloop.cli.tables import classes_table, layers_tables, table
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +22,51 @@ def results() -> flexloop.Results:
 
 def printed(results: flexloop.Results, width: int) -> str:
     out = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
-    for table in layers_tables(out, "ncf", results.rows, results.totals.iloc[0]):
-        out.print(table)
+    for made in layers_tables(out, "ncf", results.rows, results.totals.iloc[0]):
+        out.print(made)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue()
+
+
+WIDTHS = (60, 80, 100, 120, 200)
+
+
+def lines_of(made: Table, width: int) -> list[str]:
+    out = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
+    out.print(made)
+    assert isinstance(out.file, StringIO)
+    return [line.rstrip() for line in out.file.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_layers_keep_their_names_and_costs_at_any_width(results: flexloop.Results, width: int) -> None:
+    text = printed(results, width)
+    assert all(len(line.rstrip()) <= width for line in text.splitlines())
+    assert "…" not in text
+    for name in [*results.rows["layer"], "cycles", "proved", "total"]:
+        assert name in text
+    assert ("not shown: MACs" in text) == (width <= 80)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_classes_keep_their_names_and_gains_at_any_width(results: flexloop.Results, width: int) -> None:
+    out = Console(width=width, force_terminal=True)
+    lines = lines_of(classes_table(out, "ncf", results.speedups()), width)
+    assert all(len(line) <= width for line in lines)
+    assert sum("T0O0P0S0" in line and "1.00x" in line for line in lines) == 1
+    assert any("EDP gain" in line for line in lines)
+    assert any(line.strip().startswith("not shown") for line in lines) == (width < 120)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.sampled_from(WIDTHS))
+def test_no_column_is_cut_and_what_is_left_out_is_named(sizes: list[int], width: int) -> None:
+    columns = [f"c{index:02}" for index in range(len(sizes))]
+    row = [chr(ord("a") + index) * size for index, size in enumerate(sizes)]
+    out = Console(width=width, force_terminal=True)
+    text, _, left_out = "\n".join(lines_of(table(out, "", columns, [row]), width)).partition("not shown:")
+    whole = [column for column, cell in zip(columns, row, strict=True) if cell in text.split()]
+    assert whole[0] == columns[0]
+    assert [column for column in columns if column not in whole] == re.findall(r"c\d\d", left_out)
 
 
 def test_a_narrow_terminal_shows_the_mappings_whole_below_the_figures(results: flexloop.Results) -> None:

@@ -51,7 +51,8 @@ def ls(
     columns = ["computed", "key", "arch", "class", "layer", "objective", "result"]
     size = number(sum(_size(path) for path in files)) + "B"
     title = f"{len(files)} cells, {size}, in {chosen.folder}"
-    out.print(table(out, title, columns, rows, text=columns))
+    wraps = ["layer", "result"]
+    out.print(table(out, title, columns, rows, text=columns, wraps=wraps, goes=["key", "objective", "computed"]))
 
 
 @cache_app.command("verify")

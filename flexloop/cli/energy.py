@@ -54,7 +54,7 @@ def show(
     spec = load_arch(arch)
     tables = energy_tables(energy, spec, engines)
     title = f"{spec.name}, energies from {tables.source}, ERT {tables.digest[:12]}"
-    out.print(table(out, title, _COLUMNS, _rows(spec, tables), text=["estimated by"]))
+    out.print(table(out, title, _COLUMNS, _rows(spec, tables), text=["estimated by"], wraps=["estimated by"]))
     if tables.tool:
         out.print(f"made by {tables.tool}", markup=False)
 
@@ -86,7 +86,16 @@ def ls(store: StoreFolder = None) -> None:
 
     out = console()
     rows = [(path.stem[:12], read_kept(path)[0][0].removeprefix("energy source: ")) for path in kept(_folder(store))]
-    out.print(table(out, f"{len(rows)} energy tables in {_folder(store)}", ["ERT", "source"], rows, text=["source"]))
+    out.print(
+        table(
+            out,
+            f"{len(rows)} energy tables in {_folder(store)}",
+            ["ERT", "source"],
+            rows,
+            text=["source"],
+            wraps=["source"],
+        )
+    )
 
 
 def _folder(store: Path | None) -> Path:

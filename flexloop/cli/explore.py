@@ -124,5 +124,6 @@ def _print(outcome: ExploreOutcome, title: str) -> None:
         for row in outcome.front.to_dict("records")
     ]
     out = console()
-    out.print(table(out, title, columns, rows, text=["class"]))
+    goes = ["bandwidth", "spad", "buffer", "array"]
+    out.print(table(out, title, columns, rows, text=["class"], goes=goes))
     out.print(outcome.statement, markup=False)

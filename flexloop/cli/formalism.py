@@ -47,7 +47,9 @@ def flexion(
     shown = rows if layers else rows[rows["scope"] != "layer"]
     out = console()
     columns, cells = flexion_cells(shown)
-    out.print(table(out, f"Flexion of {arch}", columns, cells, text=["network", "layer", "axis", "degree"]))
+    names = ["network", "layer", "axis", "degree"]
+    goes = [*([] if layers else ["layer"]), "log10 choices", "direct estimate"]
+    out.print(table(out, f"Flexion of {arch}", columns, cells, text=names, goes=goes))
     if rows["samples"].max() > 0:
         out.print(
             f"Figures without an interval are exact; intervals: {sampling.confidence:.0%}, {samples:,} samples, seed "

@@ -29,7 +29,7 @@ def show(frame: pd.DataFrame, title: str) -> None:
         frame = frame.drop(columns="arch")
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     text = [str(c) for c in frame.columns if any(isinstance(value, str) for value in frame[c])]
-    out.print(table(out, title, [str(c) for c in frame.columns], rows, text=text))
+    out.print(table(out, title, [str(c) for c in frame.columns], rows, text=text, wraps=["rigid"]))
 
 
 def check_places(folder: Path | None, *files: Path | None) -> None:

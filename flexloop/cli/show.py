@@ -41,7 +41,16 @@ def classes(
     out = console()
     spec = load_arch(arch)
     rows = [(str(c), *pinned_and_free(c)) for c in all_classes()]
-    out.print(table(out, "The 16 classes of flexibility", ["class", "pinned", "free"], rows, text=["pinned", "free"]))
+    out.print(
+        table(
+            out,
+            "The 16 classes of flexibility",
+            ["class", "pinned", "free"],
+            rows,
+            text=["pinned", "free"],
+            wraps=["pinned", "free"],
+        )
+    )
     out.print(axes_table(out, f"What each degree means on {spec.name}", spec))
 
 
@@ -54,9 +63,8 @@ def archs() -> None:
     out = console()
     rows = [arch_summary(load_arch(name)) for name in arch_names()]
     columns = ["name", "array", "MACs", "on-chip buffers", "description"]
-    made = table(out, "Arch specs", columns, rows, text=["on-chip buffers", "description"])
-    made.columns[1].no_wrap = True
-    out.print(made)
+    texts = ["on-chip buffers", "description"]
+    out.print(table(out, "Arch specs", columns, rows, text=texts, wraps=texts, goes=["on-chip buffers"]))
 
 
 def axes_table(out: Console, title: str, arch: ArchSpec) -> Table:
@@ -65,7 +73,7 @@ def axes_table(out: Console, title: str, arch: ArchSpec) -> Table:
     from flexloop.describe import describe_axes
 
     columns = ["axis", "0 (fixed)", "p (part)", "1 (full)"]
-    return table(out, title, columns, describe_axes(arch), text=columns)
+    return table(out, title, columns, describe_axes(arch), text=columns, wraps=columns[1:])
 
 
 @arch_app.command("show")
@@ -94,6 +102,7 @@ def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML fil
             LEVEL_COLUMNS,
             describe_levels(spec, build_ert(spec)),
             text=["kind", "keeps"],
+            goes=["word bits", "words/access", "write w/cyc"],
         )
     )
     out.print(axes_table(out, "Axes", spec))
@@ -117,7 +126,8 @@ def nets() -> None:
                 number(net.macs),
             )
         )
-    out.print(table(out, "Networks", ["name", "description", "layers", "unique", "MACs"], rows, text=["description"]))
+    columns = ["name", "description", "layers", "unique", "MACs"]
+    out.print(table(out, "Networks", columns, rows, text=["description"], wraps=["description"]))
 
 
 @net_app.command("show")
@@ -147,7 +157,7 @@ def net_show(
         for layer in net.layers
     ]
     columns = ["layer", "count", *DIMENSIONS, "stride", "dilation", "MACs each"]
-    out.print(table(out, f"{number(net.macs)} MACs in all", columns, rows))
+    out.print(table(out, f"{number(net.macs)} MACs in all", columns, rows, goes=["dilation", "N", "G", "MACs each"]))
 
 
 def doctor(
@@ -163,4 +173,4 @@ def doctor(
     out = console()
     settings = EngineSettings(container_cli=container_cli, image=image, container_args=tuple(container_arg))
     rows = [(finding.name, "works" if finding.works else "missing", finding.detail) for finding in examine(settings)]
-    out.print(table(out, "", ["what", "state", "detail"], rows, text=["state", "detail"]))
+    out.print(table(out, "", ["what", "state", "detail"], rows, text=["state", "detail"], wraps=["detail"]))

@@ -7,6 +7,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+LEAST_TEXT = 24
+"""Characters of a column of texts below which its lines would be too short to read."""
+
+GAP = 3
+"""Characters between two columns; one more stands at the edge of the table."""
 
 WIDE = 150
 """Columns of a terminal from which a layer's mapping stands beside its figures."""
@@ -57,18 +64,64 @@ def times(ratio: float) -> str:
 
 
 def table(
-    out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, text: Sequence[str] = ()
+    out: Console,
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    text: Sequence[str] = (),
+    wraps: Sequence[str] = (),
+    goes: Sequence[str] = (),
 ) -> Table:
-    """A table; the first column and those named in ``text`` are aligned to the left, the others to the right."""
+    """A table that fits the console: names stay whole, and where there is no room some columns are left out.
+
+    A line below it says which were, and how to see them.
+
+    Args:
+        out: where it will be printed.
+        title: above it.
+        columns: headings; the first column always stays.
+        rows: cells as text.
+        text: columns aligned to the left, as the first one is; the others are aligned to the right.
+        wraps: columns whose texts may run over several lines, of at least `LEAST_TEXT` characters.
+        goes: columns that are left out first, in this order; then go the others, the last one first.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    shown = _columns_that_fit(out, columns, cells, wraps, goes)
     made = Table(
         title=escape(printable(title)) or None, title_justify="left", box=box.SIMPLE_HEAD if out.is_terminal else _PLAIN
     )
-    for index, column in enumerate(columns):
-        is_text = index == 0 or column in text
-        made.add_column(escape(printable(column)), justify="left" if is_text else "right", no_wrap=not is_text)
-    for row in rows:
-        made.add_row(*(escape(printable(cell)) for cell in row))
+    for index in shown:
+        column, is_text = columns[index], index == 0 or columns[index] in text
+        made.add_column(
+            escape(printable(column)), justify="left" if is_text else "right", no_wrap=column not in wraps,
+            overflow="fold",
+        )  # fmt: skip
+    for row in cells:
+        made.add_row(*(escape(row[index]) for index in shown))
+    if len(shown) < len(columns):
+        left_out = ", ".join(column for index, column in enumerate(columns) if index not in shown)
+        made.caption = escape(f"not shown: {left_out}; a wider terminal, a pipe (| less -S) or the files have them")
+        made.caption_justify = "left"
     return made
+
+
+def _columns_that_fit(
+    out: Console, columns: Sequence[str], cells: Sequence[Sequence[str]], wraps: Sequence[str], goes: Sequence[str]
+) -> list[int]:
+    """Indices of the columns that there is room for (see `table`)."""
+    shown = list(range(len(columns)))
+    leaving = [columns.index(column) for column in goes]
+    leaving += [i for i in reversed(shown[1:]) if i not in leaving]
+    widths = [max([cell_len(column), *(cell_len(row[i]) for row in cells)]) for i, column in enumerate(columns)]
+    for i, column in enumerate(columns):
+        if column in wraps:
+            widths[i] = min(widths[i], LEAST_TEXT)
+    for i in leaving:
+        if 1 + sum(widths[j] + GAP for j in shown) <= out.width:
+            break
+        shown.remove(i)
+    return shown
 
 
 def layers_tables(out: Console, title: str, rows: pd.DataFrame, total: pd.Series[Any]) -> list[Table]:
@@ -78,15 +131,18 @@ def layers_tables(out: Console, title: str, rows: pd.DataFrame, total: pd.Series
     """
     cells = [_layer_cells(row) for row in rows.to_dict("records")]
     last = "mapping" if (rows["status"] == "ok").all() else "mapping or reason"
+    sums = _total_cells(total)
     columns = ["layer", "count", "MACs", "cycles", "energy", "EDP (pJ*cyc)", "util", "array", "proved"]
+    goes = ["MACs", "array", "util", "EDP (pJ*cyc)"]
     if out.width >= WIDE:
-        figures = table(out, title, [*columns, last], cells, text=[last])
+        figures = table(out, title, [*columns, last], [*cells, sums], text=[last], wraps=[last], goes=goes)
         tables = [figures]
     else:
-        figures = table(out, title, columns, [row[:-1] for row in cells])
-        tables = [figures, table(out, "", ["layer", last], [(row[0], row[-1]) for row in cells], text=[last])]
-    figures.add_section()
-    figures.add_row(*map(escape, _total_cells(total)[: len(figures.columns)]), style="bold")
+        figures = table(out, title, columns, [*(row[:-1] for row in cells), sums[:-1]], goes=goes)
+        mappings = [(row[0], row[-1]) for row in cells]
+        tables = [figures, table(out, "", ["layer", last], mappings, text=[last], wraps=[last])]
+    figures.rows[-2].end_section = True
+    figures.rows[-1].style = "bold"
     return tables
 
 
@@ -144,10 +200,11 @@ def classes_table(out: Console, title: str, gains: pd.DataFrame) -> Table:
         ]
         for row in gains.to_dict("records")
     ]
-    return table(out, title, columns, rows, text=["note"])
+    goes = ["util", "note", "area (mm2)", "EDP (pJ*cyc)", "energy", "cycles"]
+    return table(out, title, columns, rows, text=["note"], goes=goes)
 
 
 def _note(row: Mapping[Hashable, Any]) -> str:
     if row["unmappable"]:
         return f"{row['unmappable']} layers unmappable"
-    return "all proved optimal" if row["optimal"] else ""
+    return "all proved" if row["optimal"] else ""
