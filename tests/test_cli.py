@@ -88,6 +88,40 @@ def test_render_writes_what_timeloop_reads(tmp_path: Path) -> None:
     assert all({file.name for file in folder.iterdir()} == names for folder in folders)
 
 
+def test_a_cell_of_a_study_is_run_anew_by_its_folder(tmp_path: Path) -> None:
+    embedded("run", "--class", "T0O0P0S0", "--net", "ncf", "-o", "out")
+    rows = flexloop.load("out").rows
+    cycles = int(rows[rows["layer"] == "mlp.fc1"]["cycles"].item())
+    cell = next((tmp_path / "out" / "mappings").rglob("mlp.fc1"))
+    result = invoke("model", str(cell), "-o", "again/fc1")
+    assert result.exit_code == 0, result.output
+    assert f"Cycles = {cycles}" in result.stdout
+    assert (tmp_path / "again" / "fc1" / "timeloop-model.stats.txt").is_file()
+    several = invoke("model", "out/results.parquet", "-o", "again")
+    assert several.exit_code == 1
+    assert "results of 4 cells; name the folder of one" in several.stderr
+
+
+def test_results_of_one_cell_are_that_cell(tmp_path: Path) -> None:
+    cell = tmp_path / "out" / "mappings" / "net" / "layer"
+    cell.mkdir(parents=True)
+    (tmp_path / "out" / "energy.yaml").write_text("ERT: {}")
+    assert "results without a mapping" in invoke("model", "out").stderr
+    (cell / "map.yaml").write_text("mapping: []")
+    assert "no architecture is given" in invoke("model", "out").stderr
+    (tmp_path / "empty").mkdir()
+    assert "no files of Timeloop's in this folder" in invoke("model", "empty").stderr
+
+
+@pytest.mark.parametrize("form", ["native", "v4"])
+def test_a_rendered_mapspace_is_searched_by_its_folder(form: str, tmp_path: Path) -> None:
+    invoke("render", "--class", "T0O0P0S0", "--net", "ncf", "-o", "yaml", "--format", form)
+    folder = next(file.parent for file in (tmp_path / "yaml").rglob("arch.yaml"))
+    result = invoke("mapper", str(folder), "-o", "found")
+    assert result.exit_code == 0, result.output
+    assert "proved optimal for edp" in result.stdout
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -182,9 +182,11 @@ def test_refusals(tmp_path: Path, text: str, error: type[FlexloopError], message
     assert not list(tmp_path.glob("timeloop-mapper.*"))
 
 
-def test_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="existing folder"):
-        run_mapper(inputs(tmp_path), tmp_path / "nowhere")
+def test_the_folder_is_made_and_one_that_cannot_be_is_an_output_error(tmp_path: Path) -> None:
+    run_mapper(inputs(tmp_path), tmp_path / "new" / "folder")
+    assert (tmp_path / "new" / "folder" / "timeloop-mapper.stats.txt").is_file()
+    with pytest.raises(OutputError, match="give another folder with -o"):
+        run_mapper(inputs(tmp_path), tmp_path / "rest.yaml")
 
 
 def test_the_map_is_plain_timeloop_yaml(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from flexloop.engines.embedded.dropin import complete, run_model
 from flexloop.engines.embedded.spec import read_config
-from flexloop.errors import FlexloopError, OutputError, SpecError, UnmappableError, UnsupportedError
+from flexloop.errors import FlexloopError, SpecError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping
@@ -187,8 +187,3 @@ def test_timeloops_verdict_on_architecture_constraints(rule: dict[str, Any], kep
     else:
         with pytest.raises(UnmappableError, match="mapping violates architecture constraints"):
             run(content, tmp_path)
-
-
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="name an existing folder"):
-        run_model([RUNS[0] / name for name in INPUTS], tmp_path / "nowhere")

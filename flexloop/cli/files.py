@@ -13,8 +13,8 @@ from flexloop.cli.options import with_engine_settings
 if TYPE_CHECKING:
     from flexloop.engines.select import EngineSettings
 
-Inputs = Annotated[list[Path], typer.Argument(help="Timeloop YAML files: architecture, problem, ...; merged.")]
-OutDir = Annotated[Path, typer.Option("--output", "-o", help="Folder for the output files.")]
+Inputs = Annotated[list[Path], typer.Argument(help="Timeloop's files (YAML, libconfig) or folders of them; merged.")]
+OutDir = Annotated[Path, typer.Option("--output", "-o", help="Folder for the output files, which is made.")]
 Define = Annotated[list[str], typer.Option("--define", help="NAME=VALUE for templates of v4 files; may be repeated.")]
 Root = Annotated[
     list[Path], typer.Option("--include-root", help="Folder below which templates may take in files; may be repeated.")

@@ -37,8 +37,9 @@ def run_model(
     Beside them stands ``timeloop-model.map.yaml``, which Timeloop writes for its mapper alone.
 
     Args:
-        files: YAML files that together hold the top-level keys architecture, problem, ERT and mapping.
-        out_dir: an existing folder.
+        files: YAML or libconfig files that together hold the top-level keys architecture, problem, ERT and mapping, or
+            folders with such files.
+        out_dir: a folder, which is made.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 
@@ -87,7 +88,7 @@ def write_results(spec: Spec, mapping: Mapping, evaluation: Evaluation, out_dir:
     """Write ``stats.txt``, ``map.txt`` and ``map.yaml`` of a valid mapping, each name after a prefix.
 
     Raises:
-        OutputError: if the folder does not exist or cannot be written to.
+        OutputError: if the folder cannot be made or written to.
     """
     mapping = complete(spec, mapping)
     held = {
@@ -100,10 +101,12 @@ def write_results(spec: Spec, mapping: Mapping, evaluation: Evaluation, out_dir:
         "map.yaml": map_yaml(mapping, spec.problem.dimensions),
     }
     try:
+        out_dir.mkdir(parents=True, exist_ok=True)
         for suffix, content in contents.items():
             write_atomically(out_dir / f"{prefix}.{suffix}", content.encode())
     except OSError as error:
-        raise OutputError(f"cannot write to {out_dir}: {error.strerror or error}; name an existing folder") from error
+        reason = error.strerror or error
+        raise OutputError(f"cannot write to {out_dir}: {reason}; give another folder with -o") from error
 
 
 def complete(spec: Spec, mapping: Mapping) -> Mapping:

@@ -80,8 +80,8 @@ def run_mapper(
     """Search as ``timeloop-mapper`` does; write ``timeloop-mapper.stats.txt``, ``.map.txt`` and ``.map.yaml``.
 
     Args:
-        files: YAML files, merged.
-        out_dir: an existing folder.
+        files: YAML or libconfig files, merged, or folders with such files.
+        out_dir: a folder, which is made.
         time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
@@ -105,7 +105,7 @@ def search_files(
     """Read Timeloop's files and find the best mapping of their mapspace.
 
     Args:
-        files: YAML files, merged.
+        files: YAML or libconfig files, merged, or folders with such files.
         time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.

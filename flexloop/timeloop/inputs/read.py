@@ -13,6 +13,7 @@ from typing import Any
 from flexloop.errors import SpecError
 from flexloop.timeloop import v4front, yamlio
 from flexloop.timeloop.inputs.document import parse_document
+from flexloop.timeloop.inputs.folders import files_of
 from flexloop.timeloop.inputs.keywords import without_effect
 from flexloop.timeloop.inputs.variables import substituted
 
@@ -55,7 +56,7 @@ def read_inputs(
     given twice the first counts.
 
     Args:
-        files: YAML or libconfig files, whose top-level keys are merged.
+        files: YAML or libconfig files, whose top-level keys are merged; folders as in `files_of`.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
         for_model: whether v4 files are to be translated for ``timeloop-model`` instead of ``timeloop-mapper``.
@@ -64,6 +65,7 @@ def read_inputs(
         SpecError: if a file is unreadable or holds something else than top-level keys.
     """
     notes: list[str] = []
+    files = files_of(files)
     if any(v4front.recognised(file) for file in files):
         found, functions = v4front.contents(files, defines, roots)
         if any(v4front.is_v4(content) for content in found):
