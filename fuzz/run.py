@@ -28,7 +28,7 @@ with atheris.instrument_imports(include=["yaml", "jinja2", *(f"flexloop.{part}" 
     from flexloop.timeloop.render import Renderer
 
 GOLDEN = ROOT / "tests" / "golden" / "specs"
-TEXTS = ("stats", "expression", "entry", "template")
+TEXTS = ("stats", "expression", "entry", "template", "libconfig")
 """Targets whose input is no YAML."""
 
 SEEDS = {
@@ -37,6 +37,7 @@ SEEDS = {
     "arch": [*(ROOT / "arch_specs").glob("*.yaml")],
     "network": [*(ROOT / "workloads").glob("*.yaml")],
     "mapping": [*(ROOT / "tests" / "data" / "timeloop").glob("*.map.yaml")],
+    "inputs": [*(ROOT / "tests" / "data" / "cases").glob("c[47]*/arch.yaml")],
     "tables": [*(ROOT / "taxonomy").glob("*.yaml")],
     "template": [*(ROOT / "templates").glob("*.j2")],
 }
@@ -57,6 +58,8 @@ def seeds(target: str) -> list[bytes]:
     if target == "mapping":
         records = gzip.decompress((ROOT / "tests" / "golden" / "records.jsonl.gz").read_bytes()).splitlines()
         files += records[:5]
+    if target == "libconfig":
+        return [b'a = { b = ( { c = "d" "e"; f = 0x1fL; }, [1.5, 2] ); }; # g', b"// h\ni : true, /* j */ k = -3;"]
     return files or [b"2*sequence_length + batch", b'{"key": ""}']
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict
@@ -15,6 +16,8 @@ from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
 from typing import Any
+
+import libconf
 
 from flexloop.arch.load import load_arch
 from flexloop.arch.spec import ArchSpec
@@ -27,6 +30,10 @@ from flexloop.studies.overhead import OverheadModel
 from flexloop.taxonomy.accelerators import Catalogue
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.constraints import Constraints, Subject, from_config
+from flexloop.timeloop.inputs import libconfig
+from flexloop.timeloop.inputs.document import parse_document
+from flexloop.timeloop.inputs.keywords import without_effect
+from flexloop.timeloop.inputs.variables import substituted
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.stats import parse_stats
 from flexloop.timeloop.templates import Templates
@@ -138,6 +145,7 @@ def _mapping(data: bytes) -> None:
     again = Mapping.from_directives(yamlio.load(yamlio.dump(mapping.to_directives())))
     assert [level.loops for level in again.levels] == [level.loops for level in mapping.levels]
     assert again.bounds() == mapping.bounds()
+    Mapping.from_directives(_under(yamlio.load(text_of(data)), "mapping"), SUBJECT.levels, SUBJECT.bounds)
 
 
 def _constraints(data: bytes) -> None:
@@ -147,6 +155,26 @@ def _constraints(data: bytes) -> None:
     again = Constraints.from_directives(directives, SUBJECT)
     assert again.parallelism == constraints.parallelism
     assert [c for c in again.loops if c.factors] == [c for c in constraints.loops if c.factors]
+
+
+def _libconfig(data: bytes) -> None:
+    value = libconfig.parse(data.decode("utf-8", errors="replace"), "fuzz.cfg")
+    assert isinstance(value, dict)
+    assert libconfig.parse(libconf.dumps(_as_libconfig(value)), "again.cfg") == value
+
+
+def _as_libconfig(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_libconfig(entry) for key, entry in value.items()}
+    return libconf.LibconfList(map(_as_libconfig, value)) if isinstance(value, list) else value
+
+
+def _inputs(data: bytes) -> None:
+    """A document as the front door reads it, but for the file system: respelt, variables in their places, notes."""
+    notes: list[str] = []
+    config = substituted(parse_document(text_of(data), "fuzz.yaml", notes.append))
+    assert "variables" not in config
+    assert all([*notes, *without_effect(config)])
 
 
 def _config(data: bytes) -> None:
@@ -205,6 +233,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "network": _network,
     "mapping": _mapping,
     "constraints": _constraints,
+    "libconfig": _libconfig,
+    "inputs": _inputs,
     "config": _config,
     "energies": _energies,
     "tables": _tables,
@@ -218,7 +248,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def attempt(target: str, data: bytes) -> str | None:
     """Give bytes to a reader; return the message where it refused them."""
     try:
-        TARGETS[target](data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            TARGETS[target](data)
     except FlexloopError as error:
         message = str(error)
         assert message

@@ -34,6 +34,7 @@ from flexloop.workloads.networks import load_network
 
 EFFORT = int(os.environ.get("FLEXLOOP_FUZZ", "1"))
 DATA = Path(__file__).parent / "data" / "timeloop"
+CASES = Path(__file__).parent / "data" / "cases"
 MODEL = (DATA / "timeloop-model.stats.txt").read_text()
 LINES = MODEL.splitlines(keepends=True)
 
@@ -48,7 +49,18 @@ def documents(target: str) -> list[Any]:
     if target == "energies":
         return [{"ERT": build_ert(ARCH), "ART": build_art(ARCH)}]
     if target == "config":
-        return [read_inputs(golden_files(case)).config for case in ("base-conv3x3", "base-attention")]
+        cases = [
+            golden_files("base-conv3x3"),
+            golden_files("base-attention"),
+            [CASES / "c26-timeloop113-version-0.1-v1-lists"],
+        ]
+        return [read_inputs(files).config for files in [*cases, [CASES / "c42b-named-shape-gemm"]]]
+    if target == "inputs":
+        anchored = {
+            "variables": {"D": 8, "W": "D"},
+            "architecture": {"attributes": {"depth": "D", "read-bandwidth": 1}},
+        }
+        return [anchored, read_inputs([CASES / "c56-dosa-entries-beside-depth"]).config]
     if target == "constraints":
         return [
             {"targets": [
@@ -64,7 +76,7 @@ def documents(target: str) -> list[Any]:
     return [yamlio.load(DATA / "timeloop-mapper.map.yaml")]
 
 
-READERS = ["arch", "network", "mapping", "constraints", "config", "energies", "tables"]
+READERS = ["arch", "network", "mapping", "constraints", "inputs", "config", "energies", "tables"]
 
 
 @pytest.mark.parametrize("target", READERS)
@@ -100,6 +112,19 @@ TOKENS = st.sampled_from(
      "true", "0x1f", "1_0", ".nan", "~", "'", '"', "|\n", ">\n", "#", "%TAG ! tag:x\n", "---\n", "...\n", "\ufeff",
      "\\ud800", "\x00", "\x85", "\u2028"]
 )  # fmt: skip
+
+
+SETTINGS = st.sampled_from(
+    ["a = ", "b : ", "c = ", "{", "}", "(", ")", "[", "]", ", ", "; ", "1", "-2L", "0x1f", "010", "1.5", "1e999", ".",
+     "true", '"text"', '"\\x41\\n"', '"\\xzz"', '"', "/*", "*/", "# x\n", "// y\n",
+     '@include "/etc/passwd"\n', "\x00", "9" * 5000]
+)  # fmt: skip
+
+
+@fuzzed
+@given(st.lists(SETTINGS, max_size=30))
+def test_any_libconfig_is_read_or_refused(tokens: list[str]) -> None:
+    attempt("libconfig", "".join(tokens).encode())
 
 
 @fuzzed

@@ -138,7 +138,7 @@ def _outermost(config: dict[str, Any]) -> dict[str, Any]:
         (lambda c: _outermost(c)["attributes"].update(read_bandwidth=1e-300), r"more than 2\^62 cycles"),
         (lambda c: c.update(ART={"tables": [{"name": "x", "area": 1e60}]}), "single precision"),
         (lambda c: c.update(ART={"tables": [{"name": "x", "area": -1}]}), "must be at least 0"),
-        (lambda c: c["mapper"].update(optimization_metrics=[{"a": 1}]), "is not searched for"),
+        (lambda c: c["mapper"].update(optimization_metrics=[{"a": 1}]), "write a list, for example"),
         (lambda c: c.update(mapspace={"targets": [{"target": "DRAM", "constraints": [3]}]}), "3, not a mapping"),
         (lambda c: c.update(mapspace={1: 2, "b": 3}), "is not a list of directives"),
     ],

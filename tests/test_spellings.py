@@ -183,7 +183,7 @@ def mapped(text: str) -> Mapping:
         "factors: M 8 K==2, permutation: KMN, stream: [A]",
     ],
 )
-@pytest.mark.filterwarnings("ignore:.* stream at Reg has no effect")
+@pytest.mark.filterwarnings("ignore:.* at Reg has no effect")
 def test_spellings_of_a_directive(register: str) -> None:
     usual = mapped("[{target: Reg, type: temporal, factors: M=8 K=2, permutation: KMN}]").levels[0]
     found = mapped(f"[{{target: Reg, type: temporal, {register}}}]").levels[0]
@@ -195,7 +195,7 @@ def test_a_target_may_be_the_number_of_a_level() -> None:
 
 
 def test_a_directive_with_an_unknown_key_is_pointed_out() -> None:
-    with pytest.warns(UserWarning, match="mapping directive 1: stream at Reg has no effect in a mapping"):
+    with pytest.warns(UserWarning, match="mapping directive 1: 'stream' at Reg has no effect in a mapping"):
         mapped("[{target: Reg, type: temporal, factors: M=8, stream: [A]}]")
 
 

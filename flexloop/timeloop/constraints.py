@@ -262,7 +262,7 @@ class _Reader:
             if key in _NOT_MODELLED and directive.get(key, attributes.get(key)) not in (None, [], ""):
                 raise UnsupportedError(f"constraint {key!r} at {target} ({kind}) is not modelled: remove it")
             if key not in _NOT_MODELLED:
-                warnings.warn(f"constraint {key!r} at {target} ({kind}) has no effect", stacklevel=4)
+                warnings.warn(f"constraint {short(key)} at {target} ({kind}) has no effect", stacklevel=4)
         if kind == "dataspace":
             self._dataspace(target, attributes)
         elif kind == "parallelism":

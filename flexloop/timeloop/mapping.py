@@ -173,7 +173,7 @@ def _read_directive(
         if key in _NOT_MODELLED and value not in (None, [], ""):
             raise UnsupportedError(f"{where}: {key} at {target} is not modelled; remove it")
         if key not in _KEYS and key not in _NOT_MODELLED:
-            warnings.warn(f"{where}: {key} at {target} has no effect in a mapping", stacklevel=4)
+            warnings.warn(f"{where}: {short(key)} at {target} has no effect in a mapping", stacklevel=4)
     if kind in _BYPASS_TYPES:
         return target, {"keep": _names(directive.get("keep"), where), "bypass": _names(directive.get("bypass"), where)}
     if kind not in ("temporal", "spatial"):

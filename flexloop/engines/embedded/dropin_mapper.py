@@ -154,7 +154,7 @@ def _goal(mapper: Any, spec: Spec) -> Goal:
         raise SpecError(f"mapper is {mapper!r}, not a mapping of settings")
     for key, value in mapper.items():
         if key not in SETTINGS | {"version"} and value is not False:  # the v4 front end adds some that are off
-            warnings.warn(f"mapper.{key} has no effect: timeloop-mapper has no such setting", stacklevel=2)
+            warnings.warn(f"mapper: {short(key)} has no effect: timeloop-mapper has no such setting", stacklevel=2)
     limit = mapper.get("max_temporal_loops_in_a_mapping", -1)
     if not isinstance(limit, int) or limit > 0:
         raise UnsupportedError(f"mapper.max_temporal_loops_in_a_mapping is {limit!r}: is not modelled; remove it")

@@ -52,7 +52,7 @@ def without_effect(content: Any, where: str = "") -> Iterator[str]:
     """Say which keys of a document look like keywords and are none, because of their hyphens."""
     if isinstance(content, Mapping):
         for key, value in content.items():
-            place = f"{where}.{key}" if where else str(key)
+            place = f"{where}.{str(key)[:60]}" if where else str(key)[:60]
             if "-" in str(key) and (word := str(key).replace("-", "_")) in PASSED_OVER:
                 yield f"{place} has no effect: Timeloop reads {word}, and not this spelling; correct it or remove it"
             yield from without_effect(value, place)
