@@ -33,17 +33,12 @@ def examine(settings: EngineSettings | None = None) -> list[Finding]:
     Args:
         settings: which container CLI, image and arguments of its run; None takes the defaults.
     """
-    from flexloop.engines.container import ContainerEngine, ContainerLauncher
-    from flexloop.engines.embedded.engine import EmbeddedEngine
-    from flexloop.engines.timeloop import TimeloopEngine
+    from flexloop.engines.container import ContainerLauncher
 
     settings = settings or EngineSettings()
-    container = (settings.container_cli, settings.image, settings.container_args)
     findings = [
-        _engine("engine embedded", EmbeddedEngine()),
-        _engine("engine timeloop", TimeloopEngine()),
-        _engine("engine container", ContainerEngine(*container)),
-        *_image(ContainerLauncher(*container)),
+        *engines(settings),
+        *_image(ContainerLauncher(settings.container_cli, settings.image, settings.container_args)),
         _program(
             "accelergy",
             "for --energy accelergy: in the container image of Timeloop; or install accelergy, accelergy-cacti-plug-in "
@@ -53,6 +48,21 @@ def examine(settings: EngineSettings | None = None) -> list[Finding]:
         _hwcomponents(),
     ]
     return [*findings, *(_package(name, extra) for name, extra in _EXTRAS.items())]
+
+
+def engines(settings: EngineSettings | None = None) -> list[Finding]:
+    """Look at the three engines (see `examine`)."""
+    from flexloop.engines.container import ContainerEngine
+    from flexloop.engines.embedded.engine import EmbeddedEngine
+    from flexloop.engines.timeloop import TimeloopEngine
+
+    settings = settings or EngineSettings()
+    container = ContainerEngine(settings.container_cli, settings.image, settings.container_args)
+    return [
+        _engine("engine embedded", EmbeddedEngine()),
+        _engine("engine timeloop", TimeloopEngine()),
+        _engine("engine container", container),
+    ]
 
 
 _EXTRAS = {"dask": "dask", "matplotlib": "figures", "onnx": "onnx", "optuna": "explore"}

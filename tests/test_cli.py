@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import flexloop
-from flexloop.cli import app
+from flexloop.cli import app, complete
 
 runner = CliRunner()
 
@@ -228,3 +228,58 @@ def test_what_makes_no_sense_is_refused_at_once(
     result = invoke(*arguments)
     assert result.exit_code in (1, 2)
     assert word in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [
+        (["classes"], {"class": "T0O0P0S0"}),
+        (["archs"], {"name": "cloud1024"}),
+        (["nets"], {"name": "alexnet"}),
+        (["doctor"], {"what": "engine embedded", "state": "works"}),
+        (["taxonomy"], {"accelerator": "DianNao"}),
+    ],
+)
+def test_lists_are_there_as_json_too(arguments: list[str], first: dict[str, str]) -> None:
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    assert first.items() <= json.loads(result.stdout)[0].items()
+
+
+def test_the_version_names_the_engines_that_work_here() -> None:
+    shown = invoke("--version").stdout
+    assert f"flexloop {flexloop.__version__}" in shown
+    assert "engine embedded: " in shown and "engine container: " in shown
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["run", "-h"], ["arch", "show", "-h"]])
+def test_help_is_short_to_type(arguments: list[str]) -> None:
+    shown = invoke(*arguments)
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.stdout
+    assert "list[" not in shown.stdout
+    assert "<bool>" not in "".join(line for line in shown.stdout.splitlines() if "completion" not in line)
+
+
+def test_defaults_of_one_s_own_stand_behind_what_is_typed(tmp_path: Path) -> None:
+    (tmp_path / "flexloop.toml").write_text('arch = "eyeriss"\nobjective = "latency"\nengine = "embedded"\njobs = 1\n')
+    rows = json.loads(invoke("run", "-c", "T0O0P0S0", "-n", "ncf", "--json").stdout)["rows"]
+    assert {(row["arch"], row["objective"]) for row in rows} == {("eyeriss", "latency")}
+    rows = json.loads(invoke("run", "-c", "T0O0P0S0", "-n", "ncf", "--json", "-a", "edge256").stdout)["rows"]
+    assert {(row["arch"], row["objective"]) for row in rows} == {("edge256", "latency")}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [('arhc = "x"', ["arhc", "arch"]), ("arch = 3", ["arch", "3"]), ("= [", ["TOML"])]
+)
+def test_a_wrong_configuration_is_named(text: str, words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "flexloop.toml").write_text(text)
+    result = invoke("run", "-c", "T0O0P0S0", "-n", "ncf")
+    assert result.exit_code == 1
+    assert all(word in result.stderr for word in ["flexloop.toml", *words])
+
+
+def test_shells_complete_what_there_is() -> None:
+    assert complete.networks("mo") == ["mobilenet_v2"]
+    assert complete.archs("e") == ["edge256", "eyeriss"]
+    assert complete.classes("t1o1p1") == ["T1O1P1S0", "T1O1P1S1"]

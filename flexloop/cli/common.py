@@ -14,6 +14,7 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from flexloop import interrupts
+from flexloop.cli.config import read_defaults
 from flexloop.errors import FlexloopError, UnknownNameError
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
@@ -48,7 +49,79 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
-class FlexloopGroup(TyperGroup):
+METAVARS = {
+    "net": "NETWORK", "flexclass": "CLASS", "arch": "ARCH", "name": "NAME", "param": "NAME=INTEGER", "path": "FILE",
+    "output": "PATH", "report": "FILE", "templates": "FOLDER", "timeout": "SECONDS", "figures": "FOLDER",
+    "figure": "FILE", "energy": "SOURCE", "results": "FOLDER", "storage": "FILE", "area_model": "FILE",
+    "area_budget": "MM2", "jobs": "N", "threads": "N", "seed": "N", "samples": "N", "starts": "N", "trials": "N",
+    "limit": "N", "store": "FOLDER", "must_map": "NETWORK", "designed_for": "NETWORK", "baseline": "CLASS",
+    "dask": "ADDRESS", "files": "FILE", "digest": "HASH", "space": "KNOB=FACTOR,...",
+}  # fmt: skip
+"""What stands for a parameter's value in the help; a word where none is named, nothing for a switch."""
+
+
+class PlainHelp:
+    """Of a command or a group of them: its help names values in words, not by Python's types."""
+
+    params: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for parameter in self.params:
+            if parameter.param_type_name == "option" and parameter.metavar is None:
+                parameter.metavar = "" if parameter.is_flag else METAVARS.get(parameter.name, "WORD")
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option that shows the help."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.metavar = ""
+        return option
+
+
+class Group(PlainHelp, TyperGroup):
+    """A group of commands."""
+
+
+class Command(PlainHelp, TyperCommand):
+    """A command that refuses an option given twice where one value counts; the last would win without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line, on top of the user's own defaults; look for repeated options before anything runs."""
+        ctx.default_map = self._own_defaults()
+        *_, order = self.make_parser(ctx).parse_args(args=list(args))
+        parameter: Any
+        for parameter in order:
+            one_value = parameter.param_type_name == "option" and not (parameter.multiple or parameter.is_flag)
+            if one_value and order.count(parameter) > 1:
+                raise typer.BadParameter(f"given {order.count(parameter)} times; give it once", ctx, parameter)
+        return super().parse_args(ctx, args)
+
+    def _own_defaults(self) -> dict[str, Any]:
+        """Of the user's configuration what this command has an option for."""
+        found, own = read_defaults(), {}
+        if "store" in found:
+            os.environ.setdefault("FLEXLOOP_STORE", found["store"])
+        for parameter in self.params:
+            if parameter.param_type_name == "option" and parameter.name in found:
+                value = found[parameter.name]
+                own[str(parameter.name)] = [value] if parameter.multiple else value
+        return own
+
+
+class Commands(typer.Typer):
+    """A group of commands, each of which is a `Command`; all know ``-h``."""
+
+    def __init__(self, **options: Any) -> None:
+        settings = {"context_settings": {"help_option_names": ["-h", "--help"]}, "cls": Group}
+        super().__init__(**{**settings, **options})
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[CommandFunction], CommandFunction]:
+        """Register a command (see `typer.Typer.command`)."""
+        return super().command(name, **{"cls": Command, **options})
+
+
+class FlexloopGroup(Group):
     """Turns flexloop's own errors into one message on stderr, and an interrupt into a word on what is kept."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -68,28 +141,6 @@ class FlexloopGroup(TyperGroup):
             raise typer.Exit(BROKEN_PIPE) from None
 
 
-class Command(TyperCommand):
-    """A command that refuses an option given twice where one value counts; the last would win without a word."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line, and look for repeated options before anything runs."""
-        *_, order = self.make_parser(ctx).parse_args(args=list(args))
-        parameter: Any
-        for parameter in order:
-            one_value = parameter.param_type_name == "option" and not (parameter.multiple or parameter.is_flag)
-            if one_value and order.count(parameter) > 1:
-                raise typer.BadParameter(f"given {order.count(parameter)} times; give it once", ctx, parameter)
-        return super().parse_args(ctx, args)
-
-
-class Commands(typer.Typer):
-    """A group of commands, each of which is a `Command`."""
-
-    def command(self, name: str | None = None, **options: Any) -> Callable[[CommandFunction], CommandFunction]:
-        """Register a command (see `typer.Typer.command`)."""
-        return super().command(name, **{"cls": Command, **options})
-
-
 def _drop_output() -> None:
     """Let what stdout still holds go nowhere, so that nothing complains when the process ends."""
     with suppress(OSError, ValueError):
@@ -101,11 +152,14 @@ def _show_warning(message: Any, category: Any, filename: str, lineno: int, file:
 
 
 def print_version(asked: bool) -> None:
-    """Print the version and stop, if asked."""
+    """Print the version and those of the engines that work here, and stop, if asked."""
     if asked:
         from flexloop._version import __version__
+        from flexloop.doctor import engines
 
-        typer.echo(f"flexloop {__version__}")
+        typer.echo(f"flexloop {__version__}, Python {sys.version.split()[0]}")
+        for finding in engines():
+            typer.echo(f"{finding.name}: {finding.detail if finding.works else 'not here (see flexloop doctor)'}")
         raise typer.Exit
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flexloop.cli import complete
 from flexloop.cli.common import console
 from flexloop.cli.options import with_engine_settings, with_study_options
 from flexloop.cli.outcome import Report, check_places, conclude, default_folder, keep, show
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from flexloop.engines.select import EngineSettings
     from flexloop.study import StudyOptions
 
-Nets = Annotated[list[str], typer.Option("--net", "-n", help="Network to run; may be repeated (default: ten).")]
+Nets = Annotated[
+    list[str],
+    typer.Option(
+        "--net", "-n", autocompletion=complete.networks, help="Network to run; may be repeated (default: ten)."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +65,9 @@ def isolate(
 
 def design(
     engines: EngineSettings,
-    net: Annotated[str, typer.Option("--net", "-n", help="The network to design for.")] = "alexnet",
+    net: Annotated[
+        str, typer.Option("--net", "-n", autocompletion=complete.networks, help="The network to design for.")
+    ] = "alexnet",
     arch: Arch = "edge256",
     must_map: Annotated[list[str], typer.Option("--must-map", help="Network that it must map too.")] = [],  # noqa: B006
     objective: Annotated[str, typer.Option(help="What to minimise: latency, energy or edp.")] = "latency",

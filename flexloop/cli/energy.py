@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flexloop.cli import complete
 from flexloop.cli.common import Commands, console
 from flexloop.cli.options import with_engine_settings
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 energy_app = Commands(no_args_is_help=True, help="Energies and areas: show them, make their files, list those kept.")
 
-Arch = Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")]
+Arch = Annotated[
+    str, typer.Option("--arch", "-a", autocompletion=complete.archs, help="Arch spec: a shipped name or a YAML file.")
+]
 Source = Annotated[str, typer.Option("--energy", help="table, accelergy, hwcomponents, or a file with an ERT.")]
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", help="Folder (default: FLEXLOOP_STORE, or the user's cache).")

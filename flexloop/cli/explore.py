@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flexloop.cli import complete
 from flexloop.cli.common import console
 from flexloop.cli.options import with_study_options
 from flexloop.cli.progress import CellProgress
@@ -20,7 +21,10 @@ Budget = Annotated[float, typer.Option("--area-budget", help="No design may be l
 Trials = Annotated[int, typer.Option(min=1, help="Designs to run in all, those in the storage counted.")]
 Storage = Annotated[Path | None, typer.Option(help="File of finished designs, from which the same search goes on.")]
 Classes = Annotated[
-    list[str], typer.Option("--class", "-c", help="Class to choose from; may be repeated (default: 16).")
+    list[str],
+    typer.Option(
+        "--class", "-c", autocompletion=complete.classes, help="Class to choose from; may be repeated (default: 16)."
+    ),
 ]
 Factors = Annotated[
     list[str], typer.Option("--space", help="Factors of array, buffer, spad or bandwidth, as in buffer=0.5,1,2.")

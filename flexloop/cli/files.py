@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flexloop.cli import complete
 from flexloop.cli.common import console, parse_defines, parse_parameters
 from flexloop.cli.options import with_engine_settings
 
@@ -29,11 +30,22 @@ def register(app: typer.Typer) -> None:
 
 
 def render(
-    net: Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file.")],
-    flexclass: Annotated[list[str], typer.Option("--class", "-c", help="Class, such as T1O0P1S0; may be repeated.")],
+    net: Annotated[
+        list[str],
+        typer.Option("--net", "-n", autocompletion=complete.networks, help="Network: a shipped name or a YAML file."),
+    ],
+    flexclass: Annotated[
+        list[str],
+        typer.Option(
+            "--class", "-c", autocompletion=complete.classes, help="Class, such as T1O0P1S0; may be repeated."
+        ),
+    ],
     output: OutDir,
     engines: EngineSettings,
-    arch: Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")] = "edge256",
+    arch: Annotated[
+        str,
+        typer.Option("--arch", "-a", autocompletion=complete.archs, help="Arch spec: a shipped name or a YAML file."),
+    ] = "edge256",
     objective: Annotated[str, typer.Option(help="latency, energy or edp.")] = "edp",
     effort: Annotated[str, typer.Option(help="quick, normal or thorough: the mapper settings written.")] = "normal",
     energy: Annotated[str, typer.Option(help="table, accelergy, hwcomponents, or a file with an ERT.")] = "table",

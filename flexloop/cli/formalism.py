@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from flexloop.cli import complete
 from flexloop.cli.common import console
 from flexloop.cli.show import arch_app
 
-Arch = Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")]
+Arch = Annotated[
+    str, typer.Option("--arch", "-a", autocompletion=complete.archs, help="Arch spec: a shipped name or a YAML file.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -21,8 +24,13 @@ def register(app: typer.Typer) -> None:
 
 def flexion(
     arch: Arch = "edge256",
-    net: Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file.")] = [],  # noqa: B006
-    flexclass: Annotated[str | None, typer.Option("--class", "-c", help="One class; default: all 16.")] = None,
+    net: Annotated[
+        list[str],
+        typer.Option("--net", "-n", autocompletion=complete.networks, help="Network: a shipped name or a YAML file."),
+    ] = [],  # noqa: B006
+    flexclass: Annotated[
+        str | None, typer.Option("--class", "-c", autocompletion=complete.classes, help="One class; default: all 16.")
+    ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Show every layer, not only the networks.")] = False,
     samples: Annotated[int, typer.Option(min=100, max=10**7, help="Samples of Monte Carlo estimates.")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the Monte Carlo estimates.")] = 0,
@@ -61,13 +69,16 @@ def flexion(
 def taxonomy(
     figure: Annotated[Path | None, typer.Option(help="Draw the catalogue on the lattice: .svg, .pdf or .png.")] = None,
     reasons: Annotated[bool, typer.Option("--reasons", help="Give each axis's reason and citation.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of a table.")] = False,
 ) -> None:
     """Show where published accelerators stand among the classes."""
-    from flexloop.cli.tables import table
+    from flexloop.cli.tables import listing, table
     from flexloop.taxonomy.accelerators import taxonomy_cells, taxonomy_markdown
 
     out = console()
-    if reasons:
+    if json:
+        typer.echo(listing(*taxonomy_cells()))
+    elif reasons:
         typer.echo(taxonomy_markdown())
     else:
         columns, cells = taxonomy_cells()
@@ -89,8 +100,11 @@ def arch_new(path: Annotated[Path, typer.Argument(help="The YAML file to write."
 
 @arch_app.command("check")
 def arch_check(
-    name: Annotated[str, typer.Argument(help="YAML file or shipped name.")],
-    net: Annotated[list[str], typer.Option("--net", "-n", help="Network (default: all shipped ones).")] = [],  # noqa: B006
+    name: Annotated[str, typer.Argument(autocompletion=complete.archs, help="YAML file or shipped name.")],
+    net: Annotated[
+        list[str],
+        typer.Option("--net", "-n", autocompletion=complete.networks, help="Network (default: all shipped ones)."),
+    ] = [],  # noqa: B006
 ) -> None:
     """Check an arch spec against networks, and say in words what it means."""
     from flexloop.arch.check import check_arch

@@ -9,16 +9,35 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from flexloop.cli import complete
 from flexloop.cli.common import parse_parameters
 
 if TYPE_CHECKING:
     from flexloop.engines.select import EngineSettings
     from flexloop.study import StudyOptions
 
-Objective = Annotated[str, typer.Option(help="What to minimise: latency, energy or edp.")]
-Engine = Annotated[str, typer.Option(help="Whose figures count: auto, embedded, timeloop or container.")]
-MapperName = Annotated[str, typer.Option("--mapper", help="Who searches: auto, embedded, timeloop or container.")]
-EffortName = Annotated[str, typer.Option("--effort", help="How long a search may take: quick, normal or thorough.")]
+_ENGINES = complete.one_of("auto", "embedded", "timeloop", "container")
+
+Objective = Annotated[
+    str,
+    typer.Option(
+        autocompletion=complete.one_of("latency", "energy", "edp"), help="What to minimise: latency, energy or edp."
+    ),
+]
+Engine = Annotated[
+    str, typer.Option(autocompletion=_ENGINES, help="Whose figures count: auto, embedded, timeloop or container.")
+]
+MapperName = Annotated[
+    str, typer.Option("--mapper", autocompletion=_ENGINES, help="Who searches: auto, embedded, timeloop or container.")
+]
+EffortName = Annotated[
+    str,
+    typer.Option(
+        "--effort",
+        autocompletion=complete.one_of("quick", "normal", "thorough"),
+        help="How long a search may take: quick, normal or thorough.",
+    ),
+]
 Energy = Annotated[
     str, typer.Option(help="Energies: table (shipped, 45 nm), accelergy, hwcomponents, or a file with an ERT.")
 ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flexloop.cli import complete
 from flexloop.cli.common import Commands, console, parse_parameters
 from flexloop.cli.options import Cli, Image, RunArgument
 
@@ -19,6 +20,9 @@ arch_app = Commands(no_args_is_help=True, help="Arch specs: show, start, check o
 net_app = Commands(no_args_is_help=True, help="Networks: show one.")
 
 
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON list instead of a table.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("classes")(classes)
@@ -30,17 +34,23 @@ def register(app: typer.Typer) -> None:
 
 
 def classes(
-    arch: Annotated[str, typer.Option("--arch", "-a", help="Show this arch spec's fixed values.")] = "edge256",
+    arch: Annotated[
+        str, typer.Option("--arch", "-a", autocompletion=complete.archs, help="Show this arch spec's fixed values.")
+    ] = "edge256",
+    json: Json = False,
 ) -> None:
     """Show the 16 classes: what each pins and what it frees."""
     from flexloop.arch.load import load_arch
     from flexloop.classes import all_classes
-    from flexloop.cli.tables import table
+    from flexloop.cli.tables import listing, table
     from flexloop.describe import pinned_and_free
 
     out = console()
     spec = load_arch(arch)
     rows = [(str(c), *pinned_and_free(c)) for c in all_classes()]
+    if json:
+        typer.echo(listing(["class", "pinned", "free"], rows))
+        return
     out.print(
         table(
             out,
@@ -54,15 +64,18 @@ def classes(
     out.print(axes_table(out, f"What each degree means on {spec.name}", spec))
 
 
-def archs() -> None:
+def archs(json: Json = False) -> None:
     """List the shipped arch specs."""
     from flexloop.arch.load import arch_names, load_arch
-    from flexloop.cli.tables import table
+    from flexloop.cli.tables import listing, table
     from flexloop.describe import arch_summary
 
     out = console()
     rows = [arch_summary(load_arch(name)) for name in arch_names()]
     columns = ["name", "array", "MACs", "on-chip buffers", "description"]
+    if json:
+        typer.echo(listing(columns, rows))
+        return
     texts = ["on-chip buffers", "description"]
     out.print(table(out, "Arch specs", columns, rows, text=texts, wraps=texts, goes=["on-chip buffers"]))
 
@@ -77,7 +90,9 @@ def axes_table(out: Console, title: str, arch: ArchSpec) -> Table:
 
 
 @arch_app.command("show")
-def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML file.")]) -> None:
+def arch_show(
+    name: Annotated[str, typer.Argument(autocompletion=complete.archs, help="Shipped name or YAML file.")],
+) -> None:
     """Show an arch spec: storage levels, energies, and the values of the four axes."""
     from flexloop.arch.load import load_arch
     from flexloop.cli.tables import table
@@ -108,9 +123,9 @@ def arch_show(name: Annotated[str, typer.Argument(help="Shipped name or YAML fil
     out.print(axes_table(out, "Axes", spec))
 
 
-def nets() -> None:
+def nets(json: Json = False) -> None:
     """List the shipped networks."""
-    from flexloop.cli.tables import number, table
+    from flexloop.cli.tables import listing, number, table
     from flexloop.workloads.networks import load_network, network_names
 
     out = console()
@@ -127,12 +142,15 @@ def nets() -> None:
             )
         )
     columns = ["name", "description", "layers", "unique", "MACs"]
+    if json:
+        typer.echo(listing(columns, rows))
+        return
     out.print(table(out, "Networks", columns, rows, text=["description"], wraps=["description"]))
 
 
 @net_app.command("show")
 def net_show(
-    name: Annotated[str, typer.Argument(help="Shipped name or YAML file.")],
+    name: Annotated[str, typer.Argument(autocompletion=complete.networks, help="Shipped name or YAML file.")],
     param: Annotated[list[str], typer.Option("--param", help="NAME=INTEGER; may be repeated.")] = [],  # noqa: B006
 ) -> None:
     """Show a network's layers and where its numbers come from."""
@@ -164,13 +182,17 @@ def doctor(
     container_cli: Cli = None,
     image: Image = None,
     container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
+    json: Json = False,
 ) -> None:
     """Say which engines work on this machine and what is in the container image, and how to get the rest."""
-    from flexloop.cli.tables import table
+    from flexloop.cli.tables import listing, table
     from flexloop.doctor import examine
     from flexloop.engines.select import EngineSettings
 
     out = console()
     settings = EngineSettings(container_cli=container_cli, image=image, container_args=tuple(container_arg))
     rows = [(finding.name, "works" if finding.works else "missing", finding.detail) for finding in examine(settings)]
+    if json:
+        typer.echo(listing(["what", "state", "detail"], rows))
+        return
     out.print(table(out, "", ["what", "state", "detail"], rows, text=["state", "detail"], wraps=["detail"]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flexloop.cli import complete
 from flexloop.cli.common import console
 from flexloop.cli.options import with_study_options
 from flexloop.cli.outcome import Report, check_places, conclude, default_folder, keep, show
@@ -16,10 +17,23 @@ if TYPE_CHECKING:
     from flexloop.results.table import Results
     from flexloop.study import StudyOptions
 
-Net = Annotated[list[str], typer.Option("--net", "-n", help="Network: a shipped name or a YAML file; may be repeated.")]
-Arch = Annotated[str, typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file.")]
+Net = Annotated[
+    list[str],
+    typer.Option(
+        "--net", "-n", autocompletion=complete.networks, help="Network: a shipped name or a YAML file; may be repeated."
+    ),
+]
+Arch = Annotated[
+    str, typer.Option("--arch", "-a", autocompletion=complete.archs, help="Arch spec: a shipped name or a YAML file.")
+]
 Archs = Annotated[
-    list[str], typer.Option("--arch", "-a", help="Arch spec: a shipped name or a YAML file; several are compared.")
+    list[str],
+    typer.Option(
+        "--arch",
+        "-a",
+        autocompletion=complete.archs,
+        help="Arch spec: a shipped name or a YAML file; several are compared.",
+    ),
 ]
 Baseline = Annotated[
     str | None, typer.Option(help="Class that gains are over (default: the least flexible that maps every layer).")
@@ -37,7 +51,12 @@ def register(app: typer.Typer) -> None:
 
 def run(
     net: Net,
-    flexclass: Annotated[list[str], typer.Option("--class", "-c", help="Class, such as T1O0P1S0; may be repeated.")],
+    flexclass: Annotated[
+        list[str],
+        typer.Option(
+            "--class", "-c", autocompletion=complete.classes, help="Class, such as T1O0P1S0; may be repeated."
+        ),
+    ],
     options: StudyOptions,
     arch: Archs = ["edge256"],  # noqa: B006 - Typer copies it
     output: Output = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
@@ -122,6 +123,11 @@ def _columns_that_fit(
             break
         shown.remove(i)
     return shown
+
+
+def listing(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The rows of a table as a JSON list of objects, by its headings."""
+    return json.dumps([dict(zip(columns, row, strict=True)) for row in rows])
 
 
 def layers_tables(out: Console, title: str, rows: pd.DataFrame, total: pd.Series[Any]) -> list[Table]:
