@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import floor, inf
 from typing import Any, Literal
 
-from flexloop.engines.embedded import ert
+from flexloop.engines.embedded import builtin, ert
 from flexloop.engines.embedded.fields import LARGEST, Fields, amount
 from flexloop.engines.embedded.problem import EXACT
 from flexloop.errors import SpecError, UnsupportedError
@@ -70,7 +70,8 @@ class StorageSpec:
         bandwidth_scale: data spaces whose words count more or less than one in the bandwidths.
         technology: ``DRAM`` or ``SRAM``, from the class.
         highest_energy: pJ of the costliest action, over the instances of a cluster; reported only.
-        energy_source: ``ERT``, ``user`` where an attribute overrides the table, or ``PAT`` where there is neither.
+        energy_source: ``ERT``, ``user`` where an attribute overrides the table, or ``PAT`` where there is neither
+            and Timeloop's own figures count (see `flexloop.engines.embedded.builtin`).
         area: um^2 of one instance.
     """
 
@@ -112,6 +113,7 @@ class ArithmeticSpec:
         mesh_x: instances along X; those along Y follow.
         word_bits: bits of an operand.
         compute_energy: pJ of one computation.
+        energy_source: ``ERT``, or ``PAT`` where it has no table and Timeloop's own figure or an attribute counts.
         area: um^2 of one instance.
     """
 
@@ -120,6 +122,7 @@ class ArithmeticSpec:
     mesh_x: int
     word_bits: int
     compute_energy: float
+    energy_source: str = "ERT"
     area: float = 0.0
 
     @property
@@ -139,7 +142,7 @@ def read_architecture(
         areas: of components, um^2.
 
     Raises:
-        SpecError: if it is malformed or contradicts itself, or a component has no energies.
+        SpecError: if it is malformed or contradicts itself.
         UnsupportedError: for what is not modelled, by name.
     """
     root = Fields(content, "architecture")
@@ -281,18 +284,23 @@ def _storage(
         size=size,
         bandwidth_scale=_bandwidth_scale(fields),
         technology=technology,
-        area=areas.get(name, 0.0),
-        **_energies(fields, name, cluster, energies),
+        area=areas.get(name, (fields.amount("cluster_area") or 0.0) / cluster),
+        **_energies(
+            fields, name, cluster, energies, builtin.storage_energy(technology, size, word_bits, block, cluster)
+        ),
     )
 
 
-def _energies(fields: Fields, name: str, cluster: int, energies: dict[str, ert.Actions]) -> dict[str, Any]:
+def _energies(
+    fields: Fields, name: str, cluster: int, energies: dict[str, ert.Actions], own_figure: float
+) -> dict[str, Any]:
     if (own := fields.amount("vector_access_energy")) is not None:
         same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), own)
         return {**same, "leakage": 0.0, "energy_source": "user"}
-    if not energies.get(name):  # `Spec.require_energies` refuses it where words are kept
-        return {"read_energy": 0.0, "write_energy": 0.0, "update_energy": 0.0, "leakage": 0.0, "energy_source": "PAT"}
-    actions = ert.component(energies, name)
+    if not energies.get(name):
+        same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), own_figure)
+        return {**same, "leakage": 0.0, "energy_source": "PAT"}
+    actions = energies[name]
     highest = max(actions.values()) / cluster
     return {
         "read_energy": ert.energy_of(actions, ert.READ, highest),
@@ -377,16 +385,18 @@ def _arithmetic(
 ) -> ArithmeticSpec:
     fields, name = _attributes(component), _base_name(component)
     instances, mesh_x = _mesh(fields, instances)
-    actions = ert.component(energies, name)
-    if not any(action in actions for action in ert.COMPUTE):
-        raise SpecError(f"ERT: {name} has none of the actions {', '.join(ert.COMPUTE)}")
+    word_bits = fields.whole("word_bits", "datawidth") or DEFAULT_WORD_BITS
+    own_figure = fields.amount("energy")
+    own_figure = builtin.compute_energy(word_bits) if own_figure is None else own_figure
+    actions = energies.get(name, {})
     return ArithmeticSpec(
         name=name,
         instances=instances,
         mesh_x=mesh_x,
-        word_bits=fields.whole("word_bits", "datawidth") or DEFAULT_WORD_BITS,
-        compute_energy=ert.energy_of(actions, ert.COMPUTE, 0.0),
-        area=areas.get(name, 0.0),
+        word_bits=word_bits,
+        compute_energy=ert.energy_of(actions, ert.COMPUTE, own_figure),
+        energy_source="ERT" if any(action in actions for action in ert.COMPUTE) else "PAT",
+        area=areas.get(name, fields.amount("area") or 0.0),
     )
 
 

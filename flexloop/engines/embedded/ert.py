@@ -27,14 +27,9 @@ def read_ert(content: Any) -> dict[str, Actions]:
     """Read what stands under the top-level key ``ERT``: for each component the highest energy of each action.
 
     Raises:
-        SpecError: if it is missing or malformed.
+        SpecError: if it is malformed.
         UnsupportedError: if wires have an energy.
     """
-    if content is None:
-        raise SpecError(
-            "no ERT is given; timeloop-model would run Accelergy here. Give a file with a top-level key ERT: energies "
-            "in pJ an action for every component"
-        )
     ert = Fields(content, "ERT")
     tables = _by_path(ert) if isinstance(ert.get("tables"), dict) else _by_table(ert)
     if not tables:
@@ -76,13 +71,6 @@ def _raise_to(entry: Actions, action: str, fields: Fields) -> None:
 def energy_of(actions: Actions, names: tuple[str, ...], default: float) -> float:
     """Energy of an action under the first of its names that is there."""
     return next((actions[name] for name in names if name in actions), default)
-
-
-def component(tables: dict[str, Actions], name: str) -> Actions:
-    """The table of a component (SpecError if there is none)."""
-    if not tables.get(name):
-        raise SpecError(f"ERT: no table for {name}; add one with its actions and their energies in pJ")
-    return tables[name]
 
 
 def read_art(content: Any) -> dict[str, float]:

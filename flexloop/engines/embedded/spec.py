@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
-from flexloop.engines.embedded.ert import read_art, read_ert
+from flexloop.engines.embedded.ert import COMPUTE, read_art, read_ert
 from flexloop.engines.embedded.problem import DataSpace, Problem, read_problem
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 
@@ -57,21 +57,29 @@ class Spec:
         """Names of the levels with more than one instance of the next inner level below them."""
         return frozenset(n for n, (x, y) in zip(self.level_names, self.fanout_xy, strict=True) if x * y > 1)
 
-    def require_energies(self, idle: Collection[str] = ()) -> None:
-        """Refuse storage levels without energies.
+    def without_energies(self, idle: Collection[str] = ()) -> tuple[str, ...]:
+        """Names of the components that the ERT has no energies for, where Timeloop counts with its own figures.
 
         Args:
             idle: levels that keep no data space and so need none, as Timeloop's dummy levels do.
+        """
+        components: list[ArithmeticSpec | StorageSpec] = [self.mac, *self.levels]
+        return tuple(c.name for c in components if c.energy_source == "PAT" and c.name not in idle)
+
+    def require_energies(self, idle: Collection[str] = ()) -> None:
+        """Refuse components without energies.
+
+        Args:
+            idle: as `without_energies`.
 
         Raises:
-            SpecError: if another level has none.
+            SpecError: if another component has none.
         """
-        for level in self.levels:
-            if level.energy_source == "PAT" and level.name not in idle:
-                raise SpecError(
-                    f"ERT: no table for {level.name}, which keeps data spaces; add one with its actions and their "
-                    "energies in pJ"
-                )
+        for name in self.without_energies(idle):
+            raise SpecError(
+                f"ERT: no table for {name}, or none of its actions counts; add one with its actions "
+                f"({', '.join(COMPUTE) if name == self.mac.name else 'read, write, update'}) and their energies in pJ"
+            )
 
 
 def read_spec(
@@ -80,7 +88,7 @@ def read_spec(
     """Read the contents of Timeloop's keys ``architecture``, ``problem``, ``ERT`` and, for areas alone, ``ART``.
 
     Raises:
-        SpecError: a field that is missing or wrong, by name and value; no ERT, or a component without a table in it.
+        SpecError: a field that is missing or wrong, by name and value; a component without a table in the ERT.
         UnsupportedError: a feature that is not modelled.
     """
     spec = _read(architecture, problem, ert, art)
@@ -89,7 +97,7 @@ def read_spec(
 
 
 def _read(architecture: Mapping[str, Any], problem: Mapping[str, Any], ert: Mapping[str, Any] | None, art: Any) -> Spec:
-    levels, mac = read_architecture(architecture, read_ert(ert), read_art(art))
+    levels, mac = read_architecture(architecture, {} if ert is None else read_ert(ert), read_art(art))
     spec = Spec(levels, mac, read_problem(problem))
     for level in levels:
         for name, _ in level.bandwidth_scale:
@@ -114,7 +122,8 @@ def _check_cycles(level: StorageSpec, problem: Problem) -> None:
 def read_config(config: Mapping[str, Any]) -> Spec:
     """Read a whole configuration, as merged from the files given to one of Timeloop's programs.
 
-    Levels without energies pass: whether they need any, the mapping decides (see `Spec.require_energies`).
+    Components without energies pass, and without an ERT all do: whether they need any, the mapping decides (see
+    `Spec.require_energies`).
 
     Raises:
         SpecError: as `read_spec`; or if there is no architecture or problem.
