@@ -21,7 +21,12 @@ import libconf
 
 from flexloop.arch.load import load_arch
 from flexloop.arch.spec import ArchSpec
+from flexloop.energy.accelergyinput import written
+from flexloop.energy.classes import read_classes
+from flexloop.energy.estimate import Estimator
 from flexloop.energy.source import complete_art, complete_ert
+from flexloop.energy.table import load_table
+from flexloop.energy.timeloop_tree import of_timeloop
 from flexloop.engines.embedded.spec import read_config
 from flexloop.errors import FlexloopError
 from flexloop.evaluation import Evaluation
@@ -192,6 +197,16 @@ def _energies(data: bytes) -> None:
     assert all(0 <= table["area"] < math.inf for table in art["tables"])
 
 
+def _components(data: bytes) -> None:
+    document = yamlio.load(text_of(data))
+    content = document if isinstance(document, dict) else {}
+    classes = read_classes(content.get("compound_components"))
+    estimator = Estimator(load_table("45nm"), classes, "45nm")
+    found = [estimator.estimate(component) for component in of_timeloop(content.get("architecture"), classes)]
+    assert all(math.isfinite(e.area) and math.isfinite(pj) for e in found for _, _, pj in e.actions)
+    assert yamlio.load(written({"architecture": content["architecture"]}))
+
+
 def _tables(data: bytes) -> None:
     document = yamlio.load(text_of(data))
     if isinstance(document, dict) and "accelerators" in document:
@@ -237,6 +252,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "inputs": _inputs,
     "config": _config,
     "energies": _energies,
+    "components": _components,
     "tables": _tables,
     "expression": _expression,
     "entry": _entry,

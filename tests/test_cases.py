@@ -53,7 +53,6 @@ ANSWERED: dict[str, tuple[int, float] | None] = {
 """Inputs that the real one gives no answer to, or another than it was asked for: cycles and pJ a computation."""
 
 PENDING = {
-    "energy": ("c41",),
     "rules": ("c27-timeloop115-no_link_transfer", "c27-timeloop115-no_reuse", "c28", "c76"),
     "residual": ("c12", "c77"),
     "limits": ("c72",),

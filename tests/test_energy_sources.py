@@ -19,7 +19,7 @@ from flexloop.cli import app
 from flexloop.energy import EnergyTables, hwmodels, read_tables, shipped_tables
 from flexloop.energy.choose import energy_tables, find_kept, keep, kept, table_files
 from flexloop.engines import accelergy
-from flexloop.engines.accelergy import Accelergy
+from flexloop.engines.accelergy import Accelergy, Answer
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.studies.overhead import base_area
 from flexloop.study import StudyOptions
@@ -56,7 +56,12 @@ def variant(**changes: Any) -> ArchSpec:
 
 
 def recorded() -> EnergyTables:
-    return accelergy._read(RECORDED, load_arch("edge256"), "recorded")
+    return accelergy._tables(answer(RECORDED), load_arch("edge256"), "recorded")
+
+
+def answer(folder: Path) -> Answer:
+    """What Accelergy wrote into a folder."""
+    return Answer({path.name: path.read_text() for path in folder.glob("*.yaml")}, "", "recorded")
 
 
 def test_what_accelergy_answered_is_read_component_by_component() -> None:
@@ -97,7 +102,7 @@ def test_a_placeholder_is_no_figure(tmp_path: Path) -> None:
     summary = tmp_path / "run" / "ERT_summary.yaml"
     summary.write_text(summary.read_text().replace("CactiSRAM", "dummy"))
     with pytest.raises(EngineError, match=r"no plug-in for (GlobalBuffer|Spad) and gave a placeholder"):
-        accelergy._read(tmp_path / "run", load_arch("edge256"), "recorded")
+        accelergy._tables(answer(tmp_path / "run"), load_arch("edge256"), "recorded")
 
 
 def test_an_accelergy_that_is_nowhere_is_told_with_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +147,7 @@ def test_hwcomponents_answers_what_its_models_gave() -> None:
 def test_an_older_python_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hwmodels, "PYTHON", (9, 9))
     with pytest.raises(UnsupportedError, match=r"needs Python 9\.9 or newer.*energy make.*--energy DIR/tables\.yaml"):
-        hwmodels.hwcomponents_tables(small_archs.plain())
+        energy_tables("hwcomponents", small_archs.plain())
 
 
 def test_missing_packages_are_told_with_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,27 +157,30 @@ def test_missing_packages_are_told_with_their_extra(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(hwmodels, "PYTHON", (3, 0))
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(EngineError, match=r"pip install 'flexloop\[hwcomponents\]'"):
-        hwmodels.hwcomponents_tables(small_archs.plain())
+        energy_tables("hwcomponents", small_archs.plain())
 
 
 def test_a_cacti_that_does_not_run_here_is_told_with_how_to_build_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(**_: object) -> None:
+    def fails() -> None:
         raise RuntimeError("CACTI failed with exit code 1. Please check the log\nmore")
 
     dram = SimpleNamespace(read=lambda: SimpleNamespace(energy=1e-9), leak_power=0, area=0)
     dram.write = dram.read
-    cacti = SimpleNamespace(LPDDR4=lambda **_: dram, SRAM=fails)
-    monkeypatch.setattr(hwmodels, "_models", lambda: (cacti, None))
-    with pytest.raises(
-        EngineError, match=r"cannot estimate GlobalBuffer: CACTI failed.*--no-binary hwcomponents-cacti"
-    ):
-        hwmodels.hwcomponents_tables(small_archs.plain())
+    models = {"lpddr4": dram, "sram": SimpleNamespace(read=fails)}
+    monkeypatch.setattr(hwmodels, "_package", lambda: SimpleNamespace(get_model=lambda name, *_: models[name]))
+    monkeypatch.setattr(hwmodels, "version", lambda package: "1.0")
+    with pytest.raises(EngineError, match=r"cannot estimate a SRAM: CACTI failed.*--no-binary hwcomponents-cacti"):
+        energy_tables("hwcomponents", small_archs.plain())
 
 
-def test_a_technology_that_is_no_node_is_refused() -> None:
+def test_a_technology_that_is_no_node_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    dram = SimpleNamespace(read=lambda: SimpleNamespace(energy=1e-9), leak_power=0, area=0)
+    dram.write = dram.read
+    monkeypatch.setattr(hwmodels, "_package", lambda: SimpleNamespace(get_model=lambda *_: dram))
+    monkeypatch.setattr(hwmodels, "version", lambda package: "1.0")
     arch = ArchSpec.model_validate(small_archs.PLAIN | {"technology": "fast"})
     with pytest.raises(SpecError, match="'fast' is no node"):
-        hwmodels.hwcomponents_tables(arch)
+        energy_tables("hwcomponents", arch)
 
 
 # -- what holds for every source --------------------------------------------------------------------------------------

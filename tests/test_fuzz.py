@@ -35,6 +35,7 @@ from flexloop.workloads.networks import load_network
 EFFORT = int(os.environ.get("FLEXLOOP_FUZZ", "1"))
 DATA = Path(__file__).parent / "data" / "timeloop"
 CASES = Path(__file__).parent / "data" / "cases"
+TREE = Path(__file__).parent / "golden_accelergy" / "tree"
 MODEL = (DATA / "timeloop-model.stats.txt").read_text()
 LINES = MODEL.splitlines(keepends=True)
 
@@ -48,6 +49,8 @@ def documents(target: str) -> list[Any]:
     """Documents that the reader takes."""
     if target == "energies":
         return [{"ERT": build_ert(ARCH), "ART": build_art(ARCH)}]
+    if target == "components":
+        return [read_inputs([TREE / "arch.yaml", TREE / "components.yaml"]).config]
     if target == "config":
         cases = [
             golden_files("base-conv3x3"),
@@ -76,7 +79,7 @@ def documents(target: str) -> list[Any]:
     return [yamlio.load(DATA / "timeloop-mapper.map.yaml")]
 
 
-READERS = ["arch", "network", "mapping", "constraints", "inputs", "config", "energies", "tables"]
+READERS = ["arch", "network", "mapping", "constraints", "inputs", "config", "energies", "components", "tables"]
 
 
 @pytest.mark.parametrize("target", READERS)

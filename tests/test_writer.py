@@ -123,7 +123,7 @@ WRONG: list[tuple[dict[str, Any], type[FlexloopError], str]] = [
         UnmappableError,
         "mapping violates architecture constraints",
     ),
-    (edited("ERT", value=None), SpecError, "no ERT"),
+    (edited("ERT", "tables", value=None), SpecError, "ERT: no tables"),
     (edited("ERT", "tables", 0, value=None), SpecError, "ERT: no table for"),
     (edited("mapping", 3, "no_temporal_reuse", value=["Weights"]), UnsupportedError, "no_temporal_reuse at"),
     (edited("mapping", value=None), SpecError, "no mapping"),

@@ -12,6 +12,7 @@ from flexloop.cli.common import console, parse_defines, parse_parameters
 from flexloop.cli.options import with_engine_settings
 
 if TYPE_CHECKING:
+    from flexloop.energy.complete import EnergyChoice
     from flexloop.engines.select import EngineSettings
 
 Inputs = Annotated[list[Path], typer.Argument(help="Timeloop's files (YAML, libconfig) or folders of them; merged.")]
@@ -20,13 +21,19 @@ Define = Annotated[list[str], typer.Option("--define", help="NAME=VALUE for temp
 Root = Annotated[
     list[Path], typer.Option("--include-root", help="Folder below which templates may take in files; may be repeated.")
 ]
+Energy = Annotated[
+    str,
+    typer.Option(
+        help="auto (the ERT given, else the first there is), table, accelergy, hwcomponents, or an ERT's file."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("render")(with_engine_settings(render))
-    app.command("model")(model)
-    app.command("mapper")(mapper)
+    app.command("model")(with_engine_settings(model))
+    app.command("mapper")(with_engine_settings(mapper))
 
 
 def render(
@@ -60,11 +67,19 @@ def render(
     console().print(f"{count} mapspaces written to {output}", markup=False)
 
 
-def model(files: Inputs, output: OutDir = Path(), define: Define = [], include_root: Root = []) -> None:  # noqa: B006
+def model(
+    files: Inputs,
+    engines: EngineSettings,
+    output: OutDir = Path(),
+    energy: Energy = "auto",
+    define: Define = [],  # noqa: B006
+    include_root: Root = [],  # noqa: B006
+) -> None:
     """Evaluate one mapping as timeloop-model does, and write its output files."""
     from flexloop.engines.embedded.dropin import run_model
 
-    evaluation = run_model(files, output, defines=parse_defines(define), roots=include_root)
+    source = _energies(energy, engines)
+    evaluation = run_model(files, output, source, defines=parse_defines(define), roots=include_root)
     console().print(
         f"Utilization = {evaluation.utilization:4.2f} | "
         f"pJ/Compute = {evaluation.energy_pj / evaluation.computes:8.3f} | Cycles = {evaluation.cycles}",
@@ -72,9 +87,23 @@ def model(files: Inputs, output: OutDir = Path(), define: Define = [], include_r
     )
 
 
-def mapper(files: Inputs, output: OutDir = Path(), define: Define = [], include_root: Root = []) -> None:  # noqa: B006
+def mapper(
+    files: Inputs,
+    engines: EngineSettings,
+    output: OutDir = Path(),
+    energy: Energy = "auto",
+    define: Define = [],  # noqa: B006
+    include_root: Root = [],  # noqa: B006
+) -> None:
     """Search a mapspace as timeloop-mapper does, to a proved optimum where it can, and write its output files."""
     from flexloop.engines.embedded.dropin_mapper import run_mapper
 
-    outcome = run_mapper(files, output, defines=parse_defines(define), roots=include_root)
+    source = _energies(energy, engines)
+    outcome = run_mapper(files, output, source, defines=parse_defines(define), roots=include_root)
     console().print(str(outcome), markup=False)
+
+
+def _energies(source: str, engines: EngineSettings) -> EnergyChoice:
+    from flexloop.energy.complete import EnergyChoice
+
+    return EnergyChoice(source, engines, lambda text: console(stderr=True).print(text, markup=False))

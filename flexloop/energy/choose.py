@@ -14,8 +14,9 @@ from typing import Any
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_atomically
-from flexloop.energy.hwmodels import hwcomponents_tables
-from flexloop.energy.source import EnergyTables, read_tables, shipped_tables
+from flexloop.energy.ert import estimates
+from flexloop.energy.hwmodels import HwModel
+from flexloop.energy.source import EnergyTables, estimated, read_tables, shipped_tables
 from flexloop.engines.accelergy import Accelergy, find_accelergy
 from flexloop.engines.container import ContainerLauncher
 from flexloop.engines.select import EngineSettings
@@ -76,7 +77,8 @@ class _Request:
 @lru_cache(maxsize=256)
 def _made(request: _Request) -> EnergyTables:
     if request.source == "hwcomponents":
-        return hwcomponents_tables(request.arch)
+        model = HwModel()
+        return estimated(estimates(request.arch, model), model)
     return accelergy_of(request.engines or EngineSettings()).tables(request.arch)
 
 
@@ -85,11 +87,16 @@ def table_files(tables: EnergyTables) -> dict[str, str]:
     renderer = shared_renderer()
     ert = renderer.ert(tables.ert)
     art = "" if tables.art is None else renderer.art(tables.art)
-    about = [f"# energy source: {tables.source}", f"# ERT: sha256 {tables.digest}"]
-    about += [f"# made by {tables.tool}"] * bool(tables.tool)
-    about += [f"# {component}: {who}" for component, who in tables.origin.items()]
-    files = {"ert.yaml": ert, "tables.yaml": "\n".join(about) + "\n" + _lines(ert) + _lines(art)}
+    about = "".join(f"# {line}\n" for line in about_tables(tables))
+    files = {"ert.yaml": ert, "tables.yaml": about + _lines(ert) + _lines(art)}
     return files | ({"art.yaml": art} if art else {})
+
+
+def about_tables(tables: EnergyTables) -> list[str]:
+    """Where tables came from, a line each: the source, a hash, what made them, and who estimated each component."""
+    made = [f"made by {tables.tool}"] * bool(tables.tool)
+    who = [f"{component}: {who}" for component, who in tables.origin.items()]
+    return [f"energy source: {tables.source}", f"ERT: sha256 {tables.digest}", *made, *who]
 
 
 def _lines(text: str) -> str:

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flexloop.arch.spec import ArchSpec
-from flexloop.energy.table import EnergyTable, load_table
+from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Model, of_arch
+from flexloop.energy.estimate import Estimate, Estimator, art_of, ert_of
+from flexloop.energy.table import load_table
 from flexloop.timeloop.tree import component_name, component_paths
-
-STORAGE_ACTIONS = ("read", "write", "update")
-"""The actions of a storage level: a read, a fill from its parent, and an update by its child."""
 
 
 def build_ert(arch: ArchSpec) -> dict[str, Any]:
@@ -26,11 +25,7 @@ def build_ert(arch: ArchSpec) -> dict[str, Any]:
     Raises:
         UnknownNameError: if no table is shipped for the spec's technology.
     """
-    table = load_table(arch.technology)
-    return {
-        "version": 0.4,
-        "tables": [_energies(arch, table, name, path) for name, path in component_paths(arch).items()],
-    }
+    return ert_of(estimates(arch, load_table(arch.technology)))
 
 
 def build_art(arch: ArchSpec) -> dict[str, Any]:
@@ -39,11 +34,24 @@ def build_art(arch: ArchSpec) -> dict[str, Any]:
     Raises:
         UnknownNameError: if no table is shipped for the spec's technology.
     """
-    table = load_table(arch.technology)
-    areas = {level.name: table.storage_area(level) for level in arch.levels}
-    areas[arch.mac.name] = table.mac_area(arch.mac.datawidth)
-    tables = [{"name": path, "area": areas.get(name, 0.0)} for name, path in component_paths(arch).items()]
-    return {"version": 0.4, "tables": tables}
+    return art_of(estimates(arch, load_table(arch.technology)))
+
+
+def estimates(arch: ArchSpec, model: Model) -> list[Estimate]:
+    """What a model knows of every component of an arch spec; levels that only limit shares cost nothing.
+
+    Raises:
+        UnsupportedError, SpecError, EngineError: as `Estimator.estimate`, or as the model.
+    """
+    estimator = Estimator(model)
+    known = {component.name: component for component in of_arch(arch)}
+    nothing: tuple[tuple[str, Mapping[str, Any], float], ...] = tuple(
+        (action, {}, 0.0) for action in (*STORAGE_ACTIONS, LEAK)
+    )
+    return [
+        estimator.estimate(known[name]) if name in known else Estimate(path, nothing, 0.0, {})
+        for name, path in component_paths(arch).items()
+    ]
 
 
 def resize_art(art: Mapping[str, Any], made_for: ArchSpec, arch: ArchSpec) -> dict[str, Any]:
@@ -66,15 +74,3 @@ def resize_art(art: Mapping[str, Any], made_for: ArchSpec, arch: ArchSpec) -> di
 
 def _shipped_areas(arch: ArchSpec) -> dict[str, float]:
     return {component_name(table["name"]): float(table["area"]) for table in build_art(arch)["tables"]}
-
-
-def _energies(arch: ArchSpec, table: EnergyTable, name: str, path: str) -> dict[str, Any]:
-    if name == arch.mac.name:
-        return _entry(path, {"compute": table.mac_energy(arch.mac.datawidth)})
-    storage = {level.name: table.storage_energy(level) for level in arch.levels}
-    return _entry(path, dict.fromkeys(STORAGE_ACTIONS, storage.get(name, 0.0)))
-
-
-def _entry(path: str, energies: dict[str, float]) -> dict[str, Any]:
-    actions = [{"name": action, "arguments": {}, "energy": energy} for action, energy in energies.items()]
-    return {"name": path, "actions": [*actions, {"name": "leak", "arguments": {}, "energy": 0.0}]}

@@ -1,8 +1,7 @@
 """Energies and areas from the hwcomponents packages, without Accelergy or a container.
 
-The same choices as the template of Accelergy's input: DRAM is LPDDR4; SRAM and register files are CACTI memories; a MAC
-is Aladdin's multiplier of its operand width and an adder of twice that. The packages work in joules, seconds and square
-metres; see https://accelergy-project.github.io/hwcomponents.
+The packages know components by name; see https://accelergy-project.github.io/hwcomponents. They work in joules, seconds
+and square metres. DRAM is LPDDR4 where no attribute ``type`` says otherwise, and a register file is a CACTI memory.
 """
 
 from __future__ import annotations
@@ -10,65 +9,100 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
-from flexloop.arch.spec import ArchSpec, StorageLevel
-from flexloop.energy.source import EnergyTables, complete_art, complete_ert
+from flexloop.energy.components import IDLE, LEAK, Part, UnknownPartError, has_node, node_of
 from flexloop.errors import EngineError, SpecError, UnsupportedError
+from flexloop.validation import plain_number, short
 
 PACKAGES = ("hwcomponents", "hwcomponents-cacti", "hwcomponents-library", "hwcomponents-neurosim")
 """What the extra installs; the library imports neurosim without naming it."""
 
 CYCLE_S = 1e-9
-"""Clock period that leakage is counted for, as in the template of Accelergy's input."""
+"""Clock period that leakage is counted for where no attribute gives one, as Accelergy's input has it."""
 
 PYTHON = (3, 12)
 """The oldest Python that the packages run on."""
 
 _PJ, _UM2 = 1e12, 1e12
-_NODE = re.compile(r"(\d+(?:\.\d+)?)\s*nm", re.IGNORECASE)
+_DRAM_BUS = 64
+_NAMES = {"regfile": "sram", "fifo": "sram"}
+_INSTEAD = {"update": ("write",), "mac_random": ("compute",), "mult_random": ("multiply",)}
+_REASON = re.compile(r"(?:\w+(?:Error|Exception): |(?=CACTI failed))(.+)")
 
 
-@dataclass(frozen=True)
-class _Estimate:
-    """Energies in pJ by action, area in um^2, and the model they come from."""
-
-    energies: dict[str, float]
-    area: float
-    model: str
+def available() -> bool:
+    """Whether the packages can be imported here."""
+    return sys.version_info >= PYTHON and find_spec("hwcomponents") is not None
 
 
-def hwcomponents_tables(arch: ArchSpec) -> EnergyTables:
-    """Estimate every component of an arch spec.
+class HwModel:
+    """The models of the packages that are installed (see `flexloop.energy.components.Model`).
 
     Raises:
         UnsupportedError: on a Python that the packages do not run on.
-        EngineError: if they are missing, or a model fails (CACTI is a program of its own).
-        SpecError: if the spec's technology is no node in nanometres.
+        EngineError: if they are missing.
     """
-    node = _node(arch)
-    cacti, aladdin = _models()
-    estimates = {
-        level.name: _estimated(level.name, lambda level=level: _storage(level, node, cacti))  # type: ignore[misc]
-        for level in arch.levels
-    }
-    estimates[arch.mac.name] = _estimated(arch.mac.name, lambda: _mac(arch.mac.datawidth, node, aladdin))
-    ert = {"tables": [{"name": name, "actions": _actions(e.energies)} for name, e in estimates.items()]}
-    art = {"tables": [{"name": name, "area": e.area} for name, e in estimates.items()]}
-    return EnergyTables(
-        "hwcomponents",
-        complete_ert(ert, arch, "hwcomponents"),
-        complete_art(art, arch, "hwcomponents"),
-        {name: e.model for name, e in estimates.items()},
-        ", ".join(f"{package} {version(package)}" for package in PACKAGES[:3]),
-    )
+
+    source = "hwcomponents"
+    digits = 6
+
+    def __init__(self) -> None:
+        self._package = _package()
+        self._models: dict[tuple[str, str], Any] = {}
+        self.tool = ", ".join(f"{package} {version(package)}" for package in PACKAGES[:3])
+
+    def energy(self, part: Part, action: str, arguments: Mapping[str, Any]) -> float:
+        """Energy in pJ of an action; of leakage, what it is in one clock period.
+
+        Raises:
+            UnknownPartError: if the packages have no such component or action, or it lacks an attribute.
+            EngineError: if CACTI, a program of its own, does not run.
+            SpecError: if the technology is no node in nanometres.
+        """
+        if action == IDLE:
+            return 0.0
+        if action == LEAK:
+            cycle = plain_number(part.attributes.get("global_cycle_seconds", CYCLE_S))
+            return self._asked(part, lambda model: model.leak_power) * cycle * _PJ
+        return self._asked(part, lambda model: _method(part, model, action)().energy) * _PJ
+
+    def area(self, part: Part) -> float:
+        """Area in um^2 of one instance (errors as `energy`)."""
+        return self._asked(part, lambda model: model.area) * _UM2
+
+    def origin(self, part: Part) -> str:
+        """The model that is asked (`UnknownPartError` if there is none)."""
+        return f"{type(self._model(part)[0]).__name__} of hwcomponents"
+
+    def _asked(self, part: Part, ask: Callable[[Any], Any]) -> float:
+        model, scale = self._model(part)
+        try:
+            return float(ask(model)) * scale
+        except UnknownPartError:
+            raise
+        except Exception as error:
+            raise _failure(part, error) from error
+
+    def _model(self, part: Part) -> tuple[Any, float]:
+        """A part's model, and a factor of its figures: DRAM has one, since its models refuse wide buses."""
+        name, values, scale = _name(part), _values(part), 1.0
+        if part.kind.lower() == "dram" and not name.startswith("hbm") and values.get("width", 0) > _DRAM_BUS:
+            scale, values["width"] = values["width"] / _DRAM_BUS, _DRAM_BUS
+        key = (name, repr(values))
+        if key not in self._models:
+            try:
+                self._models[key] = self._package.get_model(name, values, [])
+            except Exception as error:
+                raise _failure(part, error) from error
+        return self._models[key], scale
 
 
-def _models() -> tuple[Any, Any]:
-    """The modules with the models of memories and of arithmetic."""
+def _package() -> Any:
+    """The module that finds models by the names of components."""
     if sys.version_info < PYTHON:
         raise UnsupportedError(
             f"energy: hwcomponents needs Python {PYTHON[0]}.{PYTHON[1]} or newer, this is {sys.version.split()[0]}; "
@@ -76,59 +110,53 @@ def _models() -> tuple[Any, Any]:
             "--energy hwcomponents -o DIR` and --energy DIR/tables.yaml; or use --energy table or accelergy"
         )
     try:
-        return (
-            importlib.import_module("hwcomponents_cacti"),
-            importlib.import_module("hwcomponents_library.library.aladdin"),
-        )
+        for package in ("hwcomponents_cacti", "hwcomponents_library"):
+            importlib.import_module(package)
+        return importlib.import_module("hwcomponents")
     except ImportError as error:
         raise EngineError(
             f"energy: hwcomponents is not installed ({error}); pip install 'flexloop[hwcomponents]'"
         ) from error
 
 
-def _node(arch: ArchSpec) -> float:
-    match = _NODE.fullmatch(arch.technology)
-    if match is None:
-        raise SpecError(f"technology: {arch.technology!r} is no node; hwcomponents needs one such as 45nm")
-    return float(match[1]) * 1e-9
+def _method(part: Part, model: Any, action: str) -> Callable[[], Any]:
+    for name in (action, *_INSTEAD.get(action, ())):
+        if callable(method := getattr(model, name, None)):
+            found: Callable[[], Any] = method
+            return found
+    raise UnknownPartError(f"{type(model).__name__} for class {part.kind} has no action {action}")
 
 
-def _estimated(name: str, estimate: Callable[[], _Estimate]) -> _Estimate:
-    try:
-        return estimate()
-    except Exception as error:
-        said = str(error).strip().partition("\n")[0]
-        hint = (
-            "; the CACTI program of the package may not run on this system: build it here with `pip install "
-            "--force-reinstall --no-deps --no-binary hwcomponents-cacti hwcomponents-cacti` (needs make and g++)"
-            if "CACTI failed" in said
-            else ""
-        )
-        raise EngineError(f"energy: hwcomponents cannot estimate {name}: {said[:200]}{hint}") from error
+def _failure(part: Part, error: Exception) -> Exception:
+    """What a model's failure is: an unknown part, but where CACTI did not run."""
+    text = str(error)
+    reasons = _REASON.findall(text)
+    said = (reasons[-1] if reasons else text.strip().partition("\n")[0])[:200]
+    if "CACTI failed" not in text:
+        return UnknownPartError(f"class {part.kind} has no figures: {said}")
+    return EngineError(
+        f"energy: hwcomponents cannot estimate a {part.kind}: {said}; the CACTI program of the package may not run on "
+        "this system: build it here with `pip install --force-reinstall --no-deps --no-binary hwcomponents-cacti "
+        "hwcomponents-cacti` (needs make and g++)"
+    )
 
 
-def _storage(level: StorageLevel, node: float, cacti: Any) -> _Estimate:
-    """One row of a level is one access."""
-    if level.depth is None:
-        model = cacti.LPDDR4(width=min(level.width, 64))
-        scale = level.width / min(level.width, 64)  # the model is linear in the width and refuses wider buses
-    else:
-        model, scale = (
-            cacti.SRAM(tech_node=node, width=level.width, depth=level.depth, size=level.width * level.depth),
-            1.0,
-        )
-    read, write = (float(access().energy) * _PJ * scale for access in (model.read, model.write))
-    leak = float(model.leak_power) * CYCLE_S * _PJ
-    energies = {"read": read, "write": write, "update": write, "leak": leak}
-    return _Estimate(energies, float(model.area) * _UM2, type(model).__name__ + " of hwcomponents-cacti")
+def _name(part: Part) -> str:
+    name = part.kind.lower().replace("_", "")
+    if name == "dram":
+        return str(part.attributes.get("type", "LPDDR4")).lower()
+    return _NAMES.get(name, name)
 
 
-def _mac(datawidth: int, node: float, aladdin: Any) -> _Estimate:
-    model = aladdin.AladdinIntMAC(tech_node=node, adder_width=2 * datawidth, multiplier_width=datawidth)
-    energies = {"compute": float(model.compute().energy) * _PJ, "leak": float(model.leak_power) * CYCLE_S * _PJ}
-    return _Estimate(energies, float(model.area) * _UM2, "AladdinIntMAC of hwcomponents-library")
-
-
-def _actions(energies: dict[str, float]) -> list[dict[str, Any]]:
-    """Actions with six significant digits, as many as Accelergy gives."""
-    return [{"name": name, "energy": float(f"{energy:.6g}")} for name, energy in energies.items()]
+def _values(part: Part) -> dict[str, Any]:
+    """A part's attributes as the packages spell them."""
+    values = {name: value for name, value in part.attributes.items() if name != "technology" and value is not None}
+    technology = part.attributes.get("technology")
+    node = node_of(technology)
+    if node is not None:
+        values["tech_node"] = node * 1e-9
+    elif has_node(part):
+        raise SpecError(f"technology: {short(technology)} is no node; hwcomponents needs one such as 45nm")
+    if "width" in values and "depth" in values:
+        values["size"] = values["width"] * values["depth"]
+    return values

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from flexloop.arch.spec import ArchSpec
-from flexloop.energy.ert import STORAGE_ACTIONS, build_art, build_ert
+from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Model
+from flexloop.energy.ert import estimates
+from flexloop.energy.estimate import Estimate, art_of, ert_of
+from flexloop.energy.table import load_table
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import component_name, component_paths
@@ -49,7 +52,13 @@ def shipped_tables(arch: ArchSpec) -> EnergyTables:
     Raises:
         UnknownNameError: if no table is shipped for the spec's technology.
     """
-    return EnergyTables("table", build_ert(arch), build_art(arch), tool=f"flexloop's table for {arch.technology}")
+    return estimated(estimates(arch, model := load_table(arch.technology)), model)
+
+
+def estimated(found: Sequence[Estimate], model: Model) -> EnergyTables:
+    """Tables of what a model estimated."""
+    origin = {component_name(estimate.path): estimate.origin for estimate in found if estimate.parts}
+    return EnergyTables(model.source, ert_of(found), art_of(found), origin, model.tool)
 
 
 def read_tables(path: Path, arch: ArchSpec) -> EnergyTables:
@@ -89,7 +98,7 @@ def complete_ert(ert: Any, arch: ArchSpec, where: str | Path) -> dict[str, Any]:
         elif component in _made_of(arch):
             raise SpecError(f"{where}: ERT has no table for {path}; add one with its energy an action in pJ")
         else:
-            actions = [{"name": name, "arguments": {}, "energy": 0.0} for name in (*STORAGE_ACTIONS, "leak")]
+            actions = [{"name": name, "arguments": {}, "energy": 0.0} for name in (*STORAGE_ACTIONS, LEAK)]
         tables.append({"name": path, "actions": actions})
     return {"version": 0.4, "tables": tables}
 

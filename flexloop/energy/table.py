@@ -1,7 +1,8 @@
 """The shipped energy table: published energies and areas, and the power laws between them.
 
 Energies are in pJ an action, areas in um^2 an instance. Every figure is in the data file beside this module with its
-source. Results are rounded to three significant digits: the sources give no more.
+source. Figures at other nodes than its own are scaled by published factors. Three significant digits count: the sources
+give no more.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
-from math import log
-from typing import Annotated, Self
+from math import log, prod
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from flexloop.arch.spec import StorageLevel
+from flexloop.energy.components import IDLE, LEAK, Part, UnknownPartError, node_of
 from flexloop.errors import UnknownNameError
+from flexloop.validation import MOST, plain_number, short
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
@@ -26,6 +28,9 @@ Points = Annotated[dict[Count, Positive], Field(min_length=1)]
 
 TECHNOLOGIES = ("45nm",)
 """The technology nodes that a table is shipped for."""
+
+DEFAULT_BITS = 16
+"""Bits of an operand where no attribute gives them, as in Timeloop."""
 
 
 class _Model(BaseModel):
@@ -63,7 +68,7 @@ class Memory(_Model):
             raise ValueError("exponent belongs to a single point of pj, and to that only")
         return self
 
-    def access_energy(self, capacity_bytes: float, bits: int) -> float:
+    def access_energy(self, capacity_bytes: float, bits: float) -> float:
         """Energy in pJ of one access of ``bits`` bits to a memory of ``capacity_bytes``."""
         return power_law(self.pj, capacity_bytes, self.exponent) * bits / self.access_bits
 
@@ -75,15 +80,29 @@ class Arithmetic(_Model):
     um2: Annotated[Points, Field(min_length=2)]
 
 
+class Scaling(_Model):
+    """Factors of on-chip energies and areas at other nodes, by node in nanometres; 1 at the table's own."""
+
+    energy: Annotated[Points, Field(min_length=2)]
+    area: Annotated[Points, Field(min_length=2)]
+
+
 class EnergyTable(_Model):
-    """Energies and areas at one technology node.
+    """Energies and areas of parts: a model of energy and area (see `flexloop.energy.components.Model`).
+
+    Reads, writes and updates cost the same, and leakage is 0: the sources tell neither.
 
     Attributes:
-        technology: the node.
+        technology: the node of the published figures.
         sources: short name to citation; the data file's comments say which figure is whose.
         dram, sram, regfile: the three classes of storage.
-        multiplier, adder: what a MAC is made of.
+        multiplier, adder: integer units, which a MAC is made of.
+        float_multiplier, float_adder: the same in floating point.
+        scaling: to other nodes.
     """
+
+    source: ClassVar[str] = "table"
+    digits: ClassVar[int] = 3
 
     technology: str
     sources: dict[str, str]
@@ -92,32 +111,131 @@ class EnergyTable(_Model):
     regfile: Memory
     multiplier: Arithmetic
     adder: Arithmetic
+    float_multiplier: Arithmetic
+    float_adder: Arithmetic
+    scaling: Scaling
 
-    def storage_energy(self, level: StorageLevel) -> float:
-        """Energy in pJ of one access to a storage level, that is of one row of ``width`` bits.
+    @property
+    def tool(self) -> str:
+        """What made a table of these figures."""
+        return f"flexloop's table for {self.technology}"
 
-        Reads, writes and updates cost the same: the sources tell no difference.
+    def energy(self, part: Part, action: str, arguments: Mapping[str, Any]) -> float:
+        """Energy in pJ of one action: of a row of a memory, or of an operation.
+
+        Raises:
+            UnknownPartError: if the part's class is none of the table's, or its size is not given.
         """
-        memory = self._memory(level)
-        if memory is None:
-            return _rounded(self.dram.pj_per_bit * level.width)
-        return _rounded(memory.access_energy(_bits(level) / 8, level.width))
+        kind = _kind(part)
+        if kind == "nothing" or action in NO_ENERGY or "gated" in action or "skipped" in action:
+            return 0.0
+        if kind == "dram":
+            return self.dram.pj_per_bit * _bits(part, "width")
+        if kind in ("sram", "regfile"):
+            memory, width = self._memory(kind), _bits(part, "width")
+            return self._scale("energy", part) * memory.access_energy(width * _bits(part, "depth") / 8, width)
+        if kind == "register":
+            width = _bits(part, *WIDTHS, default=1)
+            return self._scale("energy", part) * self.regfile.access_energy(width / 8, width)
+        return self._scale("energy", part) * power_law(self._unit(kind).pj, _operand(part))
 
-    def storage_area(self, level: StorageLevel) -> float:
-        """Area in um^2 of one instance of a storage level; DRAM is off chip and has none."""
-        memory = self._memory(level)
-        return 0.0 if memory is None else _rounded(memory.um2_per_bit * _bits(level))
+    def area(self, part: Part) -> float:
+        """Area in um^2 of one instance; DRAM is off chip and has none (`UnknownPartError` as `energy`)."""
+        kind = _kind(part)
+        if kind in ("nothing", "dram"):
+            return 0.0
+        if kind in ("sram", "regfile"):
+            area = self._memory(kind).um2_per_bit * _bits(part, "width") * _bits(part, "depth")
+        elif kind == "register":
+            area = self.regfile.um2_per_bit * _bits(part, *WIDTHS, default=1)
+        else:
+            area = power_law(self._unit(kind).um2, _operand(part))
+        return self._scale("area", part) * area
 
-    def mac_energy(self, datawidth: int) -> float:
-        """Energy in pJ of one multiply-accumulate: a multiplier, and an adder of twice its width."""
-        return _rounded(power_law(self.multiplier.pj, datawidth) + power_law(self.adder.pj, 2 * datawidth))
+    def origin(self, part: Part) -> str:
+        """The table's figure, and the node that it is scaled to where that is another."""
+        kind = _kind(part).replace("_", " ")
+        if kind == "nothing":
+            return "costs nothing"
+        own, wanted = node_of(self.technology), self._node(part)
+        scaled = "" if wanted == own or kind == "dram" else f" scaled to {wanted:g}nm"
+        return f"{kind} of the table{scaled}"
 
-    def mac_area(self, datawidth: int) -> float:
-        """Area in um^2 of one multiply-accumulate unit."""
-        return _rounded(power_law(self.multiplier.um2, datawidth) + power_law(self.adder.um2, 2 * datawidth))
+    def _memory(self, kind: str) -> Memory:
+        return self.sram if kind == "sram" else self.regfile
 
-    def _memory(self, level: StorageLevel) -> Memory | None:
-        return {"DRAM": None, "SRAM": self.sram, "regfile": self.regfile}[level.component]
+    def _unit(self, kind: str) -> Arithmetic:
+        units = {"multiplier": self.multiplier, "float_multiplier": self.float_multiplier}
+        return units.get(kind, self.float_adder if kind == "float_adder" else self.adder)
+
+    def _node(self, part: Part) -> float:
+        return node_of(part.attributes.get("technology")) or node_of(self.technology) or 0.0
+
+    def _scale(self, what: Literal["energy", "area"], part: Part) -> float:
+        node = self._node(part)
+        return 1.0 if node == node_of(self.technology) else power_law(getattr(self.scaling, what), node)
+
+
+KINDS = {
+    "dram": "dram",
+    "sram": "sram",
+    "cache": "sram",
+    "regfile": "regfile",
+    "fifo": "regfile",
+    "register": "register",
+    "reg": "register",
+    "flipflop": "register",
+    "multiplier": "multiplier",
+    "intmultiplier": "multiplier",
+    "adder": "adder",
+    "intadder": "adder",
+    "comparator": "adder",
+    "counter": "adder",
+    "fpmultiplier": "float_multiplier",
+    "fpadder": "float_adder",
+    "dummystorage": "nothing",
+    "dummycompute": "nothing",
+}
+"""Which figures count for a class, by its name in small letters without underscores and without ``aladdin``.
+
+A comparison, and a step of a counter, cost an addition of their width (our assumption)."""
+
+NO_ENERGY = (LEAK, IDLE)
+"""Actions that cost nothing in the table."""
+
+WIDTHS = ("width", "datawidth", "n_bits", "word_bits", "precision", "resolution")
+"""Attributes that give the bits of an operand, the first that is there."""
+
+
+def _kind(part: Part) -> str:
+    kind = KINDS.get(part.kind.lower().replace("_", "").removeprefix("aladdin"))
+    if kind is None:
+        raise UnknownPartError(f"class {part.kind} has no figures")
+    return kind
+
+
+def _operand(part: Part) -> float:
+    """Bits of an operand; of two that differ, their geometric mean, since a multiplier grows with their product."""
+    pair = [_bits(part, name) for name in ("width_a", "width_b") if name in part.attributes]
+    if pair:
+        return float(prod(pair) ** (1 / len(pair)))
+    if "exponent" in part.attributes and "mantissa" in part.attributes:
+        return _bits(part, "exponent") + _bits(part, "mantissa")
+    return _bits(part, *WIDTHS, default=DEFAULT_BITS)
+
+
+def _bits(part: Part, *names: str, default: float | None = None) -> float:
+    """The first of these attributes that is given, a number above 0."""
+    value = next((part.attributes[name] for name in names if part.attributes.get(name) is not None), default)
+    try:
+        number = plain_number(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= MOST:
+        raise UnknownPartError(
+            f"{names[0]} of the {part.kind} is {short(value)}, no number above 0, so it has no figures"
+        )
+    return number
 
 
 def power_law(points: Mapping[int, float], x: float, exponent: float | None = None) -> float:
@@ -162,13 +280,3 @@ def load_table(technology: str) -> EnergyTable:
         )
     text = resources.files(__package__).joinpath(f"{technology}.yaml").read_text(encoding="utf-8")
     return EnergyTable.model_validate(yaml.safe_load(text))
-
-
-def _bits(level: StorageLevel) -> int:
-    if level.depth is None:
-        raise ValueError(f"{level.name} is {level.component} without a depth")
-    return level.depth * level.width
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.3g}")

@@ -1,4 +1,4 @@
-"""Accelergy, on PATH or in the container image: energies and areas of an arch spec's components.
+"""Accelergy, on PATH or in the container image: energies and areas of an architecture's components.
 
 Accelergy asks its plug-ins (CACTI, tables of published components) for every component of the rendered input; see
 https://accelergy.mit.edu and https://github.com/Accelergy-Project/accelergy.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,12 +26,13 @@ from flexloop.timeloop.render import Renderer
 from flexloop.timeloop.tree import component_name
 
 PROGRAM = "accelergy"
-OUTPUTS = ("ERT", "ERT_summary", "ART", "ART_summary")
+TABLES = ("ERT", "ERT_summary", "ART", "ART_summary")
+OUTPUTS = {**{name: f"{name}.yaml" for name in TABLES}, "flattened_arch": "flattened_architecture.yaml"}
+"""What Accelergy is asked to write, and the files that it writes."""
 TIMEOUT_S = 1800.0
 """Seconds that Accelergy may take; a large memory takes CACTI a minute."""
 
-_ARGUMENTS = ("accelergy.yaml", "-o", ".", "-f", *OUTPUTS)
-_PLACEHOLDERS = ("dummy",)
+_PLACEHOLDERS = ("dummy", "dummy_table")
 """Plug-ins whose figures are placeholders."""
 
 _NOT_IN_IMAGE = 41
@@ -39,7 +41,7 @@ set -e
 program=$(command -v {PROGRAM}) || exit {_NOT_IN_IMAGE}
 share=$(dirname "$(dirname "$(readlink -f "$program")")")/share/accelergy
 cp -r "$share" plug-ins
-exec "$program" {" ".join(_ARGUMENTS)}
+exec "$program" "$@"
 """
 # The CACTI plug-in writes beside itself, which no one may in a container with a read-only root: it runs from a copy.
 _CONFIG = """\
@@ -51,6 +53,39 @@ math_functions: []
 python_plug_ins: []
 table_plug_ins: {roots: [plug-ins/table_plug_ins]}
 """
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Accelergy wrote.
+
+    Attributes:
+        files: its files by name, ``ERT.yaml`` and the others.
+        log: what it said.
+        tool: what it is.
+    """
+
+    files: Mapping[str, str]
+    log: str
+    tool: str
+
+    def content(self, key: str) -> Any:
+        """What stands under the top-level key of the file of that name."""
+        document = yamlio.load(self.files[OUTPUTS[key]])
+        return document.get(key) if isinstance(document, dict) else None
+
+    def estimators(self) -> dict[str, str]:
+        """The plug-ins that estimated each component's energies, by its name."""
+        found = {}
+        for table in self.content("ERT_summary")["table_summary"]:
+            names = [str(estimation["estimator"]) for estimation in table["primitive_estimation(s)"]]
+            found[component_name(str(table["name"]))] = ", ".join(dict.fromkeys(names))
+        return found
+
+    def placeholders(self) -> list[str]:
+        """Components whose energies are placeholders, because no plug-in knows them."""
+        named = self.estimators().items()
+        return [component for component, who in named if {n.lower() for n in who.split(", ")} & set(_PLACEHOLDERS)]
 
 
 @dataclass(frozen=True)
@@ -89,24 +124,47 @@ class Accelergy:
             EngineError: if it is missing or fails, with what it said, or if a figure is a placeholder.
             OutputError: if the folder cannot be written.
         """
-        tool, text = self.info(), Renderer(self.templates).accelergy(arch)
-        with TemporaryDirectory(prefix="flexloop-accelergy-") as scratch:
-            folder = Path(scratch)
-            finished = self._run(arch, text, folder)
-            if finished.status != 0:
-                raise EngineError(f"accelergy failed on {arch.name}: {_complaint(finished)}")
-            tables = _read(folder, arch, f"{tool}, input {hashlib.sha256(text.encode()).hexdigest()[:12]}")
-            if keep is not None:
-                _keep(folder, keep)
+        text = Renderer(self.templates).accelergy(arch)
+        answer = self.run({"accelergy.yaml": text}, arch.name)
+        tables = _tables(answer, arch, f"{answer.tool}, input {hashlib.sha256(text.encode()).hexdigest()[:12]}")
+        if keep is not None:
+            _keep({"accelergy.yaml": text, "accelergy.log": answer.log, **answer.files}, keep)
         return tables
 
-    def _run(self, arch: ArchSpec, text: str, folder: Path) -> Finished:
-        (folder / "accelergy.yaml").write_text(text, encoding="utf-8")
-        if self.container is None:
-            return run_program([PROGRAM, *_ARGUMENTS], folder, folder / "accelergy.log", TIMEOUT_S)
+    def run(self, inputs: Mapping[str, str], name: str) -> Answer:
+        """Run Accelergy on input files.
+
+        Args:
+            inputs: their contents by file name, as they are given to it.
+            name: what they describe, for messages.
+
+        Raises:
+            EngineError: if it is missing or fails, with what it said.
+        """
+        tool = self.info()
+        with TemporaryDirectory(prefix="flexloop-accelergy-") as scratch:
+            folder = Path(scratch)
+            for file, text in inputs.items():
+                (folder / file).write_text(text, encoding="utf-8")
+            finished = self._run(inputs, name, folder)
+            if finished.status != 0:
+                raise EngineError(f"accelergy failed on {name}: {_complaint(finished)}")
+            absent = [file for file in OUTPUTS.values() if not (folder / file).is_file()]
+            if absent:
+                raise EngineError(f"accelergy wrote no {absent[0]} for {name}: {_complaint(finished)}")
+            files = {file: (folder / file).read_text(encoding="utf-8") for file in OUTPUTS.values()}
+            return Answer(files, "\n".join(tail(finished.log, 10_000, 2**22)) + "\n", tool)
+
+    def _run(self, inputs: Iterable[str], name: str, folder: Path) -> Finished:
+        wanted = ("-f", *OUTPUTS)
+        if self.container is None:  # where the user is: an accelergy_config.yaml there counts, as in Timeloop's run
+            files = [str(folder / file) for file in inputs]
+            command = [PROGRAM, *files, "-o", str(folder), *wanted]
+            return run_program(command, Path.cwd(), folder / "accelergy.log", TIMEOUT_S)
         (folder / "accelergy_config.yaml").write_text(_CONFIG, encoding="utf-8")
         (folder / "accelergy.sh").write_text(_SCRIPT, encoding="utf-8")
-        finished = self.container.run(Job("sh", ["accelergy.sh"], folder, f"accelergy-{arch.name}", 1, TIMEOUT_S))
+        arguments = ["accelergy.sh", *inputs, "-o", ".", *wanted]
+        finished = self.container.run(Job("sh", arguments, folder, f"accelergy-{name}", 1, TIMEOUT_S))
         if finished.status == _NOT_IN_IMAGE:
             image = self.container.container.image
             raise EngineError(f"image {image} has no {PROGRAM}; choose another --image, or --energy table")
@@ -136,34 +194,19 @@ def find_accelergy(container: ContainerLauncher, templates: Path | None, *, in_c
     raise EngineError("energy: " + "; ".join(reasons))
 
 
-def _read(folder: Path, arch: ArchSpec, tool: str) -> EnergyTables:
-    files = {name: folder / f"{name}.yaml" for name in OUTPUTS}
-    if absent := [name for name, file in files.items() if not file.is_file()]:
-        raise EngineError(f"accelergy wrote no {absent[0]}.yaml for {arch.name}; see its log")
-    content = {name: yamlio.load(file) for name, file in files.items()}
-    origin = _estimators(content["ERT_summary"])
-    for component, estimators in origin.items():
-        if any(name.lower() in _PLACEHOLDERS for name in estimators.split(", ")):
-            raise EngineError(
-                f"accelergy has no plug-in for {component} and gave a placeholder; install accelergy-cacti-plug-in and "
-                "accelergy-library-plug-in from github.com/Accelergy-Project"
-            )
+def _tables(answer: Answer, arch: ArchSpec, tool: str) -> EnergyTables:
+    if placeholders := answer.placeholders():
+        raise EngineError(
+            f"accelergy has no plug-in for {placeholders[0]} and gave a placeholder; install accelergy-cacti-plug-in "
+            "and accelergy-library-plug-in from github.com/Accelergy-Project"
+        )
     return EnergyTables(
         "accelergy",
-        complete_ert(content["ERT"].get("ERT"), arch, "accelergy"),
-        complete_art(content["ART"].get("ART"), arch, "accelergy"),
-        origin,
+        complete_ert(answer.content("ERT"), arch, "accelergy"),
+        complete_art(answer.content("ART"), arch, "accelergy"),
+        answer.estimators(),
         tool,
     )
-
-
-def _estimators(summary: Any) -> dict[str, str]:
-    """The plug-ins that estimated each component, by its name."""
-    found = {}
-    for table in summary["ERT_summary"]["table_summary"]:
-        names = [str(estimation["estimator"]) for estimation in table["primitive_estimation(s)"]]
-        found[component_name(str(table["name"]))] = ", ".join(dict.fromkeys(names))
-    return found
 
 
 def _complaint(finished: Finished) -> str:
@@ -178,11 +221,10 @@ def _complaint(finished: Finished) -> str:
     return " ".join(lines[-2:])[:300] or f"exit status {finished.status}"
 
 
-def _keep(folder: Path, keep: Path) -> None:
+def _keep(files: Mapping[str, str], keep: Path) -> None:
     try:
         keep.mkdir(parents=True, exist_ok=True)
-        for name in ("accelergy.yaml", "accelergy.log", *(f"{output}.yaml" for output in OUTPUTS)):
-            if (folder / name).is_file():
-                shutil.copy(folder / name, keep / name)
+        for name, text in files.items():
+            (keep / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {keep}: {error.strerror or error}; give another folder with -o") from error

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from flexloop.atomic import write_atomically
+from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.report import make_report
 from flexloop.engines.embedded.spec import Spec, read_config
@@ -28,28 +29,35 @@ _TOO_LARGE = re.compile(r"couldn't map level (.+): mapped tile size \d+ exceeds 
 def run_model(
     files: Sequence[Path],
     out_dir: Path,
+    energy: EnergyChoice | None = None,
     *,
     defines: Map[str, Any] = MappingProxyType({}),
     roots: Sequence[Path] = (),
 ) -> Evaluation:
     """Evaluate one mapping as ``timeloop-model`` does and write ``timeloop-model.stats.txt`` and ``.map.txt``.
 
-    Beside them stands ``timeloop-model.map.yaml``, which Timeloop writes for its mapper alone.
+    Beside them stand ``timeloop-model.map.yaml``, which Timeloop writes for its mapper alone,
+    ``timeloop-model.energy.yaml`` with the energies and where they are from, and what Timeloop's run leaves of
+    Accelergy's (``.ERT.yaml`` and others).
 
     Args:
-        files: YAML or libconfig files that together hold the top-level keys architecture, problem, ERT and mapping, or
-            folders with such files.
+        files: YAML or libconfig files that together hold the top-level keys architecture, problem and mapping, and ERT
+            if there is one, or folders with such files.
         out_dir: a folder, which is made.
+        energy: where energies come from; absent, from the first source that is there.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 
     Raises:
         SpecError, UnknownNameError: a file that is malformed or contradicts itself.
         UnsupportedError: a feature that is not modelled.
+        EngineError: if a source of energies that was named is missing or fails.
         UnmappableError: if the mapping is invalid, in Timeloop's words; nothing is written then.
         OutputError: if the files cannot be written.
     """
-    config = read_with_notes(files, defines, roots, for_model=True)
+    found = read_with_notes(files, defines, roots, for_model=True)
+    energies = complete_energies(found, files, energy or EnergyChoice())
+    config = energies.config
     spec = read_config(config)
     if config.get("mapping") is None:
         raise SpecError("no mapping is given; add a file with the top-level key mapping, a list of directives")
@@ -64,14 +72,35 @@ def run_model(
         mapping = _bypass_where_too_large(spec, mapping)
     evaluation = evaluate(spec, mapping)
     mapping = complete(spec, mapping)
-    spec.require_energies(idle={level.target for level in mapping.levels if not level.keep})
+    check_energies(spec, energies, idle={level.target for level in mapping.levels if not level.keep})
     factorizes = mapping.bounds() == spec.problem.bounds
     if factorizes and not _satisfies(mapping, _constraints(spec, config), spec.problem.dimensions):
         raise UnmappableError("mapping violates architecture constraints.")
     if not evaluation.valid:
         raise UnmappableError(evaluation.reason)
-    write_results(spec, mapping, evaluation, out_dir, "timeloop-model")
+    write_results(spec, mapping, evaluation, out_dir, "timeloop-model", energies.written())
     return evaluation
+
+
+def check_energies(spec: Spec, energies: Completed, idle: Collection[str]) -> None:
+    """Refuse components without energies, or warn where Timeloop counts with its own figures.
+
+    Args:
+        spec: what was read of the configuration.
+        energies: where its energies are from.
+        idle: levels that keep no data space and so need none.
+
+    Raises:
+        SpecError: if the ERT that is given lacks one.
+    """
+    if not energies.lenient:
+        spec.require_energies(idle)
+    elif energies.tables is not None and (names := spec.without_energies(idle)):
+        warnings.warn(
+            f"{energies.tables.source} gave no energies for {', '.join(names)}: Timeloop's own figures count for them, "
+            "as in Timeloop's run; give them required_actions, or take another --energy",
+            stacklevel=3,
+        )
 
 
 def read_with_notes(
@@ -84,8 +113,23 @@ def read_with_notes(
     return inputs.config
 
 
-def write_results(spec: Spec, mapping: Mapping, evaluation: Evaluation, out_dir: Path, prefix: str) -> None:
+def write_results(
+    spec: Spec,
+    mapping: Mapping,
+    evaluation: Evaluation,
+    out_dir: Path,
+    prefix: str,
+    beside: Map[str, str] = MappingProxyType({}),
+) -> None:
     """Write ``stats.txt``, ``map.txt`` and ``map.yaml`` of a valid mapping, each name after a prefix.
+
+    Args:
+        spec: what was evaluated.
+        mapping: the mapping.
+        evaluation: its figures.
+        out_dir: an existing folder.
+        prefix: of the names of the files.
+        beside: contents of other files, by the end of their names.
 
     Raises:
         OutputError: if the folder cannot be made or written to.
@@ -99,6 +143,7 @@ def write_results(spec: Spec, mapping: Mapping, evaluation: Evaluation, out_dir:
         "stats.txt": stats_text(make_report(spec, mapping, evaluation)),
         "map.txt": map_text(mapping, held),
         "map.yaml": map_yaml(mapping, spec.problem.dimensions),
+        **beside,
     }
     try:
         out_dir.mkdir(parents=True, exist_ok=True)

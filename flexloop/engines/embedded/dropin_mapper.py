@@ -1,8 +1,8 @@
 """A drop-in for ``timeloop-mapper``: the same files in, the same files out, the optimum proved where it can be.
 
-Read from the merged files: ``architecture`` (or ``arch``), ``problem``, ``ERT``, ``mapper``, and the constraints from
-wherever Timeloop looks for them. Of the mapper's settings the optimisation metrics matter; how long and in what order
-Timeloop would search does not, because this search ends with a proof or at its time limit.
+Read from the merged files: ``architecture`` (or ``arch``), ``problem``, ``mapper``, ``ERT`` if there is one, and the
+constraints from wherever Timeloop looks for them. Of the mapper's settings the optimisation metrics matter; how long
+and in what order Timeloop would search does not, because this search ends with a proof or at its time limit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from flexloop.engines.embedded.dropin import read_with_notes, write_results
+from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
+from flexloop.engines.embedded.dropin import check_energies, read_with_notes, write_results
 from flexloop.engines.embedded.mapper import Optimum, Space
 from flexloop.engines.embedded.metrics import Goal, find_best_for, goal_of
 from flexloop.engines.embedded.model import evaluate
@@ -44,12 +45,14 @@ class MapperOutcome:
         objective: what was minimised: latency, energy, edp, or Timeloop's name of accesses to a level.
         optimum: the mapping with its certificate.
         evaluation: its figures.
+        energies: where the energies are from.
     """
 
     spec: Spec
     objective: str
     optimum: Optimum
     evaluation: Evaluation
+    energies: Completed
 
     def __str__(self) -> str:
         """Timeloop's summary, and how good the mapping is known to be."""
@@ -72,6 +75,7 @@ class MapperOutcome:
 def run_mapper(
     files: Sequence[Path],
     out_dir: Path,
+    energy: EnergyChoice | None = None,
     *,
     time_limit: float | None = None,
     defines: Map[str, Any] = MappingProxyType({}),
@@ -79,24 +83,30 @@ def run_mapper(
 ) -> MapperOutcome:
     """Search as ``timeloop-mapper`` does; write ``timeloop-mapper.stats.txt``, ``.map.txt`` and ``.map.yaml``.
 
+    Beside them stand the energies and where they are from (see `flexloop.engines.embedded.dropin.run_model`).
+
     Args:
         files: YAML or libconfig files, merged, or folders with such files.
         out_dir: a folder, which is made.
+        energy: where energies come from; absent, from the first source that is there.
         time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 
     Raises:
-        SpecError, UnknownNameError, UnsupportedError, UnmappableError: as `search_files`; nothing is written then.
+        SpecError, UnknownNameError, UnsupportedError, EngineError, UnmappableError: as `search_files`; nothing is
+            written then.
         OutputError: if the files cannot be written.
     """
-    outcome = search_files(files, time_limit=time_limit, defines=defines, roots=roots)
-    write_results(outcome.spec, outcome.optimum.mapping, outcome.evaluation, out_dir, "timeloop-mapper")
+    outcome = search_files(files, energy, time_limit=time_limit, defines=defines, roots=roots)
+    beside = outcome.energies.written()
+    write_results(outcome.spec, outcome.optimum.mapping, outcome.evaluation, out_dir, "timeloop-mapper", beside)
     return outcome
 
 
 def search_files(
     files: Sequence[Path],
+    energy: EnergyChoice | None = None,
     *,
     time_limit: float | None = None,
     defines: Map[str, Any] = MappingProxyType({}),
@@ -106,6 +116,7 @@ def search_files(
 
     Args:
         files: YAML or libconfig files, merged, or folders with such files.
+        energy: where energies come from; absent, from the first source that is there.
         time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
@@ -113,6 +124,7 @@ def search_files(
     Raises:
         SpecError, UnknownNameError: a file that is malformed or contradicts itself.
         UnsupportedError: a feature or a metric that is not modelled.
+        EngineError: if a source of energies that was named is missing or fails.
         UnmappableError: if no mapping of the mapspace fits, with the reason.
     """
     config = read_with_notes(files, defines, roots, for_model=False)
@@ -121,13 +133,14 @@ def search_files(
             raise UnsupportedError(f"{key}: is not modelled; remove it")
     if "mapper" not in config:
         raise SpecError("no mapper given: add a top-level key mapper, for example with optimization_metrics: [edp]")
-    spec = read_config(config)
+    energies = complete_energies(config, files, energy or EnergyChoice())
+    spec = read_config(energies.config)
     tensors = set(spec.data_space_names)
     goal = _goal(config["mapper"], spec)
     space = _space(spec, config)
-    spec.require_energies(idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
+    check_energies(spec, energies, idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
     optimum = find_best_for(space, goal, time_limit)
-    return MapperOutcome(spec, goal.name, optimum, evaluate(spec, optimum.mapping))
+    return MapperOutcome(spec, goal.name, optimum, evaluate(spec, optimum.mapping), energies)
 
 
 def _space(spec: Spec, config: Map[str, Any]) -> Space:
