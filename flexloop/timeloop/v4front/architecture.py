@@ -65,6 +65,10 @@ class Fanout(Section):
 
     fields = {"meshX": Field((int,), 1), "meshY": Field((int,), 1)}
 
+    def get_fanout(self) -> Any:
+        """Instances of the node."""
+        return self["meshX"] * self["meshY"]
+
 
 class Leaf(Section):
     """A node that holds no others."""
@@ -80,7 +84,7 @@ class Leaf(Section):
 
     def get_fanout(self) -> Any:
         """Instances of the node."""
-        return self["spatial"]["meshX"] * self["spatial"]["meshY"]
+        return self["spatial"].get_fanout()
 
 
 class Container(Leaf):
@@ -127,16 +131,22 @@ class Nodes(Items):
 
     joins = True
 
+    @classmethod
+    def add_attr(cls, key_or_tag: str, required_type: Any = None, *_: Any, **__: Any) -> None:
+        """Have a tag make a kind of nodes, in every specification that is read from then on."""
+        NODE_KINDS[key_or_tag] = required_type
+
     def item(self, value: Any, where: str) -> Any:
         """The node of the kind that its tag or, for a component, its class names."""
+        name = value.get("name") if isinstance(value, dict) else None
+        where = f"{where} ({name})" if isinstance(name, str) else where
         if isinstance(value, (Leaf, Branch)):
             return type(value)(value, where)
         tag = getattr(value, "tag", "")
         if not isinstance(value, dict) or tag not in NODE_KINDS:
             known = ", ".join(NODE_KINDS)
             raise SpecError(f"{where}: {tag or str(value)[:60]!r} is no node; before a node stands one of: {known}")
-        name = value.get("name")
-        return NODE_KINDS[tag](value, f"{where} ({name})" if isinstance(name, str) else where)
+        return NODE_KINDS[tag](value, where)
 
 
 class Branch(Section):

@@ -7,84 +7,8 @@ from typing import Any, ClassVar, Self
 
 from flexloop.errors import SpecError
 from flexloop.timeloop.v4front.document_version import VERSION
-from flexloop.timeloop.v4front.section import Field, Items, Section, combined, items, section
-
-_OPERATORS = ("<=", ">=", "=")
-
-
-class Factor(str):
-    """A factor such as ``C=4``, ``C<=4`` or ``C>=4``; 0 is the whole bound."""
-
-    __slots__ = ()
-
-    @property
-    def parts(self) -> tuple[str, str, int]:
-        """Dimension, operator and number (ValueError if the text is no factor)."""
-        for operator in _OPERATORS:
-            if operator in self:
-                name, number = self.split(operator)
-                return name, operator, int(number)
-        raise ValueError(self)
-
-
-class Factors(Items):
-    """Factors of loops. ``factors: C=4,M=2`` and ``factors: C=4 M=2`` are lists too."""
-
-    joins = True
-    accepts: ClassVar[tuple[type | str, ...]] = (Factor,)
-
-    def __init__(self, content: Any = (), where: str = "") -> None:
-        if isinstance(content, str):
-            content = content.split("," if "," in content else None)
-        super().__init__([each for each in content if each] if isinstance(content, list) else content, where)
-        self._settle()
-
-    def item(self, value: Any, where: str) -> Any:
-        """A factor; a text that is none is an expression for one."""
-        if isinstance(value, list):
-            value = "".join(map(str, value))
-        if not isinstance(value, str):
-            return value
-        try:
-            return Factor(Factor(value).parts and value)
-        except ValueError:
-            return value
-
-    def split(self) -> list[tuple[str, str, int]]:
-        """Dimension, operator and number of each (SpecError if one is no factor)."""
-        return [self._parts(factor) for factor in self]
-
-    def names(self) -> list[str]:
-        """The dimensions that have factors."""
-        return [name for name, _, _ in self.split()]
-
-    def set_equal(self, name: str, value: int) -> None:
-        """Give a dimension a factor (SpecError if it has another)."""
-        self.append(Factor(f"{name}={value}"))
-        self._settle()
-
-    def combine(self, other: Self) -> Self:
-        """Append factors (SpecError if they contradict those that are there)."""
-        self.extend(other)
-        self._settle()
-        return self
-
-    def _parts(self, factor: Any) -> tuple[str, str, int]:
-        try:
-            return Factor(factor).parts
-        except ValueError:
-            raise SpecError(
-                f"{self.where}: {str(factor)[:60]!r} is no factor; write C=4, C<=4 or C>=4 with a whole number"
-            ) from None
-
-    def _settle(self) -> None:
-        """Keep the last of equal factors, and refuse two that contradict each other."""
-        self[:] = [factor for index, factor in enumerate(self) if factor not in self[index + 1 :]]
-        first: dict[str, tuple[str, int]] = {}
-        for name, operator, value in (Factor(f).parts for f in self if isinstance(f, Factor)):
-            known_operator, known = first.setdefault(name, (operator, value))
-            if value != known and {operator, known_operator} != {"<=", ">="}:
-                raise SpecError(f"{self.where} has two factors of {name}, {known} and {value}; keep one")
+from flexloop.timeloop.v4front.factors import Factor, Factors
+from flexloop.timeloop.v4front.section import Field, Items, Section, combined, items, says_nothing, section
 
 
 class Permutation(Items):
@@ -95,11 +19,19 @@ class Permutation(Items):
             content = [each.strip() for each in (content.split(",") if "," in content else content) if each.strip()]
         super().__init__(content, where)
 
+    @classmethod
+    def factory(cls, content: Any) -> Self:
+        """An order from a text or a list."""
+        return cls(content)
+
 
 class DataspaceNames(Items):
     """Names of data spaces; ``*`` is all of them."""
 
     accepts: ClassVar[tuple[type | str, ...]] = (str,)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or super().__contains__("*")
 
 
 _MACRO = Field((DataspaceNames,), None, DataspaceNames)
@@ -113,13 +45,13 @@ class Constraint(Section):
     disjoint: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Lists of names that are joined name by name; within one tuple a name can stand in one list only."""
 
-    def __init__(self, content: Any = None, where: str = "") -> None:
-        super().__init__(content, where)
+    def __init__(self, content: Any = None, where: str = "", **more: Any) -> None:
+        super().__init__(content, where, **more)
         self["type"] = self.type_name
 
     def is_empty(self) -> bool:
         """Whether it constrains nothing."""
-        return all(_is_empty(value) for key, value in self.items() if key not in ("type", "target"))
+        return all(says_nothing(value) for key, value in self.items() if key not in ("type", "target"))
 
     def combine(self, other: Self) -> Self:
         """Take in another constraint on the same subject (SpecError if they contradict each other)."""
@@ -233,7 +165,7 @@ class Constraints(Section):
     fields = {"version": VERSION, "targets": items(ConstraintList)}
 
 
-def _is_empty(value: Any) -> bool:
-    if isinstance(value, Section):
-        return value.is_empty()
-    return value is None or (isinstance(value, (str, list, dict)) and not value)
+__all__ = [
+    "ConstraintGroup", "ConstraintList", "Constraints", "Dataspace", "DataspaceNames", "Factor", "Factors", "Iteration",
+    "MaxOverbookedProportion", "Permutation", "Spatial", "Temporal",
+]  # fmt: skip

@@ -43,6 +43,11 @@ class DataSpace(Section):
         "read_write": Field((str, bool, int), False),
     }
 
+    @property
+    def factors(self) -> list[str]:
+        """As `dimensions`."""
+        return self.dimensions()
+
     def dimensions(self) -> list[str]:
         """The names in the projection, lists within lists after what stands beside them."""
         found, left = [], list(self["projection"])
@@ -83,6 +88,29 @@ class Shape(Section):
             if space["name"] == name:
                 return [each for each in space.dimensions() if each in self["dimensions"]]
         raise UnknownNameError("data space", name, self.names())
+
+    def name2dataspace(self, name: str | DataSpace) -> DataSpace:
+        """The data space of a name (UnknownNameError if there is none)."""
+        for space in self["data_spaces"]:
+            if space is name or space["name"] == name:
+                found: DataSpace = space
+                return found
+        raise UnknownNameError("data space", str(name), self.names())
+
+    def dataspace2dims(self, name: str | DataSpace | list[str | DataSpace]) -> list[str]:
+        """The dimensions of one data space or of several."""
+        spaces = [self.name2dataspace(each) for each in (name if isinstance(name, list) else [name])]
+        held = {each for space in spaces for each in space.dimensions()}
+        return [each for each in self["dimensions"] if each in held]
+
+    def dataspace2unique_dims(self, name: str | DataSpace | list[str | DataSpace]) -> list[str]:
+        """The dimensions of one data space or of several that the others do not have."""
+        own = [self.name2dataspace(each) for each in (name if isinstance(name, list) else [name])]
+        others: list[str | DataSpace] = [
+            space for space in self["data_spaces"] if all(space is not each for each in own)
+        ]
+        held = self.dataspace2dims(others)
+        return [each for each in self.dataspace2dims(name) if each not in held]
 
 
 class Problem(Section):

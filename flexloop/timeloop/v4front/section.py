@@ -7,71 +7,37 @@ before it is translated, whatever plain values were put into it meanwhile.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 from flexloop.errors import SpecError, UnknownNameError
+from flexloop.timeloop.v4front.fields import ANY, REQUIRED, Field, items, section
 
 Part = TypeVar("Part", bound="Section | Items")
 
 
-class _Required:
-    def __repr__(self) -> str:
-        return "REQUIRED"
+class Node:
+    """A part of a document, with what scripts ask of every part."""
+
+    def get_nodes_of_type(self, kind: type[Part] | tuple[type[Part], ...]) -> list[Part]:
+        """All parts of a kind, or of one of several, below this one; in the order of `Section.below`."""
+        return [part for part in _below([self]) if isinstance(part, kind) and part is not self]
+
+    @classmethod
+    def declare_attrs(cls, *args: Any, **kwargs: Any) -> None:
+        """For scripts' own kinds, which declare their keys here with `add_attr`."""
 
 
-REQUIRED = _Required()
-"""The default of a key that must be given."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """A key of a section.
-
-    Attributes:
-        accepts: types and words that its value may be; empty: anything. A text that is none of them is an expression.
-        default: its value where it is not given.
-        make: builds the value from what a file holds, given that and the place for messages.
-    """
-
-    accepts: tuple[type | str, ...] = ()
-    default: Any = REQUIRED
-    make: Callable[[Any, str], Any] | None = None
-
-    def built(self, value: Any, where: str) -> Any:
-        """The value to keep for what a file holds."""
-        return value if value is None or self.make is None else self.make(value, where)
-
-    def fits(self, value: Any) -> bool:
-        """Whether a value is of an accepted type."""
-        if not self.accepts or value is None or value == self.default:
-            return True
-        kinds = tuple(each for each in self.accepts if isinstance(each, type))
-        return isinstance(value, kinds) or str(value) in self.accepts
-
-
-ANY = Field(default=None)
-
-
-def section(kind: type[Section], default: Any = None) -> Field:
-    """A key that holds a section, by default an empty one."""
-    return Field((kind,), {} if default is None else default, lambda value, where: kind(value, where))
-
-
-def items(kind: type[Items], default: Any = None) -> Field:
-    """A key that holds a list of a kind, by default an empty one."""
-    return Field((kind,), [] if default is None else default, lambda value, where: kind(value, where))
-
-
-class Section(dict[str, Any]):
+class Section(dict[str, Any], Node):
     """A mapping with known keys.
 
     Args:
         content: a mapping, or a list of mappings that together give the keys.
         where: the place in the document, for messages.
+        **more: further keys.
     """
 
     fields: ClassVar[Mapping[str, Field]] = {}
@@ -87,11 +53,11 @@ class Section(dict[str, Any]):
     tag: str
     where: str
 
-    def __init__(self, content: Any = None, where: str = "") -> None:
+    def __init__(self, content: Any = None, where: str = "", **more: Any) -> None:
         super().__init__()
         self.__dict__["where"] = where
         self.__dict__["tag"] = getattr(content, "tag", "")
-        for part in content if isinstance(content, list) else [content or {}]:
+        for part in [*(content if isinstance(content, list) else [content or {}]), more]:
             if not isinstance(part, dict):
                 raise SpecError(f"{where or 'the document'} is {str(part)[:60]!r}, not a mapping")
             for key, value in part.items():
@@ -130,7 +96,8 @@ class Section(dict[str, Any]):
         self[name] = combined(self[name], value, self._at(name)) if name in self else value
 
     def _at(self, key: str) -> str:
-        return f"{self.where}.{key}" if self.where else key
+        where = self.__dict__.get("where")  # not yet there while a copy from another process is put together
+        return f"{where}.{key}" if where else key
 
     def check(self) -> None:
         """Refuse keys that are missing or unknown, and values of the wrong type (UnknownNameError, SpecError)."""
@@ -166,14 +133,54 @@ class Section(dict[str, Any]):
         """
         return [part for part in _below(self.values()) if isinstance(part, kind)]
 
+    @classmethod
+    def add_attr(
+        cls,
+        key_or_tag: str,
+        required_type: Any = None,
+        default: Any = None,
+        callfunc: Callable[[Any], Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Declare a key of this kind, known in every document that is read from then on.
+
+        Args:
+            key_or_tag: the key.
+            required_type: the kind or type that its values are of.
+            default: its value where it is not given.
+            callfunc: builds its values instead.
+        """
+        cls.fields = {**cls.__dict__.get("fields", {}), key_or_tag: declared(required_type, default, callfunc)}
+        Section.all_fields.cache_clear()
+
+    def pop(self, key: str, default: Any = None) -> Any:
+        """Take out a key; its value, or the default where it is not there."""
+        return super().pop(key, default)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if isinstance(value, (dict, list)) and not isinstance(value, (Section, Items)):
+            field = self.field(key)[1]
+            value = value if field is None else field.built(value, self._at(key))
+        super().__setitem__(key, value)
+
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"{self.where or 'the document'} has no key {name!r}") from None
+            known = ", ".join(self)
+            raise AttributeError(f"{self.where or 'the document'} has no key {name!r}; it has {known}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self and callable(getattr(type(self), name, None)):
+            raise AttributeError(f"{name} is a method of {type(self).__name__}; set the key {name!r} as an item")
         self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        if name not in self:
+            raise AttributeError(f"{self.where or 'the document'} has no key {name!r}")
+        del self[name]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copy = type(self).__new__(type(self))
@@ -182,7 +189,7 @@ class Section(dict[str, Any]):
         return copy
 
 
-class Items(list[Any]):
+class Items(list[Any], Node):
     """A list, each of whose items is built in the same way.
 
     Args:
@@ -226,11 +233,29 @@ class Items(list[Any]):
         self.extend(other)
         return self
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "where":
+            place = self.where or type(self).__name__
+            warnings.warn(f"{name} = {value!r} has no effect: {place} is a list", stacklevel=2)
+        super().__setattr__(name, value)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copy = type(self).__new__(type(self))
         copy.where = self.where
         copy.extend(deepcopy(value, memo) for value in self)
         return copy
+
+
+def declared(required_type: Any, default: Any, callfunc: Callable[[Any], Any] | None) -> Field:
+    """The field that an `add_attr` declares."""
+    if callfunc is not None:
+        call = callfunc
+        return Field((), default, lambda value, _: call(value))
+    if isinstance(required_type, type) and issubclass(required_type, (Section, Items)):
+        kind = required_type
+        return Field((kind,), default, lambda value, where: value if isinstance(value, kind) else kind(value, where))
+    accepts = required_type if isinstance(required_type, tuple) else (required_type,)
+    return Field(tuple(each for each in accepts if each is not None), default)
 
 
 def _below(values: Iterable[Any]) -> Iterator[Section | Items]:
@@ -246,9 +271,9 @@ def combined(first: Any, second: Any, where: str) -> Any:
     Raises:
         SpecError: if they contradict each other.
     """
-    if _says_nothing(first) or first is second:
+    if says_nothing(first) or first is second:
         return second
-    if _says_nothing(second) or first == second:
+    if says_nothing(second) or first == second:
         return first
     if type(first) is type(second) and isinstance(first, Section):
         return first.combine(second)
@@ -257,18 +282,13 @@ def combined(first: Any, second: Any, where: str) -> Any:
     raise SpecError(f"{where} is given twice: {str(first)[:60]!r} and {str(second)[:60]!r}; keep one")
 
 
-def _says_nothing(value: Any) -> bool:
+def says_nothing(value: Any) -> bool:
+    """Whether a value is as good as not given."""
     if isinstance(value, Section):
         return value.is_empty()
     return value is None or (isinstance(value, (str, list, dict)) and not value)
 
 
-def plain(value: Any) -> Any:
-    """A value as plain data: mappings, lists, texts, numbers, booleans and null."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple, set, range)):
-        return [plain(each) for each in value]
-    if isinstance(value, str):
-        return str(value)
-    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+__all__ = [
+    "ANY", "REQUIRED", "Field", "Items", "Node", "Section", "combined", "declared", "items", "says_nothing", "section",
+]  # fmt: skip

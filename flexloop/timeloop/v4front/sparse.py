@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flexloop.timeloop.v4front.document_version import VERSION
-from flexloop.timeloop.v4front.section import Field, Items, Section, items
+from flexloop.timeloop.v4front.section import ANY, Field, Items, Section, items, section
+
+
+class ActionOptimizationList(Items):
+    """Accesses that are gated or skipped."""
+
+
+class ComputeOptimization(Section):
+    """Computes that are gated or skipped."""
+
+    others = ANY
+
+
+class ComputeOptimizationList(Items):
+    """Optimizations of computes."""
+
+    def item(self, value: Any, where: str) -> Any:
+        """An optimization."""
+        return ComputeOptimization(value, where) if isinstance(value, dict) else super().item(value, where)
+
+
+class RepresentationFormat(Section):
+    """How data spaces are compressed."""
+
+    others = ANY
 
 
 class SparseOptimizations(Section):
@@ -11,14 +37,14 @@ class SparseOptimizations(Section):
 
     fields = {
         "target": Field((str,), None),
-        "action_optimization": items(Items),
-        "representation_format": Field((dict,), {}),
-        "compute_optimization": items(Items),
+        "action_optimization": items(ActionOptimizationList),
+        "representation_format": section(RepresentationFormat),
+        "compute_optimization": items(ComputeOptimizationList),
     }
 
     def is_empty(self) -> bool:
         """Whether it optimizes nothing."""
-        return not any(self.get(key) for key in self if key != "target")
+        return not any(_says(value) for key, value in self.items() if key != "target")
 
 
 class SparseTargets(Items):
@@ -33,3 +59,9 @@ class SparseSection(Section):
     """The top-level key."""
 
     fields = {"version": VERSION, "targets": items(SparseTargets)}
+
+
+def _says(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_says(each) for each in value.values())
+    return any(_says(each) for each in value) if isinstance(value, list) else value is not None

@@ -18,8 +18,9 @@ from flexloop.timeloop.v4front.document import Document
 from flexloop.timeloop.v4front.evaluation import evaluate
 from flexloop.timeloop.v4front.macros import resolve
 from flexloop.timeloop.v4front.placement import complete
+from flexloop.timeloop.v4front.plain import plain
 from flexloop.timeloop.v4front.problem import Problem
-from flexloop.timeloop.v4front.section import Section, plain
+from flexloop.timeloop.v4front.section import Section
 
 MAX_MESH = 2**40
 """Instances above which a mesh is refused."""
