@@ -116,9 +116,7 @@ def test_wrong_directives(directives: Any, message: str) -> None:
         Mapping.from_directives(directives)
 
 
-def test_residual_factors_and_skews_are_refused_by_name() -> None:
-    with pytest.raises(UnsupportedError, match="residual factor 'C=4,3'"):
-        spad(factors="C=4,3")
+def test_skews_are_refused_by_name() -> None:
     with pytest.raises(UnsupportedError, match="type 'skew'"):
         Mapping.from_directives([{"target": "Spad", "type": "skew"}])
 

@@ -10,14 +10,13 @@ import warnings
 from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.timeloop import order
 from flexloop.validation import BEYOND, short, whole_number
 
-_FACTOR = re.compile(r"([A-Za-z_]+)\s*=*\s*([0-9]+)(,[0-9]+)?")
+_FACTOR = re.compile(r"([A-Za-z_]+)\s*=*\s*([0-9]+)(?:,([0-9]+))?")
 _BYPASS_TYPES = ("datatype", "dataspace", "bypass")
 _KEYS = ("target", "type", "factors", "permutation", "split", "keep", "bypass")
 _NOT_MODELLED = (
@@ -37,6 +36,8 @@ class LevelMapping:
         spatial_permutation: order of the spatial loops, leftmost innermost.
         split: how many dimensions of the spatial order lie on X.
         keep, bypass: data spaces stored here, and those passed by.
+        residuals, spatial_residuals: iterations of a loop in the last pass over its dimension, where they are fewer
+            than its factor (absent: as many). ``M=4,3`` in Timeloop's files.
     """
 
     target: str
@@ -47,6 +48,22 @@ class LevelMapping:
     split: int = 0
     keep: tuple[str, ...] = ()
     bypass: tuple[str, ...] = ()
+    residuals: dict[str, int] = field(default_factory=dict)
+    spatial_residuals: dict[str, int] = field(default_factory=dict)
+
+    def residual(self, dimension: str, *, spatial: bool = False) -> int:
+        """Iterations of a loop in the last pass over its dimension."""
+        factors, residuals = self.factors, self.residuals
+        if spatial:
+            factors, residuals = self.spatial_factors, self.spatial_residuals
+        return residuals.get(dimension, factors.get(dimension, 1))
+
+    @property
+    def is_perfect(self) -> bool:
+        """Whether every loop has its factor's iterations in every pass."""
+        return all(self.residual(d) == n for d, n in self.factors.items()) and all(
+            self.residual(d, spatial=True) == n for d, n in self.spatial_factors.items()
+        )
 
     @property
     def loops(self) -> list[tuple[str, int]]:
@@ -86,7 +103,7 @@ class Mapping:
 
         Raises:
             SpecError: a directive that is malformed, repeated, or about a level that does not exist.
-            UnsupportedError: a directive that is not modelled (residual loops, skews).
+            UnsupportedError: a directive that is not modelled (skews).
         """
         if not isinstance(directives, list):
             raise SpecError(f"mapping is {type(directives).__name__}, not a list of directives")
@@ -112,40 +129,59 @@ class Mapping:
             for level in self.levels
         ]
         for level in self.levels:
-            directives.append(_loops(level.target, "temporal", level.factors, level.permutation))
+            directives.append(_loops(level, spatial=False))
             if level.spatial_permutation:
-                spatial = _loops(level.target, "spatial", level.spatial_factors, level.spatial_permutation)
-                directives.append(spatial | {"split": level.split})
+                directives.append(_loops(level, spatial=True) | {"split": level.split})
         return directives
 
     def bounds(self) -> dict[str, int]:
-        """Product of all factors of each dimension: the (padded) bounds that this mapping factorises."""
+        """The (padded) bound of each dimension that this mapping factorises: the product of its factors.
+
+        With residuals every loop has its factor's iterations but in the last pass, outermost loop first: a loop of
+        ``n,r`` inside loops of B iterations in all makes that (B - 1) * n + r.
+        """
         names = {d for level in self.levels for d in (*level.factors, *level.spatial_factors)}
-        return {
-            d: prod(level.factors.get(d, 1) * level.spatial_factors.get(d, 1) for level in self.levels)
-            for d in sorted(names)
-        }
+        found = dict.fromkeys(sorted(names), 1)
+        for d in found:
+            for level in reversed(self.levels):
+                for factors, spatial in ((level.factors, False), (level.spatial_factors, True)):
+                    found[d] = (found[d] - 1) * factors.get(d, 1) + level.residual(d, spatial=spatial)
+        return found
+
+    @property
+    def is_perfect(self) -> bool:
+        """Whether no loop has a residual."""
+        return all(level.is_perfect for level in self.levels)
 
     def one_line(self) -> str:
         """The loop nest in one line, outermost first: ``DRAM[WIO] M4 C2 | GlobalBuffer[WIO] Q28 X:C16 Y:M16 | ...``."""
         return " | ".join(_one_line(level) for level in reversed(self.levels))
 
 
-def _loops(target: str, kind: str, factors: Map[str, int], permutation: Sequence[str]) -> dict[str, Any]:
+def _loops(level: LevelMapping, *, spatial: bool) -> dict[str, Any]:
+    factors, permutation = level.factors, level.permutation
+    if spatial:
+        factors, permutation = level.spatial_factors, level.spatial_permutation
     return {
-        "target": target,
-        "type": kind,
-        "factors": " ".join(f"{d}={n}" for d, n in factors.items()),
+        "target": level.target,
+        "type": "spatial" if spatial else "temporal",
+        "factors": " ".join(f"{d}={_iterations(n, level.residual(d, spatial=spatial))}" for d, n in factors.items()),
         "permutation": order.text_of(permutation),
     }
 
 
+def _iterations(factor: int, residual: int) -> str:
+    return str(factor) if residual == factor else f"{factor},{residual}"
+
+
 def _one_line(level: LevelMapping) -> str:
     initials = "".join(tensor[0] for tensor in level.keep)
-    parts = [f"{level.target}[{initials}]", *(f"{d}{n}" for d, n in reversed(level.loops))]
+    parts = [f"{level.target}[{initials}]"]
+    parts += [f"{d}{_iterations(n, level.residual(d))}" for d, n in reversed(level.loops)]
     for axis, loops in (("X", level.x_loops), ("Y", level.y_loops)):
         if loops:
-            parts.append(f"{axis}:" + "".join(f"{d}{n}" for d, n in reversed(loops)))
+            texts = (f"{d}{_iterations(n, level.residual(d, spatial=True))}" for d, n in reversed(loops))
+            parts.append(f"{axis}:" + "".join(texts))
     return " ".join(parts)
 
 
@@ -178,25 +214,30 @@ def _read_directive(
         return target, {"keep": _names(directive.get("keep"), where), "bypass": _names(directive.get("bypass"), where)}
     if kind not in ("temporal", "spatial"):
         raise UnsupportedError(f"{where}: type {kind!r} is not modelled; temporal, spatial and datatype are")
-    factors = _read_factors(directive.get("factors", ""), where, bounds)
+    factors, residuals = _read_factors(directive.get("factors", ""), where, bounds)
     permutation = _read_permutation(directive.get("permutation", ""), where, bounds)
     permutation += tuple(d for d in factors if d not in permutation)
     if kind == "temporal":
-        return target, {"factors": factors, "permutation": permutation}
+        return target, {"factors": factors, "permutation": permutation, "residuals": residuals}
     split = directive.get("split", len(permutation))
     if not isinstance(split, int) or isinstance(split, bool) or not split >= 0:
         raise SpecError(f"{where}: split is {split!r}, not a whole number")
-    return target, {"spatial_factors": factors, "spatial_permutation": permutation, "split": split}
+    return target, {
+        "spatial_factors": factors,
+        "spatial_permutation": permutation,
+        "split": split,
+        "spatial_residuals": residuals,
+    }
 
 
-def _read_factors(value: Any, where: str, bounds: Map[str, int] | None) -> dict[str, int]:
+def _read_factors(value: Any, where: str, bounds: Map[str, int] | None) -> tuple[dict[str, int], dict[str, int]]:
+    """Factors by dimension, and the residuals of those that have one."""
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "").partition("#")[0]
     factors: dict[str, int] = {}
+    residuals: dict[str, int] = {}
     rest = text
     for match in _FACTOR.finditer(text):
         name, number, residual = match.groups()
-        if residual:
-            raise UnsupportedError(f"{where}: the residual factor {match[0]!r} is not modelled; give perfect factors")
         if name in factors:
             raise SpecError(f"{where}: the factor of {name} stands twice")
         factor = whole_number(number)
@@ -205,10 +246,17 @@ def _read_factors(value: Any, where: str, bounds: Map[str, int] | None) -> dict[
         if not 1 <= factor < BEYOND:
             raise SpecError(f"{where}: the factor {short(match[0])} must be 1 or more, and no more than a bound can be")
         factors[name] = factor
+        if residual is not None and whole_number(residual) != factor:
+            if not 1 <= whole_number(residual) < factor:
+                raise SpecError(
+                    f"{where}: the residual of {short(match[0])} must be between 1 and the factor: it is what the last "
+                    "pass of the loop has left to do"
+                )
+            residuals[name] = whole_number(residual)
         rest = rest.replace(match[0], " ", 1)
     if rest.replace(",", " ").strip():
         raise SpecError(f"{where}: cannot read {rest.strip()!r} in factors {text!r}; write them as 'C=4 M=2'")
-    return factors
+    return factors, residuals
 
 
 def _read_permutation(value: Any, where: str, dimensions: Collection[str] | None) -> tuple[str, ...]:

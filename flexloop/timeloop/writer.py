@@ -345,7 +345,11 @@ def _loop_texts(level: LevelMapping) -> list[str]:
     loops = [(loop, "") for loop in reversed(level.loops)]
     loops += [(loop, " (Spatial-Y)") for loop in reversed(level.y_loops)]
     loops += [(loop, " (Spatial-X)") for loop in reversed(level.x_loops)]
-    return [f"for {d} in [0:{n}){place}" for (d, n), place in loops]
+    texts = []
+    for (d, n), place in loops:
+        residual = level.residual(d, spatial=bool(place))
+        texts.append(f"for {d} in [0:{n}{f',{residual}' if residual != n else ''}){place}")
+    return texts
 
 
 def map_yaml(mapping: Mapping, dimensions: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ Bools = npt.NDArray[np.bool_]
 class Batch:
     """n mappings of one specification with L storage levels, D dimensions and T data spaces, levels innermost first.
 
-    A mapping's bounds are the products of its factors; they need not be the specification's.
+    A mapping's bounds are the products of its factors, residuals regarded; they need not be the specification's.
 
     Attributes:
         temporal: int64[n, L, D] factors of the temporal loops of each level.
@@ -31,9 +31,12 @@ class Batch:
         spatial_order: int64[n, L, D] their order.
         split: int64[n, L] how many dimensions of the spatial order lie on X; the others lie on Y.
         keep: bool[n, L, T] whether a level stores a data space.
+        temporal_residual, spatial_residual: int64[n, L, D] iterations of each loop in the last pass over its dimension;
+            absent, its factor.
 
     Raises:
-        ValueError: if shapes differ, an order is no permutation, or a factor is below 1.
+        ValueError: if shapes differ, an order is no permutation, a factor is below 1, or a residual not between 1 and
+            its factor.
     """
 
     temporal: Ints
@@ -42,9 +45,11 @@ class Batch:
     spatial_order: Ints
     split: Ints
     keep: Bools
+    temporal_residual: Ints | None = None
+    spatial_residual: Ints | None = None
 
     def __post_init__(self) -> None:
-        for name in ("temporal", "temporal_order", "spatial", "spatial_order", "split"):
+        for name in ("temporal", "temporal_order", "spatial", "spatial_order", "split", *self._residuals):
             object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), np.int64))
         object.__setattr__(self, "keep", np.ascontiguousarray(self.keep, np.bool_))
         shape = self.temporal.shape
@@ -58,6 +63,31 @@ class Batch:
                 raise ValueError("an order does not name every dimension once")
         if shape[0] and (self.temporal.min() < 1 or self.spatial.min() < 1):
             raise ValueError("factors must be at least 1")
+        for name in self._residuals:
+            residual, factor = getattr(self, name), getattr(self, name.removesuffix("_residual"))
+            if residual.shape != shape or (residual < 1).any() or (residual > factor).any():
+                raise ValueError(f"{name} must be [n, levels, dimensions], between 1 and the factors")
+
+    @property
+    def _residuals(self) -> tuple[str, ...]:
+        return tuple(n for n in ("temporal_residual", "spatial_residual") if getattr(self, n) is not None)
+
+    @property
+    def is_perfect(self) -> Bools:
+        """[n] whether no loop of a mapping has a residual."""
+        perfect = np.ones(len(self), np.bool_)
+        for name in self._residuals:
+            perfect &= (getattr(self, name) == getattr(self, name.removesuffix("_residual"))).all(axis=(1, 2))
+        return perfect
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Batch:
+        """The chosen mappings."""
+        return Batch(**{name: part[rows] for name, part in vars(self).items() if part is not None})
+
+    def residuals(self) -> tuple[Ints, Ints]:
+        """Iterations of temporal and of spatial loops in their last pass."""
+        temporal = self.temporal if self.temporal_residual is None else self.temporal_residual
+        return temporal, self.spatial if self.spatial_residual is None else self.spatial_residual
 
     def __len__(self) -> int:
         return len(self.temporal)
@@ -76,6 +106,7 @@ def batch_of(spec: Spec, mappings: Sequence[Mapping]) -> Batch:
     n, levels, dims = len(mappings), len(spec.levels), len(spec.problem.dimensions)
     temporal, spatial = np.ones((2, n, levels, dims), np.int64)
     temporal_order, spatial_order = np.zeros((2, n, levels, dims), np.int64)
+    temporal_residual, spatial_residual = np.ones((2, n, levels, dims), np.int64)
     split = np.zeros((n, levels), np.int64)
     keep = np.ones((n, levels, len(spec.data_space_names)), np.bool_)
     for m, mapping in enumerate(mappings):
@@ -87,9 +118,12 @@ def batch_of(spec: Spec, mappings: Sequence[Mapping]) -> Batch:
             _check_names(spec, level)
             temporal[m, p], temporal_order[m, p] = _loops(spec, level.factors, level.permutation)
             spatial[m, p], spatial_order[m, p] = _loops(spec, level.spatial_factors, level.spatial_permutation)
+            temporal_residual[m, p] = [level.residual(d) for d in spec.problem.dimensions]
+            spatial_residual[m, p] = [level.residual(d, spatial=True) for d in spec.problem.dimensions]
             split[m, p] = level.split
             keep[m, p] = [space not in level.bypass for space in spec.data_space_names]
-    return Batch(temporal, temporal_order, spatial, spatial_order, split, keep)
+    residuals = () if all(mapping.is_perfect for mapping in mappings) else (temporal_residual, spatial_residual)
+    return Batch(temporal, temporal_order, spatial, spatial_order, split, keep, *residuals)
 
 
 def _check_names(spec: Spec, level: LevelMapping) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,9 @@ import numpy.typing as npt
 from flexloop.engines.embedded.batch import Batch, batch_of
 from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.rules import tables as rules
-from flexloop.engines.embedded.rules.cost import access_energy
+from flexloop.engines.embedded.rules.cost import access_energy, energy_of_all
+from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
+from flexloop.engines.embedded.rules.residual_rows import evaluate_residual_rows, make_residual_room
 from flexloop.engines.embedded.rules.rows import Room, evaluate_rows, make_room
 from flexloop.engines.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
@@ -50,7 +51,7 @@ def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
         UnsupportedError: a mapping beyond what the model counts exactly.
     """
     batch = batch_of(spec, [mapping])
-    if wrong := _wrong_product(spec, batch):
+    if wrong := _wrong_product(spec, mapping):
         return Evaluation.invalid(wrong)
     room, outcome, _ = _run(spec, batch)
     if outcome[0] != rules.VALID:
@@ -89,17 +90,54 @@ def _run(spec: Spec, batch: Batch) -> tuple[Room, npt.NDArray[np.int64], Costs]:
     room = make_room(tables)
     outcome = np.zeros(n, np.int64)
     cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
-    evaluate_rows(
-        tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, batch.keep,
-        0, n, outcome, cycles, energy, room,
-    )  # fmt: skip
+    perfect = batch.is_perfect
+    if perfect.all():
+        evaluate_rows(
+            tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, batch.keep,
+            0, n, outcome, cycles, energy, room,
+        )  # fmt: skip
+    elif perfect.any():
+        for rows in (np.flatnonzero(perfect), np.flatnonzero(~perfect)):
+            room, outcome[rows], costs = _run(spec, batch.take(rows))
+            cycles[rows], energy[rows] = costs.cycles, costs.energy_pj
+    else:
+        _run_residual(tables, batch, outcome, cycles, energy, room)
     return room, outcome, Costs(outcome == rules.VALID, cycles, energy)
 
 
-def _wrong_product(spec: Spec, batch: Batch) -> str:
+_VISITS, _MOST_VISITS = 2**12, 2**18
+"""Visits of loops that there is room for at first, and at most; 40 loops with residuals may make 20,000."""
+
+
+def _run_residual(
+    tables: rules.Tables,
+    batch: Batch,
+    outcome: npt.NDArray[np.int64],
+    cycles: npt.NDArray[np.int64],
+    energy: npt.NDArray[np.float64],
+    room: Room,
+) -> None:
+    """Cost mappings with residuals, with more room from the first on that needs it."""
+    temporal, spatial = batch.residuals()
+    visits, first, n = _VISITS, 0, len(batch)
+    own = make_residual_room(tables, visits)
+    while first < n:
+        first = evaluate_residual_rows(
+            tables, batch.temporal, batch.temporal_order, temporal, batch.spatial, batch.spatial_order, spatial,
+            batch.split, batch.keep, first, n, outcome, cycles, energy, room, own,
+        )  # fmt: skip
+        if first < n and visits == _MOST_VISITS:
+            first += 1
+        elif first < n:
+            visits *= 8
+            own = make_residual_room(tables, visits)
+
+
+def _wrong_product(spec: Spec, mapping: Mapping) -> str:
     """What Timeloop says of the first dimension whose factors do not multiply to its bound; empty if all do."""
-    for d, name in enumerate(spec.problem.dimensions):
-        product = prod(int(n) for n in (*batch.temporal[0, :, d], *batch.spatial[0, :, d]))
+    bounds = mapping.bounds()
+    for name in spec.problem.dimensions:
+        product = bounds.get(name, 1)
         if product != spec.problem.bounds[name]:
             return (
                 f"parsing mapping: product of all factors of dimension {name} is {product}, which is not equal to the "
@@ -113,6 +151,16 @@ def _reason(spec: Spec, outcome: int, room: Room | None) -> str:
     if outcome == rules.BEYOND_TABLES or room is None:
         raise UnsupportedError(
             "mapping: beyond the counts that the model keeps exact; use smaller bounds or unrollings"
+        )
+    if outcome == rules.BELOW_ZERO:
+        raise UnsupportedError(
+            "mapping: less crosses some boundary than one instance holds for itself, so that Timeloop's counts go "
+            "below zero (it prints numbers near 2^64, or stops); make the loops that have a residual shorter"
+        )
+    if outcome == rules.UNSHARED_RESIDUAL:
+        return (
+            "a spatial loop has a residual, but no loop over its dimension stands outside it, so that its last pass is "
+            "the only one; write the residual as its factor"
         )
     level, asked, present = (int(n) for n in room.failure)
     texts = {
@@ -132,7 +180,7 @@ def _reason(spec: Spec, outcome: int, room: Room | None) -> str:
 def _evaluation(spec: Spec, batch: Batch, room: Room) -> Evaluation:
     total = room.figures[-1]
     macs, cycles = int(total[rules.USED]), int(total[rules.CYCLES])
-    steps = int(room.loops[0, rules.OUTER])
+    steps, computes = int(room.loops[0, rules.OUTER]), int(total[rules.COMPUTES])
     levels = [LevelStats(spec.mac.name, steps, float(total[rules.ENERGY]), macs)]
     for p, level in enumerate(spec.levels):
         figures = room.figures[p]
@@ -146,16 +194,16 @@ def _evaluation(spec: Spec, batch: Batch, room: Room) -> Evaluation:
         reason="",
         cycles=cycles,
         energy_pj=float(total[rules.LEAKED]),
-        utilization=steps * macs / spec.mac.instances / cycles,
-        computes=steps * macs,
+        utilization=computes / spec.mac.instances / cycles,
+        computes=computes,
         levels=tuple(levels),
     )
 
 
 def _tensor(spec: Spec, p: int, t: int, room: Room) -> TensorStats:
     tables = prepared(spec)
-    used = int(room.figures[p, rules.USED])
+    most, used = int(room.grid[p + 1, X_ALL] * room.grid[p + 1, Y_ALL]), int(room.figures[p, rules.USED])
     reads, fills, updates, reductions, size = (int(n) for n in room.counts[p, t])
     one = interpreted(access_energy)(room.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
-    energy = one * min(used, int(tables.hardware[p, rules.CLUSTERS]))
+    energy = interpreted(energy_of_all)(one, most, used, int(tables.hardware[p, rules.CLUSTERS]))
     return TensorStats(size, used, reads, fills, updates, reductions, energy)

@@ -6,17 +6,19 @@ from collections.abc import Mapping as Map
 from math import inf, prod
 
 from flexloop.engines.embedded.architecture import StorageSpec
+from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.problem import DataSpace
+from flexloop.engines.embedded.rules.cost import averaged
 from flexloop.engines.embedded.spec import Spec
 from flexloop.evaluation import Evaluation, LevelStats, TensorStats
-from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.writer import LevelReport, MacReport, Report, TensorReport
 
 
 def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
     """Return everything that ``stats.txt`` holds, for a valid mapping."""
     mac, *levels = evaluation.levels
-    partitions = partition_sizes(spec, mapping)
+    partitions, most = partition_sizes(spec, mapping), expansions(spec, mapping)
     return Report(
         mac=MacReport(
             name=spec.mac.name,
@@ -32,7 +34,7 @@ def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
             area=spec.mac.area,
         ),
         levels=tuple(
-            _level(spec, level, stats, mac.cycles, evaluation.cycles, partitions[level.name])
+            _level(spec, level, stats, mac.cycles, evaluation.cycles, partitions[level.name], most[level.name])
             for level, stats in zip(spec.levels, levels, strict=True)
         ),
         cycles=evaluation.cycles,
@@ -42,13 +44,13 @@ def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
 
 
 def _level(
-    spec: Spec, level: StorageSpec, stats: LevelStats, steps: int, cycles: int, partitions: Map[str, int]
+    spec: Spec, level: StorageSpec, stats: LevelStats, steps: int, cycles: int, partitions: Map[str, int], most: int
 ) -> LevelReport:
     reads, writes = 0.0, 0.0
     for name, tensor in stats.tensors.items():
-        scale = dict(level.bandwidth_scale).get(name, 1.0)
-        reads += tensor.reads / steps * scale
-        writes += (tensor.fills + tensor.updates) / steps * scale
+        read, written = _words_a_step(level, name, tensor, steps, most)
+        reads += read
+        writes += written
     slowdown = _slowdown(level, reads, writes)
     read_write = {space.name: space.read_write for space in spec.problem.data_spaces}
     return LevelReport(
@@ -74,7 +76,7 @@ def _level(
         cycles=stats.cycles,
         slowdown=slowdown,
         tensors=tuple(
-            _tensor(level, name, read_write[name], tensor, steps, slowdown, partitions[name])
+            _tensor(level, name, read_write[name], tensor, steps, slowdown, partitions[name], most)
             for name, tensor in stats.tensors.items()
         ),
     )
@@ -89,14 +91,42 @@ def _limit(bandwidth: float) -> float | None:
     return None if bandwidth == inf else bandwidth
 
 
+def _words_a_step(level: StorageSpec, name: str, tensor: TensorStats, steps: int, most: int) -> tuple[float, float]:
+    """Words that one instance reads and writes a step, each as often as it counts for the bandwidths."""
+    scale, used = dict(level.bandwidth_scale).get(name, 1.0), tensor.utilized_instances
+    shared = interpreted(averaged)
+    return (
+        shared(tensor.reads, most, used) / steps * scale,
+        shared(tensor.fills + tensor.updates, most, used) / steps * scale,
+    )
+
+
+def expansions(spec: Spec, mapping: Mapping) -> dict[str, int]:
+    """For each level the instances that its loops ask for; with residuals fewer may be in use on average."""
+    given = {level.target: level for level in mapping.levels}
+    most, found = 1, {}
+    for name in reversed(spec.level_names):
+        found[name] = most
+        most *= prod(given[name].spatial_factors.values()) if name in given else 1
+    return found
+
+
 def _tensor(
-    level: StorageSpec, name: str, read_write: bool, tensor: TensorStats, steps: int, slowdown: float, partition: int
+    level: StorageSpec,
+    name: str,
+    read_write: bool,
+    tensor: TensorStats,
+    steps: int,
+    slowdown: float,
+    partition: int,
+    most: int,
 ) -> TensorReport:
     used = tensor.utilized_instances
-    clusters = min(used, level.instances // level.cluster_size)
+    clusters = min(most, level.instances // level.cluster_size)
     blocks = [-(-words // level.block_size) for words in (tensor.reads, tensor.fills, tensor.updates)]
     row = blocks[0] * level.read_energy + blocks[1] * level.write_energy + blocks[2] * level.update_energy
     scale = dict(level.bandwidth_scale).get(name, 1.0)
+    reads, writes = _words_a_step(level, name, tensor, steps, most)
     return TensorReport(
         name=name,
         read_write=read_write,
@@ -108,24 +138,16 @@ def _tensor(
         fills=tensor.fills,
         updates=tensor.updates,
         reductions=tensor.temporal_reductions,
-        energy=row / (used / clusters),
+        energy=row / (most / clusters),
         scale=scale,
-        read_bandwidth=slowdown * (tensor.reads / steps * scale),
-        write_bandwidth=slowdown * ((tensor.fills + tensor.updates) / steps * scale),
+        read_bandwidth=slowdown * reads,
+        write_bandwidth=slowdown * writes,
     )
 
 
 def partition_sizes(spec: Spec, mapping: Mapping) -> dict[str, dict[str, int]]:
     """For each level and data space, the words that are one instance's own (rule 2c of how Timeloop counts)."""
-    given = {level.target: level for level in mapping.levels}
-    tile = dict.fromkeys(spec.problem.dimensions, 1)
-    tiles, spread = [], []
-    for name in spec.level_names:
-        level = given.get(name)
-        spatial, temporal = (level.spatial_factors, level.factors) if level else ({}, {})
-        spread.append({d: n * spatial.get(d, 1) for d, n in tile.items()})
-        tile = {d: n * temporal.get(d, 1) for d, n in spread[-1].items()}
-        tiles.append(tile)
+    tiles, spread = first_tiles(spec, mapping)
     sizes: dict[str, dict[str, int]] = {name: {} for name in spec.level_names}
     for space in spec.problem.data_spaces:
         own = tile_words(space, tiles[-1])
@@ -134,6 +156,36 @@ def partition_sizes(spec: Spec, mapping: Mapping) -> dict[str, dict[str, int]]:
             own = own * tile_words(space, tiles[p]) // tile_words(space, spread[p + 1])
             sizes[spec.level_names[p]][space.name] = own
     return sizes
+
+
+Tile = dict[str, int]
+"""The extent of a tile along each dimension."""
+
+
+def first_tiles(spec: Spec, mapping: Mapping) -> tuple[list[Tile], list[Tile]]:
+    """The first tile of each level, its largest, and what all children of one instance of the level span, then.
+
+    Along a dimension of which the first pass is the last one, that is what the residuals leave.
+    """
+    given = {level.target: level for level in mapping.levels}
+    levels = [given.get(name, LevelMapping(name)) for name in spec.level_names]
+    tile = dict.fromkeys(spec.problem.dimensions, (1, 1))
+    ends: list[dict[str, tuple[int, int]]] = []  # after the spatial and the temporal loops of each level
+    for level in levels:
+        for factors, spatial in ((level.spatial_factors, True), (level.factors, False)):
+            tile = {
+                d: (every * factors.get(d, 1), last + every * (level.residual(d, spatial=spatial) - 1))
+                for d, (every, last) in tile.items()
+            }
+            ends.append(tile)
+    found: list[Tile] = []
+    more: set[str] = set()  # dimensions with a pass after the first
+    for level in reversed(levels):
+        for spatial in (False, True):
+            found.append({d: every if d in more else last for d, (every, last) in ends.pop().items()})
+            more |= {d for d in tile if level.residual(d, spatial=spatial) > 1}
+    found.reverse()
+    return found[1::2], found[::2]
 
 
 def tile_words(space: DataSpace, tile: Map[str, int]) -> int:

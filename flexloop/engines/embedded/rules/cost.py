@@ -12,6 +12,7 @@ from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.engines.embedded.rules.tables import (
     BLOCK,
     CLUSTERS,
+    COMPUTES,
     CYCLES,
     E_FILL,
     E_READ,
@@ -54,14 +55,29 @@ def is_near_limit(rates: Any, p: int, reads: float, writes: float, steps: int) -
 
 
 @kernel
-def demand(scale: Any, keep: Any, m: int, p: int, counts: Any, steps: int) -> tuple[float, float]:
-    """Words that one instance of level p reads and writes a step."""
+def averaged(words: float, most: int, used: int) -> float:
+    """Words of one instance, shared by the ``most`` that may ever work where on average only ``used`` of them do."""
+    return words if most == used else np.ceil(words / (most / used))
+
+
+@kernel
+def demand(
+    scale: Any, keep: Any, m: int, p: int, counts: Any, steps: int, most: int, used: int
+) -> tuple[float, float]:  # fmt: skip
+    """Words that one instance of level p reads and writes a step; ``most`` and ``used`` as of `averaged`."""
     reads, writes = 0.0, 0.0
     for t in range(counts.shape[1]):
         if keep[m, p, t]:
-            reads += counts[p, t, READS] / steps * scale[p, t]
-            writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) / steps * scale[p, t]
+            reads += averaged(counts[p, t, READS], most, used) / steps * scale[p, t]
+            writes += averaged(counts[p, t, FILLS] + counts[p, t, UPDATES], most, used) / steps * scale[p, t]
     return reads, writes
+
+
+@kernel
+def energy_of_all(one: float, most: int, used: int, clusters: int) -> float:
+    """Energy of all instances given that of one; those of a cluster share rows."""
+    rows = min(most, clusters)
+    return one * rows if most == used else one / (most / rows) * used
 
 
 @kernel
@@ -79,34 +95,36 @@ def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
 
 @kernel
 def cost(
-    hardware: Any, rates: Any, scale: Any, keep: Any, m: int, grid: Any, counts: Any, steps: int, figures: Any
-) -> tuple[int, float]:
+    hardware: Any, rates: Any, scale: Any, keep: Any, m: int, grid: Any, average: Any, counts: Any, steps: int,
+    computes: float, figures: Any,
+) -> tuple[int, float]:  # fmt: skip
     """Cycles and energy (pJ) of mapping m from its counts.
 
     Args:
         hardware, rates, scale: of `Tables`.
         keep: of a batch.
         m: which mapping.
-        grid: instances in use.
+        grid, average: instances in use, and on average; without residuals, of loops, these are the same.
         counts: [L, T, 5] accesses.
         steps: temporal iterations.
-        figures: [L+1, 5] receives what each level contributes.
+        computes: of all MACs.
+        figures: [L+1, 6] receives what each level contributes.
     """
     levels = len(scale)
     slowest, energy = steps, 0.0
     for p in range(levels):
         reads, writes, level_energy = 0.0, 0.0, 0.0
-        used = grid[p + 1, X_ALL] * grid[p + 1, Y_ALL]
+        most = grid[p + 1, X_ALL] * grid[p + 1, Y_ALL]
+        used = average[p + 1, X_ALL] * average[p + 1, Y_ALL]
         for t in range(counts.shape[1]):
             if keep[m, p, t]:
                 reads += counts[p, t, READS] * scale[p, t]
                 writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) * scale[p, t]
-                level_energy += access_energy(counts, p, t, hardware[p, BLOCK], rates) * min(
-                    used, hardware[p, CLUSTERS]
-                )
+                one = access_energy(counts, p, t, hardware[p, BLOCK], rates)
+                level_energy += energy_of_all(one, most, used, hardware[p, CLUSTERS])
         slow = 1.0
         if is_near_limit(rates, p, reads, writes, steps):
-            reads, writes = demand(scale, keep, m, p, counts, steps)
+            reads, writes = demand(scale, keep, m, p, counts, steps, most, used)
             slow = slowdown(rates, p, reads, writes)
         cycles = steps if slow == 1.0 else int(ceil(steps / slow))
         slowest = max(slowest, cycles)
@@ -119,7 +137,8 @@ def cost(
         figures[p, LEAKED] = rates[p, LEAK] * slowest * max(1.0, figures[p, USED])
         energy += figures[p, LEAKED]
     macs = grid[0, X_ALL] * grid[0, Y_ALL]
-    figures[levels, ENERGY] = float(steps) * macs * rates[levels, E_READ]
+    figures[levels, ENERGY] = computes * rates[levels, E_READ]
+    figures[levels, COMPUTES] = computes
     energy += figures[levels, ENERGY]
     figures[levels, CYCLES] = slowest
     figures[levels, USED] = macs

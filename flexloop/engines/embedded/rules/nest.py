@@ -190,14 +190,16 @@ def reorder_nest(present: Any, tf: Any, to: Any, m: int, tile: Any, loops: Any, 
 
 
 @kernel
-def fits_mesh(hardware: Any, p: int, row: int, grid: Any, failure: Any) -> int:
+def fits_mesh(hardware: Any, p: int, row: int, grid: Any, average: Any, failure: Any) -> int:
     """Whether the instances in use at one row of the grid fit the hardware of level p (the MACs: p = L).
+
+    ``average`` is a grid of those that are in use on average; without residuals, of loops, it is the same.
 
     Returns 0, or 1, 2, 3 if too many instances in all, along X or along Y; then `failure` tells how many.
     """
-    x, y = grid[row, X_ALL], grid[row, Y_ALL]
-    if x * y > hardware[p, INSTANCES]:
-        failure[1], failure[2] = x * y, hardware[p, INSTANCES]
+    x, y, used = grid[row, X_ALL], grid[row, Y_ALL], average[row, X_ALL] * average[row, Y_ALL]
+    if used > hardware[p, INSTANCES]:
+        failure[1], failure[2] = used, hardware[p, INSTANCES]
         return 1
     if x > hardware[p, MESH_X]:
         failure[1], failure[2] = x, hardware[p, MESH_X]
@@ -211,7 +213,7 @@ def fits_mesh(hardware: Any, p: int, row: int, grid: Any, failure: Any) -> int:
 @kernel
 def fits_macs(hardware: Any, grid: Any, failure: Any) -> int:
     """Whether the MACs are enough: an outcome, and in `failure` the level (-1), what is asked and what there is."""
-    over = fits_mesh(hardware, len(hardware) - 1, 0, grid, failure)
+    over = fits_mesh(hardware, len(hardware) - 1, 0, grid, grid, failure)
     failure[0] = -1
     return VALID if over == 0 else MAC_INSTANCES if over == 1 else MAC_X if over == 2 else MAC_Y
 
@@ -219,7 +221,7 @@ def fits_macs(hardware: Any, grid: Any, failure: Any) -> int:
 @kernel
 def fits_levels(
     hardware: Any, about: Any, lone: Any, members: Any, unit: Any, keep: Any, m: int,
-    grid: Any, tile: Any, size: Any, failure: Any,
+    grid: Any, average: Any, tile: Any, size: Any, failure: Any,
 ) -> int:  # fmt: skip
     """Write the size [T, L+1] of every tile of mapping m; an outcome, and in `failure` where the first failure is."""
     top = len(hardware) - 2
@@ -240,7 +242,7 @@ def fits_levels(
         if hardware[p, CAPACITY] >= 0 and held > hardware[p, CAPACITY]:
             failure[1], failure[2] = held, hardware[p, CAPACITY]
             return TILE_TOO_LARGE
-        over = fits_mesh(hardware, p, p + 1, grid, failure)
+        over = fits_mesh(hardware, p, p + 1, grid, average, failure)
         if over > 0:
             return LEVEL_INSTANCES if over == 1 else LEVEL_X if over == 2 else LEVEL_Y
     return VALID

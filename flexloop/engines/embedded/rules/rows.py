@@ -11,6 +11,8 @@ from flexloop.engines.embedded.rules.cost import cost
 from flexloop.engines.embedded.rules.counts import flows, partitions, write_counts
 from flexloop.engines.embedded.rules.multicast import ENTRIES
 from flexloop.engines.embedded.rules.nest import (
+    X_ALL,
+    Y_ALL,
     build_nest,
     fits_levels,
     fits_macs,
@@ -61,7 +63,7 @@ class Room(NamedTuple):
         flow: float64[3, L+1], see `rules.counts`.
         partition: int64[L] words that each instance of a level calls its own.
         counts: float64[L, T, 5] accesses of each data space at each level that keeps it, of one instance.
-        figures: float64[L+1, 5] cycles, energy and instances of each level and of the whole.
+        figures: float64[L+1, 6] cycles, energy and instances of each level and of the whole.
         failure: int64[3] where an invalid mapping fails first: the level (-1: the MACs), what is asked, what there is.
     """
 
@@ -123,7 +125,7 @@ def make_room(tables: Tables) -> Room:
         flow=np.zeros((3, levels + 1), np.float64),
         partition=np.zeros(levels, np.int64),
         counts=np.zeros((levels, spaces, 5), np.float64),
-        figures=np.zeros((levels + 1, 5), np.float64),
+        figures=np.zeros((levels + 1, 6), np.float64),
         failure=np.zeros(3, np.int64),
     )
 
@@ -180,7 +182,7 @@ def evaluate_rows(
                 build_nest(tables.present, tf, to, sf, so, m, grid, tile, loops, begin, mover, spatial, spatials)
                 tiled = fits_levels(
                     tables.hardware, tables.about, tables.lone, tables.members, tables.unit, keep, m,
-                    grid, tile, size, failure,
+                    grid, grid, tile, size, failure,
                 )  # fmt: skip
         state = tiled
         for t in range(spaces):
@@ -201,6 +203,8 @@ def evaluate_rows(
             write_counts(keep, m, t, top, grid, size, flow, partition, read_write, counts)
         outcome[m] = state
         if state == VALID:
+            steps = loops[0, OUTER]
             cycles[m], energy[m] = cost(
-                tables.hardware, tables.rates, tables.scale, keep, m, grid, counts, loops[0, OUTER], figures
-            )
+                tables.hardware, tables.rates, tables.scale, keep, m, grid, grid, counts, steps,
+                float(steps) * (grid[0, X_ALL] * grid[0, Y_ALL]), figures,
+            )  # fmt: skip

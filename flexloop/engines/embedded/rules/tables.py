@@ -35,8 +35,9 @@ DIM, COUNT, STRIDE, OUTER = range(4)
 READS, FILLS, UPDATES, REDUCTIONS, SIZE = range(5)
 """Last axis of a table of counts, all of one instance: accesses in words, and words of the tile."""
 
-CYCLES, ENERGY, USED, LEAKED, SLOWDOWN = range(5)
-"""Columns of a table of figures; in its row L the cycles are the mapping's, `LEAKED` holds its energy."""
+CYCLES, ENERGY, USED, LEAKED, SLOWDOWN, COMPUTES = range(6)
+"""Columns of a table of figures; in its row L the cycles are the mapping's, `LEAKED` holds its energy, and `COMPUTES`
+is that row's alone."""
 
 (
     VALID,
@@ -48,9 +49,12 @@ CYCLES, ENERGY, USED, LEAKED, SLOWDOWN = range(5)
     LEVEL_INSTANCES,
     LEVEL_X,
     LEVEL_Y,
+    UNSHARED_RESIDUAL,
+    BELOW_ZERO,
     BEYOND_TABLES,
-) = range(10)
-"""Outcomes of a mapping, in the order in which Timeloop looks for failures; the last is a limit of this model."""
+) = range(12)
+"""Outcomes of a mapping, in the order in which Timeloop looks for failures; then what it gives up at or answers with no
+sensible figures, where loops have residuals; the last is a limit of this model."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -1,0 +1,183 @@
+"""Cost the mappings of a batch whose loops may have residuals, one after the other."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flexloop.engines.embedded.jit import entry, kernel
+from flexloop.engines.embedded.rules.cost import cost
+from flexloop.engines.embedded.rules.counts import write_counts
+from flexloop.engines.embedded.rules.nest import X_ALL, fits_levels, fits_macs, use_array
+from flexloop.engines.embedded.rules.residual_flows import residual_flows, residual_partitions
+from flexloop.engines.embedded.rules.residual_nest import FIRST, lay_nest, measure
+from flexloop.engines.embedded.rules.rows import ROOM, outermost
+from flexloop.engines.embedded.rules.tables import (
+    B3,
+    BELOW_ZERO,
+    BEYOND_TABLES,
+    BYPASSED_EVERYWHERE,
+    F1,
+    F2,
+    FILLS,
+    I1,
+    I2,
+    I3,
+    INSTANCES,
+    OUTER,
+    READ_WRITE,
+    READS,
+    TABLES,
+    UNSHARED_RESIDUAL,
+    VALID,
+    Floats,
+    Ints,
+    Tables,
+    i64,
+    types,
+)
+
+
+class ResidualRoom(NamedTuple):
+    """Room for one mapping with residuals at a time, beside `Room`.
+
+    Attributes:
+        nest, begin, extent, passes, used: see `rules.residual_nest`.
+        steps: int64[N, R] how far an iteration of each loop moves a tile.
+        visits, slots, states, trail, times: see `rules.residual_walk`.
+        before: int64[4*A+1] offsets of children, with A the MACs.
+        size: int64[R], pieces, others: int64[2*R, 2*R] extents of a tile, and parts of it.
+        average: int64[L+1, 4] a grid of the instances that are in use on average, all along X.
+    """
+
+    nest: Ints
+    begin: Ints
+    extent: Ints
+    passes: Floats
+    used: Ints
+    steps: Ints
+    visits: Ints
+    slots: Ints
+    states: Ints
+    trail: Ints
+    times: Ints
+    before: Ints
+    size: Ints
+    pieces: Ints
+    others: Ints
+    average: Ints
+
+
+RESIDUAL_ROOM = types.NamedTuple([I2, I1, I3, F2, I1, I2, I2, I1, I2, I2, I1, I1, I1, I2, I2, I2], ResidualRoom)
+"""Numba's type of ResidualRoom."""
+
+
+def make_residual_room(tables: Tables, visits: int) -> ResidualRoom:
+    """Room on these tables for a power of two of visits of a loop."""
+    levels, dims = len(tables.fanout), tables.roles.shape[1]
+    ranks = tables.members.shape[1]
+    loops = 2 * levels * dims
+    return ResidualRoom(
+        nest=np.zeros((loops, 9), np.int64),
+        begin=np.zeros(2 * levels + 1, np.int64),
+        extent=np.ones((4, levels + 1, dims), np.int64),
+        passes=np.zeros((3, dims), np.float64),
+        used=np.zeros(levels + 1, np.int64),
+        steps=np.zeros((loops, ranks), np.int64),
+        visits=np.zeros((visits, 11 + 2 * ranks), np.int64),
+        slots=np.zeros(2 * visits, np.int64),
+        states=np.zeros((visits // 4 + 2, 3 + 3 * ranks), np.int64),
+        trail=np.zeros((loops + 2, 3 + ranks), np.int64),
+        times=np.zeros(visits, np.int64),
+        before=np.zeros(4 * int(tables.hardware[-1, INSTANCES]) + 1, np.int64),
+        size=np.zeros(ranks, np.int64),
+        pieces=np.zeros((2 * ranks, 2 * ranks), np.int64),
+        others=np.zeros((2 * ranks, 2 * ranks), np.int64),
+        average=np.ones((levels + 1, 4), np.int64),
+    )
+
+
+@kernel
+def lay_out(
+    tables: Any, tf: Any, to: Any, tr: Any, sf: Any, so: Any, sr: Any, split: Any, keep: Any, m: int, room: Any,
+    own: Any,
+) -> tuple[int, float, float]:  # fmt: skip
+    """Write the nest of mapping m with its tiles; an outcome, the iterations that count, and computations."""
+    levels = len(tables.fanout)
+    use_array(tables.fanout, sf, so, split, m, room.grid)
+    for t in range(len(tables.about)):
+        if outermost(keep, m, t) < 0:
+            return BYPASSED_EVERYWHERE, 0.0, 0.0
+    lay_nest(tf, to, tr, sf, so, sr, m, own.nest, own.begin, own.extent)
+    steps, runs, macs = measure(own.nest, own.begin, own.extent, own.passes, own.used)
+    if macs < 0:
+        return UNSHARED_RESIDUAL, runs, macs
+    room.loops[0, OUTER] = steps
+    state = fits_macs(tables.hardware, room.grid, room.failure)
+    if state != VALID:
+        return state, runs, macs
+    for p in range(levels):
+        own.average[p + 1, X_ALL] = own.used[p + 1]
+        for d in range(own.extent.shape[2]):
+            room.tile[p + 1, d] = own.extent[FIRST, p + 1, d]
+    state = fits_levels(
+        tables.hardware, tables.about, tables.lone, tables.members, tables.unit, keep, m,
+        room.grid, own.average, room.tile, room.size, room.failure,
+    )  # fmt: skip
+    return state, runs, macs
+
+
+@kernel
+def is_below_zero(keep: Any, m: int, t: int, top: int, counts: Any) -> bool:
+    """Whether some count of data space t is negative: Timeloop takes more to be there than crosses a boundary."""
+    for p in range(top + 1):
+        if keep[m, p, t] and (counts[p, t, READS] < 0 or counts[p, t, FILLS] < 0):
+            return True
+    return False
+
+
+@entry(TABLES, I3, I3, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM, RESIDUAL_ROOM)
+def evaluate_residual_rows(
+    tables: Any, tf: Any, to: Any, tr: Any, sf: Any, so: Any, sr: Any, split: Any, keep: Any, start: int, stop: int,
+    outcome: Any, cycles: Any, energy: Any, room: Any, own: Any,
+) -> int:  # fmt: skip
+    """Cost mappings ``start`` to ``stop`` of a batch, up to the first that there is too little room for.
+
+    Arguments are as of `rows.evaluate_rows`; ``tr`` and ``sr`` are the residuals.
+
+    Returns:
+        The mapping that there was too little room for; ``stop`` if there is none.
+    """
+    for m in range(start, stop):
+        state, runs, macs = lay_out(tables, tf, to, tr, sf, so, sr, split, keep, m, room, own)
+        for t in range(len(tables.about)):
+            if state != VALID:
+                break
+            top = outermost(keep, m, t)
+            state = residual_flows(
+                tables.roles, tables.about, tables.fanout, keep, m, t, top, room.grid, own.extent, own.nest, own.begin,
+                runs, own.steps, room.spatial, room.ranks, room.children, own.before, own.size, own.pieces, own.others,
+                own.visits, own.slots, own.states, own.trail, own.times, room.entry, room.access, room.flow,
+            )  # fmt: skip
+            if state == VALID:
+                state = residual_partitions(
+                    tables.about, tables.lone, tables.members, tables.unit, t, own.extent, own.begin, room.size,
+                    room.partition,
+                )  # fmt: skip
+            if state == VALID:
+                read_write = tables.about[t, READ_WRITE]
+                write_counts(
+                    keep, m, t, top, own.average, room.size, room.flow, room.partition, read_write, room.counts
+                )
+                if is_below_zero(keep, m, t, top, room.counts):
+                    state = BELOW_ZERO
+        outcome[m] = state
+        if state == BEYOND_TABLES:
+            return m
+        if state == VALID:
+            cycles[m], energy[m] = cost(
+                tables.hardware, tables.rates, tables.scale, keep, m, room.grid, own.average, room.counts,
+                room.loops[0, OUTER], macs, room.figures,
+            )  # fmt: skip
+    return stop
