@@ -158,6 +158,12 @@ def test_a_data_space_may_be_a_single_value(projection: list[Any]) -> None:
     assert problem.data_spaces[0].projection == ()
 
 
+def test_a_coefficient_of_0_leaves_its_dimension_out_of_the_rank() -> None:
+    with pytest.warns(UserWarning, match="coefficient Wdilation is 0"):
+        problem = read_problem({"shape": "cnn_layer", **CONVOLUTION["instance"], "Wdilation": 0})
+    assert problem.data_spaces[1].projection[2] == (("P", 2),)
+
+
 @pytest.mark.parametrize("densities", [{"densities": {"A": 1.0}}, {"commonDensity": 1}, {"densities": {}}])
 def test_densities_of_one_are_none(densities: dict[str, Any]) -> None:
     with warnings.catch_warnings():

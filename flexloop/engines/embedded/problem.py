@@ -134,9 +134,12 @@ def _coefficients(shape: Fields, instance: Fields) -> dict[str, int]:
     for where, entry in shape.items("coefficients"):
         fields = Fields(entry, where)
         name = fields.text("name")
-        value = instance.whole(name) or fields.whole("default")
+        value = instance.count(name)
+        value = fields.count("default") if value is None else value
         if value is None:
             raise SpecError(f"{where}: coefficient {name} has neither a value in the instance nor a default")
+        if value == 0:
+            warnings.warn(f"coefficient {name} is 0: dimensions with it do not move along their ranks", stacklevel=4)
         values[name] = value
     return values
 
@@ -149,8 +152,9 @@ def _data_space(fields: Fields, dimensions: tuple[str, ...], coefficients: Mappi
         terms = [[rank]] if isinstance(rank, str) else rank
         if not isinstance(terms, list):
             raise SpecError(f"{where} is {rank!r}, not a dimension or a list of terms")
-        if terms:  # a rank without terms has one place, as has a data space without ranks
-            ranks.append(tuple(_term(term, where, dimensions, coefficients) for term in terms))
+        found = tuple(_term(term, where, dimensions, coefficients) for term in terms)
+        if moving := tuple((d, c) for d, c in found if c):  # a rank without terms has one place
+            ranks.append(moving)
     if not fields.has("projection"):
         raise SpecError(f"{fields.where}: no projection (an empty list, if the data space is a single value)")
     used = [d for rank in ranks for d, _ in rank]
