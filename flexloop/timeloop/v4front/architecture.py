@@ -7,7 +7,7 @@ from numbers import Number
 from typing import Any
 
 from flexloop.errors import SpecError, UnknownNameError
-from flexloop.timeloop.v4front.constraints import ConstraintGroup
+from flexloop.timeloop.v4front.constraints import ConstraintGroup, Factors
 from flexloop.timeloop.v4front.document_version import VERSION
 from flexloop.timeloop.v4front.section import ANY, Field, Items, Section, items, section
 from flexloop.timeloop.v4front.sparse import SparseOptimizations
@@ -70,6 +70,21 @@ class Fanout(Section):
         return self["meshX"] * self["meshY"]
 
 
+class FullLoops(Section):
+    """CiMLoop: the factors with which loops fill a node."""
+
+    fields = {"factors": items(Factors)}
+
+
+class MaxUtilization(Section):
+    """CiMLoop: what fills a node."""
+
+    fields = {
+        kind: Field((FullLoops,), None, lambda value, where: FullLoops(value, where))
+        for kind in ("spatial", "temporal")
+    }
+
+
 class Leaf(Section):
     """A node that holds no others."""
 
@@ -79,6 +94,7 @@ class Leaf(Section):
         "spatial": section(Fanout),
         "constraints": section(ConstraintGroup),
         "sparse_optimizations": section(SparseOptimizations),
+        "max_utilization": Field((MaxUtilization,), None, lambda value, where: MaxUtilization(value, where)),
     }
     exposed = Section.exposed | {"get_fanout"}
 
@@ -91,6 +107,10 @@ class Container(Leaf):
     """A node around all that follows; its attributes are theirs too."""
 
     fields = {"networks": items(Items)}
+
+
+class ArrayContainer(Container):
+    """CiMLoop: a container whose instances are a side of an array of cells."""
 
 
 class Component(Leaf):
@@ -226,6 +246,7 @@ _BY_CLASS: tuple[tuple[tuple[str, ...], type[Component]], ...] = (
 NODE_KINDS: dict[str, Any] = {
     "!Component": component,
     "!Container": Container,
+    "!ArrayContainer": ArrayContainer,
     "!Hierarchical": Hierarchical,
     "!Parallel": Parallel,
     "!Pipelined": Pipelined,

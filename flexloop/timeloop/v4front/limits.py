@@ -7,7 +7,7 @@ from typing import Any
 from flexloop.errors import SpecError
 
 MAX_STEPS = 4_000_000
-"""Operations that all expressions of one document together may take; CiMLoop's models take some 200,000."""
+"""Operations that all expressions of one document together may take; CiMLoop's models take up to 100,000."""
 
 MAX_EXPRESSION = 10_000
 """Characters of an expression, and hundreds of them in a file of functions."""

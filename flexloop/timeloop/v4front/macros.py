@@ -159,7 +159,7 @@ def allocated(bounds: list[int], capacity: int, where: str) -> list[tuple[int, i
                 full = (piece * (pieces - 1) + bound % piece) / pieces
                 if full > fullness:
                     choice, fullness = ((index, piece),), full
-            for prime in set(_prime_factors(bound)):
+            for prime in set(prime_factors(bound)):
                 if prime <= room:
                     rest, full = best((*left[:index], bound // prime, *left[index + 1 :]), room // prime)
                     if full * prime > fullness:
@@ -170,7 +170,8 @@ def allocated(bounds: list[int], capacity: int, where: str) -> list[tuple[int, i
 
 
 @cache
-def _prime_factors(number: int) -> tuple[int, ...]:
+def prime_factors(number: int) -> tuple[int, ...]:
+    """The prime factors of a number, smallest first, each as often as it divides the number."""
     found, divisor = [], 2
     while divisor * divisor <= number:
         while number % divisor == 0:

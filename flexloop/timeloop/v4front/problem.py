@@ -114,10 +114,12 @@ class Shape(Section):
 
 
 class Problem(Section):
-    """The problem."""
+    """The problem, with names and histograms of values that CiMLoop adds."""
 
     fields = {
         "version": VERSION,
         "instance": Field((Instance,), make=lambda value, where: Instance(value, where)),
         "shape": Field((Shape,), make=lambda value, where: Shape(value, where)),
+        **dict.fromkeys(("name", "dnn_name", "notes"), Field((str,), None)),
+        "histograms": Field((dict,), None),
     }

@@ -9,8 +9,7 @@ scalars are read by YAML 1.2, as the front end reads them: ``yes`` is a text and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -100,7 +99,7 @@ def parse(text: str, name: str, included: Parts, include: Parts) -> Any:
         SpecError: if it is no acceptable YAML; file and line are named.
     """
     root = yamlio.compose(text, name, _Loader)
-    return None if root is None else _Reader(name, included, include).value(root)
+    return None if root is None else _merged(_Reader(name, included, include).value(root), name)
 
 
 class _Reader:
@@ -156,50 +155,56 @@ class _Reader:
         return Quoted(node.value) if node.style in ("'", '"') else node.value
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
+        """A mapping with what ``<<`` takes in behind its own keys; ``<<<`` still stands in it."""
         own: dict[str, Any] = {}
-        flat: list[dict[str, Any]] = []
-        deep: list[dict[str, Any]] | None = None
-        late = set()
+        sources: list[dict[str, Any]] = []
         for key_node, value_node in node.value:
             value = self.value(value_node)
             if key_node.tag == _TAG + "merge":
-                flat += self._sources(value, value_node)
-            elif (key := self._scalar(key_node)) == _DEEP:
-                deep = self._sources(value, value_node)
+                sources += _mappings(value, self._at(value_node))
             else:
-                own[key] = value
-                late |= {key} if deep is not None else set()
-        for source in flat:
-            late |= source.keys() - own.keys()
-            own = own | {key: value for key, value in source.items() if key not in own}
-        _merge(own, _joined(deep or []), late)
+                own[self._scalar(key_node)] = value
+        for source in sources:
+            for key, value in source.items():
+                own.setdefault(key, value)
         return own
 
-    def _sources(self, value: Any, node: yaml.Node) -> list[dict[str, Any]]:
-        sources = value if isinstance(value, list) else [value]
-        for source in sources:
-            if not isinstance(source, dict):
-                raise SpecError(f"{self._at(node)}: {str(source)[:60]!r} is merged, but only mappings can be")
-        return sources
+
+def _merged(value: Any, name: str) -> Any:
+    """A document in which every ``<<<`` is done, in the front end's order.
+
+    What stands behind the merge key is taken in before its own merges are done, and its lists stay what they are.
+    """
+    if isinstance(value, list):
+        value[:] = [_merged(each, name) for each in value]
+    elif isinstance(value, dict):
+        for key, each in list(value.items()):
+            value[key] = _merged(each, name)
+            if key == _DEEP:
+                joined: dict[str, Any] = {}
+                for source in _mappings(value.pop(key), name):
+                    _take_in(joined, deepcopy(source))
+                _take_in(value, joined)
+    return value
 
 
-def _joined(sources: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for source in sources:
-        _merge(found, source)
-    return found
-
-
-def _merge(into: dict[str, Any], source: dict[str, Any], late: AbstractSet[str] = frozenset()) -> None:
-    """Take in what is not there; the lists of late keys, which stand behind the merge key, stay what they are."""
+def _take_in(into: dict[str, Any], source: dict[str, Any]) -> None:
     for key, value in source.items():
         known = into.setdefault(key, value)
         if known is value or isinstance(known, (_FixedList, _FixedDict)):
             continue
         if isinstance(known, dict) and isinstance(value, dict):
-            _merge(known, value)
-        elif isinstance(known, list) and isinstance(value, list) and key not in late:
+            _take_in(known, value)
+        elif isinstance(known, list) and isinstance(value, list):
             into[key] = known + value
+
+
+def _mappings(value: Any, where: str) -> list[dict[str, Any]]:
+    sources = value if isinstance(value, list) else [value]
+    for source in sources:
+        if not isinstance(source, dict):
+            raise SpecError(f"{where}: {str(source)[:60]!r} is merged, but only mappings can be")
+    return sources
 
 
 def _integer(text: str) -> int:

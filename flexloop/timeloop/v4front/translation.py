@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from flexloop.errors import SpecError
-from flexloop.timeloop.v4front.architecture import Component, Compute, Container, Leaf, Network, Nothing, Storage, walk
+from flexloop.timeloop.v4front import cimloop
+from flexloop.timeloop.v4front.architecture import Compute, Container, Leaf, Network, Nothing, Storage, walk
 from flexloop.timeloop.v4front.attachment import attach
-from flexloop.timeloop.v4front.constraints import Constraint, Dataspace, Iteration, Temporal
+from flexloop.timeloop.v4front.constraints import Constraint, Dataspace, Iteration, Spatial, Temporal
 from flexloop.timeloop.v4front.document import Document
 from flexloop.timeloop.v4front.evaluation import evaluate
 from flexloop.timeloop.v4front.macros import resolve
@@ -38,8 +39,10 @@ def translate(document: Document, *, for_model: bool = False) -> dict[str, Any]:
         SpecError, UnknownNameError: if it is malformed or contradicts itself; the place is named.
     """
     document = document.rebuilt()
+    cimloop.prepare(document)
     evaluate(document)
     document.check()
+    cimloop.settle(document)
     attach(document)
     resolve(document)
     complete(document)
@@ -131,18 +134,15 @@ class _Levels:
             raise SpecError(f"{leaf.where}: more than 2^40 instances")
 
 
-def _idle_level(name: str, spatial: Constraint, problem: Problem) -> tuple[dict[str, Any], list[Constraint]]:
+def _idle_level(name: str, spatial: Spatial, problem: Problem) -> tuple[dict[str, Any], list[Constraint]]:
     """The level that holds a fanout's loops and keeps nothing, and the constraints that make it so."""
     dimensions = problem["shape"]["dimensions"]
     still = Temporal({"factors": [f"{d}=1" for d in dimensions], "permutation": list(dimensions)}, name)
     nothing = Dataspace({"bypass": problem["shape"].names()}, name)
     attributes = {"width": 1, "depth": 1, "datawidth": 1, "technology": -1}
-    fields = _fields_of(_dummy(name, attributes))
-    return fields, [each for each in (spatial, still, nothing) if not each.is_empty()]
-
-
-def _dummy(name: str, attributes: dict[str, Any]) -> Component:
-    return Storage({"name": name, "class": "dummy_storage", "attributes": attributes}, name)
+    fields = _fields_of(Storage({"name": name, "class": "dummy_storage", "attributes": attributes}, name))
+    loops = Spatial({}, name).combine(spatial)
+    return fields, [each for each in (loops, still, nothing) if not each.is_empty()]
 
 
 def _fields_of(leaf: Leaf) -> dict[str, Any]:
