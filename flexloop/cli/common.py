@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -175,9 +176,7 @@ def parse_parameters(pairs: list[str]) -> dict[str, int]:
 
 
 def parse_defines(pairs: list[str]) -> dict[str, Any]:
-    """Read ``name=value`` pairs of ``--define``; a value is read as YAML: a number, ``true``, a list, else a text."""
-    from flexloop.timeloop import yamlio
-
+    """Read ``name=value`` pairs of ``--define``: ``true`` is a truth value, ``8`` a number, all else, as ``08``, a text."""
     defines = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -185,8 +184,14 @@ def parse_defines(pairs: list[str]) -> dict[str, Any]:
             raise FlexloopError(f"--define {pair!r}: write NAME=VALUE, for example --define architecture=eyeriss_like")
         if name.strip() in defines:
             raise FlexloopError(f"--define {pair!r}: {name.strip()} is given twice; keep one")
-        defines[name.strip()] = yamlio.load(value)
+        defines[name.strip()] = _defined(value)
     return defines
+
+
+def _defined(value: str) -> bool | int | str:
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    return int(value) if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value) else value
 
 
 def choose(kind: str, name: str, known: tuple[str, ...]) -> str:

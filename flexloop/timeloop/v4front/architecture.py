@@ -64,6 +64,11 @@ class Fanout(Section):
     """How many instances of a node there are along each axis."""
 
     fields = {"meshX": Field((int,), 1), "meshY": Field((int,), 1)}
+    exposed = Section.exposed | {"get_fanout"}
+
+    def get_fanout(self) -> Any:
+        """Instances of the node."""
+        return self["meshX"] * self["meshY"]
 
     def get_fanout(self) -> Any:
         """Instances of the node."""

@@ -47,11 +47,25 @@ class Builtin:
         self.function, self.kind = function, kind
 
 
-class Type(Builtin):
-    """A name of `typing`, which says nothing when it is used."""
+class Module:
+    """A module that a file of functions imports: it has what may be used of it, which is nothing unless it is `math`.
 
-    def __init__(self) -> None:
-        super().__init__(lambda *_: None)
+    Args:
+        name: its name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.names = {n: f for n, f in EXPRESSION.items() if hasattr(math, n)} if name == "math" else {}
+
+    def attribute(self, name: str) -> Any:
+        """What it has of a name (ExpressionError if it has nothing that may be used)."""
+        if name not in self.names:
+            raise ExpressionError(f"{self}.{name} cannot be used")
+        return self.names[name]
+
+    def __str__(self) -> str:
+        return self._name
 
 
 def power(base: Any, exponent: Any, modulus: Any = None) -> Any:

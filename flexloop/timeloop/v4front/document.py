@@ -115,9 +115,10 @@ class Globals(Section):
 
 
 class ReferenceTable(Section):
-    """An ERT or ART."""
+    """An ERT or ART, of whatever version Accelergy wrote it in."""
 
-    fields = {"version": VERSION, "tables": items(Items)}
+    fields = {"version": Field((), "0.4"), "tables": items(Items)}
+    others = ANY
 
     def is_empty(self) -> bool:
         """Whether it has no tables."""
@@ -175,7 +176,8 @@ def load(
     Args:
         files: YAML files, or Jinja templates of such; their top-level keys are put together.
         defines: what templates are given, by name.
-        roots: folders below which files may be taken in, beside those of the files.
+        roots: folders below which files may be taken in, beside those of the files and of the files that a value of
+            ``defines`` names by its whole path.
 
     Raises:
         SpecError: if a file is unreadable or malformed, takes in one outside these folders, or contradicts another.
@@ -187,7 +189,8 @@ def contents(
     files: Sequence[Path], defines: Mapping[str, Any], roots: Sequence[Path]
 ) -> tuple[list[dict[str, Any]], Sequence[Path]]:
     """The content of each file, templates rendered, and the files of functions that they name (see `load`)."""
-    source = Source([*(file.parent for file in files), *roots], defines)
+    named = [Path(value) for value in defines.values() if isinstance(value, str) and value.startswith("/")]
+    source = Source([*(file.parent for file in [*files, *named] if file.is_file()), *roots], defines)
     found = []
     for path in dict.fromkeys(file.resolve() for file in files):
         content = source.load(path)

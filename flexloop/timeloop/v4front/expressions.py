@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flexloop.timeloop.v4front import builtin
-from flexloop.timeloop.v4front.builtin import Builtin, checked_arguments
+from flexloop.timeloop.v4front.builtin import Builtin, Module, checked_arguments
 from flexloop.timeloop.v4front.limits import MAX_CALLS, MAX_EXPRESSION, MAX_LENGTH, Budget, ExpressionError
 from flexloop.timeloop.v4front.section import Section
 
@@ -76,7 +76,7 @@ class Evaluator:
     def call(self, function: Any, values: list[Any], named: dict[str, Any]) -> Any:
         """The value of a call (ExpressionError if it cannot be called)."""
         if not isinstance(function, Builtin):
-            raise ExpressionError(f"{str(function)[:40]!r} is no function")
+            raise ExpressionError(f"{str(function)[:40]!r} is no function that can be used")
         checked_arguments(values, named, self.budget)
         if self._calls >= MAX_CALLS:
             raise ExpressionError(f"more than {MAX_CALLS} calls within calls")
@@ -106,6 +106,8 @@ class Evaluator:
             if name in owner.exposed:
                 return Builtin(getattr(owner, name))
             raise ExpressionError(f"{owner.where or 'the document'} has no {name!r}")
+        if isinstance(owner, Module):
+            return owner.attribute(name)
         fields: Any = getattr(owner, "record_fields", ())
         if name in fields:
             return owner[fields.index(name)]

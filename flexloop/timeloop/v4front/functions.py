@@ -2,13 +2,13 @@
 
 A v4 file may name such files under ``globals: expression_custom_functions``. They are not given to Python: what their
 functions may hold is what stands here (definitions, assignments, conditions, loops, assertions and named tuples) and
-the expressions of `flexloop.timeloop.v4front.expressions`. Anything else in them is refused by name when it is reached.
+the expressions of `flexloop.timeloop.v4front.expressions`. Of modules they have what expressions have of ``math``.
+Anything else in them is refused by name when it is reached.
 """
 
 from __future__ import annotations
 
 import ast
-import math
 from collections import ChainMap
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +17,10 @@ from typing import Any
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.v4front import builtin
-from flexloop.timeloop.v4front.builtin import Builtin, Type
+from flexloop.timeloop.v4front.builtin import Builtin, Module
 from flexloop.timeloop.v4front.expressions import Evaluator, Names
 from flexloop.timeloop.v4front.limits import MAX_EXPRESSION, Budget, ExpressionError
 from flexloop.timeloop.v4front.tags import Quoted
-
-_MODULES = ("math", "typing", "numbers", "collections", "__future__", "functools", "itertools")
 
 
 class _Return(Exception):
@@ -163,19 +161,12 @@ class Runner:
 
     def _Import(self, node: ast.Import, names: Names) -> None:
         for each in node.names:
-            if each.name not in _MODULES or each.name == "math":
-                raise ExpressionError(f"line {node.lineno}: write 'from math import ...'; no module can be imported")
+            names[each.asname or each.name.partition(".")[0]] = Module(each.name)
 
     def _ImportFrom(self, node: ast.ImportFrom, names: Names) -> None:
-        if node.module not in _MODULES:
-            raise ExpressionError(f"line {node.lineno}: nothing can be imported from {node.module}")
+        module = Module(node.module or ".")
         for each in node.names:
-            if node.module != "math":
-                names[each.asname or each.name] = Type()
-            elif each.name not in builtin.EXPRESSION or not hasattr(math, each.name):
-                raise ExpressionError(f"line {node.lineno}: {each.name} of math cannot be used")
-            else:
-                names[each.asname or each.name] = builtin.EXPRESSION[each.name]
+            names[each.asname or each.name] = module.names.get(each.name, Module(f"{module}.{each.name}"))
 
     def _Return(self, node: ast.Return, names: Names) -> None:
         raise _Return(None if node.value is None else self.evaluator.value(node.value, names))
