@@ -176,7 +176,7 @@ def parse_parameters(pairs: list[str]) -> dict[str, int]:
 
 
 def parse_defines(pairs: list[str]) -> dict[str, Any]:
-    """Read ``name=value`` pairs of ``--define``: ``true`` is a truth value, ``8`` a number, all else, as ``08``, a text."""
+    """Read ``name=value`` pairs of ``--define``: ``true`` is a truth value, ``8`` a number, anything else a text."""
     defines = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

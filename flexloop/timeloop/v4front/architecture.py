@@ -70,10 +70,6 @@ class Fanout(Section):
         """Instances of the node."""
         return self["meshX"] * self["meshY"]
 
-    def get_fanout(self) -> Any:
-        """Instances of the node."""
-        return self["meshX"] * self["meshY"]
-
 
 class FullLoops(Section):
     """CiMLoop: the factors with which loops fill a node."""
