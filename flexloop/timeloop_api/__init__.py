@@ -1,0 +1,76 @@
+"""Timeloop's v4 front end for scripts: the calls of ``pytimeloop.timeloopfe.v4``, on flexloop's own reader and engine.
+
+    import flexloop.timeloop_api as tl
+
+    spec = tl.Specification.from_yaml_files("top.yaml.jinja2", jinja_parse_data={"architecture": "eyeriss_like"})
+    spec.architecture.find("shared_glb").attributes.depth = 8192
+    spec.variables["DATAWIDTH"] = 8
+    result = tl.call_mapper(spec, output_dir="outputs")
+    result.energy, result.cycles, result.per_component("energy")
+
+See docs/scripting.md for what is covered.
+"""
+
+from flexloop.timeloop.v4front.section import Items as ListNode
+from flexloop.timeloop.v4front.section import Node
+from flexloop.timeloop.v4front.section import Section as DictNode
+from flexloop.timeloop_api import (
+    arch,
+    components,
+    constraints,
+    mapper,
+    output_parsing,
+    problem,
+    processors,
+    sparse_optimizations,
+)
+from flexloop.timeloop_api.calls import call_mapper, call_model
+from flexloop.timeloop_api.output_files import read_output
+from flexloop.timeloop_api.output_parsing import OutputStats, OutputStatsList
+from flexloop.timeloop_api.problem import Problem
+from flexloop.timeloop_api.processors import Processor, ProcessorError
+from flexloop.timeloop_api.properties import get_property_table, get_property_tree
+from flexloop.timeloop_api.specification import Specification
+from flexloop.timeloop_api.tables import ReferenceTables, accelergy_app, call_accelergy_verbose
+
+__all__ = [
+    "DictNode",
+    "ListNode",
+    "Node",
+    "OutputStats",
+    "OutputStatsList",
+    "Problem",
+    "Processor",
+    "ProcessorError",
+    "ReferenceTables",
+    "Specification",
+    "accelergy_app",
+    "arch",
+    "call_accelergy_verbose",
+    "call_mapper",
+    "call_model",
+    "components",
+    "constraints",
+    "get_property_table",
+    "get_property_tree",
+    "mapper",
+    "output_parsing",
+    "problem",
+    "processors",
+    "read_output",
+    "sparse_optimizations",
+]
+
+NOT_COVERED = {
+    "to_mapper_app": "call_mapper searches in this process",
+    "to_model_app": "call_model evaluates in this process",
+    "call_stop": "no process is started; end your own, or press Ctrl-C",
+    "get_property_yaml": "get_property_tree prints the keys, types and defaults",
+}
+"""Calls of the front end that are not here, and the way out."""
+
+
+def __getattr__(name: str) -> object:
+    """Say what to do about a call that is not here."""
+    way_out = NOT_COVERED.get(name, "docs/scripting.md has the calls that are covered")
+    raise AttributeError(f"flexloop.timeloop_api has no {name}: {way_out}")
