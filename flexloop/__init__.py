@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     from flexloop.classes import FlexClass, all_classes
     from flexloop.engines.select import EngineSettings
     from flexloop.errors import FlexloopError
+    from flexloop.flexion import flexion_table
     from flexloop.results.files import load
     from flexloop.results.table import Results
+    from flexloop.studies.design import design
+    from flexloop.studies.explore import explore
+    from flexloop.studies.futureproof import future_proof
+    from flexloop.studies.isolate import isolate, isolation_table
     from flexloop.study import StudyOptions, compare, run, run_study
+    from flexloop.taxonomy.accelerators import load_taxonomy
     from flexloop.workloads.layers import Layer, Network
     from flexloop.workloads.networks import load_network
 
@@ -37,9 +43,16 @@ _HOME = {
     "StudyOptions": "study",
     "all_classes": "classes",
     "compare": "study",
+    "design": "studies.design",
+    "explore": "studies.explore",
+    "flexion_table": "flexion",
+    "future_proof": "studies.futureproof",
+    "isolate": "studies.isolate",
+    "isolation_table": "studies.isolate",
     "load": "results.files",
     "load_arch": "arch.load",
     "load_network": "workloads.networks",
+    "load_taxonomy": "taxonomy.accelerators",
     "run": "study",
     "run_study": "study",
 }
@@ -56,9 +69,16 @@ __all__ = [
     "__version__",
     "all_classes",
     "compare",
+    "design",
+    "explore",
+    "flexion_table",
+    "future_proof",
+    "isolate",
+    "isolation_table",
     "load",
     "load_arch",
     "load_network",
+    "load_taxonomy",
     "run",
     "run_study",
 ]

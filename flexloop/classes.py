@@ -78,8 +78,8 @@ class FlexClass:
 
     @classmethod
     def of(cls, name: str | FlexClass) -> FlexClass:
-        """Return a class given as a name or as itself."""
-        return name if isinstance(name, FlexClass) else cls.parse(name)
+        """Return a class given as a name or as itself (UnknownNameError if it is neither)."""
+        return name if isinstance(name, FlexClass) else cls.parse(str(name))
 
     def degree(self, axis: Axis) -> Degree:
         """Return the degree of one axis."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -28,14 +28,11 @@ from flexloop.running.cores import available_cores, processes
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store, default_folder
 from flexloop.studies.overhead import class_areas
-from flexloop.subjects import DIGITS, arch_digest, load_archs, load_networks, network_digest
+from flexloop.subjects import DIGITS, Archs, Networks, arch_digest, listed, load_archs, load_networks, network_digest
 from flexloop.timeloop.render import Renderer
 from flexloop.workloads.layers import Layer, Network
 
 DEFAULT_ARCH = "edge256"
-
-Archs: TypeAlias = str | Path | ArchSpec | Sequence[str | Path | ArchSpec]
-"""An arch or several: shipped names, files, or arch specs."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,8 @@ class Progress(Protocol):
 
 
 def run_study(
-    classes: Sequence[str | FlexClass],
-    networks: str | Path | Network | Sequence[str | Path | Network],
+    classes: str | FlexClass | Sequence[str | FlexClass],
+    networks: Networks,
     arch: Archs = DEFAULT_ARCH,
     options: StudyOptions | None = None,
     progress: Progress | None = None,
@@ -126,9 +123,9 @@ def run_study(
     What is given twice counts once.
 
     Args:
-        classes: class names or classes, degrees allowed.
-        networks: shipped names, files, or networks, or one of these.
-        arch: shipped name, file, or arch spec, or several of these, each of which is run.
+        classes: class names or classes, degrees allowed, or one of these.
+        networks: one or several of what `flexloop.load_network` takes.
+        arch: one or several of what `flexloop.load_arch` takes, each of which is run.
         options: how; the defaults suit a first look.
         progress: hears of finished cells.
 
@@ -140,7 +137,7 @@ def run_study(
         LatticeError: if a class costs more than one of its subclasses.
     """
     options = options or StudyOptions()
-    chosen = list(dict.fromkeys(FlexClass.of(name) for name in classes))
+    chosen = list(dict.fromkeys(FlexClass.of(name) for name in listed(classes)))
     nets = load_networks(networks, options.network_parameters)
     plans = [_plan(spec, options) for spec in load_archs(arch)]
     layers = _unique_layers(nets)
@@ -181,17 +178,17 @@ def _find(
 
 
 def run(
-    flexclass: str | FlexClass,
-    network: str | Path | Network | Sequence[str | Path | Network],
+    flexclass: str | FlexClass | Sequence[str | FlexClass],
+    network: Networks,
     arch: Archs = DEFAULT_ARCH,
     **options: Any,
 ) -> Results:
-    """What one class costs on a network or several; ``options`` as `StudyOptions.of` takes them."""
-    return run_study([flexclass], network, arch, StudyOptions.of(**options))
+    """What a class or several cost on a network or several; ``options`` as `StudyOptions.of` takes them."""
+    return run_study(flexclass, network, arch, StudyOptions.of(**options))
 
 
 def compare(
-    network: str | Path | Network | Sequence[str | Path | Network],
+    network: Networks,
     arch: Archs = DEFAULT_ARCH,
     *,
     degrees: bool = False,

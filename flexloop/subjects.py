@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from flexloop.arch.load import load_arch
+from pydantic import BaseModel
+
+from flexloop.arch.load import ArchSource, load_arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.errors import SpecError, UnknownNameError
-from flexloop.workloads.layers import Network
-from flexloop.workloads.networks import load_network
+from flexloop.resources import is_file
+from flexloop.workloads.layers import Layer, Network
+from flexloop.workloads.networks import NetworkSource, load_network
 
 DIGITS = 12
 """Hexadecimal digits of a digest that tables show."""
@@ -24,49 +27,60 @@ DIGITS = 12
 Named = TypeVar("Named", ArchSpec, Network)
 
 
-def load_archs(archs: str | Path | ArchSpec | Sequence[str | Path | ArchSpec]) -> list[ArchSpec]:
+Archs: TypeAlias = ArchSource | Sequence[ArchSource]
+"""An arch spec or several, as `flexloop.load_arch` takes them."""
+
+Networks: TypeAlias = NetworkSource | Sequence[NetworkSource]
+"""A network or several, as `flexloop.load_network` takes them."""
+
+
+def load_archs(archs: Archs) -> list[ArchSpec]:
     """Load arch specs, equal ones once, each under a name of its own.
 
     Args:
-        archs: shipped names, files or arch specs, or one of these.
+        archs: one or several of what `flexloop.load_arch` takes.
 
     Raises:
         FlexloopError: for an arch spec that does not exist or is wrong, or two of the same name that no file tells
             apart.
     """
-    given = [archs] if isinstance(archs, (str, Path, ArchSpec)) else list(archs)
-    loaded = [spec if isinstance(spec, ArchSpec) else load_arch(spec) for spec in given]
+    given = listed(archs)
+    loaded = [load_arch(spec) for spec in given]
     return _told_apart("arch spec", given, loaded, arch_digest)
 
 
-def load_networks(
-    networks: str | Path | Network | Sequence[str | Path | Network], parameters: dict[str, int]
-) -> list[Network]:
+def load_networks(networks: Networks, parameters: dict[str, int]) -> list[Network]:
     """Load networks, equal ones once, each under a name of its own.
 
     Args:
-        networks: shipped names, files or networks, or one of these.
+        networks: one or several of what `flexloop.load_network` takes.
         parameters: each network takes those it has, and each parameter must have a taker.
 
     Raises:
         FlexloopError: for a network or a parameter that does not exist, or two different networks of the same name
             that no file tells apart.
     """
-    given = [networks] if isinstance(networks, (str, Path, Network)) else list(networks)
-    if len(given) == 1 and not isinstance(given[0], Network):
+    given = listed(networks)
+    if len(given) == 1 and not isinstance(given[0], (Layer, Network)):
         return [load_network(given[0], **parameters)]
-    loaded = [net if isinstance(net, Network) else load_network(net) for net in given]
+    loaded = [load_network(net) for net in given]
     known = {name for net in loaded for name in net.parameters}
     for name in parameters:
         if name not in known:
             raise UnknownNameError("network parameter", name, sorted(known))
     loaded = [
         default
-        if isinstance(net, Network)
+        if isinstance(net, (Layer, Network))
         else load_network(net, **{n: v for n, v in parameters.items() if n in default.parameters})
         for net, default in zip(given, loaded, strict=True)
     ]
     return _told_apart("network", given, loaded, network_digest)
+
+
+def listed(given: Any) -> list[Any]:
+    """One thing or several as a list."""
+    several = isinstance(given, Iterable) and not isinstance(given, (str, Mapping, BaseModel))
+    return list(given) if several else [given]
 
 
 def arch_digest(arch: ArchSpec) -> str:
@@ -108,7 +122,7 @@ def _name_of_file(kind: str, name: str, source: Any, rivals: Sequence[Any]) -> s
     from flexloop.results.files import safe_name
 
     files = [
-        Path(it).resolve() if isinstance(it, (str, Path)) and Path(it).is_file() else None for it in (source, *rivals)
+        Path(it).resolve() if isinstance(it, (str, Path)) and is_file(Path(it)) else None for it in (source, *rivals)
     ]
     own = files[0]
     if own is not None:

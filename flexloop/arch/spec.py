@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from flexloop.htmltable import html_table
 from flexloop.validation import no_boolean, plain_number, unknown_fields
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, tile_size
 
@@ -328,6 +329,22 @@ class ArchSpec(_Model):
             if tensor in level.keep:
                 return level
         raise ValueError(f"axes.tiling.partial names {tensor}, which no buffer at {self.array.below} keeps")
+
+    def _repr_html_(self) -> str:
+        heads = ["level", "class", "words", "bits of a word", "read and write, words a cycle", "keeps"]
+        rows = [
+            [
+                level.name,
+                level.component,
+                level.capacity or "unbounded",
+                level.datawidth,
+                f"{level.read_bandwidth:g}, {level.write_bandwidth:g}",
+                ", ".join(level.keep),
+            ]
+            for level in self.levels
+        ]
+        shape = self.axes.shape.fixed
+        return html_table(f"{self.name} ({shape.X}x{shape.Y} PEs): {self.description}", heads, rows)
 
     # -- what a spec must satisfy ------------------------------------------------------------------------------------
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexloop.errors import OutputError, UnsupportedError
+from flexloop.errors import OutputError, SpecError, UnknownNameError, UnsupportedError
 from flexloop.report.data import arch_of
 from flexloop.report.exploration import Exploration
 from flexloop.report.gains import check_one_objective
@@ -84,20 +84,83 @@ def write_exploration_figures(exploration: Exploration, folder: Path) -> list[Pa
     return _write(_exploration_plans(exploration), folder)
 
 
-def _write(plans: Iterator[_Plan], folder: Path) -> list[Path]:
+class Plots:
+    """A study's figures one by one, as matplotlib figures, which a notebook shows.
+
+    Args:
+        results: the study; of several archs name the one to show.
+    """
+
+    def __init__(self, results: Results) -> None:
+        check_one_objective(results)
+        self._parts = {str(part.rows["arch"].iloc[0]): part for part in results.by_arch()}
+
+    def lattice(self, gain: str | None = None, arch: str | None = None) -> Figure:
+        """The Hasse diagram of the classes, coloured by a gain (``speedup``, ``energy_gain`` or ``edp_gain``)."""
+        from flexloop.report import plots
+
+        part = self._part(arch)
+        if gain is not None and gain not in GAINS:
+            raise UnknownNameError("gain", gain, GAINS)
+        return self._draw(part, f"lattice-{gain or plots.objective_gain(part)}")
+
+    def networks(self, arch: str | None = None) -> Figure:
+        """Each class's gain by network."""
+        return self._draw(self._part(arch), "networks")
+
+    def layers(self, network: str | None = None, arch: str | None = None) -> Figure:
+        """Each layer's gain in each class as a heat map; without a name the first network's."""
+        return self._of_network("layers", network, arch)
+
+    def energy(self, network: str | None = None, arch: str | None = None) -> Figure:
+        """Energy by level, a bar a class."""
+        return self._of_network("energy", network, arch)
+
+    def roofline(self, network: str | None = None, arch: str | None = None) -> Figure:
+        """Each layer under the roof of the outermost level, in the baseline and in the most flexible class."""
+        return self._of_network("roofline", network, arch)
+
+    def _of_network(self, kind: str, network: str | None, arch: str | None) -> Figure:
+        part = self._part(arch)
+        names = list(dict.fromkeys(part.rows["network"]))
+        if network is not None and network not in names:
+            raise UnknownNameError("network of the study", network, names)
+        return self._draw(part, f"{kind}-{network or names[0]}")
+
+    def _part(self, arch: str | None) -> Results:
+        if arch is not None and arch not in self._parts:
+            raise UnknownNameError("arch of the study", arch, self._parts)
+        return self._parts[arch] if arch is not None else next(iter(self._parts.values()))
+
+    def _draw(self, part: Results, name: str) -> Figure:
+        plan = next((plan for plan in _plans(part) if plan.name == name), None)
+        if plan is None:
+            raise SpecError(f"no figure {name}: the results do not hold the arch spec that it needs")
+        return _drawn([plan])[0]
+
+
+def _drawn(plans: Iterable[_Plan]) -> list[Figure]:
     try:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UnsupportedError("figures need matplotlib: pip install 'flexloop[figures]'") from error
-    written = []
+    figures = []
     with matplotlib.rc_context(_STYLE):
         for plan in plans:
             figure = Figure(figsize=(plan.width, plan.height), layout="constrained")
             FigureCanvasAgg(figure)
             plan.draw(figure)
-            written += [_save(figure, folder / f"{safe_name(plan.name)}{suffix}") for suffix in FORMATS]
+            figures.append(figure)
+    return figures
+
+
+def _write(plans: Iterator[_Plan], folder: Path) -> list[Path]:
+    written = []
+    for plan in plans:
+        (figure,) = _drawn([plan])
+        written += [_save(figure, folder / f"{safe_name(plan.name)}{suffix}") for suffix in FORMATS]
     return written
 
 
@@ -105,8 +168,11 @@ def _save(figure: Figure, path: Path) -> Path:
     # No date in either format: the same results make the same bytes.
     undated = {"Date": None} if path.suffix == ".svg" else {"CreationDate": None}
     try:
+        import matplotlib
+
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata=undated)
+        with matplotlib.rc_context(_STYLE):
+            figure.savefig(path, metadata=undated)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; give another folder") from error
     return path

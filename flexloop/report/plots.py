@@ -71,7 +71,7 @@ def _draw_class(
 
 def networks(figure: Figure, results: Results) -> None:
     """Gains by network in what was searched for, and their geometric mean: bars, or a heat map of many networks."""
-    gain = _objective_gain(results)
+    gain = objective_gain(results)
     totals = results.speedups()
     panels = {str(name): group.set_index("class")[gain] for name, group in totals.groupby("network", sort=False)}
     if len(panels) > 1:
@@ -105,7 +105,7 @@ def _gain_bars(axes: Axes, title: str, gains: pd.Series, norm: LogNorm) -> None:
 
 def layers(figure: Figure, results: Results, network: str) -> None:
     """Gains of a network's layers in what was searched for, a row a layer, a column a class."""
-    gain = _objective_gain(results)
+    gain = objective_gain(results)
     table = rows_with_gains(results)
     table = table[table["network"] == network]
     grid = table.pivot_table(index="layer", columns="class", values=gain, dropna=False)
@@ -248,7 +248,7 @@ def _scope(results: Results) -> str:
     return str(names[0]) if len(names) == 1 else f"geomean of {len(names)} networks"
 
 
-def _objective_gain(results: Results) -> str:
+def objective_gain(results: Results) -> str:
     """The gain in what was searched for."""
     return {"latency": "speedup", "energy": "energy_gain", "edp": "edp_gain"}[str(results.rows["objective"].iloc[0])]
 

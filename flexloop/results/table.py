@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from flexloop.classes import FlexClass
 from flexloop.errors import FlexloopError, SpecError
+
+if TYPE_CHECKING:
+    from flexloop.report.figures import Plots
 
 COLUMNS = {
     "arch": "arch spec name",
@@ -75,7 +79,10 @@ class LatticeError(FlexloopError):
     """A more flexible class came out worse than a less flexible one, which its mapspace rules out."""
 
 
-@dataclass(frozen=True)
+_COUNTED = {"arch": "arch(s)", "network": "network(s)", "class": "class(es)", "layer": "layer(s)"}
+
+
+@dataclass(frozen=True, repr=False)
 class Results:
     """A study's outcome.
 
@@ -139,6 +146,44 @@ class Results:
     def _columns_of(self, rows: pd.DataFrame) -> list[str]:
         """The columns of one arch's rows: all that every study has, and its own levels'."""
         return [column for column in self.rows.columns if column in COLUMNS or column in rows.columns]
+
+    def best(self) -> pd.DataFrame:
+        """The class that costs least on each arch and network, as rows of the totals; ties go to the less flexible.
+
+        The cost is the one that was searched; where no class maps a whole network, it has no row.
+        """
+        table = self.totals.dropna(subset=["cycles"])
+        cost = TOTAL_COST_COLUMN[str(self.rows["objective"].iloc[0])]
+        rank = table["class"].map(lambda name: FlexClass.parse(name).rank)
+        ordered = table.assign(rank=rank).sort_values([cost, "rank"], kind="stable").drop(columns="rank")
+        return ordered.drop_duplicates(STUDIED).sort_index().reset_index(drop=True)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the HTML report to a file; return its path."""
+        from flexloop.report.html import write_report
+
+        return write_report(self, Path(path))
+
+    @property
+    def plot(self) -> Plots:
+        """Figures: ``results.plot.lattice()``, ``.networks()``, ``.layers()``, ``.energy()``, ``.roofline()``."""
+        from flexloop.report.figures import Plots
+
+        return Plots(self)
+
+    def __repr__(self) -> str:
+        rows = self.rows
+        if rows.empty:
+            return "Results without rows"
+        counts = [f"{rows[column].nunique()} {word}" for column, word in _COUNTED.items()]
+        proved = int(rows["optimal"].eq(True).sum())
+        lost = int((rows["status"] != "ok").sum())
+        said = f"{len(rows)} cells, {proved} proved optimal" + (f", {lost} without a result" if lost else "")
+        return f"Results of {', '.join(counts)}: {said}; objective {rows['objective'].iloc[0]}"
+
+    def _repr_html_(self) -> str:
+        table = self.totals[[*STUDIED, "class", "cycles", "energy_pj", "edp", "utilization", "optimal"]]
+        return f"<p>{escape(repr(self))}</p>{table.to_html(index=False, max_rows=40)}"
 
     def save(self, folder: str | Path) -> Path:
         """Write ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json`` and the mappings' YAML files."""

@@ -101,7 +101,7 @@ def design(
         UnsupportedError: for hardware with an inner fanout, or without exactly three levels with loops.
         UnmappableError: if no candidate fits all layers.
     """
-    spec = load_arch(arch) if isinstance(arch, str) else arch
+    spec = load_arch(arch)
     if spec.array.inner is not None or len(spec.loop_levels) != 3:
         raise UnsupportedError(
             f"design: {spec.name} has an inner fanout or not three levels with loops; choose another"

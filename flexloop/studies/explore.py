@@ -194,7 +194,7 @@ def explore(
         SpecError: if the storage file holds another search.
     """
     options = options or ExploreOptions()
-    spec = load_arch(arch) if isinstance(arch, str) else arch
+    spec = load_arch(arch)
     chosen = [FlexClass.of(c) for c in classes] if classes else all_classes()
     nets = load_networks(networks, options.study.network_parameters)
     _check(spec, area_budget_mm2, trials, options)

@@ -161,7 +161,7 @@ def sensitivity(
         One row a variation: its name, the pair and shape of its rigid design (or why there is none), then the geometric
         mean speedup of T, O, P, S alone and of T1O1P1S1.
     """
-    spec = load_arch(arch) if isinstance(arch, str) else arch
+    spec = load_arch(arch)
     options = options or StudyOptions(objective="latency")
     classes = [RIGID, *(RIGID.replace(axis, Degree.FULL) for axis in Axis), FULLY_FLEXIBLE]
     records = []

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.results.table import STUDIED, Results
 from flexloop.studies.analysis import cost_column, shapley
-from flexloop.study import DEFAULT_ARCH, Archs, Progress, StudyOptions, run_study
-from flexloop.workloads.layers import Network
+from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
+from flexloop.subjects import Archs, Networks
 
 ISOLATION_WORDS = (
     "alone_p and alone_1: gain of that axis alone at degree p and 1 over the rigid class; last_p and last_1: gain of "
@@ -30,7 +27,7 @@ def isolation_classes() -> list[FlexClass]:
 
 
 def isolate(
-    networks: str | Path | Network | Sequence[str | Path | Network],
+    networks: Networks,
     arch: Archs = DEFAULT_ARCH,
     options: StudyOptions | None = None,
     progress: Progress | None = None,

@@ -13,6 +13,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from flexloop.htmltable import html_table
 from flexloop.validation import no_boolean
 
 DIMENSIONS = ("N", "G", "C", "M", "R", "S", "P", "Q")
@@ -165,6 +166,11 @@ class Network(BaseModel):
             count = layer.count + (merged[key].count if key in merged else 0)
             merged[key] = merged.get(key, layer).model_copy(update={"count": count})
         return self.model_copy(update={"layers": tuple(merged.values())})
+
+    def _repr_html_(self) -> str:
+        heads = ["layer", "count", *DIMENSIONS, "MACs"]
+        rows = [[layer.name, layer.count, *layer.bounds.values(), layer.macs] for layer in self.layers]
+        return html_table(f"{self.name}: {self.description}", heads, rows)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

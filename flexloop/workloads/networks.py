@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.resources import find, shipped_names
 from flexloop.timeloop import yamlio
-from flexloop.validation import validated
+from flexloop.validation import short, validated
 from flexloop.workloads.layers import Layer, Network
 from flexloop.workloads.parameters import MAX_PARAMETER, checked_parameters, evaluate
 
@@ -45,11 +45,16 @@ def network_names() -> list[str]:
     return shipped_names("workloads")
 
 
-def load_network(name_or_path: str | Path, **parameters: int) -> Network:
-    """Return a shipped network by its name, or the one in a YAML or ONNX file, with identical layers merged.
+NetworkSource: TypeAlias = str | Path | Mapping[str, Any] | Layer | Network
+"""What a network can be given as, see `load_network`."""
+
+
+def load_network(source: NetworkSource, **parameters: int) -> Network:
+    """Return a shipped network by its name, or one of the user's own, with identical layers merged.
 
     Args:
-        name_or_path: a name of `network_names`, or a file ending in ``.yaml``, ``.yml`` or ``.onnx``.
+        source: a name of `network_names`, a file ending in ``.yaml``, ``.yml`` or ``.onnx``, the text of a YAML file
+            (of several lines), a mapping of its fields, one layer, or a network, which is returned as it is.
         **parameters: values for the network's parameters, such as ``batch`` or ``sequence_length``; of an ONNX model,
             the sizes of its symbolic dimensions.
 
@@ -62,7 +67,16 @@ def load_network(name_or_path: str | Path, **parameters: int) -> Network:
         >>> load_network("bert", sequence_length=128).parameters
         {'batch': 1, 'sequence_length': 128}
     """
-    path = find("network", "workloads", name_or_path, suffixes=(".yaml", ".yml", ".onnx"))
+    if isinstance(source, (Layer, Network)):
+        checked_parameters(parameters, {}, f"network {source.name!r}")
+        return source if isinstance(source, Network) else Network(name=source.name, layers=(source,))
+    if isinstance(source, Mapping):
+        return read_network(dict(source), "network", parameters)
+    if isinstance(source, str) and "\n" in source:
+        return read_network(yamlio.load(source), "network", parameters)
+    if not isinstance(source, (str, Path)):
+        raise SpecError(f"network is {short(source)}: give a name, a file, a mapping of fields, a Layer or a Network")
+    path = find("network", "workloads", source, suffixes=(".yaml", ".yml", ".onnx"))
     if path.suffix.lower() == ".onnx":
         from flexloop.importers.onnx import import_onnx
 

@@ -1,0 +1,87 @@
+"""What a notebook's user has in hand: short texts, tables, figures, and inputs of any form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from report_study import small_study
+from small_archs import PLAIN, plain
+
+import flexloop
+from flexloop import FlexloopError, Layer, Network
+from flexloop.classes import RIGID
+
+OPTIONS: dict[str, Any] = {"engine": "embedded", "jobs": 1, "use_store": False}
+TEXT = "name: small\nlayers:\n- {name: fc, C: 8, M: 6}\n"
+
+
+def test_a_study_is_a_line_in_a_terminal_and_a_table_in_a_notebook() -> None:
+    assert repr(small_study()) == (
+        "Results of 1 arch(s), 2 network(s), 16 class(es), 5 layer(s): 80 cells, 80 proved optimal; objective edp"
+    )
+    shown = small_study()._repr_html_()
+    assert "<table" in shown and "T1O1P1S1" in shown and len(shown) < 50_000
+
+
+def test_networks_and_archs_are_tables_in_a_notebook() -> None:
+    assert "<td>fc</td>" in flexloop.load_network(TEXT)._repr_html_()
+    assert "<td>GlobalBuffer</td>" in plain()._repr_html_()
+    hostile = Network(name="x", description="<script>", layers=(Layer(name="a"),))
+    assert "<script>" not in hostile._repr_html_()
+
+
+def test_best_is_the_least_flexible_class_of_least_cost() -> None:
+    best = small_study().best().set_index("network")
+    for name, group in small_study().totals.groupby("network"):
+        network = str(name)
+        assert best.loc[network, "edp_sum"] == group["edp_sum"].min()
+        equals = group.loc[group["edp_sum"] == group["edp_sum"].min(), "class"]
+        ranks = [flexloop.FlexClass.parse(name).rank for name in equals]
+        assert flexloop.FlexClass.parse(str(best.loc[network, "class"])).rank == min(ranks)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [TEXT, yaml.safe_load(TEXT), Layer(name="fc", C=8, M=6), Network(name="n", layers=(Layer(name="fc", C=8, M=6),))],
+)
+@pytest.mark.parametrize("arch", [yaml.safe_dump(PLAIN), PLAIN, plain()])
+def test_a_study_takes_what_is_at_hand(network: Any, arch: Any) -> None:
+    assert flexloop.run("T0O0P0S0", network, arch, **OPTIONS).totals["macs"].tolist() == [48]
+
+
+def test_paths_work_wherever_names_do(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(TEXT)
+    (tmp_path / "arch.yaml").write_text(yaml.safe_dump(PLAIN))
+    results = flexloop.run([RIGID], tmp_path / "net.yaml", tmp_path / "arch.yaml", **OPTIONS)
+    assert results.totals["macs"].tolist() == [48]
+    page = results.report(tmp_path / "report.html")
+    assert "<!doctype html>" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((5, "ncf"), "unknown class '5'"),
+        (("T0O0P0S0", 3), "network is 3"),
+        (("T0O0P0S0", {"name": "x"}), "layers is missing"),
+        (("T0O0P0S0", "ncf", 3), "arch spec is 3"),
+        (("T0O0P0S0", "ncf", {"name": "x"}), "levels is missing"),
+    ],
+)
+def test_wrong_inputs_are_answered_by_flexloop(arguments: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(FlexloopError, match=words):
+        flexloop.run(*arguments, **OPTIONS)
+
+
+def test_figures_are_drawn_one_by_one() -> None:
+    pytest.importorskip("matplotlib")
+    plots = small_study().plot
+    for figure in (plots.lattice(), plots.networks(), plots.layers("linear"), plots.energy(), plots.roofline()):
+        assert figure.axes
+    with pytest.raises(FlexloopError, match="lineer"):
+        plots.layers("lineer")
+    with pytest.raises(FlexloopError, match="speed"):
+        plots.lattice("speed")
