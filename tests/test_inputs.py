@@ -73,6 +73,11 @@ def test_an_anchor_serves_in_the_files_after_it(tmp_path: Path) -> None:
         read_inputs(files[1:])
 
 
+def test_of_arch_and_architecture_the_first_counts(tmp_path: Path) -> None:
+    (note,) = read_inputs(write(tmp_path, a="architecture: {}\narch: {}")).notes
+    assert note == "architecture has no effect beside arch, which Timeloop looks for first"
+
+
 def test_a_misspelt_key_is_named(tmp_path: Path) -> None:
     (note,) = read_inputs(write(tmp_path, a="architecture_constraint: []\nauthor: me")).notes
     assert note == "top-level key 'architecture_constraint' has no effect; did you mean 'architecture_constraints'?"

@@ -237,6 +237,13 @@ def test_a_constraint_without_effect_is_named_and_one_that_is_not_modelled_refus
         constrained(rule % "remainders: 2")
 
 
+def test_of_the_places_for_architecture_constraints_the_first_counts() -> None:
+    text = "arch_constraints: [{target: Reg, type: temporal, factors: M=2}]\narchitecture_constraints: [{}]"
+    with pytest.warns(UserWarning, match="architecture_constraints has no effect beside arch_constraints"):
+        (rule,) = constrained(text).loops
+    assert rule.factors == {"M": 2}
+
+
 def test_orders_of_longer_names_are_read_with_separators() -> None:
     subject = Subject(("Reg", "DRAM"), {"DRAM"}, {"Ra": 8, "Pq": 4, "Kout": 4}, ("A",))
     config = {"mapspace": [{"target": "Reg", "type": "temporal", "permutation": "Ra,Pq _ Kout"}]}

@@ -153,6 +153,9 @@ def test_levels_that_are_too_small_are_bypassed_if_asked(tmp_path: Path) -> None
     path.write_text(yamlio.dump(content | {"model": {"auto_bypass_on_failure": True}}))
     with pytest.warns(UserWarning, match="exceeds buffer capacity .*; bypassing Spad"):
         run_model([path], tmp_path)
+    path.write_text(yamlio.dump(edited("model", value={"auto_bypas_on_failure": True})))
+    with pytest.warns(UserWarning, match="model: 'auto_bypas_on_failure' has no effect"):
+        run_model([path], tmp_path / "plain")
     assert "Spad [ ]" in (tmp_path / "timeloop-model.map.txt").read_text()
 
 

@@ -172,9 +172,10 @@ def from_config(config: Mapping[str, Any], subject: Subject, *, residuals: bool 
         ("arch_constraints", config.get("arch_constraints")),
         ("architecture_constraints", config.get("architecture_constraints")),
     ):
-        if node is not None:
+        if node is not None and len(nodes) == 3:
+            warnings.warn(f"{key} has no effect beside {nodes[-1][0]}, which Timeloop looks for first", stacklevel=2)
+        elif node is not None:
             nodes.append((key, node))
-            break
     directives = [d for key, node in nodes for d in _directive_list(key, node)]
     return Constraints.from_directives(directives, subject, residuals=residuals)
 

@@ -15,13 +15,14 @@ from flexloop.atomic import write_atomically
 from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.report import make_report
-from flexloop.engines.embedded.spec import Spec, read_config
+from flexloop.engines.embedded.spec import Spec, read_config, refuse_unmodelled
 from flexloop.errors import OutputError, SpecError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.writer import map_text, map_yaml, stats_text
+from flexloop.validation import short
 
 _TOO_LARGE = re.compile(r"couldn't map level (.+): mapped tile size \d+ exceeds buffer capacity \d+")
 
@@ -56,6 +57,7 @@ def run_model(
         OutputError: if the files cannot be written.
     """
     found = read_with_notes(files, defines, roots, for_model=True)
+    refuse_unmodelled(found)
     energies = complete_energies(found, files, energy or EnergyChoice())
     config = energies.config
     spec = read_config(config)
@@ -176,7 +178,14 @@ def complete(spec: Spec, mapping: Mapping) -> Mapping:
 
 def _auto_bypass(settings: Any) -> bool:
     """Whether levels whose tiles do not fit are to be bypassed, of the settings under ``model``."""
-    return isinstance(settings, Map) and settings.get("auto_bypass_on_failure") in (True, "true", "True")
+    if settings is None:
+        return False
+    if not isinstance(settings, Map):
+        raise SpecError(f"model is {short(settings)}, not a mapping of settings")
+    for key in settings:
+        if key not in ("verbose", "auto_bypass_on_failure", "out_prefix", "version"):
+            warnings.warn(f"model: {short(key)} has no effect: timeloop-model has no such setting", stacklevel=3)
+    return settings.get("auto_bypass_on_failure") in (True, "true", "True")
 
 
 def _bypass_where_too_large(spec: Spec, mapping: Mapping) -> Mapping:

@@ -20,7 +20,7 @@ from flexloop.engines.embedded.dropin import check_energies, read_with_notes, wr
 from flexloop.engines.embedded.mapper import Optimum, Space
 from flexloop.engines.embedded.metrics import Goal, find_best_for, goal_of
 from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.spec import Spec, read_config
+from flexloop.engines.embedded.spec import Spec, read_config, refuse_unmodelled
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
@@ -128,9 +128,7 @@ def search_files(
         UnmappableError: if no mapping of the mapspace fits, with the reason.
     """
     config = read_with_notes(files, defines, roots, for_model=False)
-    for key in ("sparse_optimizations", "layout", "variables"):
-        if config.get(key):
-            raise UnsupportedError(f"{key}: is not modelled; remove it")
+    refuse_unmodelled(config)
     if "mapper" not in config:
         raise SpecError("no mapper given: add a top-level key mapper, for example with optimization_metrics: [edp]")
     energies = complete_energies(config, files, energy or EnergyChoice())

@@ -119,6 +119,17 @@ def _check_cycles(level: StorageSpec, problem: Problem) -> None:
         )
 
 
+def refuse_unmodelled(config: Mapping[str, Any]) -> None:
+    """Refuse a configuration with sparse optimizations, a layout or variables that nobody put into their places.
+
+    Raises:
+        UnsupportedError: by name.
+    """
+    for key in ("sparse_optimizations", "layout", "variables"):
+        if config.get(key):
+            raise UnsupportedError(f"{key} is not modelled; remove it")
+
+
 def read_config(config: Mapping[str, Any]) -> Spec:
     """Read a whole configuration, as merged from the files given to one of Timeloop's programs.
 
@@ -129,9 +140,7 @@ def read_config(config: Mapping[str, Any]) -> Spec:
         SpecError: as `read_spec`; or if there is no architecture or problem.
         UnsupportedError: as `read_spec`; sparse optimizations, layouts and variables among it.
     """
-    for key in ("sparse_optimizations", "layout", "variables"):
-        if config.get(key):
-            raise UnsupportedError(f"{key} is not modelled; remove it")
+    refuse_unmodelled(config)
     architecture = config.get("arch", config.get("architecture"))
     for key, content in (("architecture", architecture), ("problem", config.get("problem"))):
         if content is None:

@@ -131,6 +131,8 @@ def _concatenated(first: Any, second: Any) -> Any:
 
 
 def _misspelt(config: Mapping[str, Any]) -> Iterator[str]:
+    if "arch" in config and "architecture" in config:
+        yield "architecture has no effect beside arch, which Timeloop looks for first"
     for key in config:
         if key not in KEYS and (near := difflib.get_close_matches(str(key), KEYS, n=1, cutoff=0.75)):
             yield f"top-level key {key!r} has no effect; did you mean {near[0]!r}?"
