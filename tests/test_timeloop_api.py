@@ -221,6 +221,23 @@ def test_a_tag_of_ones_own() -> None:
     ]  # fmt: skip
 
 
+def test_arrays_of_cimloop_are_known_and_a_processor_of_its_own_goes_before() -> None:
+    spec = read()
+    nodes, variables = spec.architecture.nodes, spec.variables
+    column = tl.arch.ArrayContainer(name="column", spatial={"meshX": 4}, constraints={"spatial": {"no_reuse": ["Z"]}})
+    column.tag = "!ArrayContainer"
+    nodes.insert(2, nodes.item(column, "here"))
+    variables.update(CIM_ARCHITECTURE=True, CELLS="ARRAY_BITLINES * 2")
+    assert spec.evaluated().variables["CELLS"] == 8
+
+    class Own(tl.Processor):
+        def pre_parse_process(self, spec: tl.Specification) -> None:
+            spec.variables["ARRAY_BITLINES"] = 3
+            spec.variables["CELLS"] = spec.variables.pop("CELLS")
+
+    assert tl.Specification(spec, processors=[Own]).evaluated().variables["CELLS"] == 6
+
+
 def test_specifications_and_results_travel_between_processes(tmp_path: Path) -> None:
     spec = read(processors=[Widen])
     spec.architecture.find("buffer").attributes.depth = "2 ** 7"
@@ -279,6 +296,7 @@ def test_energies_need_not_be_given(tmp_path: Path) -> None:
     result = tl.call_mapper(read(), tmp_path, energy="table", log_to=log)
     assert log.getvalue().startswith("energies: ")
     assert "proved optimal for energy" in log.getvalue()
+    assert "Accelergy did not run" in (tmp_path / "timeloop-mapper.accelergy.log").read_text()
     assert "energy source: table" in (tmp_path / "timeloop-mapper.energy.yaml").read_text()
     assert set(result.per_component("energy")) == {"mac", "register", "inter_PE_spatial", "buffer", "DRAM"}
     assert result.per_component("energy")["DRAM"] > result.per_component("energy")["buffer"] > 0

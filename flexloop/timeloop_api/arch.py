@@ -2,6 +2,7 @@
 
 from flexloop.timeloop.v4front.architecture import (
     Architecture,
+    ArrayContainer,
     Attributes,
     Branch,
     Component,
@@ -22,6 +23,7 @@ from flexloop.timeloop.v4front.architecture import Nodes as ArchNodes
 __all__ = [
     "ArchNodes",
     "Architecture",
+    "ArrayContainer",
     "Attributes",
     "Branch",
     "Component",

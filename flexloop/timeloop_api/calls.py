@@ -7,7 +7,8 @@ model`, on the file that stands in the output folder as ``parsed-processed-input
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import TextIO, TypeVar
@@ -17,7 +18,7 @@ from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.dropin_mapper import run_mapper
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.v4front.architecture import Leaf
-from flexloop.timeloop_api.inputs import Log, check_arguments, input_files, opened
+from flexloop.timeloop_api.inputs import Log, check_arguments, input_files, opened, write
 from flexloop.timeloop_api.output_files import areas_of, from_evaluation
 from flexloop.timeloop_api.output_parsing import OutputStats
 from flexloop.timeloop_api.specification import Specification
@@ -66,8 +67,7 @@ def call_mapper(
     check_arguments(environment, extra_args, return_proc)
     folder, spec = Path(output_dir), specification.evaluated()
     files = input_files(spec, folder, extra_input_files, for_model=False)
-    with opened(log_to) as log:
-        choice = _energies(energy, log)
+    with opened(log_to) as log, _energies(energy, log, folder / "timeloop-mapper.accelergy.log") as choice:
         outcome = _with_signs_of_life(lambda: run_mapper(files, folder, choice, time_limit=time_limit), log)
         print(outcome, file=log)
     certificate = outcome.optimum.certificate
@@ -96,8 +96,8 @@ def call_model(
     check_arguments(environment, extra_args, return_proc)
     folder, spec = Path(output_dir), specification.evaluated()
     files = input_files(spec, folder, extra_input_files, for_model=True)
-    with opened(log_to) as log:
-        evaluation = run_model(files, folder, _energies(energy, log))
+    with opened(log_to) as log, _energies(energy, log, folder / "timeloop-model.accelergy.log") as choice:
+        evaluation = run_model(files, folder, choice)
         print(
             f"Utilization = {evaluation.utilization:4.2f} | "
             f"pJ/Compute = {evaluation.energy_pj / evaluation.computes:8.3f} | Cycles = {evaluation.cycles}",
@@ -106,8 +106,19 @@ def call_model(
     return _results(spec, evaluation, folder, "timeloop-model")
 
 
-def _energies(source: str, log: TextIO) -> EnergyChoice:
-    return EnergyChoice(str(source), tell=lambda text: print(text, file=log))
+@contextmanager
+def _energies(source: str, log: TextIO, path: Path) -> Iterator[EnergyChoice]:
+    """Where energies come from; what is said of it stands in Accelergy's log too where Accelergy did not run."""
+    lines: list[str] = []
+
+    def tell(text: str) -> None:
+        lines.append(f"{text}\n")
+        print(text, file=log)
+
+    path.unlink(missing_ok=True)
+    yield EnergyChoice(str(source), tell=tell)
+    if not path.exists():
+        write(path.parent, {path.name: "".join(["Accelergy did not run.\n", *lines])})
 
 
 def _results(

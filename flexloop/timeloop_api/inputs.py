@@ -12,7 +12,7 @@ from typing import TextIO
 from flexloop.atomic import write_atomically
 from flexloop.errors import OutputError, UnsupportedError
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.v4front import translate
+from flexloop.timeloop.v4front.translation import native
 from flexloop.timeloop_api.specification import Specification
 
 INPUT = "parsed-processed-input.yaml"
@@ -55,7 +55,7 @@ def input_files(
         SpecError, UnknownNameError: if it is malformed or contradicts itself.
         OutputError: if it cannot be written.
     """
-    write(folder, {INPUT: yamlio.dump(translate(specification, for_model=for_model))})
+    write(folder, {INPUT: yamlio.dump(native(specification.rebuilt(), for_model=for_model))})
     return [folder / INPUT, *(Path(file) for file in extra or ())]
 
 

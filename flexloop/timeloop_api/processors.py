@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from flexloop.errors import SpecError
 from flexloop.timeloop.v4front.fields import Field
-from flexloop.timeloop.v4front.section import Section, declared
+from flexloop.timeloop.v4front.section import Section, declared, says_nothing
 
 if TYPE_CHECKING:
     from flexloop.timeloop_api.specification import Specification
@@ -86,9 +86,15 @@ class Processor:
                 value = node.get(key)
                 node[key] = field.built(deepcopy(field.default) if value is None else value, f"{node.where}.{key}")
 
-    def keys_left(self, spec: Specification) -> Iterator[str]:
-        """Places of keys that were declared and not taken out."""
+    def take_keys(self, spec: Specification) -> None:
+        """Take out the keys that were declared."""
         for target, key, _ in self._declared:
             for node in spec.get_nodes_of_type(target):
-                if key in node:
+                node.pop(key)
+
+    def keys_left(self, spec: Specification) -> Iterator[str]:
+        """Places of keys that were declared and not taken out, and say something."""
+        for target, key, _ in self._declared:
+            for node in spec.get_nodes_of_type(target):
+                if not says_nothing(node.get(key)):
                     yield f"{node.where}.{key}"

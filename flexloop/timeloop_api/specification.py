@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.timeloop import v4front
+from flexloop.timeloop.v4front import cimloop, translation
 from flexloop.timeloop.v4front.evaluation import evaluate
 from flexloop.timeloop_api.processors import Processor, ProcessorError
 
@@ -113,7 +114,10 @@ class Specification(v4front.Document):
         for processor in self.processors:
             processor.pre_parse_process(self)
         whole = self.rebuilt()
+        if not self.processors:
+            cimloop.prepare(whole)
         evaluate(whole)
+        self.clear()
         self.update(whole)
 
     def rebuilt(self) -> Self:
@@ -126,20 +130,25 @@ class Specification(v4front.Document):
         """A copy with expressions evaluated and processors run.
 
         Raises:
-            SpecError: as `parse_expressions`.
+            SpecError, UnknownNameError: if it is malformed; the place is named.
             ProcessorError: if a processor leaves a key of its own.
         """
+        if not self.processors:
+            return translation.evaluated(self)
         spec = self.rebuilt()
         spec.parse_expressions()
-        spec.process(
-            [each for each in spec.processors if all(each is not done for done in self.__dict__["_processed"])]
-        )
+        done = self.__dict__["_processed"]
+        spec.process([processor for processor in spec.processors if all(processor is not each for each in done)])
         for processor in spec.processors:
             for place in processor.keys_left(spec):
                 raise ProcessorError(
                     f"{place}: {type(processor).__name__} declares this key and leaves it in the specification; take "
                     "it out in its process()"
                 )
+        spec = spec.rebuilt()
+        spec.check()
+        for processor in spec.processors:
+            processor.take_keys(spec)
         return spec
 
     _process = evaluated
@@ -153,7 +162,7 @@ class Specification(v4front.Document):
         Raises:
             SpecError, UnknownNameError: if it is malformed or contradicts itself; the place is named.
         """
-        return v4front.translate(self.evaluated(), for_model=for_model)
+        return translation.native(self.evaluated(), for_model=for_model)
 
     def to_diagram(self, *_: Any, **__: Any) -> Any:
         """Not covered (UnsupportedError)."""

@@ -12,10 +12,13 @@ from math import prod
 from typing import Any
 
 from flexloop.errors import SpecError
-from flexloop.timeloop.v4front.architecture import ArrayContainer, Leaf
+from flexloop.timeloop.v4front.architecture import Leaf
 from flexloop.timeloop.v4front.document import Document, Variables
 from flexloop.timeloop.v4front.macros import MAX_CAPACITY, prime_factors
 from flexloop.timeloop.v4front.problem import Problem
+
+_ARRAY = "!ArrayContainer"
+"""The tag of a side of an array, whatever kind of nodes a script makes of it."""
 
 _ONE_AXIS = {True: 99999, False: 0}
 """The split that puts all loops of an array's side on X, and on Y."""
@@ -33,7 +36,7 @@ def prepare(document: Document) -> None:
     for name, histogram in (problem.pop("histograms", None) or {}).items():
         variables[f"{str(name).upper()}_HIST"] = histogram
     _reorder(variables, [key for key in variables if key.endswith("_HIST")])
-    arrays = document.below(ArrayContainer)
+    arrays = [leaf for leaf in document["architecture"].leaves() if leaf.tag == _ARRAY]
     if "CIM_ARCHITECTURE" not in variables:
         if arrays:
             raise SpecError(f"{arrays[0].where}: !ArrayContainer needs the variable CIM_ARCHITECTURE, true or false")
@@ -41,7 +44,7 @@ def prepare(document: Document) -> None:
         _size(arrays, problem, variables)
 
 
-def _size(arrays: list[ArrayContainer], problem: Problem, variables: Variables) -> None:
+def _size(arrays: list[Leaf], problem: Problem, variables: Variables) -> None:
     rows = columns = 1
     parallel = dict.fromkeys(problem["shape"].names(), 1)
     for array in arrays:
@@ -60,7 +63,7 @@ def _size(arrays: list[ArrayContainer], problem: Problem, variables: Variables) 
     _reorder(variables, [key for key, value in variables.items() if key in first or _is_number(value)])
 
 
-def _side(array: ArrayContainer, axis: str, variables: Variables) -> int:
+def _side(array: Leaf, axis: str, variables: Variables) -> int:
     value = array["spatial"][axis]
     value = variables.get(value, value) if isinstance(value, str) else value
     if not _is_number(value) or float(value) != int(float(value)) or float(value) < 1:

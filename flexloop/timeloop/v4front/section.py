@@ -173,6 +173,9 @@ class Section(dict[str, Any], Node):
             raise AttributeError(f"{self.where or 'the document'} has no key {name!r}; it has {known}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "tag":
+            self.__dict__["tag"] = value
+            return
         if name not in self and callable(getattr(type(self), name, None)):
             raise AttributeError(f"{name} is a method of {type(self).__name__}; set the key {name!r} as an item")
         self[name] = value

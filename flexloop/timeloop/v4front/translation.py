@@ -8,7 +8,7 @@ keeps nothing and is named ``inter_<node>_spatial``; and all constraints in one 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from flexloop.errors import SpecError
 from flexloop.timeloop.v4front import cimloop
@@ -22,6 +22,8 @@ from flexloop.timeloop.v4front.placement import complete
 from flexloop.timeloop.v4front.plain import plain
 from flexloop.timeloop.v4front.problem import Problem
 from flexloop.timeloop.v4front.section import Section
+
+AnyDocument = TypeVar("AnyDocument", bound=Document)
 
 MAX_MESH = 2**40
 """Instances above which a mesh is refused."""
@@ -38,17 +40,31 @@ def translate(document: Document, *, for_model: bool = False) -> dict[str, Any]:
     Raises:
         SpecError, UnknownNameError: if it is malformed or contradicts itself; the place is named.
     """
+    return native(evaluated(document), for_model=for_model)
+
+
+def evaluated(document: AnyDocument) -> AnyDocument:
+    """A copy of a document with all expressions evaluated and what CiMLoop adds settled.
+
+    Raises:
+        SpecError, UnknownNameError: if it is malformed; the place is named.
+    """
     document = document.rebuilt()
     cimloop.prepare(document)
     evaluate(document)
     document.check()
     cimloop.settle(document)
+    return document
+
+
+def native(document: Document, *, for_model: bool = False) -> dict[str, Any]:
+    """Translate a document that is evaluated, and is used up by it; else as `translate`."""
     attach(document)
     resolve(document)
     complete(document)
     levels = _Levels(document)
     directives = [_directive(constraint) for constraint in levels.constraints]
-    native: dict[str, Any] = {
+    translated: dict[str, Any] = {
         "dumped_by_timeloop_front_end": True,
         "architecture": {"version": "0.4", "subtree": [levels.tree]},
         "architecture_constraints": {"targets": [] if for_model else directives},
@@ -57,10 +73,10 @@ def translate(document: Document, *, for_model: bool = False) -> dict[str, Any]:
         "mapping": directives if for_model else [],
     }
     if levels.sparse:
-        native["sparse_optimizations"] = {"targets": levels.sparse}
-    native |= {key: document[key] for key in ("mapper", "mapspace", "globals")}
-    native |= {key: document[key] for key in ("ERT", "ART") if document[key]["tables"]}
-    found: dict[str, Any] = plain(native)
+        translated["sparse_optimizations"] = {"targets": levels.sparse}
+    translated |= {key: document[key] for key in ("mapper", "mapspace", "globals")}
+    translated |= {key: document[key] for key in ("ERT", "ART") if document[key]["tables"]}
+    found: dict[str, Any] = plain(translated)
     return found
 
 
