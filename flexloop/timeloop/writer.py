@@ -45,7 +45,7 @@ class TensorReport:
         reads, fills, updates, reductions: accesses in words.
         energy: pJ.
         scale: what a word counts for in the bandwidths.
-        read_bandwidth, write_bandwidth: words a cycle, throttling included.
+        read_bandwidth, write_bandwidth, shared_bandwidth: words a cycle, throttling included; the last of both kinds.
     """
 
     name: str
@@ -62,6 +62,7 @@ class TensorReport:
     scale: float
     read_bandwidth: float
     write_bandwidth: float
+    shared_bandwidth: float
 
     @property
     def accesses(self) -> int:
@@ -86,6 +87,7 @@ class LevelReport:
         cycles: that the level takes.
         slowdown: 1 where it keeps up with the MACs, or below.
         tensors: the data spaces that it keeps.
+        data_spaces: names of all data spaces of the problem.
     """
 
     name: str
@@ -110,6 +112,7 @@ class LevelReport:
     cycles: int
     slowdown: float
     tensors: tuple[TensorReport, ...]
+    data_spaces: tuple[str, ...]
 
     @property
     def accesses(self) -> int:
@@ -118,19 +121,25 @@ class LevelReport:
 
     @property
     def energy(self) -> float:
-        """Energy of all instances, leakage included, pJ."""
-        return sum(tensor.energy * tensor.used for tensor in self.tensors) + self.leaked
+        """Energy of all instances, pJ, in Timeloop's order of operations, which gives each data space its share of the
+        leakage."""
+        own = {tensor.name: tensor.energy * tensor.used for tensor in self.tensors}
+        return sum(own.get(name, 0.0) + self.leaked / len(self.data_spaces) for name in self.data_spaces)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that ``stats.txt`` holds: the MACs, storage levels innermost first, cycles, utilisation and energy."""
+    """Everything that ``stats.txt`` holds: the MACs, storage levels innermost first, cycles and utilisation."""
 
     mac: MacReport
     levels: tuple[LevelReport, ...]
     cycles: int
     utilization: float
-    energy: float
+
+    @property
+    def energy(self) -> float:
+        """Energy of everything, pJ, summed in Timeloop's order."""
+        return sum((level.energy for level in self.levels), start=self.mac.energy)
 
 
 def stats_text(report: Report) -> str:
@@ -214,7 +223,6 @@ def _level_lines(level: LevelReport) -> list[str]:
 
 
 def _tensor_figures(tensor: TensorReport) -> dict[str, object]:
-    both = tensor.read_bandwidth + tensor.write_bandwidth
     accesses = tensor.reads + tensor.fills + tensor.updates
     each = f"{tensor.energy / accesses:.2f}" if accesses else "-nan"
     addresses = tensor.fills + (tensor.updates if tensor.read_write else tensor.reads)
@@ -237,7 +245,8 @@ def _tensor_figures(tensor: TensorReport) -> dict[str, object]:
     for name in ("Address Generation Energy (per-cluster)", "Address Generation Energy (total)"):
         figures[name] = "0.00 pJ"
     figures["Bandwidth Consumption Scale"] = f"{tensor.scale:.2f}"
-    for name, words in (("Shared", both), ("Read", tensor.read_bandwidth), ("Write", tensor.write_bandwidth)):
+    bandwidths = {"Shared": tensor.shared_bandwidth, "Read": tensor.read_bandwidth, "Write": tensor.write_bandwidth}
+    for name, words in bandwidths.items():
         figures[f"{name} Bandwidth (per-instance)"] = f"{words:.2f} words/cycle"
         figures[f"{name} Bandwidth (total)"] = f"{words * tensor.used:.2f} words/cycle"
     return figures

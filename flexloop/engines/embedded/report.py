@@ -39,7 +39,6 @@ def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
         ),
         cycles=evaluation.cycles,
         utilization=evaluation.utilization,
-        energy=evaluation.energy_pj,
     )
 
 
@@ -79,6 +78,7 @@ def _level(
             _tensor(level, name, read_write[name], tensor, steps, slowdown, partitions[name], most)
             for name, tensor in stats.tensors.items()
         ),
+        data_spaces=spec.data_space_names,
     )
 
 
@@ -142,6 +142,7 @@ def _tensor(
         scale=scale,
         read_bandwidth=slowdown * reads,
         write_bandwidth=slowdown * writes,
+        shared_bandwidth=slowdown * (reads + writes),
     )
 
 
