@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from typing import Any
 
 from flexloop.engines.embedded.mapper.sampler import choices_of
 from flexloop.engines.embedded.mapper.space import Space
 from flexloop.engines.embedded.spec import Spec, read_spec
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint, ParallelismConstraint
+from flexloop.timeloop.reuse import ReuseLimits
 
 SHAPES: dict[str, tuple[list[str], dict[str, list[list[list[str]]]]]] = {
     "matmul": (
@@ -49,7 +51,8 @@ def random_space(seed: int, most: int) -> Space | None:
         bounds[padded] = (*bounds[padded], bounds[padded][0] + 1)
     loops = [loop for name in names for loop in _loops(rng, name, dims, fanout=name in spec.fanouts)]
     least = ParallelismConstraint(names[0], rng.choice([0.25, 0.5])) if rng.random() < 0.1 else None
-    space = Space(spec, bounds, Constraints(tuple(loops), _bypass(rng, spec), least))
+    limits = _limits(rng, spec) if rng.random() < 0.4 else {}
+    space = Space(spec, bounds, Constraints(tuple(loops), _bypass(rng, spec), least, limits))
     choices = choices_of(space)
     return None if choices.empty_dimension or choices.size() > most else space
 
@@ -129,6 +132,17 @@ def _bypass(rng: random.Random, spec: Spec) -> tuple[DataspaceConstraint, ...]:
                 free -= 1
         found.append(DataspaceConstraint(name, tuple(keep), tuple(bypass)))
     return tuple(found)
+
+
+def _limits(rng: random.Random, spec: Spec) -> dict[str, ReuseLimits]:
+    """Limits of reuse at random levels; the outermost one cannot pass accesses on."""
+
+    def some() -> tuple[str, ...]:
+        return tuple(t for t in spec.data_space_names if rng.random() < 0.3)
+
+    found = {name: ReuseLimits(some(), some(), some(), some(), some()) for name in spec.level_names}
+    top = spec.level_names[-1]
+    return found | {top: replace(found[top], no_coalesce=())}
 
 
 def _loops(rng: random.Random, name: str, dims: tuple[str, ...], *, fanout: bool) -> list[LoopConstraint]:

@@ -103,17 +103,8 @@ def test_nested_and_attribute_spellings() -> None:
     ("directive", "error", "message"),
     [
         (temporal(remainders=1), UnsupportedError, "'remainders' at Spad"),
-        (temporal(no_temporal_reuse=["Weights"]), UnsupportedError, "'no_temporal_reuse'"),
-        (
-            {"target": "GlobalBuffer", "type": "spatial", "no_link_transfer": ["Weights"]},
-            UnsupportedError,
-            "'no_link_transfer'",
-        ),
-        (
-            {"target": "GlobalBuffer", "type": "spatial", "no_multicast_no_reduction": ["Weights"]},
-            UnsupportedError,
-            "'no_multicast_no_reduction'",
-        ),
+        (temporal(no_temporal_reuse=["Weigths"]), UnknownNameError, "no_temporal_reuse at Spad .* 'Weights'"),
+        (temporal(no_reuse="Weights"), SpecError, "no_reuse at Spad .* is 'Weights': write a list"),
         ({"target": "Spad", "type": "max_overbooked_proportion"}, UnsupportedError, "max_overbooked_proportion"),
         (temporal(factors="C=5"), UnsupportedError, "residual loops"),
         ({"target": "Spad", "type": "spatial", "factors": "C=2"}, SpecError, "no fanout"),

@@ -20,6 +20,7 @@ from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.mapping import LevelMapping, Mapping
+from flexloop.timeloop.reuse import ReuseLimits
 
 CASES = [
     f"{arch}-{problem}"
@@ -45,6 +46,14 @@ def assert_equal(evaluation: Evaluation, walked: Figures, about: object) -> None
     assert found.energy_pj == pytest.approx(walked.energy_pj, rel=1e-12), about
 
 
+def random_limits(rng: random.Random, spec: Spec, *, outermost: bool) -> ReuseLimits:
+    """What a level may not reuse; the outermost one cannot pass accesses on."""
+    links, groups, tiles, first, passed = (
+        tuple(t for t in spec.data_space_names if rng.random() < 0.3) for _ in range(5)
+    )
+    return ReuseLimits(links, groups, tiles, first, () if outermost else passed)
+
+
 def random_mapping(rng: random.Random, spec: Spec) -> tuple[Spec, Mapping]:
     """A mapping of few loops, and the problem that it maps."""
     names = spec.problem.dimensions
@@ -59,7 +68,7 @@ def random_mapping(rng: random.Random, spec: Spec) -> tuple[Spec, Mapping]:
         level = spatial[rng.choice(wide)]
         if prod(level.values()) <= MOST_CHILDREN // 4:
             level.setdefault(rng.choice(names), rng.choice((2, 2, 3, 4)))
-    levels = []
+    levels, limited = [], rng.random() < 0.4
     for p, name in enumerate(spec.level_names):
         keep = [t for t in tensors if p == len(spec.levels) - 1 or rng.random() < 0.75]
         across = tuple(rng.sample(names, len(names))) if p in wide else ()
@@ -73,6 +82,7 @@ def random_mapping(rng: random.Random, spec: Spec) -> tuple[Spec, Mapping]:
                 rng.randint(0, len(across)),
                 tuple(keep),
                 tuple(t for t in tensors if t not in keep),
+                limits=random_limits(rng, spec, outermost=p == len(spec.levels) - 1) if limited else ReuseLimits(),
             )
         )
     mapping = Mapping(tuple(levels))

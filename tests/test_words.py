@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from test_golden import case_spec
 
+from flexloop.engines.embedded.model import unlimited
 from flexloop.engines.embedded.problem import DataSpace
 from flexloop.engines.embedded.rules.nest import close_nest, tile_size
 from flexloop.engines.embedded.rules.tables import COUNT, DIM, STRIDE, tables
@@ -61,7 +62,7 @@ def random_nest(rng: random.Random, dimensions: tuple[str, ...]) -> tuple[dict[s
 @pytest.mark.parametrize("case", ["base-conv3x3", "base-conv5x5s2", "base-conv_dilated", "base-fc"])
 def test_the_closed_form_is_the_walk(case: str) -> None:
     spec = case_spec(case)
-    arrays, dimensions = tables(spec), spec.problem.dimensions
+    arrays, dimensions = tables(spec, unlimited(spec)), spec.problem.dimensions
     rng = random.Random(case)
     credited = 0
     for _ in range(1000):

@@ -10,7 +10,7 @@ import pytest
 
 from flexloop.engines.embedded.dropin import complete, run_model
 from flexloop.engines.embedded.spec import read_config
-from flexloop.errors import FlexloopError, SpecError, UnmappableError, UnsupportedError
+from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping
@@ -125,7 +125,7 @@ WRONG: list[tuple[dict[str, Any], type[FlexloopError], str]] = [
     ),
     (edited("ERT", "tables", value=None), SpecError, "ERT: no tables"),
     (edited("ERT", "tables", 0, value=None), SpecError, "ERT: no table for"),
-    (edited("mapping", 3, "no_temporal_reuse", value=["Weights"]), UnsupportedError, "no_temporal_reuse at"),
+    (edited("mapping", 3, "rmw_first_update", value=["Outputz"]), UnknownNameError, "data space in the mapping"),
     (edited("mapping", value=None), SpecError, "no mapping"),
     (edited("problem", value=None), SpecError, "no problem"),
     (edited("architecture", value=None), SpecError, "no architecture"),

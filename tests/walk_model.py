@@ -105,7 +105,9 @@ def plus(a: Offset, b: Offset) -> Offset:
     return tuple(i + j for i, j in zip(a, b, strict=True))
 
 
-def deliveries(space: DataSpace, nest: Nest, level: int) -> Iterator[tuple[int, int, Offset, Offset | None] | None]:
+def deliveries(
+    space: DataSpace, nest: Nest, level: int, *, rereads: bool
+) -> Iterator[tuple[int, int, Offset, Offset | None] | None]:
     """For each step: its weight, the words of one child, the offset and the move; None where nothing is delivered."""
     loops = [loop for block in nest.temporal[level:] for loop in block]
     size = extents(space, nest.below(level))
@@ -115,7 +117,7 @@ def deliveries(space: DataSpace, nest: Nest, level: int) -> Iterator[tuple[int, 
         weight = prod(n - 1 for i, (_, n, _) in zip(on, loops, strict=True) if i)
         there = offset(space, loops, on)
         move, here = minus(there, here), there
-        if number == 0 or level == 0:  # MACs keep nothing: they want their word at every step
+        if number == 0 or rereads:
             yield weight, whole, there, None
         elif not any(move):
             yield None
@@ -135,7 +137,10 @@ def neighbours(child: int, children: int, row: int) -> list[int]:
     return [f for f in found if 0 <= f < children]
 
 
-def flow(spec: Spec, space: DataSpace, nest: Nest, level: int) -> Flow:
+def flow(spec: Spec, space: DataSpace, mapping: Mapping, nest: Nest, level: int) -> Flow:
+    limits, name = mapping.levels[level].limits, space.name
+    # MACs keep nothing: they want their word at every step.
+    rereads = level == 0 or name in mapping.levels[level - 1].limits.no_temporal_reuse
     loops = nest.spatial[level]
     places = [
         offset(space, loops, index[::-1]) for index in itertools.product(*(range(n) for _, n, _ in reversed(loops)))
@@ -143,7 +148,8 @@ def flow(spec: Spec, space: DataSpace, nest: Nest, level: int) -> Flow:
     children, row = len(places), max(spec.fanout_xy[level][0], nest.x[level])
     made = Flow(children=children)
     before: list[Delivery] | None = None
-    for step in deliveries(space, nest, level):
+    alone = name in limits.no_multicast_no_reduction
+    for step in deliveries(space, nest, level, rereads=rereads):
         if step is None:
             before = None
             continue
@@ -152,9 +158,12 @@ def flow(spec: Spec, space: DataSpace, nest: Nest, level: int) -> Flow:
         served = {
             e for e in range(children) if before and any(before[f] == now[e] for f in neighbours(e, children, row))
         }
-        wanted = Counter(places[e] for e in range(children) if e not in served)
-        if len(wanted) >= len(set(places)):
-            served, wanted = set(), Counter(places)
+        if name in limits.no_link_transfer:
+            served = set()
+        own = [(place, e if alone else 0) for e, place in enumerate(places)]
+        wanted = Counter(own[e] for e in range(children) if e not in served)
+        if len(wanted) >= len(set(own)):
+            served, wanted = set(), Counter(own)
         for multicast, groups in Counter(wanted.values()).items():
             key = multicast, groups
             made.accesses[key] = made.accesses.get(key, 0.0) + groups * words * weight
@@ -175,7 +184,7 @@ def space_counts(
 ) -> dict[tuple[str, str], tuple[int, int, int, int, int]]:
     """The counts of one data space, which the outermost level keeps."""
     top = len(mapping.levels) - 1
-    flows = [flow(spec, space, nest, level) for level in range(top + 1)]
+    flows = [flow(spec, space, mapping, nest, level) for level in range(top + 1)]
     shares = [*(above.share for above in flows[1:]), 0.0]
     sizes = [prod(extents(space, tile)) for tile in nest.tiles]
     own = [sizes[-1]]
@@ -186,17 +195,21 @@ def space_counts(
         own.insert(0, own[0] * sizes[level] // prod(extents(space, around)))
     counts = {}
     for level, part in enumerate(mapping.levels):
-        if space.name not in part.keep:
+        passes = space.name in part.limits.no_coalesce
+        if passes or space.name not in part.keep:
             above = flows[level + 1]
             factor = flows[level].content * above.children / above.weighted
             above.accesses = {key: n * factor for key, n in above.accesses.items()}
             above.handed = 0.0
+        if space.name not in part.keep:
             continue
         content, last = flows[level].content, level == top
         peer = 0.0 if last else flows[level + 1].handed / nest.instances(level)
         if space.read_write:
-            read = half_up(content + peer - own[level])
-            fills = half_up(peer) if last else half_up(shares[level] + peer - own[level])
+            spared = 0 if passes or space.name in part.limits.rmw_first_update else own[level]
+            read = half_up(content + peer - spared)
+            fills = half_up(peer) if last else half_up(shares[level] + peer - spared)
+            fills = read if passes else fills
             figures = sizes[level], read, fills, half_up(content), read
         else:
             figures = sizes[level], half_up(content + peer), int(shares[level] + peer), 0, 0

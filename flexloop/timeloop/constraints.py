@@ -15,6 +15,7 @@ from typing import Any
 
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.timeloop import order
+from flexloop.timeloop.reuse import ReuseLimits, limit_entries, limit_keys, read_limits
 from flexloop.validation import short, whole_number
 
 
@@ -84,11 +85,17 @@ class Subject:
 
 @dataclass(frozen=True)
 class Constraints:
-    """All directives of one mapspace; what no directive names is free."""
+    """All directives of one mapspace; what no directive names is free.
+
+    Attributes:
+        loops, dataspaces, parallelism: what mappings may do.
+        limits: by level, reuse that all mappings go without.
+    """
 
     loops: tuple[LoopConstraint, ...] = ()
     dataspaces: tuple[DataspaceConstraint, ...] = ()
     parallelism: ParallelismConstraint | None = None
+    limits: Mapping[str, ReuseLimits] = field(default_factory=dict)
 
     def loop(self, target: str, *, spatial: bool) -> LoopConstraint:
         """Return the directive for a level's temporal loops or the fanout below it; an empty one if there is none."""
@@ -117,6 +124,10 @@ class Constraints:
                 }
             )
         directives.extend(_loop_directive(loop) for loop in self.loops)
+        for target, limits in self.limits.items():
+            for kind in ("spatial", "temporal", "dataspace"):
+                if entries := limit_entries(kind, limits):
+                    directives.append({"target": target, "type": kind, **entries})
         if self.parallelism is not None:
             directives.append(
                 {"target": self.parallelism.target, "type": "parallelism", "min": self.parallelism.minimum}
@@ -215,10 +226,8 @@ _KEYS = {
     "dataspace": _COMMON_KEYS | {"keep", "bypass"},
     "parallelism": _COMMON_KEYS | {"min"},
 }
-_NOT_MODELLED = {
-    "no_link_transfer", "no_reuse", "no_multicast_no_reduction", "no_temporal_reuse", "rmw_first_update", "no_coalesce",
-    "remainders",
-}  # fmt: skip
+_NOT_MODELLED = {"remainders"}
+"""What may stand in a directive or under its ``attributes``; limits of reuse are looked for in the directive alone."""
 # Timeloop finds each kind of entry with a pattern of its own; an entry it does not recognise is skipped in silence,
 # which is why whatever stands between the entries is refused here.
 _FACTOR = re.compile(r"([A-Za-z]+)\s*(<=|>=|=*)\s*([0-9]+|(?<=[=\s])-1\b)")
@@ -242,6 +251,7 @@ class _Reader:
         self.drafts: dict[tuple[str, bool], _Draft] = {}
         self.bypass: dict[str, dict[str, bool]] = {}
         self.parallelism: ParallelismConstraint | None = None
+        self.limits: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def read(self, directive: Mapping[str, Any]) -> None:
         """Merge one directive, which may hold several under ``constraints``."""
@@ -259,11 +269,13 @@ class _Reader:
         attributes = directive.get("attributes", directive)
         if not isinstance(attributes, Mapping):
             raise SpecError(f"attributes of the constraint at {target} is {short(attributes)}, not a mapping")
-        for key in sorted((set(directive) | set(attributes)) - _KEYS[kind], key=str):
+        nested = set(attributes) if "attributes" in directive else set()
+        for key in sorted((set(directive) - limit_keys(kind) | nested) - _KEYS[kind], key=str):
             if key in _NOT_MODELLED and directive.get(key, attributes.get(key)) not in (None, [], ""):
                 raise UnsupportedError(f"constraint {key!r} at {target} ({kind}) is not modelled: remove it")
             if key not in _NOT_MODELLED:
                 warnings.warn(f"constraint {short(key)} at {target} ({kind}) has no effect", stacklevel=4)
+        self._limits(target, kind, directive)
         if kind == "dataspace":
             self._dataspace(target, attributes)
         elif kind == "parallelism":
@@ -285,7 +297,8 @@ class _Reader:
             for level in self.subject.levels
             if level in self.bypass
         )
-        return Constraints(tuple(loops), dataspaces, self.parallelism)
+        limits = {level: ReuseLimits(**self.limits[level]) for level in self.subject.levels if level in self.limits}
+        return Constraints(tuple(loops), dataspaces, self.parallelism, limits)
 
     def _in_order(self) -> Iterator[tuple[tuple[str, bool], _Draft]]:
         for level in self.subject.levels:
@@ -313,6 +326,13 @@ class _Reader:
                 if name in settings and target != self.subject.levels[-1]:
                     raise SpecError(f"{name} at {target} is set twice in keep/bypass: name it once")
                 settings[name] = kept
+
+    def _limits(self, target: str, kind: str, directive: Mapping[str, Any]) -> None:
+        found = read_limits(kind, directive, f"at {target} ({kind})", self.subject.data_spaces)
+        known = self.limits.setdefault(target, {}) if found else {}
+        if twice := sorted(set(found) & set(known)):
+            raise SpecError(f"{twice[0]} at {target} ({kind}) is set twice: set it once")
+        known.update(found)
 
     def _parallelism(self, target: str, attributes: Mapping[str, Any]) -> None:
         if target != self.subject.levels[0]:

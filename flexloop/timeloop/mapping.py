@@ -14,14 +14,12 @@ from typing import Any
 
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.timeloop import order
+from flexloop.timeloop.reuse import ReuseLimits, limit_entries, limit_keys, read_limits
 from flexloop.validation import BEYOND, short, whole_number
 
 _FACTOR = re.compile(r"([A-Za-z_]+)\s*=*\s*([0-9]+)(?:,([0-9]+))?")
 _BYPASS_TYPES = ("datatype", "dataspace", "bypass")
-_KEYS = ("target", "type", "factors", "permutation", "split", "keep", "bypass")
-_NOT_MODELLED = (
-    "no_link_transfer", "no_reuse", "no_multicast_no_reduction", "no_temporal_reuse", "rmw_first_update", "no_coalesce"
-)  # fmt: skip
+_KEYS = {"target", "type", "factors", "permutation", "split", "keep", "bypass"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,7 @@ class LevelMapping:
         keep, bypass: data spaces stored here, and those passed by.
         residuals, spatial_residuals: iterations of a loop in the last pass over its dimension, where they are fewer
             than its factor (absent: as many). ``M=4,3`` in Timeloop's files.
+        limits: reuse that the level may not make.
     """
 
     target: str
@@ -48,6 +47,7 @@ class LevelMapping:
     split: int = 0
     keep: tuple[str, ...] = ()
     bypass: tuple[str, ...] = ()
+    limits: ReuseLimits = ReuseLimits()
     residuals: dict[str, int] = field(default_factory=dict)
     spatial_residuals: dict[str, int] = field(default_factory=dict)
 
@@ -108,8 +108,10 @@ class Mapping:
         if not isinstance(directives, list):
             raise SpecError(f"mapping is {type(directives).__name__}, not a list of directives")
         collected: dict[str, dict[str, Any]] = {}
+        limits: dict[str, dict[str, tuple[str, ...]]] = {}
         for position, directive in enumerate(directives, start=1):
-            target, part = _read_directive(directive, position, levels, bounds)
+            target, part, limited = _read_directive(directive, position, levels, bounds)
+            limits.setdefault(target, {}).update(limited)
             fields = collected.setdefault(target, {})
             if "keep" in part and "keep" in fields:
                 part = _later_bypass(fields, part)
@@ -120,18 +122,30 @@ class Mapping:
             levels = list(collected)
         if unknown := [target for target in collected if target not in levels]:
             raise SpecError(f"mapping: {unknown[0]!r} is no storage level; the levels are {', '.join(levels)}")
-        return cls(tuple(LevelMapping(name, **collected.get(name, {})) for name in levels))
+        return cls(
+            tuple(
+                LevelMapping(name, **collected.get(name, {}), limits=ReuseLimits(**limits.get(name, {})))
+                for name in levels
+            )
+        )
 
     def to_directives(self) -> list[dict[str, Any]]:
         """Return the list that stands under Timeloop's ``mapping:`` key."""
         directives: list[dict[str, Any]] = [
-            {"target": level.target, "type": "datatype", "keep": list(level.keep), "bypass": list(level.bypass)}
+            {
+                "target": level.target,
+                "type": "datatype",
+                "keep": list(level.keep),
+                "bypass": list(level.bypass),
+                **limit_entries("dataspace", level.limits),
+            }
             for level in self.levels
         ]
         for level in self.levels:
-            directives.append(_loops(level, spatial=False))
-            if level.spatial_permutation:
-                directives.append(_loops(level, spatial=True) | {"split": level.split})
+            directives.append(_loops(level, spatial=False) | limit_entries("temporal", level.limits))
+            limits = limit_entries("spatial", level.limits)
+            if level.spatial_permutation or limits:
+                directives.append(_loops(level, spatial=True) | {"split": level.split} | limits)
         return directives
 
     def bounds(self) -> dict[str, int]:
@@ -196,7 +210,8 @@ def _later_bypass(before: Map[str, Any], later: Map[str, Any]) -> dict[str, Any]
 
 def _read_directive(
     directive: Any, position: int, levels: Sequence[str] | None, bounds: Map[str, int] | None
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, dict[str, Any], dict[str, tuple[str, ...]]]:
+    """The target of a directive, its fields of `LevelMapping` and its fields of `ReuseLimits`."""
     where = f"mapping directive {position}"
     if not isinstance(directive, dict):
         raise SpecError(f"{where} is {directive!r}, not a mapping with target and type")
@@ -205,29 +220,32 @@ def _read_directive(
         target = levels[target]
     if not isinstance(target, str) or not isinstance(kind, str):
         raise SpecError(f"{where}: give target and type")
-    for key, value in directive.items():
-        if key in _NOT_MODELLED and value not in (None, [], ""):
-            raise UnsupportedError(f"{where}: {key} at {target} is not modelled; remove it")
-        if key not in _KEYS and key not in _NOT_MODELLED:
+    general = "dataspace" if kind in _BYPASS_TYPES else kind
+    read = limit_keys(general) - {"no_multicast_no_reduction"}  # Timeloop looks for that one in constraints alone
+    for key in directive:
+        if key not in _KEYS | read:
             warnings.warn(f"{where}: {short(key)} at {target} has no effect in a mapping", stacklevel=4)
+    limits = read_limits(general, {key: directive.get(key) for key in read}, f"at {target} ({kind})")
     if kind in _BYPASS_TYPES:
-        return target, {"keep": _names(directive.get("keep"), where), "bypass": _names(directive.get("bypass"), where)}
+        kept = {key: _names(directive.get(key), where) for key in ("keep", "bypass")}
+        return target, kept, limits
     if kind not in ("temporal", "spatial"):
         raise UnsupportedError(f"{where}: type {kind!r} is not modelled; temporal, spatial and datatype are")
     factors, residuals = _read_factors(directive.get("factors", ""), where, bounds)
     permutation = _read_permutation(directive.get("permutation", ""), where, bounds)
     permutation += tuple(d for d in factors if d not in permutation)
     if kind == "temporal":
-        return target, {"factors": factors, "permutation": permutation, "residuals": residuals}
+        return target, {"factors": factors, "permutation": permutation, "residuals": residuals}, limits
     split = directive.get("split", len(permutation))
     if not isinstance(split, int) or isinstance(split, bool) or not split >= 0:
         raise SpecError(f"{where}: split is {split!r}, not a whole number")
-    return target, {
+    spatial = {
         "spatial_factors": factors,
         "spatial_permutation": permutation,
         "split": split,
         "spatial_residuals": residuals,
     }
+    return target, spatial, limits
 
 
 def _read_factors(value: Any, where: str, bounds: Map[str, int] | None) -> tuple[dict[str, int], dict[str, int]]:

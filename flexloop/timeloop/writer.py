@@ -121,8 +121,7 @@ class LevelReport:
 
     @property
     def energy(self) -> float:
-        """Energy of all instances, pJ, in Timeloop's order of operations, which gives each data space its share of the
-        leakage."""
+        """Energy of all instances, pJ, in Timeloop's order: each data space with its share of the leakage."""
         own = {tensor.name: tensor.energy * tensor.used for tensor in self.tensors}
         return sum(own.get(name, 0.0) + self.leaked / len(self.data_spaces) for name in self.data_spaces)
 

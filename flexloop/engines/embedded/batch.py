@@ -131,7 +131,7 @@ def _check_names(spec: Spec, level: LevelMapping) -> None:
     used = (*level.factors, *level.permutation, *level.spatial_factors, *level.spatial_permutation)
     if unknown := [d for d in used if d not in dimensions]:
         raise UnknownNameError("dimension in the mapping", unknown[0], dimensions)
-    if unknown := [t for t in (*level.keep, *level.bypass) if t not in spaces]:
+    if unknown := [t for t in (*level.keep, *level.bypass, *level.limits.names) if t not in spaces]:
         raise UnknownNameError("data space in the mapping", unknown[0], spaces)
     if level.target not in spec.fanouts and prod(level.spatial_factors.values()) > 1:
         raise SpecError(

@@ -40,7 +40,7 @@ def folder() -> Path:
 
 
 def content(function: Callable[..., Any], inner: Callable[[Any], Callable[..., Any] | None]) -> str:
-    """A hash of what a function does: its bytecode, and all functions and constants that it reaches by name.
+    """A hash of what a function does: its bytecode, and all functions and constants that it reaches.
 
     Args:
         function: the function.
@@ -57,10 +57,8 @@ def content(function: Callable[..., Any], inner: Callable[[Any], Callable[..., A
         scope = here.__globals__
         parts = (code.co_name, code.co_code, code.co_consts, code.co_names, code.co_varnames)
         digest.update(repr((parts, here.__dict__.get("compiled_with"))).encode())
-        for name in code.co_names:
-            if name not in scope:
-                continue
-            value = scope[name]
+        enclosed = zip(code.co_freevars, (cell.cell_contents for cell in here.__closure__ or ()), strict=True)
+        for name, value in (*((name, scope[name]) for name in code.co_names if name in scope), *enclosed):
             callee = inner(value)
             if callee is None and (_is_constant(value) or _loads(code, name)):
                 digest.update(f"{name}={_constant(here, name, value)}".encode())
@@ -71,8 +69,8 @@ def content(function: Callable[..., Any], inner: Callable[[Any], Callable[..., A
 
 
 def _loads(code: CodeType, name: str) -> bool:
-    """Whether code reads a global of that name, and not just an attribute or a field."""
-    return any(i.opname == "LOAD_GLOBAL" and i.argval == name for i in dis.get_instructions(code))
+    """Whether code reads a variable of that name from around it, and not just an attribute or a field."""
+    return any(i.opname in ("LOAD_GLOBAL", "LOAD_DEREF") and i.argval == name for i in dis.get_instructions(code))
 
 
 def _is_constant(value: Any) -> bool:

@@ -13,11 +13,15 @@ from flexloop.engines.embedded.rules import tables as rules
 from flexloop.engines.embedded.rules.cost import access_energy, energy_of_all
 from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.engines.embedded.rules.residual_rows import evaluate_residual_rows, make_residual_room
-from flexloop.engines.embedded.rules.rows import Room, evaluate_rows, make_room
+from flexloop.engines.embedded.rules.rows import Room, evaluate_limited_rows, evaluate_rows, make_room
 from flexloop.engines.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
 from flexloop.evaluation import Evaluation, LevelStats, TensorStats
 from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.reuse import ReuseLimits
+
+Limits = tuple[ReuseLimits, ...]
+"""What each level of a mapping may not reuse, inner to outer."""
 
 
 @dataclass(frozen=True)
@@ -53,35 +57,53 @@ def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
     batch = batch_of(spec, [mapping])
     if wrong := _wrong_product(spec, mapping):
         return Evaluation.invalid(wrong)
-    room, outcome, _ = _run(spec, batch)
+    limits = limits_of(spec, mapping)
+    room, outcome, _ = _run(spec, batch, limits)
+    if outcome[0] == rules.PASSES_OUTERMOST:
+        raise UnsupportedError(_passed_on(spec, batch, limits))
     if outcome[0] != rules.VALID:
         return Evaluation.invalid(_reason(spec, int(outcome[0]), room))
-    return _evaluation(spec, batch, room)
+    return _evaluation(spec, batch, prepared(spec, limits), room)
 
 
-def evaluate_batch(spec: Spec, batch: Batch) -> Costs:
+def evaluate_batch(spec: Spec, batch: Batch, limits: Limits | None = None) -> Costs:
     """Cost many mappings, with the same rules and to the same bits as `evaluate`.
+
+    Args:
+        spec: architecture, problem and energies.
+        batch: the mappings.
+        limits: what their levels may not reuse, inner to outer; absent, nothing is limited.
 
     Raises:
         UnsupportedError: if one of them is beyond what the model counts exactly.
     """
-    _, outcome, costs = _run(spec, batch)
+    _, outcome, costs = _run(spec, batch, limits or unlimited(spec))
     if (outcome == rules.BEYOND_TABLES).any():
         _reason(spec, rules.BEYOND_TABLES, None)
     return costs
 
 
-def prepared(spec: Spec) -> rules.Tables:
-    """The specification as arrays, made once."""
-    found: rules.Tables | None = spec.__dict__.get("_tables")
-    if found is None:
-        found = rules.tables(spec)
-        spec.__dict__["_tables"] = found
-    return found
+def unlimited(spec: Spec) -> Limits:
+    """That no level has its reuse limited."""
+    return (ReuseLimits(),) * len(spec.levels)
 
 
-def _run(spec: Spec, batch: Batch) -> tuple[Room, npt.NDArray[np.int64], Costs]:
-    tables, n = prepared(spec), len(batch)
+def limits_of(spec: Spec, mapping: Mapping) -> Limits:
+    """What a mapping's levels may not reuse, inner to outer."""
+    given = {level.target: level.limits for level in mapping.levels}
+    return tuple(given.get(name, ReuseLimits()) for name in spec.level_names)
+
+
+def prepared(spec: Spec, limits: Limits) -> rules.Tables:
+    """The specification as arrays, made once for all mappings of the same limits."""
+    known: dict[Limits, rules.Tables] = spec.__dict__.setdefault("_tables", {})
+    if limits not in known:
+        known[limits] = rules.tables(spec, limits)
+    return known[limits]
+
+
+def _run(spec: Spec, batch: Batch, limits: Limits) -> tuple[Room, npt.NDArray[np.int64], Costs]:
+    tables, n = prepared(spec, limits), len(batch)
     expected = (*tables.fanout.shape[:1], tables.roles.shape[1])
     if batch.temporal.shape[1:] != expected or batch.keep.shape[2] != len(tables.about):
         raise ValueError(
@@ -92,13 +114,14 @@ def _run(spec: Spec, batch: Batch) -> tuple[Room, npt.NDArray[np.int64], Costs]:
     cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
     perfect = batch.is_perfect
     if perfect.all():
-        evaluate_rows(
+        kernel = evaluate_limited_rows if tables.limits.any() else evaluate_rows
+        kernel(
             tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, batch.keep,
             0, n, outcome, cycles, energy, room,
         )  # fmt: skip
     elif perfect.any():
         for rows in (np.flatnonzero(perfect), np.flatnonzero(~perfect)):
-            room, outcome[rows], costs = _run(spec, batch.take(rows))
+            room, outcome[rows], costs = _run(spec, batch.take(rows), limits)
             cycles[rows], energy[rows] = costs.cycles, costs.energy_pj
     else:
         _run_residual(tables, batch, outcome, cycles, energy, room)
@@ -131,6 +154,19 @@ def _run_residual(
         elif first < n:
             visits *= 8
             own = make_residual_room(tables, visits)
+
+
+def _passed_on(spec: Spec, batch: Batch, limits: Limits) -> str:
+    """Which outermost level hands on accesses although there is none outside to hand them to."""
+    for t, name in enumerate(spec.data_space_names):
+        top = max(np.flatnonzero(batch.keep[0, :, t]))
+        if name in limits[top].no_coalesce:
+            level = spec.level_names[top]
+            return (
+                f"no_coalesce of {name} at {level}, the outermost level that keeps it: there is none outside to hand "
+                "its accesses on to; remove it there"
+            )
+    raise AssertionError("every level has another outside")
 
 
 def _wrong_product(spec: Spec, mapping: Mapping) -> str:
@@ -177,7 +213,7 @@ def _reason(spec: Spec, outcome: int, room: Room | None) -> str:
     return f"couldn't map level {spec.mac.name if at_macs else spec.level_names[level]}: {texts[outcome]}"
 
 
-def _evaluation(spec: Spec, batch: Batch, room: Room) -> Evaluation:
+def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, room: Room) -> Evaluation:
     total = room.figures[-1]
     macs, cycles = int(total[rules.USED]), int(total[rules.CYCLES])
     steps, computes = int(room.loops[0, rules.OUTER]), int(total[rules.COMPUTES])
@@ -185,7 +221,7 @@ def _evaluation(spec: Spec, batch: Batch, room: Room) -> Evaluation:
     for p, level in enumerate(spec.levels):
         figures = room.figures[p]
         tensors = {
-            name: _tensor(spec, p, t, room) for t, name in enumerate(spec.data_space_names) if batch.keep[0, p, t]
+            name: _tensor(tables, p, t, room) for t, name in enumerate(spec.data_space_names) if batch.keep[0, p, t]
         }
         energy = float(figures[rules.ENERGY] + figures[rules.LEAKED])
         levels.append(LevelStats(level.name, int(figures[rules.CYCLES]), energy, int(figures[rules.USED]), tensors))
@@ -200,8 +236,7 @@ def _evaluation(spec: Spec, batch: Batch, room: Room) -> Evaluation:
     )
 
 
-def _tensor(spec: Spec, p: int, t: int, room: Room) -> TensorStats:
-    tables = prepared(spec)
+def _tensor(tables: rules.Tables, p: int, t: int, room: Room) -> TensorStats:
     most, used = int(room.grid[p + 1, X_ALL] * room.grid[p + 1, Y_ALL]), int(room.figures[p, rules.USED])
     reads, fills, updates, reductions, size = (int(n) for n in room.counts[p, t])
     one = interpreted(access_energy)(room.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from flexloop.engines.embedded.mapper.factors import Factorizations, exponents, factorizations
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
+from flexloop.timeloop.reuse import ReuseLimits
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -138,6 +139,9 @@ class Choices:
         bounds: for each dimension its allowed bounds.
         data_spaces: names.
         constraints: what is pinned.
+
+    Attributes:
+        reuse: for each level the reuse that all mappings go without.
     """
 
     def __init__(
@@ -152,6 +156,7 @@ class Choices:
         self.dimensions = tuple(bounds)
         self.fanouts = tuple((int(x), int(y)) for x, y in fanouts)
         self.min_parallelism = constraints.parallelism.minimum if constraints.parallelism else 0.0
+        self.reuse = tuple(constraints.limits.get(name, ReuseLimits()) for name in self.levels)
         rules: list[LoopConstraint] = []
         slots: list[Slot] = []
         for level, name in enumerate(levels):

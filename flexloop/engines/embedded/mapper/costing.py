@@ -51,7 +51,7 @@ class Costing:
 
     def cost(self, genomes: Genomes) -> Costs:
         """Cost a batch."""
-        costs = evaluate_batch(self.spec, self.batch(genomes))
+        costs = evaluate_batch(self.spec, self.batch(genomes), self._choices.reuse)
         return Costs(costs.valid, costs.cycles, costs.energy_pj)
 
     def batch(self, genomes: Genomes) -> Batch:
@@ -81,6 +81,7 @@ class Costing:
                 permutation=tuple(dims[d] for d in orders[slot]),
                 keep=tuple(t for t, kept in zip(names, keep, strict=True) if kept),
                 bypass=tuple(t for t, kept in zip(names, keep, strict=True) if not kept),
+                limits=self._choices.reuse[level],
             )
             if level in self._spatial:
                 slot = self._spatial[level]

@@ -44,6 +44,7 @@ def find_best(
         UnmappableError: if no mapping fits, with the reason.
         NoVerdictError: if a mapspace that the exact search does not take gave no mapping within the time limit.
     """
+    seeds = [replace(seed, mapping=spaces[seed.space].limited(seed.mapping)) for seed in seeds]
     limit = TIME_LIMITS[effort] if time_limit is None else time_limit
     forms = [(place, form) for place, space in enumerate(spaces) if (form := recognise(space)) is not None]
     if forms:

@@ -418,11 +418,10 @@ class _Branch:
                 yield self._genomes(factors, chosen, index)
 
     def _linked(self, factors: Ints) -> bool:
-        """Whether neighbours might pass something on: across a shared rank, or any operand next to the MACs."""
+        """Whether neighbours might pass something on: across a shared rank, or whatever is read again at every step."""
         for slot, row in zip(self._choices.slots, factors, strict=True):
-            if slot.spatial and (
-                slot.level == 0 or any(d in shared_dims(v) for v in self._views for d in np.flatnonzero(row > 1))
-            ):
+            across = any(d in shared_dims(v) for v in self._views for d in np.flatnonzero(row > 1))
+            if slot.spatial and (across or self._relaxation.rereads(slot.level)):
                 return True
         return False
 

@@ -83,7 +83,8 @@ class Relaxation:
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
         self._extents = {level: prod(choices.slots[slot].extent) for level, slot in self._spatial.items()}
         self._inside = [_always_inside(slot, self._dims) for slot in choices.slots]
-        self._chains = [[int(level) for level in np.flatnonzero(keep[:, t])] for t in range(keep.shape[1])]
+        self._set_limits(choices)
+        self._receivers = [self._receivers_of(t) for t in range(keep.shape[1])]
         self._relevant = np.array(
             [[any(d == i for rank in t.ranks for i, _ in rank) for d in range(self._dims)] for t in facts.tensors]
         )
@@ -111,6 +112,30 @@ class Relaxation:
             some = list(islice(fillings(self.choices, place, [int(b) for b in self.bounds]), _FILLINGS + 1))
             found[place] = some if len(some) <= _FILLINGS else None
         return found
+
+    def _set_limits(self, choices: Choices) -> None:
+        """What levels may not reuse, each [levels, data spaces]."""
+        names = choices.data_spaces
+        self._no_links, self._no_multicast, self._no_reuse, self._no_coalesce = (
+            np.array([[name in getattr(limits, kind) for name in names] for limits in choices.reuse])
+            for kind in ("no_link_transfer", "no_multicast_no_reduction", "no_temporal_reuse", "no_coalesce")
+        )
+
+    def _receivers_of(self, t: int) -> dict[int, list[int]]:
+        """For the MACs (-1) and each level that takes in tiles of t, the levels that get its accesses.
+
+        They end with the next level outside that keeps t; those before it keep t too, but hand on what they get.
+        """
+        found: dict[int, list[int]] = {-1: []}
+        for level in np.flatnonzero(self.keep[:, t]):
+            list(found.values())[-1].append(int(level))
+            if not self._no_coalesce[level, t]:
+                found[int(level)] = []
+        return found
+
+    def rereads(self, level: int) -> bool:
+        """Whether the fanout below a level feeds something that is read again at every step: MACs, or limited tiles."""
+        return level == 0 or bool(self._no_reuse[level - 1].any())
 
     def sizes(self, t: int, tile: Ints | Floats) -> Floats:
         """[n]: words of the bounding box of tensor t in tiles [n, dimensions]."""
@@ -227,13 +252,12 @@ class Relaxation:
         """Reads and updates that the MACs cause at the innermost level that keeps each tensor."""
         n = len(tiles)
         traffic = _Traffic(np.zeros((1, n)), {}, {})
-        for t, chain in enumerate(self._chains):
+        for t, receivers in enumerate(self._receivers):
             # Below a fanout to the MACs neighbours may pass on any operand that stays.
-            if not chain or 0 in self._spatial:
-                continue
-            most, _ = self._sharing(-1, chain[0], t, tiles, self.bounds / tiles[:, -1])
-            passed_on = self._passed_on(t, 0, chain[0], tiles, self.bounds / tiles[:, -1])
-            self._charge_parent(traffic, t, chain[0], (self.macs / most / passed_on)[None], tiles)
+            for parent in receivers[-1] if 0 not in self._spatial else ():
+                most, _ = self._sharing(-1, parent, t, tiles, self.bounds / tiles[:, -1])
+                passed_on = self._passed_on(t, 0, parent, tiles, self.bounds / tiles[:, -1])
+                self._charge_parent(traffic, t, parent, (self.macs / most / passed_on)[None], tiles)
         return traffic
 
     def _boundary(self, child: int, tiles: Ints) -> _Traffic:
@@ -270,13 +294,12 @@ class Relaxation:
     def _crossing(self, child: int, tile: Floats, moving: Mask, tiles: Ints | None) -> _Traffic:
         families, n = moving.shape
         traffic = _Traffic(np.zeros((families, n)), {}, {})
-        for t, chain in enumerate(self._chains):
-            if child not in chain[:-1]:
-                continue
-            parent = chain[chain.index(child) + 1]
-            fills, reads = self._words(t, child, parent, tile, families, tiles)
-            self._charge_child(traffic, t, child, fills, tiles)
-            self._charge_parent(traffic, t, parent, reads, tiles)
+        for t, receivers in enumerate(self._receivers):
+            for parent in receivers.get(child, ()):
+                fills, reads = self._words(t, child, parent, tile, families, tiles)
+                if parent == receivers[child][0]:
+                    self._charge_child(traffic, t, child, fills, tiles)
+                self._charge_parent(traffic, t, parent, reads, tiles)
         for words in (traffic.energy, *traffic.reads.values(), *traffic.writes.values()):
             words[~moving] = np.inf
         return traffic
@@ -288,6 +311,8 @@ class Relaxation:
         rest = self.bounds / tile
         size = self.sizes(t, tile)
         every = size * rest.prod(axis=1)
+        if self._no_reuse[child, t]:
+            return self._reread(t, child, parent, every, rest, families, tiles)
         positions = size * rest[:, self._relevant[t]].prod(axis=1)
         halo = {d: self._halo(t, d, tile, rest) for d in self._shared[t]}
         own = positions * np.minimum.reduce([np.ones(len(tile)), *halo.values()])
@@ -311,6 +336,20 @@ class Relaxation:
             else:
                 fills[d], reads[d] = np.maximum(own * least, refills), np.maximum(own, refills / most)
         return fills, reads
+
+    def _reread(
+        self, t: int, child: int, parent: int, every: Floats, rest: Floats, families: int, tiles: Ints | None
+    ) -> tuple[Floats, Floats]:
+        """As `_words`, for a tile that is read again at every step, whatever the orders."""
+        fanouts = [level for level in self._spatial if child < level <= parent and not self._no_links[level, t]]
+        reads = np.zeros(len(every))  # neighbours that want the same tile may pass it on at all steps but the first
+        if not fanouts:
+            open_rest = rest if tiles is None else self.bounds / tiles[:, -1]
+            most, _ = self._sharing(child, parent, t, tiles, open_rest)
+            reads = every / most
+        outside = [slot for level, slot in self._spatial.items() if level > child + 1]
+        fills = every / prod(self._rooms[slot] for slot in outside) if fanouts else every
+        return np.tile(fills, (families, 1)), np.tile(reads, (families, 1))
 
     def _run(self, t: int, child: int, tiles: Ints) -> Floats:
         """[n]: for how many iterations a tile may stay where the innermost loop above it does not move it, at most.
@@ -349,7 +388,7 @@ class Relaxation:
         divisor = np.ones(len(open_rest))
         for level in range(low, high + 1):
             slot = self._spatial.get(level)
-            if slot is None or not ranks:
+            if slot is None or not ranks or self._no_links[level, t]:
                 continue
             if (factors := self._filling(slot, tiles)) is None:
                 factors = np.minimum(open_rest, self.choices.limits[1][slot])
@@ -373,8 +412,9 @@ class Relaxation:
                 continue
             if (factors := self._filling(slot, tiles)) is not None:
                 least *= factors[:, ~self._relevant[t]].prod(axis=1)
-                most *= factors[:, self._repeating[t]].prod(axis=1)
-            else:
+                if not self._no_multicast[level, t]:
+                    most *= factors[:, self._repeating[t]].prod(axis=1)
+            elif not self._no_multicast[level, t]:
                 factors = np.minimum(open_rest, self.choices.limits[1][slot])
                 most *= np.minimum(float(self._rooms[slot]), factors[:, self._repeating[t]].prod(axis=1))
         return most, least
@@ -404,6 +444,9 @@ class Relaxation:
             updates = np.maximum(reads - facts.instances, 0)
             traffic.energy += updates * facts.update_energy
             traffic.writes[level] = traffic.writes.get(level, 0.0) + updates
+            if self._no_coalesce[level, t]:  # what passes through is filled as often as it is updated
+                traffic.energy += updates * facts.write_energy
+                traffic.writes[level] = traffic.writes[level] + updates
             reads = reads - self._first_words(t, level, tiles)
         words = np.maximum(reads - facts.instances, 0)
         traffic.energy += words * facts.read_energy

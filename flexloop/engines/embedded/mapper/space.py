@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flexloop.engines.embedded.spec import Spec
 from flexloop.timeloop.constraints import Constraints
 from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.reuse import ReuseLimits
 
 Objective = Literal["latency", "energy", "edp"]
 
@@ -26,6 +27,13 @@ class Space:
     spec: Spec
     bounds: Map[str, tuple[int, ...]]
     constraints: Constraints
+
+    def limited(self, mapping: Mapping) -> Mapping:
+        """A mapping with the limits of reuse that hold in this space."""
+        limits = self.constraints.limits
+        return Mapping(
+            tuple(replace(level, limits=limits.get(level.target, ReuseLimits())) for level in mapping.levels)
+        )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,13 @@ from flexloop.engines.embedded.rules.tables import (
     COUPLED_RANKS,
     DIM,
     FILLS,
+    NO_COALESCE,
+    NO_LINKS,
+    NO_MULTICAST,
+    NO_REUSE,
     OUTER,
+    PASSES_OUTERMOST,
+    READ_FIRST,
     READS,
     REDUCTIONS,
     SIZE,
@@ -32,71 +38,93 @@ CONTENT, SHARE, LINKS = range(3)
 the histogram there has them; words that its children hand to each other."""
 
 
-@kernel
-def flows(
-    fanout: Any, roles: Any, about: Any, members: Any, present: Any, keep: Any, m: int, t: int, top: int,
-    grid: Any, tile: Any, size: Any, loops: Any, begin: Any, mover: Any, spatial: Any, spatials: Any, pair: Any,
-    reach: Any, moved: Any, rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
-    flow: Any,
-) -> int:  # fmt: skip
-    """Write the flows of data space t of mapping m up to its outermost level ``top``; an outcome.
+def counting_flows(limited: bool) -> Any:
+    """The kernel that counts flows, for mappings whose reuse is limited or not: most need not ask."""
 
-    A level that does not keep the data space hands on the accesses that it gets, as often as its own multicast allows
-    (rule 7); where all groups are equal that needs no words.
-    """
-    end = begin[len(fanout)]
-    for p in range(top + 1):
-        children = grid[p, X_BELOW] * grid[p, Y_BELOW]
-        flow[LINKS, p] = 0.0
-        if p == 0 and children == 1:
-            flow[CONTENT, 0] = loops[0, OUTER]
-            continue
-        count = spatials[p]
-        groups, shape, differ = 1, EVEN, False
-        if children > 1 and about[t, COUPLED_RANKS] == 0:
-            for i in range(count):
-                groups *= spatial[p, i, COUNT] if present[t, np.uint64(spatial[p, i, DIM])] else 1
-            differ = groups > 1
-        elif children > 1:
-            groups, shape, differ = spread(roles, about, t, spatial, p, count, reach, pair)
-        words, first, step, near = loops[0, OUTER], 0, 1, True
-        if p > 0:
-            first = mover[begin[p], t]
-            words, step, near = words_into(
-                roles, about, members, t, tile, p, size[t, p], loops, begin[p], first, end, reach, moved, differ,
-            )  # fmt: skip
-        used, weighted, linked = 0, 0.0, 0.0
-        if shape == TANGLED or near:
-            used, weighted, linked = accesses(
-                roles, about, t, size[t, p] if p > 0 else 1, p > 0, loops, begin[p], end, first, step, words,
-                spatial, p, count, max(fanout[p, 0], grid[p, X_BELOW]), children, groups,
-                rows, moves, weight, table, entry, access,
-            )  # fmt: skip
-            if used > ENTRIES:
-                return BEYOND_TABLES
-        if used == 0:
-            if shape == EVEN:
-                if p > 0:
-                    flow[SHARE, p - 1] = words
-                kept = p == 0 or keep[m, p - 1, t]
-                flow[CONTENT, p] = float(groups) * words if kept else flow[CONTENT, p - 1] * groups
+    @kernel
+    def flows(
+        fanout: Any, roles: Any, about: Any, members: Any, present: Any, limits: Any,
+        keep: Any, m: int, t: int, top: int,
+        grid: Any, tile: Any, size: Any, loops: Any, begin: Any, mover: Any, spatial: Any, spatials: Any, pair: Any,
+        reach: Any, moved: Any, rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
+        flow: Any,
+    ) -> int:  # fmt: skip
+        """Write the flows of data space t of mapping m up to its outermost level ``top``; an outcome.
+
+        A level that does not keep the data space hands on the accesses that it gets, as often as its own multicast
+        allows (rule 7); where all groups are equal that needs no words. So does one that keeps it and does not coalesce
+        (rule 16).
+        """
+        end = begin[len(fanout)]
+        if limited and limits[top, t] & NO_COALESCE:
+            return PASSES_OUTERMOST
+        here, below = 0, 0
+        for p in range(top + 1):
+            if limited:
+                below, here = here, limits[p, t]
+            children = grid[p, X_BELOW] * grid[p, Y_BELOW]
+            flow[LINKS, p] = 0.0
+            if p == 0 and children == 1:
+                flow[CONTENT, 0] = loops[0, OUTER]
                 continue
-            used = group_sizes(roles, about, t, spatial, p, count, pair, entry)
-            weighted = float(children) * words
+            count = spatials[p]
+            groups, shape, differ = 1, EVEN, False
+            if children > 1 and about[t, COUPLED_RANKS] == 0:
+                for i in range(count):
+                    groups *= spatial[p, i, COUNT] if present[t, np.uint64(spatial[p, i, DIM])] else 1
+                differ = groups > 1
+            elif children > 1:
+                groups, shape, differ = spread(roles, about, t, spatial, p, count, reach, pair)
+            merge, elide = True, p > 0
+            if limited and here & NO_MULTICAST:
+                merge, groups, shape = False, children, EVEN
+            words, first, step, near = loops[0, OUTER], 0, 1, True
+            if limited and below & NO_REUSE:
+                elide, words, near = False, size[t, p] * loops[begin[p], OUTER], children > 1
+            elif p > 0:
+                first = mover[begin[p], t]
+                words, step, near = words_into(
+                    roles, about, members, t, tile, p, size[t, p], loops, begin[p], first, end, reach, moved, differ,
+                )  # fmt: skip
+            if limited and here & NO_LINKS:
+                near = False
+            kept = p == 0 or keep[m, p - 1, t]
+            if limited and below & NO_COALESCE:
+                kept = False
+            used, weighted, linked = 0, 0.0, 0.0
+            if shape == TANGLED or near:
+                used, weighted, linked = accesses(
+                    roles, about, t, size[t, p] if p > 0 else 1, elide, merge, near,
+                    loops, begin[p], end, first, step, words,
+                    spatial, p, count, max(fanout[p, 0], grid[p, X_BELOW]), children, groups,
+                    rows, moves, weight, table, entry, access,
+                )  # fmt: skip
+                if used > ENTRIES:
+                    return BEYOND_TABLES
+            if used == 0:
+                if shape == EVEN:
+                    if p > 0:
+                        flow[SHARE, p - 1] = words
+                    flow[CONTENT, p] = float(groups) * words if kept else flow[CONTENT, p - 1] * groups
+                    continue
+                used = group_sizes(roles, about, t, spatial, p, count, pair, entry)
+                weighted = float(children) * words
+                for i in range(used):
+                    access[i] = float(entry[i, 1]) * words
+            content, share, factor = 0.0, 0.0, 1.0
+            if not kept and weighted > 0.0:
+                factor = flow[CONTENT, p - 1] * children / weighted
+                linked = 0.0
             for i in range(used):
-                access[i] = float(entry[i, 1]) * words
-        content, share, factor = 0.0, 0.0, 1.0
-        if p > 0 and not keep[m, p - 1, t] and weighted > 0.0:
-            factor = flow[CONTENT, p - 1] * children / weighted
-            linked = 0.0
-        for i in range(used):
-            share += access[i] * entry[i, 0] / children
-            content += access[i] * factor
-        flow[CONTENT, p] = content
-        flow[LINKS, p] = linked
-        if p > 0:
-            flow[SHARE, p - 1] = share
-    return VALID
+                share += access[i] * entry[i, 0] / children
+                content += access[i] * factor
+            flow[CONTENT, p] = content
+            flow[LINKS, p] = linked
+            if p > 0:
+                flow[SHARE, p - 1] = share
+        return VALID
+
+    return flows
 
 
 @kernel
@@ -137,6 +165,16 @@ def partitions(
         if partition[p] < 0:
             return BEYOND_TABLES
     return VALID
+
+
+@kernel
+def limit_reuse(limits: Any, t: int, top: int, flow: Any, partition: Any) -> None:
+    """Make the words of an updated data space those of limited reuse: no first update is spared (rules 15 and 16)."""
+    for p in range(top + 1):
+        if limits[p, t] & (READ_FIRST | NO_COALESCE):
+            partition[p] = 0
+        if limits[p, t] & NO_COALESCE:
+            flow[SHARE, p] = flow[CONTENT, p]
 
 
 @kernel

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flexloop.engines.embedded.jit import kernel
+from flexloop.engines.embedded.jit import kernel, seldom
 from flexloop.engines.embedded.rules.multicast import add_entry
 from flexloop.engines.embedded.rules.tables import (
     COEF,
@@ -46,7 +46,7 @@ def digits(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, row
     return ranks
 
 
-@kernel
+@seldom
 def list_children(roles: Any, t: int, spatial: Any, p: int, count: int, rows: Any, table: Any) -> None:
     """Write the offset of each child's tile; the innermost spatial loop is least significant."""
     table[KEY, 0] = 0
@@ -61,9 +61,19 @@ def list_children(roles: Any, t: int, spatial: Any, p: int, count: int, rows: An
         filled *= spatial[p, i, COUNT]
 
 
-@kernel
-def count_groups(table: Any, children: int) -> int:
-    """Write into row GROUP how many groups have m children, those to skip left out; return how many in all."""
+@seldom
+def count_groups(table: Any, children: int, merge: bool) -> int:
+    """Write into row GROUP how many groups have m children, those to skip left out; return how many in all.
+
+    Groups are of children with equal offsets, or, unless these are merged, each child is one.
+    """
+    if not merge:
+        table[GROUP, 0] = 0
+        for m in range(1, children + 1):
+            table[GROUP, m] = 0
+        for e in range(children):
+            table[GROUP, 1] += 1 - table[SKIP, e]
+        return int(table[GROUP, 1])
     slots = 2
     while slots < 2 * children:
         slots *= 2
@@ -90,7 +100,7 @@ def count_groups(table: Any, children: int) -> int:
     return groups
 
 
-@kernel
+@seldom
 def mark_served(table: Any, children: int, move: int, row: int) -> int:
     """Mark the children whose next tile some neighbour holds now; return how many there are."""
     key, skip = table[KEY], table[SKIP]
@@ -129,7 +139,7 @@ def add_step(step: Any, weight: Any, used: int, move: int, words: float) -> int:
     return used + 1
 
 
-@kernel
+@seldom
 def eligible_steps(
     roles: Any, t: int, size: int, elide: bool, loops: Any, begin: int, end: int, first: int, step: int,
     ranks: int, rows: Any, moves: Any, weight: Any,
@@ -189,9 +199,9 @@ def add_groups(table: Any, children: int, words: float, entry: Any, access: Any,
     return used
 
 
-@kernel
+@seldom
 def accesses(
-    roles: Any, about: Any, t: int, size: int, elide: bool,
+    roles: Any, about: Any, t: int, size: int, elide: bool, merge: bool, linkable: bool,
     loops: Any, begin: int, end: int, first: int, step: int, words: int,
     spatial: Any, p: int, count: int, row: int, children: int, groups: int,
     rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
@@ -203,6 +213,8 @@ def accesses(
         t: the data space.
         size: words of a child's tile.
         elide: whether a tile that stays is not read again (not so for MACs).
+        merge: whether equal tiles are read once.
+        linkable: whether neighbours may hand on words.
         loops, begin, end: temporal loops above the children.
         first, step, words: what `words_into` returned.
         spatial, p, count: the spatial loops are the first ``count`` in row p.
@@ -217,18 +229,20 @@ def accesses(
         known), the words that all children get from the parent, and the words that neighbours hand on.
     """
     ranks = digits(roles, about, t, spatial, p, count, rows)
-    kinds = eligible_steps(roles, t, size, elide, loops, begin, end, first, step, ranks, rows, moves, weight)
+    kinds = 0
+    if linkable:
+        kinds = eligible_steps(roles, t, size, elide, loops, begin, end, first, step, ranks, rows, moves, weight)
     if kinds == 0 and groups > 0:
         return 0, 0.0, 0.0
     list_children(roles, t, spatial, p, count, rows, table)
     known = groups > 0
     if not known:
         skip_none(table, children)
-        groups = count_groups(table, children)
+        groups = count_groups(table, children, merge)
     used, weighted, linked, plain = 0, 0.0, 0.0, float(words)
     for k in range(kinds):
         served = mark_served(table, children, moves[k], row) if weight[k] > 0.0 else 0
-        if served > 0 and count_groups(table, children) < groups:
+        if served > 0 and count_groups(table, children, merge) < groups:
             used = add_groups(table, children, weight[k], entry, access, used)
             weighted += (children - served) * weight[k]
             linked += served * weight[k]
@@ -236,6 +250,6 @@ def accesses(
     if known and linked == 0.0:
         return 0, 0.0, 0.0
     skip_none(table, children)
-    count_groups(table, children)
+    count_groups(table, children, merge)
     used = add_groups(table, children, plain, entry, access, used)
     return used, weighted + children * plain, linked

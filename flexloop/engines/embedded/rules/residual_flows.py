@@ -40,6 +40,11 @@ from flexloop.engines.embedded.rules.tables import (
     COUPLED_RANKS,
     DIM,
     LONE_RANKS,
+    NO_COALESCE,
+    NO_LINKS,
+    NO_MULTICAST,
+    NO_REUSE,
+    PASSES_OUTERMOST,
     RANK,
     STRIDE,
     VALID,
@@ -155,8 +160,8 @@ def mark_handed(now: Any, children: int, before: Any, others: int, move: int, ro
 @kernel
 def give(
     roles: Any, about: Any, t: int, extent: Any, nest: Any, begin: Any, p: int, hidden: int, linkable: bool,
-    visits: Any, v: int, times: Any, states: Any, spatial: Any, row: int, rows: Any, table: Any, before: Any,
-    size: Any, pieces: Any, others: Any, entry: Any, access: Any, used: int,
+    merge: bool, visits: Any, v: int, times: Any, states: Any, spatial: Any, row: int, rows: Any, table: Any,
+    before: Any, size: Any, pieces: Any, others: Any, entry: Any, access: Any, used: int,
 ) -> tuple[int, float]:  # fmt: skip
     """Add to a histogram what level p gives its children in one visit; the entries now used, and words handed on.
 
@@ -166,6 +171,7 @@ def give(
         extent, nest, begin: of `lay_nest`.
         p, hidden: see `residual_walk.take_tile`.
         linkable: whether neighbours may hand on words.
+        merge: whether equal tiles are read once.
         visits, v, times, states: of `residual_walk`; the visit.
         spatial: room.
         row: children in a row of the array.
@@ -187,13 +193,13 @@ def give(
     children = spread_loops(nest, first, end, visits[v, PASSES], spatial, p)
     list_children(roles, t, spatial, p, end - first, rows, table)
     skip_none(table, children)
-    groups = count_groups(table, children)
+    groups = count_groups(table, children, merge)
     if handed:
         served = mark_handed(table[KEY], children, before, past, move, row, table[SKIP])
-        if served > 0 and count_groups(table, children) >= groups:
+        if served > 0 and count_groups(table, children, merge) >= groups:
             served = 0
             skip_none(table, children)
-            count_groups(table, children)
+            count_groups(table, children, merge)
     return add_groups(table, children, words, entry, access, used), served * words
 
 
@@ -216,14 +222,15 @@ def settle(passes: bool, children: int, used: int, entry: Any, access: Any, p: i
 
 @kernel
 def residual_flows(
-    roles: Any, about: Any, fanout: Any, keep: Any, m: int, t: int, top: int, grid: Any, extent: Any, nest: Any,
-    begin: Any, runs: float, steps: Any, spatial: Any, rows: Any, table: Any, before: Any, size: Any, pieces: Any,
-    others: Any, visits: Any, slots: Any, states: Any, trail: Any, times: Any, entry: Any, access: Any, flow: Any,
+    roles: Any, about: Any, fanout: Any, limits: Any, keep: Any, m: int, t: int, top: int,
+    grid: Any, extent: Any, nest: Any, begin: Any, runs: float, steps: Any, spatial: Any, rows: Any, table: Any,
+    before: Any, size: Any, pieces: Any, others: Any, visits: Any, slots: Any, states: Any, trail: Any, times: Any,
+    entry: Any, access: Any, flow: Any,
 ) -> int:  # fmt: skip
     """Write the flows of data space t of mapping m up to its outermost level ``top``; an outcome.
 
     Args:
-        roles, about, fanout: of `Tables`.
+        roles, about, fanout, limits: of `Tables`.
         keep, m: of a batch.
         t, top: which.
         grid: see `rules.nest`.
@@ -232,6 +239,8 @@ def residual_flows(
         steps, spatial, rows, table, before, size, pieces, others, visits, slots, states, trail, times, entry, access:
             room.
     """
+    if limits[top, t] & NO_COALESCE:
+        return PASSES_OUTERMOST
     count = begin[len(begin) - 1]
     ranks = about[t, COUPLED_RANKS] + about[t, LONE_RANKS]
     for j in range(count):
@@ -251,9 +260,12 @@ def residual_flows(
         if p == 0 and children == 1:
             flow[CONTENT, 0] = runs
             continue
-        linkable = children > 1
+        linkable = children > 1 and limits[p, t] & NO_LINKS == 0
+        merge = limits[p, t] & NO_MULTICAST == 0
+        below = limits[p - 1, t] if p > 0 else 0
+        elide = p > 0 and below & NO_REUSE == 0
         known = walk(
-            roles, t, ranks, extent, nest, count, p, end, hidden, p > 0, linkable, steps, visits, slots, states, trail
+            roles, t, ranks, extent, nest, count, p, end, hidden, elide, linkable, steps, visits, slots, states, trail
         )
         if known < 0:
             return BEYOND_TABLES
@@ -272,13 +284,14 @@ def residual_flows(
                 access[0] += float(visits[v, WORDS]) * times[v]
                 continue
             used, handed = give(
-                roles, about, t, extent, nest, begin, p, hidden, linkable, visits, v, times, states, spatial, row, rows,
-                table, before, size, pieces, others, entry, access, used,
+                roles, about, t, extent, nest, begin, p, hidden, linkable, merge, visits, v, times, states, spatial,
+                row, rows, table, before, size, pieces, others, entry, access, used,
             )  # fmt: skip
             if used > ENTRIES:
                 return BEYOND_TABLES
             flow[LINKS, p] += handed
-        settle(p > 0 and not keep[m, p - 1, t], children, used, entry, access, p, flow)
+        passes = p > 0 and (not keep[m, p - 1, t] or below & NO_COALESCE != 0)
+        settle(passes, children, used, entry, access, p, flow)
     return VALID
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.rules.cost import cost
-from flexloop.engines.embedded.rules.counts import write_counts
+from flexloop.engines.embedded.rules.counts import limit_reuse, write_counts
 from flexloop.engines.embedded.rules.nest import X_ALL, fits_levels, fits_macs, use_array
 from flexloop.engines.embedded.rules.residual_flows import residual_flows, residual_partitions
 from flexloop.engines.embedded.rules.residual_nest import FIRST, lay_nest, measure
@@ -156,9 +156,10 @@ def evaluate_residual_rows(
                 break
             top = outermost(keep, m, t)
             state = residual_flows(
-                tables.roles, tables.about, tables.fanout, keep, m, t, top, room.grid, own.extent, own.nest, own.begin,
-                runs, own.steps, room.spatial, room.ranks, room.children, own.before, own.size, own.pieces, own.others,
-                own.visits, own.slots, own.states, own.trail, own.times, room.entry, room.access, room.flow,
+                tables.roles, tables.about, tables.fanout, tables.limits, keep, m, t, top,
+                room.grid, own.extent, own.nest, own.begin, runs, own.steps, room.spatial, room.ranks, room.children,
+                own.before, own.size, own.pieces, own.others, own.visits, own.slots, own.states, own.trail, own.times,
+                room.entry, room.access, room.flow,
             )  # fmt: skip
             if state == VALID:
                 state = residual_partitions(
@@ -167,6 +168,8 @@ def evaluate_residual_rows(
                 )  # fmt: skip
             if state == VALID:
                 read_write = tables.about[t, READ_WRITE]
+                if read_write:
+                    limit_reuse(tables.limits, t, top, room.flow, room.partition)
                 write_counts(
                     keep, m, t, top, own.average, room.size, room.flow, room.partition, read_write, room.counts
                 )

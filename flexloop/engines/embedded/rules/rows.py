@@ -8,7 +8,7 @@ import numpy as np
 
 from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.rules.cost import cost
-from flexloop.engines.embedded.rules.counts import flows, partitions, write_counts
+from flexloop.engines.embedded.rules.counts import counting_flows, limit_reuse, partitions, write_counts
 from flexloop.engines.embedded.rules.multicast import ENTRIES
 from flexloop.engines.embedded.rules.nest import (
     X_ALL,
@@ -139,72 +139,84 @@ def outermost(keep: Any, m: int, t: int) -> int:
     return -1
 
 
-@entry(TABLES, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM)
-def evaluate_rows(
-    tables: Any, tf: Any, to: Any, sf: Any, so: Any, split: Any, keep: Any, start: int, stop: int,
-    outcome: Any, cycles: Any, energy: Any, room: Any,
-) -> None:  # fmt: skip
-    """Cost mappings ``start`` to ``stop`` of a batch of n.
+def _rows(limited: bool) -> Any:
+    flows = counting_flows(limited)
 
-    Args:
-        tables: architecture and problem.
-        tf, to: int64[n, L, D] temporal factors, and their order: dimensions, innermost first.
-        sf, so: int64[n, L, D] spatial factors below each level, and their order; those of a level without a fanout
-            are not read.
-        split: int64[n, L] how many dimensions of the spatial order lie on X.
-        keep: bool[n, L, T].
-        start, stop: which mappings.
-        outcome: int64[n] receives VALID or why a mapping is not.
-        cycles, energy: int64[n], float64[n] receive its costs (pJ), where valid.
-        room: to work in; afterwards it holds the details of the last mapping.
-    """
-    spaces = len(tables.about)
-    grid, tile, size, loops, begin, mover = room.grid, room.tile, room.size, room.loops, room.begin, room.mover
-    spatial, spatials, flow, partition = room.spatial, room.spatials, room.flow, room.partition
-    reach, moved = room.reach, room.moved
-    ranks, moves, weight, children = room.ranks, room.moves, room.weight, room.children
-    entry, access = room.entry, room.access
-    counts, figures, failure = room.counts, room.figures, room.failure
-    tiled = VALID
-    for m in range(start, stop):
-        if m > start and has_same_tiles(tf, sf, so, split, keep, m):
-            if tiled == VALID:
-                reorder_nest(tables.present, tf, to, m, tile, loops, begin, mover)
-        else:
-            tiled = VALID
+    @entry(TABLES, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM)
+    def evaluate_rows(
+        tables: Any, tf: Any, to: Any, sf: Any, so: Any, split: Any, keep: Any, start: int, stop: int,
+        outcome: Any, cycles: Any, energy: Any, room: Any,
+    ) -> None:  # fmt: skip
+        """Cost mappings ``start`` to ``stop`` of a batch of n.
+
+        Args:
+            tables: architecture and problem.
+            tf, to: int64[n, L, D] temporal factors, and their order: dimensions, innermost first.
+            sf, so: int64[n, L, D] spatial factors below each level, and their order; those of a level without a fanout
+                are not read.
+            split: int64[n, L] how many dimensions of the spatial order lie on X.
+            keep: bool[n, L, T].
+            start, stop: which mappings.
+            outcome: int64[n] receives VALID or why a mapping is not.
+            cycles, energy: int64[n], float64[n] receive its costs (pJ), where valid.
+            room: to work in; afterwards it holds the details of the last mapping.
+        """
+        spaces = len(tables.about)
+        grid, tile, size, loops, begin, mover = room.grid, room.tile, room.size, room.loops, room.begin, room.mover
+        spatial, spatials, flow, partition = room.spatial, room.spatials, room.flow, room.partition
+        reach, moved = room.reach, room.moved
+        ranks, moves, weight, children = room.ranks, room.moves, room.weight, room.children
+        entry, access = room.entry, room.access
+        counts, figures, failure = room.counts, room.figures, room.failure
+        tiled = VALID
+        for m in range(start, stop):
+            if m > start and has_same_tiles(tf, sf, so, split, keep, m):
+                if tiled == VALID:
+                    reorder_nest(tables.present, tf, to, m, tile, loops, begin, mover)
+            else:
+                tiled = VALID
+                for t in range(spaces):
+                    if outermost(keep, m, t) < 0:
+                        tiled = BYPASSED_EVERYWHERE
+                use_array(tables.fanout, sf, so, split, m, grid)
+                if tiled == VALID:
+                    tiled = fits_macs(tables.hardware, grid, failure)
+                if tiled == VALID:
+                    build_nest(tables.present, tf, to, sf, so, m, grid, tile, loops, begin, mover, spatial, spatials)
+                    tiled = fits_levels(
+                        tables.hardware, tables.about, tables.lone, tables.members, tables.unit, keep, m,
+                        grid, grid, tile, size, failure,
+                    )  # fmt: skip
+            state = tiled
             for t in range(spaces):
-                if outermost(keep, m, t) < 0:
-                    tiled = BYPASSED_EVERYWHERE
-            use_array(tables.fanout, sf, so, split, m, grid)
-            if tiled == VALID:
-                tiled = fits_macs(tables.hardware, grid, failure)
-            if tiled == VALID:
-                build_nest(tables.present, tf, to, sf, so, m, grid, tile, loops, begin, mover, spatial, spatials)
-                tiled = fits_levels(
-                    tables.hardware, tables.about, tables.lone, tables.members, tables.unit, keep, m,
-                    grid, grid, tile, size, failure,
+                if state != VALID:
+                    break
+                top = outermost(keep, m, t)
+                state = flows(
+                    tables.fanout, tables.roles, tables.about, tables.members, tables.present, tables.limits,
+                    keep, m, t, top,
+                    grid, tile, size, loops, begin, mover, spatial, spatials, room.pair,
+                    reach, moved, ranks, moves, weight, children, entry, access, flow,
                 )  # fmt: skip
-        state = tiled
-        for t in range(spaces):
-            if state != VALID:
-                break
-            top = outermost(keep, m, t)
-            state = flows(
-                tables.fanout, tables.roles, tables.about, tables.members, tables.present, keep, m, t, top,
-                grid, tile, size, loops, begin, mover, spatial, spatials, room.pair,
-                reach, moved, ranks, moves, weight, children, entry, access, flow,
-            )  # fmt: skip
-            read_write = tables.about[t, READ_WRITE]
-            if state == VALID and read_write > 0:
-                state = partitions(
-                    tables.about, tables.lone, tables.members, tables.unit, tables.present, t,
-                    tile, size, spatial, spatials, room.around, partition,
+                read_write = tables.about[t, READ_WRITE]
+                if state == VALID and read_write > 0:
+                    state = partitions(
+                        tables.about, tables.lone, tables.members, tables.unit, tables.present, t,
+                        tile, size, spatial, spatials, room.around, partition,
+                    )  # fmt: skip
+                    if limited:
+                        limit_reuse(tables.limits, t, top, flow, partition)
+                write_counts(keep, m, t, top, grid, size, flow, partition, read_write, counts)
+            outcome[m] = state
+            if state == VALID:
+                steps = loops[0, OUTER]
+                cycles[m], energy[m] = cost(
+                    tables.hardware, tables.rates, tables.scale, keep, m, grid, grid, counts, steps,
+                    float(steps) * (grid[0, X_ALL] * grid[0, Y_ALL]), figures,
                 )  # fmt: skip
-            write_counts(keep, m, t, top, grid, size, flow, partition, read_write, counts)
-        outcome[m] = state
-        if state == VALID:
-            steps = loops[0, OUTER]
-            cycles[m], energy[m] = cost(
-                tables.hardware, tables.rates, tables.scale, keep, m, grid, grid, counts, steps,
-                float(steps) * (grid[0, X_ALL] * grid[0, Y_ALL]), figures,
-            )  # fmt: skip
+
+    return evaluate_rows
+
+
+evaluate_rows, evaluate_limited_rows = _rows(False), _rows(True)
+"""The second is for mappings whose levels have bits in `Tables.limits`."""

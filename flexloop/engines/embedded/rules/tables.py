@@ -5,6 +5,7 @@ Levels are numbered from the innermost. L levels, D dimensions, T data spaces, R
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.engines.embedded.spec import Spec
+from flexloop.timeloop.reuse import ReuseLimits
 
 INSTANCES, MESH_X, MESH_Y, CAPACITY, BLOCK, CLUSTERS = range(6)
 """Columns of `Tables.hardware`; its row L is the MACs."""
@@ -28,6 +30,9 @@ ABSENT, ALONE, COUPLED = range(3)
 
 COUPLED_RANKS, LONE_RANKS, READ_WRITE, SPACED, UNITS = range(5)
 """Columns of `Tables.about`."""
+
+NO_LINKS, NO_MULTICAST, NO_REUSE, READ_FIRST, NO_COALESCE = 1, 2, 4, 8, 16
+"""Bits of `Tables.limits`: what a level may not do with a data space, see `flexloop.timeloop.reuse.ReuseLimits`."""
 
 DIM, COUNT, STRIDE, OUTER = range(4)
 """Columns of a table of loops: dimension, iterations, stride, iterations of this loop and all temporal ones outside."""
@@ -51,10 +56,11 @@ is that row's alone."""
     LEVEL_Y,
     UNSHARED_RESIDUAL,
     BELOW_ZERO,
+    PASSES_OUTERMOST,
     BEYOND_TABLES,
-) = range(12)
+) = range(13)
 """Outcomes of a mapping, in the order in which Timeloop looks for failures; then what it gives up at or answers with no
-sensible figures, where loops have residuals; the last is a limit of this model."""
+sensible figures, where loops have residuals or accesses have nowhere to go; the last is a limit of this model."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -85,6 +91,7 @@ class Tables(NamedTuple):
         unit: int64[T, D] the dimensions that are alone in their ranks with coefficient 1, then others.
         present: int64[T, D] 1 for each dimension of the data space, else 0.
         scale: float64[L, T] what a word counts for in the bandwidths.
+        limits: int64[L, T] what a level may not do with a data space, a sum of bits.
     """
 
     hardware: Ints
@@ -97,14 +104,15 @@ class Tables(NamedTuple):
     unit: Ints
     present: Ints
     scale: Floats
+    limits: Ints
 
 
-TABLES = types.NamedTuple([I2, F2, I2, I3, I2, I3, I3, I2, I2, F2], Tables)
+TABLES = types.NamedTuple([I2, F2, I2, I3, I2, I3, I3, I2, I2, F2, I2], Tables)
 """Numba's type of Tables."""
 
 
-def tables(spec: Spec) -> Tables:
-    """Return the arrays of a specification."""
+def tables(spec: Spec, limits: Sequence[ReuseLimits]) -> Tables:
+    """Return the arrays of a specification, given what its levels may not reuse, inner to outer."""
     roles, about, lone, members = _projections(spec)
     alone = (roles[:, :, KIND] == ALONE) & (roles[:, :, COEF] == 1)
     about[:, UNITS] = alone.sum(axis=1)
@@ -121,7 +129,19 @@ def tables(spec: Spec) -> Tables:
         scale=np.array(
             [[dict(level.bandwidth_scale).get(t, 1.0) for t in spec.data_space_names] for level in spec.levels]
         ),
+        limits=np.array([[_bits(level, t) for t in spec.data_space_names] for level in limits], np.int64),
     )
+
+
+def _bits(limits: ReuseLimits, data_space: str) -> int:
+    named = {
+        NO_LINKS: limits.no_link_transfer,
+        NO_MULTICAST: limits.no_multicast_no_reduction,
+        NO_REUSE: limits.no_temporal_reuse,
+        READ_FIRST: limits.rmw_first_update,
+        NO_COALESCE: limits.no_coalesce,
+    }
+    return sum(bit for bit, names in named.items() if data_space in names)
 
 
 def _hardware(spec: Spec) -> Ints:

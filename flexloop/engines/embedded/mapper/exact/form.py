@@ -131,7 +131,7 @@ class Form:
 def recognise(space: Space) -> Form | None:
     """The canonical form of a mapspace, or None where it has another form."""
     spec, constraints = space.spec, space.constraints
-    if constraints.parallelism is not None:
+    if constraints.parallelism is not None or any(limits.names for limits in constraints.limits.values()):
         return None
     roles = _roles(spec.problem)
     arrays = [i for i, (x, y) in enumerate(spec.fanout_xy) if i > 0 and x * y > 1]
