@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -262,13 +265,27 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
         spec.architecture.find = 3
     with pytest.raises(AttributeError, match="has no key 'serach_size'; it has version"):
         print(spec.mapper.serach_size)
-    with pytest.raises(UnsupportedError, match="pydot"):
-        spec.to_diagram()
     with pytest.raises(AttributeError, match="no to_mapper_app: call_mapper"):
         print(tl.to_mapper_app)
     spec.architecture.find("PE").spatial.meshx = 4
     with pytest.raises(UnknownNameError, match="unknown key 'meshx'"):
         search(spec, tmp_path)
+
+
+def test_an_architecture_is_drawn(tmp_path: Path) -> None:
+    spec = read()
+    spec.architecture.find("buffer").name = "buffer<1>"
+    drawing = spec.to_diagram()
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawing.create_svg().decode("ascii"))
+    assert [unescape(text) for text in texts] == [
+        "system", "DRAM: A, B, Z", "buffer<1>: A, B, Z", "PE × 4", "register: Z", "mac",
+    ]  # fmt: skip
+    drawing.write_svg(tmp_path / "pe.svg")
+    assert ElementTree.parse(tmp_path / "pe.svg").getroot().get("width") == "420px"  # noqa: S314 - our own
+    inner = spec.to_diagram("PE", ["register"]).text
+    assert re.findall(r"<text[^>]*>([^<]*)</text>", inner) == ["PE × 4", "mac"]
+    with pytest.raises(UnknownNameError, match="unknown container 'array'"):
+        spec.to_diagram(["array"])
 
 
 def test_files_that_are_not_there_or_not_of_v4(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, Self
 
-from flexloop.errors import SpecError, UnsupportedError
+from flexloop.errors import SpecError
 from flexloop.timeloop import v4front
 from flexloop.timeloop.v4front import cimloop, translation
 from flexloop.timeloop.v4front.evaluation import evaluate
+from flexloop.timeloop_api.diagram import Diagram, draw
 from flexloop.timeloop_api.processors import Processor, ProcessorError
 
 Files = str | Path | Sequence[str | Path]
@@ -164,12 +165,12 @@ class Specification(v4front.Document):
         """
         return translation.native(self.evaluated(), for_model=for_model)
 
-    def to_diagram(self, *_: Any, **__: Any) -> Any:
-        """Not covered (UnsupportedError)."""
-        raise UnsupportedError(
-            "to_diagram draws with pydot and Graphviz, which flexloop does not need: print(spec.architecture) shows "
-            "the nodes, flexloop.timeloop_api.arch has their kinds to draw them by"
-        )
+    def to_diagram(
+        self, container_names: str | Sequence[str] = (), ignore_containers: str | Sequence[str] = ()
+    ) -> Diagram:
+        """A drawing of the architecture; arguments and errors are those of `flexloop.timeloop_api.diagram.draw`."""
+        names, ignored = ([each] if isinstance(each, str) else each for each in (container_names, ignore_containers))
+        return draw(self.evaluated().architecture, names, ignored)
 
 
 def _paths(files: Iterable[Files]) -> Iterator[Path]:
