@@ -102,7 +102,7 @@ def test_a_table_with_an_ambiguous_law_is_refused() -> None:
 
 
 def test_every_figure_of_the_table_has_a_source() -> None:
-    assert {"horowitz", "eyeriss", "intel45", "nangate45", "stillmaker"} == set(TABLE.sources)
+    assert {"horowitz", "eyeriss", "intel45", "nangate45", "plugin", "stillmaker"} == set(TABLE.sources)
 
 
 def test_an_unknown_technology_names_those_there_are() -> None:

@@ -75,6 +75,8 @@ DRAM = {"name": "DRAM", "class": "DRAM", "attributes": {"width": 64, "word_bits"
     ("kind", "attributes", "picojoule"),
     [
         ("DRAM", {"width": 64}, 1300),
+        ("DRAM", {"width": 64, "type": "LPDDR4"}, 512),
+        ("DRAM", {"width": 1024, "type": "HBM2"}, 3990),
         ("SRAM", {"width": 64, "depth": 8 * KIB // 64}, 10),  # 8 KiB, published
         ("SRAM", {"width": 128, "depth": 32 * KIB // 128}, 2 * 20),  # 32 KiB, published, two accesses wide
         ("regfile", {"width": 16, "depth": 256}, 0.9),  # 0.5 KiB, as much as a 16-bit MAC
@@ -224,7 +226,7 @@ def test_a_definition_of_the_input_goes_before_the_well_known_one() -> None:
       actions: [{name: compute, subcomponents: [{name: unit, actions: [{name: add}]}]}]
     """
     assert energies(estimate("intmac", classes)) == {"compute": 0.03}
-    assert energies(estimate("intmac", datawidth=8))["compute"] == 0.25
+    assert energies(estimate("intmac", datawidth=8)) == {"read": 0.25, "write": 0, "update": 0, "leak": 0}
 
 
 @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ def test_what_timeloop_does_not_count_may_be_unknown() -> None:
 def test_without_anything_installed_the_table_estimates() -> None:
     found = completed()
     ert = read_ert(found.config["ERT"])
-    assert ert["DRAM"] == {"read": 1300, "write": 1300, "update": 1300, "leak": 0}
+    assert ert["DRAM"] == {"read": 64 * 8, "write": 64 * 8, "update": 64 * 8, "leak": 0}, "LPDDR4"
     half, counter = 10 * (0.5 * KIB / KIB) ** 0.5 * (4 / 8) ** 0.5 * 2, 0.05 * (10 / 16) ** (log2(0.05 / 0.03))
     assert half > counter
     register = 0.9 * (1 / 8 / 512) ** 0.5 / 16

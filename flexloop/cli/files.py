@@ -9,7 +9,7 @@ import typer
 
 from flexloop.cli import complete
 from flexloop.cli.common import console, parse_defines, parse_parameters
-from flexloop.cli.options import with_engine_settings
+from flexloop.cli.options import with_energy_choice, with_engine_settings
 
 if TYPE_CHECKING:
     from flexloop.energy.complete import EnergyChoice
@@ -21,19 +21,13 @@ Define = Annotated[list[str], typer.Option("--define", help="NAME=VALUE for temp
 Root = Annotated[
     list[Path], typer.Option("--include-root", help="Folder below which templates may take in files; may be repeated.")
 ]
-Energy = Annotated[
-    str,
-    typer.Option(
-        help="auto (the ERT given, else the first there is), table, accelergy, hwcomponents, or an ERT's file."
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("render")(with_engine_settings(render))
-    app.command("model")(with_engine_settings(model))
-    app.command("mapper")(with_engine_settings(mapper))
+    app.command("model")(with_energy_choice(model))
+    app.command("mapper")(with_energy_choice(mapper))
 
 
 def render(
@@ -69,16 +63,14 @@ def render(
 
 def model(
     files: Inputs,
-    engines: EngineSettings,
+    source: EnergyChoice,
     output: OutDir = Path(),
-    energy: Energy = "auto",
     define: Define = [],  # noqa: B006
     include_root: Root = [],  # noqa: B006
 ) -> None:
     """Evaluate one mapping as timeloop-model does, and write its output files."""
     from flexloop.engines.embedded.dropin import run_model
 
-    source = _energies(energy, engines)
     evaluation = run_model(files, output, source, defines=parse_defines(define), roots=include_root)
     console().print(
         f"Utilization = {evaluation.utilization:4.2f} | "
@@ -89,21 +81,13 @@ def model(
 
 def mapper(
     files: Inputs,
-    engines: EngineSettings,
+    source: EnergyChoice,
     output: OutDir = Path(),
-    energy: Energy = "auto",
     define: Define = [],  # noqa: B006
     include_root: Root = [],  # noqa: B006
 ) -> None:
     """Search a mapspace as timeloop-mapper does, to a proved optimum where it can, and write its output files."""
     from flexloop.engines.embedded.dropin_mapper import run_mapper
 
-    source = _energies(energy, engines)
     outcome = run_mapper(files, output, source, defines=parse_defines(define), roots=include_root)
     console().print(str(outcome), markup=False)
-
-
-def _energies(source: str, engines: EngineSettings) -> EnergyChoice:
-    from flexloop.energy.complete import EnergyChoice
-
-    return EnergyChoice(source, engines, lambda text: console(stderr=True).print(text, markup=False))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from flexloop.cli import complete
-from flexloop.cli.common import parse_parameters
+from flexloop.cli.common import console, parse_parameters
 
 if TYPE_CHECKING:
+    from flexloop.energy.complete import EnergyChoice
     from flexloop.engines.select import EngineSettings
     from flexloop.study import StudyOptions
 
@@ -40,6 +41,14 @@ EffortName = Annotated[
 ]
 Energy = Annotated[
     str, typer.Option(help="Energies: table (shipped, 45 nm), accelergy, hwcomponents, or a file with an ERT.")
+]
+EnergySource = Annotated[
+    str,
+    typer.Option(
+        autocompletion=complete.one_of("auto", "table", "accelergy", "hwcomponents"),
+        help="Energies: auto (an ERT that is given, else accelergy, hwcomponents or table, the first that is there), "
+        "one of these, or a file with an ERT.",
+    ),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes (0: as many as the cores allow).")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one Timeloop search; taken off the processes.")]
@@ -116,6 +125,21 @@ def engine_settings(
     )
 
 
+def energy_choice(
+    *,
+    energy: EnergySource = "auto",
+    container_cli: Cli = None,
+    image: Image = None,
+    container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
+) -> EnergyChoice:
+    """Make the choice of energies for Timeloop's own files of what the user typed."""
+    from flexloop.energy.complete import EnergyChoice
+    from flexloop.engines.select import EngineSettings
+
+    settings = EngineSettings(container_cli=container_cli, image=image, container_args=tuple(container_arg))
+    return EnergyChoice(energy, settings, lambda text: console(stderr=True).print(text, markup=False))
+
+
 def with_study_options(command: Callable[..., None], **defaults: object) -> Callable[..., None]:
     """Give a command the options of `study_options`, which reach it as its argument ``options``.
 
@@ -129,6 +153,11 @@ def with_study_options(command: Callable[..., None], **defaults: object) -> Call
 def with_engine_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `engine_settings`, which reach it as its argument ``engines``."""
     return _with_options(command, engine_settings, "engines", {})
+
+
+def with_energy_choice(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `energy_choice`, which reach it as its argument ``source``."""
+    return _with_options(command, energy_choice, "source", {})
 
 
 def _with_options(
@@ -151,5 +180,6 @@ def _with_options(
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    hints = get_type_hints(function, localns={"StudyOptions": object, "EngineSettings": object}, include_extras=True)
+    made = dict.fromkeys(("StudyOptions", "EngineSettings", "EnergyChoice"), object)
+    hints = get_type_hints(function, localns=made, include_extras=True)
     return {n: p.replace(annotation=hints[n]) for n, p in inspect.signature(function).parameters.items()}

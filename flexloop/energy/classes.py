@@ -268,7 +268,7 @@ def _mapping(content: Any, where: str) -> Names:
 
 
 def _list(content: Any, where: str) -> Sequence[Any]:
-    if content is not None and not isinstance(content, list):
+    if content and not isinstance(content, list):
         raise SpecError(f"{where} is {short(content)}, not a list")
     return content or []
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Protocol
 
 from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.timeloop.tree import component_name, component_paths
-from flexloop.validation import plain_number
+from flexloop.validation import MOST, plain_number, short
 
 STORAGE_ACTIONS = ("read", "write", "update")
 """The actions of a storage level: a read, a fill from its parent, and an update by its child."""
@@ -20,9 +21,12 @@ STORAGE_ACTIONS = ("read", "write", "update")
 LEAK = "leak"
 """The action that a component spends each cycle on."""
 
-IDLE = "idle"
-"""The action of a component that does nothing."""
 
+WIDTHS = ("width", "datawidth", "n_bits", "word_bits", "precision", "resolution")
+"""Attributes that give the bits of an operand, the first that is there."""
+
+DEFAULT_BITS = 16
+"""Bits of an operand where no attribute gives them, as in Timeloop."""
 
 _NODE = re.compile(r"(\d+(?:\.\d+)?) ?nm", re.IGNORECASE | re.ASCII)
 
@@ -65,6 +69,11 @@ class Component:
         return component_name(self.path)
 
 
+def is_idle(action: str) -> bool:
+    """Whether an action is none: what a component does that waits, or whose work is skipped."""
+    return action == "idle" or "gated" in action or "skipped" in action
+
+
 def has_node(part: Part) -> bool:
     """Whether a part is made at a technology node: DRAM comes from elsewhere, and dummies are nothing."""
     return part.kind.lower().replace("_", "") not in ("dram", "dummystorage", "dummycompute")
@@ -82,6 +91,28 @@ def node_of(technology: Any) -> float | None:
 
 class UnknownPartError(Exception):
     """A class that a model knows nothing of, or an attribute that it lacks; the text says which."""
+
+
+def operand_bits(part: Part) -> float:
+    """Bits of an operand; of two that differ, their geometric mean, since a multiplier grows with their product."""
+    pair = [bits_of(part, name) for name in ("width_a", "width_b") if name in part.attributes]
+    if pair:
+        return float(prod(pair) ** (1 / len(pair)))
+    if "exponent" in part.attributes and "mantissa" in part.attributes:
+        return bits_of(part, "exponent") + bits_of(part, "mantissa")
+    return bits_of(part, *WIDTHS, default=DEFAULT_BITS)
+
+
+def bits_of(part: Part, *names: str, default: float | None = None) -> float:
+    """The first of these attributes that is given, a number of at least 0."""
+    value = next((part.attributes[name] for name in names if part.attributes.get(name) is not None), default)
+    try:
+        number = plain_number(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= MOST:
+        raise UnknownPartError(f"{names[0]} of the {part.kind} is {short(value)}, no size, so it has no figures")
+    return number
 
 
 class Model(Protocol):

@@ -20,7 +20,7 @@ from flexloop.energy.classes import (
     number_of,
     shipped_classes,
 )
-from flexloop.energy.components import LEAK, Component, Model, Part, UnknownPartError, has_node, node_of
+from flexloop.energy.components import LEAK, Component, Model, Part, UnknownPartError, has_node, is_idle, node_of
 from flexloop.errors import SpecError, UnsupportedError
 
 MAX_NESTING = 20
@@ -71,7 +71,8 @@ class Estimator:
     ) -> None:
         self._model = model
         self._node = node
-        self._classes = {**shipped_classes(), **(classes or {})}
+        self._own = classes or {}
+        self._classes = {**shipped_classes(), **self._own}
         self._work = 0
 
     def estimate(self, component: Component) -> Estimate:
@@ -93,7 +94,7 @@ class Estimator:
 
     def _estimate(self, component: Component) -> Estimate:
         self._work = 0
-        compound, part = self._classes.get(component.part.kind), self._bound(component.part)
+        compound, part = self._own.get(component.part.kind), self._bound(component.part)
         wanted: Iterable[tuple[str, Names]] = ((action, {}) for action in component.actions)
         if compound is not None and compound.actions:
             wanted = _actions(compound, part)
@@ -124,6 +125,8 @@ class Estimator:
             energy = self._model.energy(self._placed(part), action, arguments)
             return energy * _instances(part) if action == LEAK else energy
         done = compound.actions.get(action)
+        if done is None and part.kind not in self._own and not is_idle(action):
+            raise UnknownPartError(f"class {part.kind} has no action {action}")
         names = {**part.attributes, **arguments}
         return sum(self._use(compound, part, use, names, depth) for use in (done.uses if done else ()))
 

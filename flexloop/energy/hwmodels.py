@@ -14,7 +14,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from flexloop.energy.components import IDLE, LEAK, Part, UnknownPartError, has_node, node_of
+from flexloop.energy.components import LEAK, Part, UnknownPartError, has_node, is_idle, node_of, operand_bits
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.validation import plain_number, short
 
@@ -31,6 +31,7 @@ _PJ, _UM2 = 1e12, 1e12
 _DRAM_BUS = 64
 _NAMES = {"regfile": "sram", "fifo": "sram"}
 _INSTEAD = {"update": ("write",), "mac_random": ("compute",), "mult_random": ("multiply",)}
+_UNITS = ("adder", "comparator", "counter", "register")
 _REASON = re.compile(r"(?:\w+(?:Error|Exception): |(?=CACTI failed))(.+)")
 
 
@@ -63,7 +64,7 @@ class HwModel:
             EngineError: if CACTI, a program of its own, does not run.
             SpecError: if the technology is no node in nanometres.
         """
-        if action == IDLE:
+        if is_idle(action):
             return 0.0
         if action == LEAK:
             cycle = plain_number(part.attributes.get("global_cycle_seconds", CYCLE_S))
@@ -159,4 +160,6 @@ def _values(part: Part) -> dict[str, Any]:
         raise SpecError(f"technology: {short(technology)} is no node; hwcomponents needs one such as 45nm")
     if "width" in values and "depth" in values:
         values["size"] = values["width"] * values["depth"]
+    elif "width" not in values and _name(part).removeprefix("aladdin").removeprefix("int") in _UNITS:
+        values["width"] = operand_bits(part) if _name(part) != "aladdinregister" else 1
     return values

@@ -18,9 +18,18 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from flexloop.energy.components import IDLE, LEAK, Part, UnknownPartError, node_of
+from flexloop.energy.components import (
+    LEAK,
+    WIDTHS,
+    Part,
+    UnknownPartError,
+    bits_of,
+    has_node,
+    is_idle,
+    node_of,
+    operand_bits,
+)
 from flexloop.errors import UnknownNameError
-from flexloop.validation import MOST, plain_number, short
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
@@ -28,9 +37,6 @@ Points = Annotated[dict[Count, Positive], Field(min_length=1)]
 
 TECHNOLOGIES = ("45nm",)
 """The technology nodes that a table is shipped for."""
-
-DEFAULT_BITS = 16
-"""Bits of an operand where no attribute gives them, as in Timeloop."""
 
 
 class _Model(BaseModel):
@@ -42,9 +48,15 @@ class Dram(_Model):
 
     Attributes:
         pj_per_bit: energy of one bit read or written.
+        types: the same, where an attribute ``type`` names one of these.
     """
 
     pj_per_bit: Positive
+    types: dict[str, Positive]
+
+    def bit_energy(self, part: Part) -> float:
+        """Energy in pJ of one bit of a memory."""
+        return self.types.get(str(part.attributes.get("type")), self.pj_per_bit)
 
 
 class Memory(_Model):
@@ -127,42 +139,38 @@ class EnergyTable(_Model):
             UnknownPartError: if the part's class is none of the table's, or its size is not given.
         """
         kind = _kind(part)
-        if kind == "nothing" or action in NO_ENERGY or "gated" in action or "skipped" in action:
+        if kind == "nothing" or action == LEAK or is_idle(action):
             return 0.0
         if kind == "dram":
-            return self.dram.pj_per_bit * _bits(part, "width")
-        if kind in ("sram", "regfile"):
-            memory, width = self._memory(kind), _bits(part, "width")
-            return self._scale("energy", part) * memory.access_energy(width * _bits(part, "depth") / 8, width)
-        if kind == "register":
-            width = _bits(part, *WIDTHS, default=1)
-            return self._scale("energy", part) * self.regfile.access_energy(width / 8, width)
-        return self._scale("energy", part) * power_law(self._unit(kind).pj, _operand(part))
+            return self.dram.bit_energy(part) * bits_of(part, "width")
+        if kind in self._memories:
+            width, depth = _size(part, kind)
+            return self._scale("energy", part) * self._memories[kind].access_energy(width * depth / 8, width)
+        return self._scale("energy", part) * power_law(self._unit(kind).pj, operand_bits(part))
 
     def area(self, part: Part) -> float:
         """Area in um^2 of one instance; DRAM is off chip and has none (`UnknownPartError` as `energy`)."""
         kind = _kind(part)
         if kind in ("nothing", "dram"):
             return 0.0
-        if kind in ("sram", "regfile"):
-            area = self._memory(kind).um2_per_bit * _bits(part, "width") * _bits(part, "depth")
-        elif kind == "register":
-            area = self.regfile.um2_per_bit * _bits(part, *WIDTHS, default=1)
-        else:
-            area = power_law(self._unit(kind).um2, _operand(part))
-        return self._scale("area", part) * area
+        if kind in self._memories:
+            return self._scale("area", part) * self._memories[kind].um2_per_bit * prod(_size(part, kind))
+        return self._scale("area", part) * power_law(self._unit(kind).um2, operand_bits(part))
 
     def origin(self, part: Part) -> str:
         """The table's figure, and the node that it is scaled to where that is another."""
         kind = _kind(part).replace("_", " ")
         if kind == "nothing":
             return "costs nothing"
+        if kind == "dram" and (named := str(part.attributes.get("type"))) in self.dram.types:
+            kind = named
         own, wanted = node_of(self.technology), self._node(part)
-        scaled = "" if wanted == own or kind == "dram" else f" scaled to {wanted:g}nm"
+        scaled = "" if wanted == own or not has_node(part) else f" scaled to {wanted:g}nm"
         return f"{kind} of the table{scaled}"
 
-    def _memory(self, kind: str) -> Memory:
-        return self.sram if kind == "sram" else self.regfile
+    @property
+    def _memories(self) -> dict[str, Memory]:
+        return {"sram": self.sram, "regfile": self.regfile, "register": self.regfile}
 
     def _unit(self, kind: str) -> Arithmetic:
         units = {"multiplier": self.multiplier, "float_multiplier": self.float_multiplier}
@@ -200,12 +208,6 @@ KINDS = {
 
 A comparison, and a step of a counter, cost an addition of their width (our assumption)."""
 
-NO_ENERGY = (LEAK, IDLE)
-"""Actions that cost nothing in the table."""
-
-WIDTHS = ("width", "datawidth", "n_bits", "word_bits", "precision", "resolution")
-"""Attributes that give the bits of an operand, the first that is there."""
-
 
 def _kind(part: Part) -> str:
     kind = KINDS.get(part.kind.lower().replace("_", "").removeprefix("aladdin"))
@@ -214,28 +216,11 @@ def _kind(part: Part) -> str:
     return kind
 
 
-def _operand(part: Part) -> float:
-    """Bits of an operand; of two that differ, their geometric mean, since a multiplier grows with their product."""
-    pair = [_bits(part, name) for name in ("width_a", "width_b") if name in part.attributes]
-    if pair:
-        return float(prod(pair) ** (1 / len(pair)))
-    if "exponent" in part.attributes and "mantissa" in part.attributes:
-        return _bits(part, "exponent") + _bits(part, "mantissa")
-    return _bits(part, *WIDTHS, default=DEFAULT_BITS)
-
-
-def _bits(part: Part, *names: str, default: float | None = None) -> float:
-    """The first of these attributes that is given, a number above 0."""
-    value = next((part.attributes[name] for name in names if part.attributes.get(name) is not None), default)
-    try:
-        number = plain_number(value)
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= MOST:
-        raise UnknownPartError(
-            f"{names[0]} of the {part.kind} is {short(value)}, no number above 0, so it has no figures"
-        )
-    return number
+def _size(part: Part, kind: str) -> tuple[float, float]:
+    """Bits of a row, and rows; a register has one row."""
+    if kind == "register":
+        return bits_of(part, *WIDTHS, default=1), 1.0
+    return bits_of(part, "width"), bits_of(part, "depth")
 
 
 def power_law(points: Mapping[int, float], x: float, exponent: float | None = None) -> float:
@@ -246,6 +231,8 @@ def power_law(points: Mapping[int, float], x: float, exponent: float | None = No
         x: where to read off the value.
         exponent: of the law through a single point.
     """
+    if x == 0:
+        return 0.0
     known = sorted(points.items())
     if exponent is None:
         left, right = next((pair for pair in pairwise(known) if x <= pair[1][0]), (known[-2], known[-1]))

@@ -2,7 +2,7 @@
 
 In a tree of ``subtree`` and ``local`` (versions 0.2 to 0.4) attributes are inherited from the nodes above, and a
 ``subclass`` says more than a ``class``. Memories get their rows' ``width`` and ``depth`` from whatever attributes
-Timeloop reads their size from, MACs their ``datawidth``.
+Timeloop reads their size from, MACs their ``datawidth`` and the widths of their multiplier and their adder.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Component, Part
-from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
+from flexloop.engines.embedded.architecture import NAMELESS, ArithmeticSpec, StorageSpec, read_architecture
 from flexloop.errors import SpecError
 from flexloop.timeloop.tree import component_name
 from flexloop.validation import plain_number, short
@@ -48,12 +48,8 @@ def _entries(architecture: Attributes) -> Iterator[tuple[str, Attributes, Attrib
         for child in architecture.get("subtree") or []:
             yield from _walked(child, "", {})
         return
-    arithmetic = architecture.get("arithmetic") or {}
-    for entry in [
-        *(architecture.get("storage") or []),
-        *(arithmetic if isinstance(arithmetic, list) else [arithmetic]),
-    ]:
-        yield str(entry.get("name")), entry, entry
+    for entry in [*architecture["storage"], {"name": NAMELESS, **architecture["arithmetic"]}]:
+        yield str(entry["name"]), entry, entry
 
 
 def _walked(node: Attributes, above: str, inherited: Attributes) -> Iterator[tuple[str, Attributes, Attributes]]:
@@ -83,11 +79,12 @@ def _component(
     kind = str(entry.get("subclass") or entry.get("class") or "")
     values = {name: value for name, value in attributes.items() if value is not None}
     if isinstance(spec, StorageSpec):
-        kind = kind if kind in classes else _storage_kind(kind, spec)
+        kind = _storage_kind(kind, spec) if spec.size == 0 or kind not in classes else kind
         values = _sized(values, spec)
     elif spec is not None:
         kind = kind or "compute"
-        values.setdefault("datawidth", values.get("width", spec.word_bits))
+        bits = values.setdefault("datawidth", values.get("width", spec.word_bits))
+        values = {"multiplier_width": bits, "adder_width": f"2 * {bits}"} | values
     return Component(
         path,
         Part(kind, values),
@@ -108,7 +105,9 @@ def _actions(entry: Attributes, spec: StorageSpec | ArithmeticSpec | None) -> tu
 
 
 def _storage_kind(kind: str, spec: StorageSpec) -> str:
-    """What a level is that only says that it stores."""
+    """What a level is that stores nothing, or only says that it stores."""
+    if spec.size == 0:
+        return "dummy_storage"
     if kind in ("", "storage"):
         return "DRAM" if spec.technology == "DRAM" or spec.size is None else "SRAM"
     return kind

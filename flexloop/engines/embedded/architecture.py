@@ -28,6 +28,9 @@ TREES = ("0.2", "0.3", "0.4")
 
 DEFAULT_WORD_BITS = 16
 
+NAMELESS = "__ARITH__"
+"""What Timeloop calls the arithmetic of its first format where it has no name."""
+
 _NOT_MODELLED = (
     "min_utilization",
     "allow_overbooking",
@@ -189,7 +192,7 @@ def _components(root: Fields) -> Iterator[Component]:
 
 def _lists(root: Fields) -> Iterator[Component]:
     """Timeloop's first format: the arithmetic, and a list of storage levels, innermost first."""
-    yield Fields({"name": "__ARITH__", **root.sub("arithmetic").content}, "architecture.arithmetic"), "compute", 0
+    yield Fields({"name": NAMELESS, **root.sub("arithmetic").content}, "architecture.arithmetic"), "compute", 0
     for where, entry in root.items("storage"):
         level = Fields(entry, where)
         level.where = f"{where} ({level.text('name')})"
