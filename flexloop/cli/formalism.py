@@ -9,6 +9,7 @@ import typer
 
 from flexloop.cli import complete
 from flexloop.cli.common import console
+from flexloop.cli.outcome import write_text
 from flexloop.cli.show import arch_app
 
 Arch = Annotated[
@@ -48,7 +49,7 @@ def flexion(
     sampling = Sampling(samples=samples, seed=seed)
     rows = flexion_table(load_arch(arch), load_networks(net, {}), point, sampling)
     if output is not None:
-        _write(output, rows.to_csv(index=False))
+        write_text(output, rows.to_csv(index=False))
     if json:
         typer.echo(rows.to_json(orient="records"))
         return
@@ -118,13 +119,3 @@ def arch_check(
         out.print(sentence, markup=False)
     if not report.ok:
         raise typer.Exit(1)
-
-
-def _write(path: Path, text: str) -> None:
-    from flexloop.atomic import write_atomically
-    from flexloop.errors import OutputError
-
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,1 +1,72 @@
-"""Networks from the files of other tools."""
+"""Networks from the files of other tools: one front door, `import_network`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flexloop.errors import SpecError
+from flexloop.resources import is_file, is_folder
+from flexloop.validation import validated
+from flexloop.workloads.layers import Network
+
+FORMATS = {
+    ".onnx": "an ONNX model",
+    ".m": "a MAESTRO model",
+    ".csv": "a list of layers of GAMMA or a topology of SCALE-Sim",
+    ".yaml": "a Timeloop problem, or a folder of them",
+}
+"""What can be imported, by the suffix of the file."""
+
+
+def import_network(source: Path, sizes: Mapping[str, int] | None = None) -> Network:
+    """Read a network from another tool's file, with identical layers merged.
+
+    Args:
+        source: a file whose suffix is one of `FORMATS`, or a folder of Timeloop problems.
+        sizes: of an ONNX model, the sizes of its symbolic dimensions.
+
+    Raises:
+        SpecError: if it is no such file, or holds no layer.
+        UnsupportedError: for a layer that the canonical shape does not hold.
+    """
+    from flexloop.importers import rows, timeloopproblems
+
+    suffix = source.suffix.lower()
+    if is_folder(source):
+        problems = sorted(path for path in source.iterdir() if path.suffix in (".yaml", ".yml"))
+        return _network(source, "Timeloop problems", timeloopproblems.problem_layers(problems))
+    if not is_file(source):
+        raise SpecError(f"{source}: no such file")
+    if suffix == ".onnx":
+        from flexloop.importers.onnx import import_onnx
+
+        return import_onnx(source, sizes)
+    if suffix == ".m":
+        return _network(source, "MAESTRO", rows.maestro_layers(source))
+    if suffix == ".csv":
+        return _network(source, "a list of layers", rows.csv_layers(source))
+    if suffix in (".yaml", ".yml"):
+        return _network(source, "a Timeloop problem", timeloopproblems.problem_layers([source]))
+    known = "; ".join(f"{ending}: {what}" for ending, what in FORMATS.items())
+    raise SpecError(f"{source}: nothing is known to be read from {suffix or 'a file without suffix'} ({known})")
+
+
+def _network(source: Path, tool: str, layers: Iterable[dict[str, Any]]) -> Network:
+    found = list(layers)
+    if not found:
+        raise SpecError(f"{source}: no layer found")
+    taken: dict[str, int] = {}
+    for fields in found:
+        name = str(fields["name"])
+        taken[name] = taken.get(name, 0) + 1
+        if taken[name] > 1:
+            fields["name"] = f"{name}-{taken[name]}"
+    network = {
+        "name": source.stem,
+        "description": f"imported from {tool}",
+        "sources": (f"{source.name}",),
+        "layers": tuple(found),
+    }
+    return validated(Network, network, source).unique()
