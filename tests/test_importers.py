@@ -120,7 +120,7 @@ def make_module() -> Any:
     """A small module: convolutions, a depthwise one, attention by hand and a linear layer."""
     import torch
 
-    class Net(torch.nn.Module):
+    class Net(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.conv = torch.nn.Conv2d(3, 8, (5, 7), stride=2)
