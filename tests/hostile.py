@@ -10,6 +10,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import libconf
+import yaml
 
 from flexloop.arch.load import load_arch
 from flexloop.arch.spec import ArchSpec
@@ -28,7 +30,7 @@ from flexloop.energy.source import complete_art, complete_ert
 from flexloop.energy.table import load_table
 from flexloop.energy.timeloop_tree import of_timeloop
 from flexloop.engines.embedded.spec import read_config
-from flexloop.errors import FlexloopError
+from flexloop.errors import FlexloopError, SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.running.store import decode, encode
 from flexloop.studies.overhead import OverheadModel
@@ -42,6 +44,10 @@ from flexloop.timeloop.inputs.variables import substituted
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.stats import parse_stats
 from flexloop.timeloop.templates import Templates
+from flexloop.timeloop.v4front import Document, assemble, plain, tags, translate
+from flexloop.timeloop.v4front.expressions import FAULTS, Evaluator
+from flexloop.timeloop.v4front.functions import Runner
+from flexloop.timeloop.v4front.limits import Budget, ExpressionError
 from flexloop.validation import validated
 from flexloop.workloads.networks import read_network
 from flexloop.workloads.parameters import evaluate
@@ -237,6 +243,53 @@ def _template(data: bytes) -> None:
     Templates([_FOLDER]).render("fuzz.j2", {"arch": ARCH, "tables": [{"name": "a", "energy": 1.5}]})
 
 
+def _no_file(name: str) -> Any:
+    raise SpecError(f"no file {name!r}")
+
+
+def v4_document(text: str) -> Document:
+    """The document of one v4 file that takes in no other."""
+    content = tags.parse(text, "fuzz.yaml", _no_file, _no_file)
+    return assemble([content if isinstance(content, dict) else {}])
+
+
+def _v4(data: bytes) -> None:
+    config = translate(v4_document(text_of(data)))
+    assert same(yamlio.load(yamlio.dump(config)), config)
+    names = [component["name"] for component in config["architecture"]["subtree"][0]["local"]]
+    assert len(names) == len(set(names))
+
+
+class V4Dumper(yaml.SafeDumper):
+    """Writes the tags of nodes, and in quotes what stood in quotes."""
+
+
+V4Dumper.add_representer(tags.Tagged, lambda dumper, value: dumper.represent_mapping(value.tag, value))
+V4Dumper.add_representer(
+    tags.Quoted, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style='"')
+)
+
+
+def _v4_expression(data: bytes) -> None:
+    evaluator = Evaluator()
+    evaluator.budget = Budget(20_000)
+    try:
+        value = evaluator.evaluate(text_of(data), {"a": 2, "b": [1, 2.5], "text": "x", "spec": v4_document("{}")})
+    except ExpressionError as error:
+        raise FlexloopError(str(error)) from error
+    assert Budget.bounded(value) is value
+    yamlio.dump(plain(value))
+
+
+def _v4_functions(data: bytes) -> None:
+    (_FOLDER / "fuzz.py").write_bytes(data)
+    evaluator = Evaluator()
+    evaluator.budget = Budget(20_000)
+    for function in Runner(evaluator).functions(_FOLDER / "fuzz.py").values():
+        with suppress(ExpressionError, *FAULTS):
+            evaluator.call(function, [3], {})
+
+
 def _under(document: Any, key: str) -> Any:
     return document.get(key) if isinstance(document, dict) else document
 
@@ -257,6 +310,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "expression": _expression,
     "entry": _entry,
     "template": _template,
+    "v4": _v4,
+    "v4-expression": _v4_expression,
+    "v4-functions": _v4_functions,
 }
 """The readers by name. Templates are not bounded here: see `flexloop.timeloop.confined` for what bounds them."""
 

@@ -17,9 +17,10 @@ import pandas as pd
 import pytest
 import yaml
 from golden_specs import golden_files
-from hostile import ARCH, KEY, TARGETS, VALUES, assert_sound, attempt, mutated
+from hostile import ARCH, KEY, TARGETS, VALUES, V4Dumper, assert_sound, attempt, mutated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_v4front import DESIGN
 
 import flexloop
 from flexloop.energy.ert import build_art, build_ert
@@ -30,6 +31,7 @@ from flexloop.running.store import Store, StoredCell
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.stats import parse_stats
+from flexloop.timeloop.v4front import tags
 from flexloop.workloads.networks import load_network
 
 EFFORT = int(os.environ.get("FLEXLOOP_FUZZ", "1"))
@@ -38,6 +40,28 @@ CASES = Path(__file__).parent / "data" / "cases"
 TREE = Path(__file__).parent / "golden_accelergy" / "tree"
 MODEL = (DATA / "timeloop-model.stats.txt").read_text()
 LINES = MODEL.splitlines(keepends=True)
+
+MORE = """
+variables: {version: 0.4, W: 2 ** 3, V: "[W, 1]", hist: [0.5, 0.5]}
+mapspace_constraints: {targets: [{target: buffer, type: temporal, factors: [N=2], permutation: [K, N]}]}
+mapper: {version: 0.4, optimization_metrics: [edp], algorithm: random}
+components: {version: 0.4, classes: [{name: intmac, attributes: {width: must_specify}}]}
+"""
+
+PIECES = st.sampled_from(
+    ["a", "b", "text", "spec", "x", " + ", " ** ", " * ", " << ", " in ", "==", "(", ")", "[", "]", ", ", "{", "}", ":",
+     "1", "-2", "2.5", "10 ** 9", "'x'", "f'{a}'", "lambda x: ", " for x in ", " if ", " else ", "range(", "len(",
+     "sum(", "map(", ".append(", ".get(", ".keys()", ".variables", ".__class__", ".format(", "str(", "max(", "*", "="]
+)  # fmt: skip
+
+LINES_OF_CODE = st.sampled_from(
+    ["def f(x):\n    return [x, x]\n", "def g(x, *y, z=f(2)):\n    while x:\n        x = f(x)\n    return x\n",
+     "def h(x):\n    x = []\n    x.append(x)\n    return str(x)\n", "import os\n", "from math import log2, comb\n",
+     "def k(x):\n    y = [x]\n    for i in range(60):\n        y = [y, y]\n    return y == f(y)\n", "a = {1: [2]}\n",
+     "def m(x):\n    for i in range(9):\n        a[i] = h\n        del x\n", "class P(NamedTuple):\n    x: int\n",
+     "def n(x):\n    assert P(x).x == k(n), f'{x!r:>{x}}'\n", "def o(x):\n    a[1] += a[1]\n    return o(x)\n",
+     "x = y = 3\n"]
+)  # fmt: skip
 
 fuzzed = settings(
     max_examples=60 * EFFORT, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -64,6 +88,8 @@ def documents(target: str) -> list[Any]:
             "architecture": {"attributes": {"depth": "D", "read-bandwidth": 1}},
         }
         return [anchored, read_inputs([CASES / "c56-dosa-entries-beside-depth"]).config]
+    if target == "v4":
+        return [tags.parse(DESIGN + MORE, "design.yaml", str, str)]
     if target == "constraints":
         return [
             {"targets": [
@@ -79,13 +105,13 @@ def documents(target: str) -> list[Any]:
     return [yamlio.load(DATA / "timeloop-mapper.map.yaml")]
 
 
-READERS = ["arch", "network", "mapping", "constraints", "inputs", "config", "energies", "components", "tables"]
+READERS = ["arch", "network", "mapping", "constraints", "inputs", "config", "energies", "components", "tables", "v4"]
 
 
 @pytest.mark.parametrize("target", READERS)
 def test_what_the_mutations_start_from_is_accepted(target: str) -> None:
     for document in documents(target):
-        assert attempt(target, yamlio.dump(document).encode()) is None
+        assert attempt(target, yaml.dump(document, Dumper=V4Dumper).encode()) is None
 
 
 @pytest.mark.parametrize("target", READERS)
@@ -97,7 +123,7 @@ def test_a_document_with_wrong_values_is_read_or_refused(target: str, seed: int,
     document = deepcopy(random.choice(documents(target)))
     for _ in range(times):
         document = mutated(document, random)
-    text = yaml.dump(document, Dumper=yamlio._Dumper, sort_keys=False)
+    text = yaml.dump(document, Dumper=V4Dumper if target == "v4" else yamlio._Dumper, sort_keys=False)
     attempt(target, text.encode("utf-8", errors="surrogatepass"))
 
 
@@ -128,6 +154,18 @@ SETTINGS = st.sampled_from(
 @given(st.lists(SETTINGS, max_size=30))
 def test_any_libconfig_is_read_or_refused(tokens: list[str]) -> None:
     attempt("libconfig", "".join(tokens).encode())
+
+
+@fuzzed
+@given(st.lists(PIECES, max_size=20))
+def test_any_expression_has_a_value_or_is_refused(tokens: list[str]) -> None:
+    attempt("v4-expression", "".join(tokens).encode())
+
+
+@fuzzed
+@given(st.lists(LINES_OF_CODE, max_size=12))
+def test_any_file_of_functions_is_run_within_its_bounds_or_refused(lines: list[str]) -> None:
+    attempt("v4-functions", "".join(lines).encode())
 
 
 @fuzzed

@@ -207,9 +207,9 @@ class Architecture(Hierarchical):
 
     fields = {"version": VERSION}
 
-    def check(self) -> None:
+    def check(self, *, evaluated: bool = True) -> None:
         """As `Section.check`; names must be unique too."""
-        super().check()
+        super().check(evaluated=evaluated)
         names = [leaf["name"] for leaf in self.leaves()]
         for name in names:
             if names.count(name) > 1 and name != "nothing":

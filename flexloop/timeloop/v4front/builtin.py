@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ class Builtin:
         function: what it calls.
         kind: the type that it stands for, for `isinstance`.
     """
+
+    opaque = True
+    """Whether it goes through its arguments unseen, so that their sizes have to be known before."""
 
     def __init__(self, function: Callable[..., Any], kind: type | None = None) -> None:
         self.function, self.kind = function, kind
@@ -129,23 +132,27 @@ def getcwd() -> str:
     return Quoted(Path.cwd())
 
 
-def method(owner: Any, name: str) -> Builtin:
+def method(owner: Any, name: str, budget: Budget) -> Builtin:
     """A method of a value (ExpressionError if it has none of the name that may be called)."""
     for kind, names in _METHODS.items():
         if isinstance(owner, kind) and name in names.split():
             if isinstance(owner, str) and name in ("replace", "join", "ljust", "rjust", "zfill"):
                 return Builtin(partial(_made_text, owner, name))
+            if name in ("count", "index", "remove"):
+                budget.gone_through(owner)
             return Builtin(getattr(owner, name))
     raise ExpressionError(f"no attribute {name!r} of {type(owner).__name__} can be used")
 
 
-def checked_arguments(values: list[Any], named: Mapping[str, Any], budget: Budget) -> None:
-    """Refuse arguments that are too long to be gone through, and count the work of doing so."""
-    for value in [*values, *named.values()]:
+def checked_arguments(values: Iterable[Any], budget: Budget) -> None:
+    """Refuse arguments that are too large to be gone through, and count the work of doing so."""
+    for value in values:
         if isinstance(value, range) and len(value) > MAX_LENGTH:
             raise ExpressionError(f"more than {MAX_LENGTH} numbers in a range")
-        if isinstance(value, (list, tuple, dict, set, str, range)):
+        if isinstance(value, (str, range)):
             budget.spend(len(value) // 8)
+        else:
+            budget.gone_through(value)
 
 
 def _folded(values: Any, start: Any, operation: Callable[[Any, Any], Any]) -> Any:

@@ -14,6 +14,8 @@ from flexloop.timeloop.v4front.section import Field, Items, Section, combined, i
 class Permutation(Items):
     """Dimensions in their order, innermost first. ``permutation: CMR`` and ``C,M,R`` are lists too."""
 
+    accepts: ClassVar[tuple[type | str, ...]] = (str,)
+
     def __init__(self, content: Any = (), where: str = "") -> None:
         if isinstance(content, str):
             content = [each.strip() for each in (content.split(",") if "," in content else content) if each.strip()]

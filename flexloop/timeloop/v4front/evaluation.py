@@ -16,9 +16,10 @@ from flexloop.timeloop.v4front.builtin import Builtin
 from flexloop.timeloop.v4front.document import Components, Document
 from flexloop.timeloop.v4front.expressions import Evaluator
 from flexloop.timeloop.v4front.functions import Runner
-from flexloop.timeloop.v4front.limits import ExpressionError
+from flexloop.timeloop.v4front.limits import ExpressionError, weight
 from flexloop.timeloop.v4front.section import Field, Items, Section
 from flexloop.timeloop.v4front.tags import Quoted
+from flexloop.timeloop.yamlio import MAX_NODES
 
 
 class NamedFunction(Builtin):
@@ -46,6 +47,10 @@ def evaluate(document: Document) -> None:
     names = {"spec": document}
     variables = work.section(document["variables"], names)
     work.section(document, names | variables | {"variables": variables}, done=document["variables"])
+    try:
+        weight(document, MAX_NODES)
+    except ExpressionError as error:
+        raise SpecError(f"the values of the document's expressions: {error}") from error
 
 
 class _Evaluation:

@@ -35,7 +35,8 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
     ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
 }  # fmt: skip
-_FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What Python raises where an operation cannot be done on the values given."""
 
 
 class Evaluator:
@@ -70,14 +71,15 @@ class Evaluator:
             raise ExpressionError(f"{type(node).__name__} cannot be used in an expression")
         try:
             return handle(node, names)
-        except _FAULTS as error:
+        except FAULTS as error:
             raise ExpressionError(f"{type(error).__name__}: {error}") from error
 
     def call(self, function: Any, values: list[Any], named: dict[str, Any]) -> Any:
         """The value of a call (ExpressionError if it cannot be called)."""
         if not isinstance(function, Builtin):
             raise ExpressionError(f"{str(function)[:40]!r} is no function that can be used")
-        checked_arguments(values, named, self.budget)
+        if function.opaque:
+            checked_arguments([*values, *named.values()], self.budget)
         if self._calls >= MAX_CALLS:
             raise ExpressionError(f"more than {MAX_CALLS} calls within calls")
         self._calls += 1
@@ -111,10 +113,12 @@ class Evaluator:
         fields: Any = getattr(owner, "record_fields", ())
         if name in fields:
             return owner[fields.index(name)]
-        return builtin.method(owner, name)
+        return builtin.method(owner, name, self.budget)
 
     def _Subscript(self, node: ast.Subscript, names: Names) -> Any:
-        return self.budget.made(self.value(node.value, names)[self.value(node.slice, names)])
+        owner, key = self.value(node.value, names), self.value(node.slice, names)
+        self.budget.gone_through(key)
+        return self.budget.made(owner[key])
 
     def _Slice(self, node: ast.Slice, names: Names) -> slice:
         ends = [each and self.value(each, names) for each in (node.lower, node.upper, node.step)]
@@ -127,13 +131,24 @@ class Evaluator:
         return tuple(self.values(node.elts, names))
 
     def _Set(self, node: ast.Set, names: Names) -> set[Any]:
-        return set(self.values(node.elts, names))
+        values = self.values(node.elts, names)
+        self.budget.gone_through(values)
+        return set(values)
 
     def _Dict(self, node: ast.Dict, names: Names) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
-            found |= self.value(value, names) if key is None else {self.value(key, names): self.value(value, names)}
+            if key is None:
+                found |= self.value(value, names)
+            else:
+                found[self.key(key, names)] = self.value(value, names)
         return found
+
+    def key(self, node: ast.expr, names: Names) -> Any:
+        """The value of a part that is to be a key or a member of a set."""
+        value = self.value(node, names)
+        self.budget.gone_through(value)
+        return value
 
     def values(self, nodes: list[ast.expr], names: Names) -> list[Any]:
         """The values of several parts; one with a star gives several."""
@@ -141,8 +156,7 @@ class Evaluator:
         for node in nodes:
             if isinstance(node, ast.Starred):
                 several = self.value(node.value, names)
-                checked_arguments([several], {}, self.budget)
-                found.extend(several)
+                found.extend(self.iterate(several))
             else:
                 found.append(self.value(node, names))
         return found
@@ -182,6 +196,8 @@ class Evaluator:
         left = self.value(node.left, names)
         for kind, each in zip(node.ops, node.comparators, strict=True):
             right = self.value(each, names)
+            if not isinstance(kind, (ast.Is, ast.IsNot)):
+                self.budget.gone_through(left, right)
             if not _COMPARE[type(kind)](left, right):
                 return False
             left = right
@@ -217,7 +233,7 @@ class Evaluator:
         return "".join(str(self.value(each, names)) for each in node.values)
 
     def _FormattedValue(self, node: ast.FormattedValue, names: Names) -> str:
-        value = self.value(node.value, names)
+        value = self.key(node.value, names)
         if node.conversion != -1:
             value = repr(value) if node.conversion == ord("r") else str(value)
         form = "" if node.format_spec is None else self.value(node.format_spec, names)
@@ -234,11 +250,11 @@ class Evaluator:
         return [self.value(node.elt, inner) for inner in self._rounds(node.generators, names)]
 
     def _SetComp(self, node: ast.SetComp, names: Names) -> set[Any]:
-        return {self.value(node.elt, inner) for inner in self._rounds(node.generators, names)}
+        return {self.key(node.elt, inner) for inner in self._rounds(node.generators, names)}
 
     def _DictComp(self, node: ast.DictComp, names: Names) -> dict[Any, Any]:
         rounds = self._rounds(node.generators, names)
-        return {self.value(node.key, inner): self.value(node.value, inner) for inner in rounds}
+        return {self.key(node.key, inner): self.value(node.value, inner) for inner in rounds}
 
     def _rounds(self, generators: list[ast.comprehension], names: Names) -> Iterator[Names]:
         if not generators:
@@ -271,7 +287,7 @@ class Evaluator:
             owner = self.value(target.value, names)
             if not isinstance(owner, (list, dict)) or isinstance(owner, Section):
                 raise ExpressionError("only places in lists and mappings of one's own can be assigned to")
-            owner[self.value(target.slice, names)] = value
+            owner[self.key(target.slice, names)] = value
         else:
             raise ExpressionError(f"{type(target).__name__} cannot be assigned to")
 

@@ -59,6 +59,7 @@ class Function(Builtin):
 
     def __init__(self, runner: Runner, node: ast.FunctionDef, names: Names) -> None:
         super().__init__(self._run)
+        self.opaque = False
         self._runner, self._node, self._names = runner, node, names
         arguments = node.args
         self._defaults = [runner.evaluator.value(each, names) for each in arguments.defaults]

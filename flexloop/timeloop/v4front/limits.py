@@ -18,12 +18,34 @@ MAX_BITS = 4096
 MAX_LENGTH = 1_000_000
 """Items of a list, or characters of a text."""
 
+MAX_NESTING = 100
+"""Lists and mappings within each other."""
+
 MAX_CALLS = 50
 """Calls within calls."""
 
 
 class ExpressionError(Exception):
     """Why an expression has no value; who knows its place makes a SpecError of it."""
+
+
+def weight(value: Any, most: int) -> int:
+    """How many values there are in a value, itself among them, each counted as often as it is held.
+
+    Raises:
+        ExpressionError: if there are more than ``most``, or they are nested too deep, as in a list that holds itself.
+    """
+    count, left = 0, [(value, 0)]
+    while left:
+        each, depth = left.pop()
+        count += 1
+        if count > most or depth > MAX_NESTING:
+            raise ExpressionError(f"more than {most} values in one another, or nested deeper than {MAX_NESTING}")
+        if isinstance(each, dict):
+            left.extend((inner, depth + 1) for pair in each.items() for inner in pair)
+        elif isinstance(each, (list, tuple, set)):
+            left.extend((inner, depth + 1) for inner in each)
+    return count
 
 
 class Budget:
@@ -43,6 +65,13 @@ class Budget:
         if isinstance(value, (str, list, tuple, dict, set)):
             self.spend(len(value) // 8)
         return self.bounded(value)
+
+    def gone_through(self, *values: Any) -> None:
+        """Count the work of going through values to the depth, as to compare or to write them.
+
+        A list that holds another many times, and that others still, is small until somebody goes through it.
+        """
+        self.spend(sum(weight(value, MAX_LENGTH) for value in values) // 8)
 
     @staticmethod
     def bounded(value: Any) -> Any:

@@ -23,6 +23,8 @@ def complete(document: Document) -> None:
         if isinstance(component, (Storage, Compute)):
             actions = _STORAGE_ACTIONS if isinstance(component, Storage) else ["compute"]
             own = component["required_actions"] or []
+            if not all(isinstance(action, str) for action in own):
+                raise SpecError(f"{component.where}.required_actions is {str(own)[:60]!r}, not a list of names")
             component["required_actions"] = sorted({*actions, *own})
 
 

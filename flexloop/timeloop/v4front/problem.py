@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Number
-from typing import Any
+from typing import Any, ClassVar
 
 from flexloop.errors import UnknownNameError
 from flexloop.timeloop.v4front.document_version import VERSION
@@ -68,12 +68,18 @@ class DataSpaces(Items):
         return DataSpace(value, where)
 
 
+class Dimensions(Items):
+    """Names of dimensions."""
+
+    accepts: ClassVar[tuple[type | str, ...]] = (str,)
+
+
 class Shape(Section):
     """Dimensions, coefficients and data spaces."""
 
     fields = {
         "name": Field((str,), ""),
-        "dimensions": items(Items),
+        "dimensions": items(Dimensions),
         "data_spaces": items(DataSpaces),
         "coefficients": items(Items),
     }

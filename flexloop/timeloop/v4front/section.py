@@ -99,8 +99,12 @@ class Section(dict[str, Any], Node):
         where = self.__dict__.get("where")  # not yet there while a copy from another process is put together
         return f"{where}.{key}" if where else key
 
-    def check(self) -> None:
-        """Refuse keys that are missing or unknown, and values of the wrong type (UnknownNameError, SpecError)."""
+    def check(self, *, evaluated: bool = True) -> None:
+        """Refuse keys that are missing or unknown, and values of the wrong type (UnknownNameError, SpecError).
+
+        Args:
+            evaluated: whether expressions have been evaluated; before, a text may stand for a value of any type.
+        """
         fields = self.all_fields()
         for key, field in fields.items():
             if field.default is REQUIRED and self.get(key) is None:
@@ -109,11 +113,11 @@ class Section(dict[str, Any], Node):
             name, known = self.field(key)
             if known is None:
                 raise UnknownNameError("key", key, fields, f"in {self.where or 'the document'}")
-            if not known.fits(value):
+            if (evaluated or not isinstance(value, str)) and not known.fits(value):
                 words = [each if isinstance(each, str) else each.__name__ for each in known.accepts]
                 raise SpecError(f"{self._at(name)} is {str(value)[:60]!r}; it must be {' or '.join(words)}")
             if isinstance(value, (Section, Items)):
-                value.check()
+                value.check(evaluated=evaluated)
 
     def combine(self, other: Self) -> Self:
         """Take in another section of the same kind; what both give must agree or be lists to be joined."""
@@ -222,14 +226,14 @@ class Items(list[Any], Node):
         """Whether an item is of an accepted type."""
         return Field(self.accepts).fits(value)
 
-    def check(self) -> None:
-        """Refuse items that are of the wrong type or have wrong keys (UnknownNameError, SpecError)."""
+    def check(self, *, evaluated: bool = True) -> None:
+        """Refuse items that are of the wrong type or have wrong keys (see `Section.check`)."""
         for index, value in enumerate(self):
-            if not self.fits(value):
+            if (evaluated or not isinstance(value, str)) and not self.fits(value):
                 words = [each if isinstance(each, str) else each.__name__ for each in self.accepts]
                 raise SpecError(f"{self.where}[{index}] is {str(value)[:60]!r}; it must be {' or '.join(words)}")
             if isinstance(value, (Section, Items)):
-                value.check()
+                value.check(evaluated=evaluated)
 
     def combine(self, other: Self) -> Self:
         """Append another list."""

@@ -50,6 +50,7 @@ def evaluated(document: AnyDocument) -> AnyDocument:
         SpecError, UnknownNameError: if it is malformed; the place is named.
     """
     document = document.rebuilt()
+    document.check(evaluated=False)
     cimloop.prepare(document)
     evaluate(document)
     document.check()
