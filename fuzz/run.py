@@ -28,8 +28,8 @@ with atheris.instrument_imports(include=["yaml", "jinja2", *(f"flexloop.{part}" 
     from flexloop.timeloop.render import Renderer
 
 GOLDEN = ROOT / "tests" / "golden" / "specs"
-TEXTS = ("stats", "expression", "entry", "template", "libconfig")
-"""Targets whose input is no YAML."""
+TEXTS = ("stats", "expression", "entry", "template", "libconfig", "v4", "v4-expression", "v4-functions")
+"""Targets whose input is no YAML, or YAML with tags."""
 
 SEEDS = {
     "yaml": [*GOLDEN.glob("base-conv3x3/*.yaml"), *(ROOT / "arch_specs").glob("e*.yaml")],
@@ -38,6 +38,7 @@ SEEDS = {
     "network": [*(ROOT / "workloads").glob("*.yaml")],
     "mapping": [*(ROOT / "tests" / "data" / "timeloop").glob("*.map.yaml")],
     "inputs": [*(ROOT / "tests" / "data" / "cases").glob("c[47]*/arch.yaml")],
+    "v4": [*(ROOT / "tests" / "golden_v4").glob("*.yaml")],
     "tables": [*(ROOT / "taxonomy").glob("*.yaml")],
     "template": [*(ROOT / "templates").glob("*.j2")],
 }
@@ -58,6 +59,13 @@ def seeds(target: str) -> list[bytes]:
     if target == "mapping":
         records = gzip.decompress((ROOT / "tests" / "golden" / "records.jsonl.gz").read_bytes()).splitlines()
         files += records[:5]
+    if target == "v4-expression":
+        return [
+            b"ceil(log2(a)) + max([x ** 2 for x in b if x > 1])",
+            b"f'{a:02d}' if text in ('x', 'y') else {1: b}[1]",
+        ]
+    if target == "v4-functions":
+        return [b"def f(x, *y, z=1):\n    s = []\n    for i in range(x):\n        s += [i * z]\n    return sum(s)\n"]
     if target == "libconfig":
         return [b'a = { b = ( { c = "d" "e"; f = 0x1fL; }, [1.5, 2] ); }; # g', b"// h\ni : true, /* j */ k = -3;"]
     return files or [b"2*sequence_length + batch", b'{"key": ""}']

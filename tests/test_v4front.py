@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import random_v4
 
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
 from flexloop.timeloop.inputs import read_inputs
@@ -369,3 +371,113 @@ def test_a_document_can_be_changed_and_translated_many_times() -> None:
         assert config["problem"]["instance"]["M"] == 16
         assert config["mapper"]["optimization_metrics"] == ["delay"]
         assert targets(config)["DRAM", "temporal"]["factors"] == "M=2,K=1"
+
+
+# -- as the front end translates --------------------------------------------------------------------------------------
+
+RECORDED: list[list[str | None]] = json.loads((Path(__file__).parent / "golden_v4" / "random.json").read_text())
+"""What the front end made of `random_v4.Design` 0, 1, ...: a digest for the mapper and one for the model."""
+
+
+@pytest.mark.parametrize("tens", range(len(RECORDED) // 10))
+def test_random_designs_are_translated_or_refused_as_by_the_front_end(tens: int) -> None:
+    for seed in range(10 * tens, 10 * tens + 10):
+        found: list[str | None] = []
+        for for_model in (False, True):
+            try:
+                found.append(random_v4.digest(translate(document(random_v4.Design(seed).text()), for_model=for_model)))
+            except FlexloopError:
+                found.append(None)
+        assert found == RECORDED[seed], f"design {seed}"
+
+
+def test_the_digest_sees_a_difference() -> None:
+    text = random_v4.Design(0).text()
+    assert random_v4.digest(translate(document(text))) == RECORDED[0][0]
+    for old, new in (
+        ("W: 2 ** 3", "W: 2 ** 4"),
+        ("datawidth: 8", "datawidth: 9"),
+        ("instance: {", "instance: {Q: 1, "),
+    ):
+        assert old in text
+        assert random_v4.digest(translate(document(text.replace(old, new, 1)))) != RECORDED[0][0]
+
+
+# -- CiMLoop ----------------------------------------------------------------------------------------------------------
+
+CIM = """
+variables:
+  version: 0.4
+  CIM_ARCHITECTURE: true
+  CIM_UNIT_DEPTH_CELLS: 2
+  CIM_UNIT_WIDTH_CELLS: 1
+  ENCODED_INPUT_BITS: 8
+  ENCODED_WEIGHT_BITS: 8
+  ENCODED_OUTPUT_BITS: 16
+  N_WEIGHT_SLICES: 4
+  ROWS: 3 + ARRAY_WORDLINES
+  share: A_HIST[0]
+architecture:
+  nodes:
+  - !Component
+    name: buffer
+    class: SRAM
+    attributes: {width: ARRAY_BITLINES, depth: ROWS, datawidth: 8, z: ARRAY_PARALLEL_Z, share: share}
+  - !ArrayContainer
+    name: column
+    spatial: {meshX: 32}
+    constraints: {spatial: {no_reuse: [Z], maximize_dims: [M]}}
+    max_utilization: {spatial: {factors: [('M=' + str(column.get_fanout()))]}}
+  - !ArrayContainer
+    name: row
+    spatial: {meshY: 64}
+    constraints: {spatial: {no_reuse: [A], maximize_dims: [C]}}
+    max_utilization: {spatial: {factors: [C=64]}}
+  - !Component {name: mac, class: mac}
+problem:
+  name: a layer
+  histograms: {A: [0.25, 0.75]}
+  instance: {M: 4, C: 3, N: 2}
+  shape:
+    dimensions: [M, C, N]
+    data_spaces:
+    - {name: A, projection: [[[C]], [[N]]]}
+    - {name: B, projection: [[[C]], [[M]]]}
+    - {name: Z, projection: [[[M]], [[N]]], read_write: true}
+"""
+
+
+def test_arrays_of_cells_give_variables_their_sizes() -> None:
+    config = translate(document(CIM))
+    attributes = levels(config)["buffer[1..1]"]["attributes"]
+    assert {key: attributes[key] for key in ("width", "depth", "z", "share")} == {
+        "width": 32, "depth": 131, "z": 32, "share": 0.25,
+    }  # fmt: skip
+    assert targets(config)["inter_column_spatial", "spatial"]["split"] == 99999
+    assert targets(config)["inter_row_spatial", "spatial"]["split"] == 0
+    assert config["problem"]["instance"]["M"] == 4 and "name" not in config["problem"]
+    with pytest.raises(SpecError, match="needs the variable CIM_ARCHITECTURE"):
+        translate(document(CIM.replace("  CIM_ARCHITECTURE: true\n", "")))
+    with pytest.raises(SpecError, match="the sides 32 and 2"):
+        translate(document(CIM.replace("meshX: 32", "meshX: 32, meshY: 2")))
+
+
+def test_a_full_problem_fills_every_array() -> None:
+    found = document(CIM)
+    found.variables["MAX_UTILIZATION"] = True
+    config = translate(found)
+    bounds = {key: value for key, value in config["problem"]["instance"].items() if key != "densities"}
+    assert bounds == {"M": 16, "C": 64, "N": 1, "X": 8, "Y": 8, "Z": 16}
+    assert targets(config)["inter_row_spatial", "spatial"]["factors"] == "C=64"
+
+
+def test_what_has_no_effect_here_is_named(tmp_path: Path) -> None:
+    text = """globals:
+  version: 0.4
+  environment_variables: {TIMELOOP_HIDE_INCONSEQUENTIAL_STATS: 1, TIMELOOP_OUTPUT_STAT_SCIENTIFIC: 1}
+  accelergy_plug_ins: [mine.py]
+"""
+    (tmp_path / "design.yaml").write_text(DESIGN + text)
+    variables, plug_ins = read_inputs([tmp_path / "design.yaml"]).notes
+    assert variables == "globals.environment_variables has no effect: TIMELOOP_OUTPUT_STAT_SCIENTIFIC"
+    assert "accelergy_plug_ins has no effect" in plug_ins

@@ -69,7 +69,8 @@ def read_inputs(
     if any(v4front.recognised(file) for file in files):
         found, functions = v4front.contents(files, defines, roots)
         if any(v4front.is_v4(content) for content in found):
-            return Inputs(v4front.translate(v4front.assemble(found, functions), for_model=for_model))
+            document = v4front.assemble(found, functions)
+            return Inputs(v4front.translate(document, for_model=for_model), tuple(v4front.without_effect(document)))
         documents = iter([(str(file), v4front.plain(content)) for file, content in zip(files, found, strict=False)])
     else:
         documents = _documents(files, notes)

@@ -126,10 +126,10 @@ class _Maximizer:
                 raise SpecError(f"{factors.where}: {name} cannot be maximized, it has a factor already")
             if name not in self._left:
                 raise UnknownNameError("dimension", name, self._dimensions, f"in maximize_dims of {factors.where}")
-        chosen = dict.fromkeys(group, 1)
+        chosen: dict[str, int] = {}
         for index, factor in allocated([self._left[name] for name in group], capacity, factors.where):
-            chosen[group[index]] *= factor
-        for name, factor in chosen.items():
+            chosen[group[index]] = chosen.get(group[index], 1) * factor
+        for name, factor in (chosen | {name: 1 for name in group if name not in chosen}).items():
             factors.set_equal(name, factor)
             self._left[name] = math.ceil(self._left[name] / factor)
 

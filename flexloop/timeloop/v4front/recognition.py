@@ -1,14 +1,15 @@
-"""Which files are v4 files or templates, and have to be read as such."""
+"""Which files are v4 files or templates, and have to be read as such; and what in them has no effect here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.v4front.architecture import NODE_KINDS
+from flexloop.timeloop.v4front.document import Document
 
 _SIGNS = re.compile(rf"\{{\{{|\{{%|<<<|({'|'.join(NODE_KINDS)})\b")
 
@@ -27,3 +28,16 @@ def is_v4(content: Mapping[str, Any]) -> bool:
     architecture = content.get("architecture")
     parts = architecture if isinstance(architecture, list) else [architecture]
     return any(isinstance(part, Mapping) and "nodes" in part for part in parts)
+
+
+def without_effect(document: Document) -> Iterator[str]:
+    """Say what in a document would have an effect on Timeloop or Accelergy, and has none here."""
+    given = document["globals"]["environment_variables"]
+    if names := [name for name, value in given.items() if (name, str(value)) not in _AS_IT_IS]:
+        yield f"globals.environment_variables has no effect: {', '.join(names)}"
+    if document["globals"]["accelergy_plug_ins"]:
+        yield "globals.accelergy_plug_ins has no effect: energies are not estimated by a file's own code"
+
+
+_AS_IT_IS = {("TIMELOOP_HIDE_INCONSEQUENTIAL_STATS", "1")}
+"""Variables at values that say what is done anyway."""

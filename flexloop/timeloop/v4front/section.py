@@ -224,7 +224,7 @@ class Items(list[Any], Node):
 
     def fits(self, value: Any) -> bool:
         """Whether an item is of an accepted type."""
-        return Field(self.accepts).fits(value)
+        return not self.accepts or (value is not None and Field(self.accepts).fits(value))
 
     def check(self, *, evaluated: bool = True) -> None:
         """Refuse items that are of the wrong type or have wrong keys (see `Section.check`)."""
@@ -278,6 +278,8 @@ def combined(first: Any, second: Any, where: str) -> Any:
     Raises:
         SpecError: if they contradict each other.
     """
+    if second is None:  # an empty list says more than nothing: factors_only: []
+        return first
     if says_nothing(first) or first is second:
         return second
     if says_nothing(second) or first == second:
