@@ -65,7 +65,7 @@ NOT_COVERED = {
     "to_mapper_app": "call_mapper searches in this process",
     "to_model_app": "call_model evaluates in this process",
     "call_stop": "no process is started; end your own, or press Ctrl-C",
-    "get_property_yaml": "get_property_tree prints the keys, types and defaults",
+    "doc": "get_property_table and get_property_tree print the keys, types and defaults of a kind",
 }
 """Calls of the front end that are not here, and the way out."""
 

@@ -14,12 +14,15 @@ from flexloop.timeloop.tree import component_name
 from flexloop.timeloop_api.output_parsing import ACCESSES, OutputStats
 
 
-def read_output(output_dir: str | Path, prefix: str = "timeloop-mapper") -> OutputStats:
+def read_output(
+    output_dir: str | Path, prefix: str = "timeloop-mapper", *, cycle_seconds: float = 1e-9
+) -> OutputStats:
     """Read the files that a run left in a folder, of flexloop or of Timeloop.
 
     Args:
         output_dir: the folder.
         prefix: ``timeloop-mapper`` or ``timeloop-model``.
+        cycle_seconds: seconds of a cycle, which the files do not tell.
 
     Raises:
         EngineError: if ``stats.txt`` is missing or no report.
@@ -30,7 +33,8 @@ def read_output(output_dir: str | Path, prefix: str = "timeloop-mapper") -> Outp
     areas = next((areas_of(path) for path in tables if path.exists()), {})
     mapping = folder / f"{prefix}.map.txt"
     text = mapping.read_text(encoding="utf-8") if mapping.exists() else None
-    return from_evaluation(read_stats(folder / f"{prefix}.stats.txt"), areas, {}, mapping=text)
+    evaluation = read_stats(folder / f"{prefix}.stats.txt")
+    return from_evaluation(evaluation, areas, {}, cycle_seconds=cycle_seconds, mapping=text)
 
 
 def from_evaluation(
