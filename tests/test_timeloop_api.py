@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import warnings
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,20 @@ def test_constraints_beside_the_architecture_and_components_that_are_switched_of
     buffer = str(result.mapping).partition("buffer [")[2].partition("inter_PE_spatial")[0]
     assert "for K in" in buffer
     assert "for N in" not in buffer
+
+
+def test_a_bandwidth_scale_that_is_a_text_counts_nothing_as_in_timeloop(tmp_path: Path) -> None:
+    """The front end evaluates no expression there; the cycles are those of the real ``timeloop-model``."""
+    spec = read(MAPPING)
+    attributes = spec.architecture.find("buffer").attributes
+    attributes.read_bandwidth = 1
+    for scale, cycles in ((1.0, 272), (0.0, 224), ("1 / WORDS", 224)):
+        attributes.per_dataspace_bandwidth_consumption_scale = {"A": scale}
+        with warnings.catch_warnings(record=True) as noted:
+            warnings.simplefilter("always")
+            result = tl.call_model(spec, tmp_path, extra_input_files=[ENERGIES], log_to=io.StringIO())
+        assert result.cycles == cycles
+        assert any("1 / WORDS" in str(warning.message) for warning in noted) is (scale == "1 / WORDS")
 
 
 def test_nodes_are_found_by_their_kind() -> None:

@@ -14,9 +14,7 @@ from flexloop.timeloop.tree import component_name
 from flexloop.timeloop_api.output_parsing import ACCESSES, OutputStats
 
 
-def read_output(
-    output_dir: str | Path, prefix: str = "timeloop-mapper", *, cycle_seconds: float = 1e-9
-) -> OutputStats:
+def read_output(output_dir: str | Path, prefix: str = "timeloop-mapper", *, cycle_seconds: float = 1e-9) -> OutputStats:
     """Read the files that a run left in a folder, of flexloop or of Timeloop.
 
     Args:

@@ -7,6 +7,7 @@ in its first format, from the lists ``arithmetic`` and ``storage``.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import floor, inf
@@ -16,7 +17,7 @@ from flexloop.engines.embedded import builtin, ert
 from flexloop.engines.embedded.fields import LARGEST, Fields, amount
 from flexloop.engines.embedded.problem import EXACT
 from flexloop.errors import SpecError, UnsupportedError
-from flexloop.validation import short, whole_number
+from flexloop.validation import plain_number, short, whole_number
 
 STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
 COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
@@ -365,7 +366,18 @@ def _bandwidth_scale(fields: Fields) -> tuple[tuple[str, float], ...]:
     if not fields.has("per_dataspace_bandwidth_consumption_scale"):
         return ()
     scales = fields.sub("per_dataspace_bandwidth_consumption_scale")
-    return tuple((tensor, amount(value, f"{scales.where}.{tensor}")) for tensor, value in scales.content.items())
+    return tuple((tensor, _scale(value, f"{scales.where}.{tensor}")) for tensor, value in scales.content.items())
+
+
+def _scale(value: Any, where: str) -> float:
+    """Words that one word counts for; a text counts for none, as Timeloop reads it (CiMLoop's files have some)."""
+    if isinstance(value, str):
+        try:
+            plain_number(value)
+        except ValueError:
+            warnings.warn(f"{where} is {short(value)}, not a number: Timeloop counts 0 words there", stacklevel=2)
+            return 0.0
+    return amount(value, where)
 
 
 def _mesh(fields: Fields, instances: int) -> tuple[int, int]:
