@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -25,6 +25,7 @@ class _State:
     number: signal.Signals | None = None
     last = float("-inf")
     leaving = False
+    action: Callable[[], None] | None = None
 
 
 def listen() -> None:
@@ -62,6 +63,16 @@ def held() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
+@contextmanager
+def answered_by(action: Callable[[], None]) -> Iterator[None]:
+    """Have the first signal within a block call an action, such as one that ends a search; a second one raises."""
+    _State.action = action
+    try:
+        yield
+    finally:
+        _State.action = None
+
+
 def leave() -> None:
     """From here on the process only ends: a signal no longer raises anything, and a late one ends it at once."""
     _State.leaving = True
@@ -84,6 +95,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     _State.number, _State.last = signal.Signals(number), now
     if _State.leaving:
         os._exit(status())
+    if _State.action is not None:
+        action, _State.action = _State.action, None
+        action()
+        return
     raise KeyboardInterrupt
 
 

@@ -16,8 +16,9 @@ import pandas as pd
 import flexloop
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
+from flexloop.deadline import Deadline
 from flexloop.energy.choose import energy_tables, keep
-from flexloop.engines.base import SearchOptions, parse_effort, parse_objective
+from flexloop.engines.base import Engine, SearchOptions, parse_effort, parse_objective
 from flexloop.engines.select import EngineSettings, select_engines
 from flexloop.errors import SpecError, StudyInterrupt, UnknownNameError
 from flexloop.results.files import FORMAT
@@ -42,6 +43,7 @@ class StudyOptions:
     Attributes:
         objective: ``latency``, ``energy`` or ``edp``.
         effort: ``quick``, ``normal`` or ``thorough``.
+        time_limit: seconds a search of the embedded mapper may take, in place of the effort's; None for these.
         engines: who searches and who evaluates.
         energy: ``table``, ``accelergy``, ``hwcomponents``, or a file with an energy reference table.
         jobs: processes; 0 takes as many as the cores allow at that many threads each.
@@ -59,6 +61,7 @@ class StudyOptions:
 
     objective: str = "edp"
     effort: str = "normal"
+    time_limit: float | None = None
     engines: EngineSettings = field(default_factory=EngineSettings)
     energy: str = "table"
     jobs: int = 0
@@ -203,6 +206,7 @@ def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:
     search = SearchOptions(
         objective=parse_objective(options.objective),
         effort=parse_effort(options.effort),
+        time_limit=_time_limit(options.time_limit, mapper),
         seed=options.seed,
         threads=options.threads,
         timeout_s=options.timeout_s,
@@ -213,6 +217,16 @@ def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:
     if store is not None:
         keep(energy, store.folder)
     return Plan(arch, energy, mapper, evaluator, search, renderer.digest, store)
+
+
+def _time_limit(seconds: float | None, mapper: Engine) -> float | None:
+    if seconds is None:
+        return None
+    Deadline.of(time_limit=seconds)
+    name = mapper.info().name
+    if name != "embedded":
+        raise SpecError(f"time limit: only the embedded mapper keeps one; a process of {name} takes a timeout")
+    return seconds
 
 
 def _what_is_kept(plan: Plan, done: int, cells: int) -> str:
@@ -248,6 +262,7 @@ def _meta(
         "energy_source": plans[0].energy.source,
         "objective": options.objective,
         "effort": options.effort,
+        "time_limit": options.time_limit,
         "seed": options.seed,
         "archs": {plan.arch.name: _about_arch(plan, classes) for plan in plans},
         "networks": {

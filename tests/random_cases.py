@@ -39,7 +39,7 @@ class Case:
     def size(self) -> int:
         """Distinct mappings, those that do not fit included."""
         choices = [choices_of(space) for space in self.spaces]
-        return sum(0 if c.empty_dimension else c.size() for c in choices)
+        return int(sum(0 if c.empty_dimension else c.size() for c in choices))
 
     def enumerated(self) -> dict[Objective, tuple[float, float]]:
         """The best cost of all mappings in each objective, each mapping costed by the model; empty where none fits."""

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flexloop import interrupts
 from flexloop.cli import complete
 from flexloop.cli.common import console, parse_defines, parse_parameters
-from flexloop.cli.options import with_energy_choice, with_engine_settings
+from flexloop.cli.options import EffortName, TimeLimit, with_energy_choice, with_engine_settings
+from flexloop.deadline import Deadline
+from flexloop.errors import NoVerdictError
 
 if TYPE_CHECKING:
     from flexloop.energy.complete import EnergyChoice
@@ -85,9 +88,26 @@ def mapper(
     output: OutDir = Path(),
     define: Define = [],  # noqa: B006
     include_root: Root = [],  # noqa: B006
+    effort: EffortName = "normal",
+    time_limit: TimeLimit = None,
 ) -> None:
-    """Search a mapspace as timeloop-mapper does, to a proved optimum where it can, and write its output files."""
+    """Search a mapspace as timeloop-mapper does, to a proved optimum where it can, and write its output files.
+
+    Ctrl-C ends the search with the best mapping found so far, which is written too.
+    """
+    deadline = Deadline.of(effort, time_limit)
+    from flexloop.cli.progress import SearchProgress
     from flexloop.engines.embedded.dropin_mapper import run_mapper
 
-    outcome = run_mapper(files, output, source, defines=parse_defines(define), roots=include_root)
+    defines = parse_defines(define)
+    with SearchProgress(deadline) as progress, interrupts.answered_by(progress.interrupt):
+        try:
+            outcome = run_mapper(
+                files, output, source, deadline=deadline, standing=progress.standing, defines=defines,
+                roots=include_root,
+            )  # fmt: skip
+        except NoVerdictError:
+            if deadline.stopped:
+                raise KeyboardInterrupt("no mapping was found yet") from None
+            raise
     console().print(str(outcome), markup=False)

@@ -39,6 +39,9 @@ EffortName = Annotated[
         help="How long a search may take: quick, normal or thorough.",
     ),
 ]
+TimeLimit = Annotated[
+    float | None, typer.Option(min=0, help="Seconds a search of the embedded mapper may take, in place of --effort's.")
+]
 Energy = Annotated[
     str, typer.Option(help="Energies: table (shipped, 45 nm), accelergy, hwcomponents, or a file with an ERT.")
 ]
@@ -73,6 +76,7 @@ def study_options(
     engine: Engine = "auto",
     mapper: MapperName = "auto",
     effort: EffortName = "normal",
+    time_limit: TimeLimit = None,
     energy: Energy = "table",
     jobs: Jobs = 0,
     threads: Threads = 1,
@@ -95,6 +99,7 @@ def study_options(
     return StudyOptions(
         objective=objective,
         effort=effort,
+        time_limit=time_limit,
         engines=EngineSettings(
             engine, mapper, container_cli, image, tuple(container_arg), templates, container_batch, input_format
         ),

@@ -1,20 +1,24 @@
-"""Progress over cells on stderr: a bar on a terminal, now and then a line elsewhere.
+"""Progress on stderr: over the cells of a study, and of a single search.
 
-Each says how far the study is, for which cell it waits, and how long the rest takes.
+Over cells it is a bar on a terminal, now and then a line elsewhere; each says how far the study is, for which cell it
+waits, and how long the rest takes. A single search shows a line on a terminal alone.
 """
 
 from __future__ import annotations
 
 import time
+from math import isfinite
 from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from flexloop.cli.common import console
 
 if TYPE_CHECKING:
+    from flexloop.deadline import Deadline
     from flexloop.running.cells import CellResult, CellTask
 
 LINE_S = 60.0
@@ -96,6 +100,51 @@ class CellProgress:
     def _say_now_and_then(self) -> None:
         while not self._over.wait(LINE_S):
             self._out.print(self.line(), markup=False)
+
+
+class SearchProgress:
+    """Shows how long a search has taken, its best mapping and how far from the optimum that may be.
+
+    Args:
+        deadline: when the search has to end; an interrupt ends it before.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        from flexloop.engines.embedded.mapper import Standing
+
+        self.standing = Standing()
+        self._deadline = deadline
+        self._out = console(stderr=True)
+        self._began = time.monotonic()
+        self._live = Live(
+            get_renderable=self.line, console=self._out, refresh_per_second=2, transient=True, redirect_stdout=False
+        )
+
+    def __enter__(self) -> SearchProgress:
+        from flexloop.engines.embedded.mapper.prepare import is_prepared
+
+        if not is_prepared():
+            self._out.print("compiling the kernels of the embedded engine, once (about 20 s)", markup=False)
+        if self._out.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def interrupt(self) -> None:
+        """Have the search end with what it has; where it has not begun, there is nothing to keep."""
+        if not self.standing.searching:
+            raise KeyboardInterrupt
+        self._deadline.stop()
+
+    def line(self) -> str:
+        """How far the search is, in words."""
+        best, bound = self.standing.best, self.standing.bound
+        found = f"best {best:.4g}, none below {bound:.4g}" if isfinite(best) else "no mapping yet"
+        return f"searching for {time.monotonic() - self._began:.0f} s: {found}"
 
 
 def time_left(elapsed_s: float, computed: int, remaining: int) -> str:

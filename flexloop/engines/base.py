@@ -84,6 +84,7 @@ class SearchOptions:
     Attributes:
         objective: what is minimised.
         effort: how long to search where the search does not end by itself.
+        time_limit: the same in seconds by a clock on the wall, in place of the effort; for the embedded mapper.
         seed: of random choices.
         threads: that one search may use.
         timeout_s: seconds after which an engine's process is stopped, be it searching or evaluating, or None.
@@ -91,6 +92,7 @@ class SearchOptions:
 
     objective: Objective = "edp"
     effort: Effort = "normal"
+    time_limit: float | None = None
     seed: int = 0
     threads: int = 1
     timeout_s: float | None = None

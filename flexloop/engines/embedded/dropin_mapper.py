@@ -15,9 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from flexloop.deadline import Deadline
 from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
 from flexloop.engines.embedded.dropin import check_energies, read_with_notes, write_results
-from flexloop.engines.embedded.mapper import Optimum, Space
+from flexloop.engines.embedded.mapper import Optimum, Space, Standing
 from flexloop.engines.embedded.metrics import Goal, find_best_for, goal_of
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec, read_config, refuse_unmodelled
@@ -25,6 +26,9 @@ from flexloop.errors import SpecError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
 from flexloop.validation import short
+
+_LEAST_S = 0.3
+"""Seconds that a search has however long reading took, unless its whole limit is less."""
 
 _SETTINGS = """
     out_prefix num_threads optimization_metric optimization_metrics search_size timeout heartbeat victory_condition
@@ -46,6 +50,7 @@ class MapperOutcome:
         optimum: the mapping with its certificate.
         evaluation: its figures.
         energies: where the energies are from.
+        ended: what ended a search without a proof.
     """
 
     spec: Spec
@@ -53,6 +58,7 @@ class MapperOutcome:
     optimum: Optimum
     evaluation: Evaluation
     energies: Completed
+    ended: str = "time limit reached"
 
     def __str__(self) -> str:
         """Timeloop's summary, and how good the mapping is known to be."""
@@ -60,7 +66,7 @@ class MapperOutcome:
         if certificate.optimal:
             proof = f"proved optimal for {self.objective}"
         else:
-            proof = f"at most {self.optimum.gap:.2%} above the optimum for {self.objective} (time limit reached)"
+            proof = f"the optimum for {self.objective} is at most {self.optimum.gap:.2%} lower ({self.ended})"
         return "\n".join(
             [
                 "Summary stats for best mapping found by mapper:",
@@ -78,6 +84,8 @@ def run_mapper(
     energy: EnergyChoice | None = None,
     *,
     time_limit: float | None = None,
+    deadline: Deadline | None = None,
+    standing: Standing | None = None,
     defines: Map[str, Any] = MappingProxyType({}),
     roots: Sequence[Path] = (),
 ) -> MapperOutcome:
@@ -89,16 +97,20 @@ def run_mapper(
         files: YAML or libconfig files, merged, or folders with such files.
         out_dir: a folder, which is made.
         energy: where energies come from; absent, from the first source that is there.
-        time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
+        time_limit: seconds by a clock on the wall after which the proof is given up; absent, as effort ``normal``.
+        deadline: takes the place of the time limit; making energies does not count.
+        standing: hears of the best mapping and its bound.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 
     Raises:
-        SpecError, UnknownNameError, UnsupportedError, EngineError, UnmappableError: as `search_files`; nothing is
-            written then.
+        SpecError, UnknownNameError, UnsupportedError, EngineError, UnmappableError, NoVerdictError: as `search_files`;
+            nothing is written then.
         OutputError: if the files cannot be written.
     """
-    outcome = search_files(files, energy, time_limit=time_limit, defines=defines, roots=roots)
+    outcome = search_files(
+        files, energy, time_limit=time_limit, deadline=deadline, standing=standing, defines=defines, roots=roots
+    )
     beside = outcome.energies.written()
     write_results(outcome.spec, outcome.optimum.mapping, outcome.evaluation, out_dir, "timeloop-mapper", beside)
     return outcome
@@ -109,6 +121,8 @@ def search_files(
     energy: EnergyChoice | None = None,
     *,
     time_limit: float | None = None,
+    deadline: Deadline | None = None,
+    standing: Standing | None = None,
     defines: Map[str, Any] = MappingProxyType({}),
     roots: Sequence[Path] = (),
 ) -> MapperOutcome:
@@ -117,7 +131,9 @@ def search_files(
     Args:
         files: YAML or libconfig files, merged, or folders with such files.
         energy: where energies come from; absent, from the first source that is there.
-        time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
+        time_limit: seconds by a clock on the wall after which the proof is given up; absent, as effort ``normal``.
+        deadline: takes the place of the time limit; making energies does not count.
+        standing: hears of the best mapping and its bound.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 
@@ -126,19 +142,24 @@ def search_files(
         UnsupportedError: a feature or a metric that is not modelled.
         EngineError: if a source of energies that was named is missing or fails.
         UnmappableError: if no mapping of the mapspace fits, with the reason.
+        NoVerdictError: if none was found in time, and none is proved not to exist.
     """
+    deadline = deadline or Deadline.of(time_limit=time_limit)
     config = read_with_notes(files, defines, roots, for_model=False)
     refuse_unmodelled(config)
     if "mapper" not in config:
         raise SpecError("no mapper given: add a top-level key mapper, for example with optimization_metrics: [edp]")
-    energies = complete_energies(config, files, energy or EnergyChoice())
+    with deadline.paused():
+        energies = complete_energies(config, files, energy or EnergyChoice())
     spec = read_config(energies.config)
     tensors = set(spec.data_space_names)
     goal = _goal(config["mapper"], spec)
     space = _space(spec, config)
     check_energies(spec, energies, idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
-    optimum = find_best_for(space, goal, time_limit)
-    return MapperOutcome(spec, goal.name, optimum, evaluate(spec, optimum.mapping), energies)
+    deadline.grant(min(_LEAST_S, deadline.seconds))
+    optimum = find_best_for(space, goal, deadline, standing)
+    ended = "interrupted" if deadline.stopped else "time limit reached" if deadline.passed() else "not all was tried"
+    return MapperOutcome(spec, goal.name, optimum, evaluate(spec, optimum.mapping), energies, ended)
 
 
 def _space(spec: Spec, config: Map[str, Any]) -> Space:

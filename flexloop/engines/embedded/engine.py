@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import flexloop
+from flexloop.deadline import Deadline
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.engines.embedded.mapper import Seed, Space, find_best
@@ -51,7 +52,8 @@ class EmbeddedEngine:
         """Find the best mapping of the mapspace (see `flexloop.engines.base.Engine.map`)."""
         spaces = [Space(self._spec(v, _real(v), energy), v.bounds, v.constraints) for v in space.variants]
         starts = [Seed(space.variants.index(c.variant), c.bounds, c.mapping) for c in seeds]
-        best = find_best(spaces, options.objective, starts, effort=options.effort, rng_seed=options.seed)
+        deadline = Deadline.of(options.effort, options.time_limit)
+        best = find_best(spaces, options.objective, starts, deadline=deadline, rng_seed=options.seed)
         candidate = Candidate(space.variants[best.space], best.bounds, best.mapping)
         certificate = best.certificate
         return Winner(

@@ -8,12 +8,11 @@ minimum.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flexloop.engines.embedded.mapper import Objective, Optimum, Seed, Space, find_best
-from flexloop.engines.embedded.mapper.find import TIME_LIMITS
+from flexloop.deadline import Deadline
+from flexloop.engines.embedded.mapper import Objective, Optimum, Seed, Space, Standing, find_best
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec, StorageSpec
 from flexloop.errors import UnknownNameError
@@ -63,7 +62,9 @@ def goal_of(metrics: Sequence[str], levels: Sequence[str]) -> Goal:
     return Goal(tuple(found))
 
 
-def find_best_for(space: Space, goal: Goal, time_limit: float | None = None) -> Optimum:
+def find_best_for(
+    space: Space, goal: Goal, deadline: Deadline | None = None, standing: Standing | None = None
+) -> Optimum:
     """The best mapping of a mapspace for a goal.
 
     The proof is about the first metric. Where it is a number of accesses, or delay with accesses after it, a second
@@ -73,28 +74,29 @@ def find_best_for(space: Space, goal: Goal, time_limit: float | None = None) -> 
     Args:
         space: the mapspace.
         goal: what is minimised.
-        time_limit: seconds of this thread's CPU time; absent, those of effort ``normal``.
+        deadline: when to end with what is known; absent, that of effort ``normal``.
+        standing: hears of the best mapping and its bound.
 
     Raises:
         UnmappableError, NoVerdictError: as `find_best`.
     """
+    deadline = deadline or Deadline.of()
     first, *others = goal.metrics
     if first in ("energy", "edp") or (first == "delay" and (not others or others[0] in OBJECTIVES)):
-        return find_best([space], OBJECTIVES[first], time_limit=time_limit)
-    begun, limit = time.thread_time(), TIME_LIMITS["normal"] if time_limit is None else time_limit
+        return find_best([space], OBJECTIVES[first], deadline=deadline, standing=standing)
     counted = others[0] if first == "delay" else first
     objective: Objective = "latency" if first == "delay" else "energy"
-    least = find_best([replace(space, spec=_weighted(space.spec, {counted: 1.0}))], objective, time_limit=limit)
-    left = max(limit - (time.thread_time() - begun), 0.0)
+    first_alone = replace(space, spec=_weighted(space.spec, {counted: 1.0}))
+    least = find_best([first_alone], objective, deadline=deadline, standing=standing)
     if not least.certificate.optimal:
         return least
     known = {"edp", "delay"} if objective == "latency" else {"edp"}
     rest = [metric for metric in dict.fromkeys((*goal.metrics, "delay", "energy")) if metric not in known]
-    return _best_of_equals(space, objective, rest, least, left)
+    return _best_of_equals(space, objective, rest, least, deadline)
 
 
 def _best_of_equals(
-    space: Space, objective: Objective, metrics: Sequence[str], least: Optimum, time_limit: float
+    space: Space, objective: Objective, metrics: Sequence[str], least: Optimum, deadline: Deadline
 ) -> Optimum:
     """Of the mappings that are as good as one in the first metric, the best in the others.
 
@@ -107,7 +109,7 @@ def _best_of_equals(
         weights[metric] = 16 * after if after else 1.0
     seed = Seed(0, least.bounds, least.mapping)
     weighed = replace(space, spec=_weighted(spec, weights))
-    found = find_best([weighed], objective, [seed], time_limit=time_limit)
+    found = find_best([weighed], objective, [seed], deadline=deadline)
     first = evaluate(_weighted(spec, {metrics[0]: 1.0}), found.mapping)
     worse = first.energy_pj > least.cost[0] if objective == "energy" else (first.cycles, first.energy_pj) > least.cost
     return least if worse else replace(found, cost=least.cost, certificate=least.certificate)

@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import factorial, prod
+from math import factorial, inf, prod
 
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper.factors import Factorizations, exponents, factorizations
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.timeloop.reuse import ReuseLimits
@@ -106,16 +107,46 @@ class Slot:
         """Every distinct order of the loops > 1, as orders of all dimensions [k, dimensions], and splits [k]."""
         free = [d for d in self.middle if d in moving]
         idle = [d for d in self.middle if d not in moving]
+        listed = itertools.permutations(free) if self.counted else [tuple(free)]
+        loops = np.array(list(listed), dtype=np.int64)
         orders, splits = [], []
-        for loops in itertools.permutations(free) if self.counted else [tuple(free)]:
-            for x in self._x_counts(len(free), len(moving)) if self.spatial else range(1):
-                order, split = self._arrange(loops, idle, x, moving)
-                orders.append(order)
-                splits.append(split)
-        return np.array(orders, dtype=np.int64), np.array(splits, dtype=np.int64)
+        for x in self._x_counts(len(free), len(moving)) if self.spatial else range(1):
+            first, split = self._arrange(free, idle, x, moving)
+            order = np.tile(np.array(first, dtype=np.int64), (len(loops), 1))
+            order[:, [first.index(d) for d in free]] = loops
+            orders.append(order)
+            splits.append(np.full(len(loops), split, dtype=np.int64))
+        dims = len(self.prefix) + len(self.middle) + len(self.suffix)
+        return np.stack(orders, axis=1).reshape(-1, dims), np.stack(splits, axis=1).ravel()
+
+    def placed(self, factors: Sequence[int]) -> tuple[tuple[int, ...], int] | None:
+        """An order and a split with which the loops of these factors fit the extents, or None where none does."""
+        moving = frozenset(d for d, factor in enumerate(factors) if factor > 1)
+        free = [d for d in self.middle if d in moving]
+        idle = [d for d in self.middle if d not in moving]
+        for chosen, x in self._shares_of_x(free, moving):
+            loops = (*chosen, *(d for d in free if d not in chosen))
+            order, split = self._arrange(loops, idle, x, moving)
+            on_x, on_y = prod(factors[d] for d in order[:split]), prod(factors[d] for d in order[split:])
+            if not self.spatial or (on_x <= self.extent[0] and on_y <= self.extent[1]):
+                return order, split
+        return None
+
+    def _shares_of_x(self, free: Sequence[int], moving: frozenset[int]) -> Iterator[tuple[Sequence[int], int]]:
+        """What may lie on X: free loops > 1, and how many loops > 1 a split puts there, see `_x_counts`."""
+        if not self.spatial:
+            yield free, 0
+            return
+        counts = self._x_counts(len(free), len(moving))
+        before = sum(d in moving for d in self.prefix) if self.split is None else 0
+        for x in reversed(counts):
+            inside = min(max(x - before, 0), len(free))
+            # Outside the free loops a split leaves no choice of what lies on X.
+            for chosen in itertools.combinations(free, inside):
+                yield chosen, x
 
     def _arrange(
-        self, loops: tuple[int, ...], idle: list[int], x: int, moving: frozenset[int]
+        self, loops: Sequence[int], idle: Sequence[int], x: int, moving: frozenset[int]
     ) -> tuple[tuple[int, ...], int]:
         if not self.spatial:
             return (*self.prefix, *loops, *idle, *self.suffix), 0
@@ -244,36 +275,41 @@ class Choices:
                 size *= len(self.dimensions) + 1
         return size
 
-    def size(self) -> int:
-        """Distinct mappings, those that do not fit the hardware included."""
-        state: Counter[tuple[tuple[int, int], ...]] = Counter({((0, 0),) * len(self.slots): 1})
-        for d in range(len(self.dimensions)):
-            patterns = self._unit_patterns(d)
-            grown: Counter[tuple[tuple[int, int], ...]] = Counter()
-            for counts, ways in state.items():
-                for pattern, more in patterns.items():
-                    grown[self._grow(counts, pattern, d)] += ways * more
-            state = grown
-        orders = (
-            ways * prod(slot.order_count(*count) for slot, count in zip(self.slots, counts, strict=True))
-            for counts, ways in state.items()
-        )
-        return sum(orders) << len(self.free_bypass)
+    def size(self, most: float = inf) -> float:
+        """Distinct mappings, those that do not fit the hardware included; where they are more than ``most``, infinite.
 
-    def _unit_patterns(self, d: int) -> Counter[tuple[bool, ...]]:
-        """How many factorisations of a dimension have a loop > 1 in just these slots."""
+        Counting all may take time that doubles with every slot; counting up to ``most`` takes time in proportion.
+        """
+        least = prod(sum(f.count for f in options) for options in self.factorizations) << len(self.free_bypass)
+        if least > most:
+            return inf
+        moving = np.array([slot.spatial or slot.counted for slot in self.slots])
+        # For each way in which loops stand in the slots: how many of a slot's loops > 1 are free to move, and how many
+        # there are.
+        counts = np.zeros((1, 2, len(self.slots)), dtype=np.int64)
+        ways: npt.NDArray[np.float64] = np.ones(1)
+        for d in range(len(self.dimensions)):
+            patterns, more = self._unit_patterns(d)
+            free = np.array([d in slot.middle for slot in self.slots])
+            steps = np.stack([patterns & free & moving, patterns & moving], axis=1)
+            grown = (counts[:, None] + steps).reshape(-1, 2 * len(self.slots))
+            found, where = np.unique(grown, axis=0, return_inverse=True)
+            ways = np.bincount(where.ravel(), weights=np.outer(ways, more).ravel()).astype(np.float64)
+            counts = found.reshape(-1, 2, len(self.slots))
+            if ways.sum() > most:
+                return inf
+        total = sum(
+            way * prod(slot.order_count(middle, loops) for slot, middle, loops in zip(self.slots, *count, strict=True))
+            for way, count in zip(ways.tolist(), counts.tolist(), strict=True)
+        ) * 2.0 ** len(self.free_bypass)
+        return total if total <= most else inf
+
+    def _unit_patterns(self, d: int) -> tuple[BoolArray, npt.NDArray[np.float64]]:
+        """[k, slots] where a factorisation of a dimension may have loops > 1, and how many [k] have them just there."""
         patterns: Counter[tuple[bool, ...]] = Counter()
         for options in self.factorizations[d]:
             patterns.update(options.patterns)
-        return patterns
-
-    def _grow(
-        self, counts: tuple[tuple[int, int], ...], pattern: tuple[bool, ...], d: int
-    ) -> tuple[tuple[int, int], ...]:
-        return tuple(
-            (middle + (moves and d in slot.middle), total + moves) if slot.spatial or slot.counted else (middle, total)
-            for slot, (middle, total), moves in zip(self.slots, counts, pattern, strict=True)
-        )
+        return np.array(list(patterns), dtype=np.bool_), np.array(list(patterns.values()), dtype=np.float64)
 
     def fits_array(self, genomes: Genomes) -> BoolArray:
         """[n]: whether every fanout holds its loops and the least parallelism is reached."""
@@ -289,13 +325,13 @@ class Choices:
                 used *= x.astype(np.float64) * y.astype(np.float64) / prod(slot.extent)
         return fits & (used >= self.min_parallelism)
 
-    def listed(self, batch: int = 8192) -> Iterator[Genomes]:
-        """All distinct mappings that fit the array, in batches of about ``batch``."""
+    def listed(self, batch: int = 8192, deadline: Deadline | None = None) -> Iterator[Genomes]:
+        """All distinct mappings that fit the array, in batches of about ``batch`` (TimeUp at the deadline)."""
         patterns = np.array(list(self.bypass_patterns()))
         tables = [np.concatenate([f.table for f in options]) for options in self.factorizations]
         parts: list[Genomes] = []
         rows = 0
-        for factors in _spatially_possible(tables, self.slots):
+        for factors in _spatially_possible(tables, self.slots, deadline):
             for part in self._all_orders(factors, patterns, batch):
                 part = part.take(self.fits_array(part).nonzero()[0])
                 if len(part):
@@ -384,11 +420,28 @@ class Choices:
         return chosen
 
     def smallest(self) -> Genomes:
-        """The mapping with the smallest tiles inside and everything kept: what fits if anything does."""
+        """Mappings with the smallest tiles inside: what fits if anything does. The first of them keeps everything.
+
+        The other keeps only what must be kept, as far out as may be; there is none where bypass is not open.
+        """
         factors = np.array([options[0].first() for options in self.factorizations], dtype=np.int64).T
-        orders = np.array([(*s.prefix, *s.middle, *s.suffix) for s in self.slots], dtype=np.int64)
-        splits = np.array([s.split or 0 for s in self.slots], dtype=np.int64)
-        return Genomes(factors[None], orders[None], splits[None], self.kept[None])
+        placed = [
+            slot.placed(row.tolist()) or ((*slot.prefix, *slot.middle, *slot.suffix), slot.split or 0)
+            for slot, row in zip(self.slots, factors, strict=True)
+        ]
+        keep = np.stack([self.kept, self._barely_kept()][: 2 if self.free_bypass else 1])
+        orders = np.array([order for order, _ in placed], dtype=np.int64)
+        splits = np.array([split for _, split in placed], dtype=np.int64)
+        n = len(keep)
+        return Genomes(np.stack([factors] * n), np.stack([orders] * n), np.stack([splits] * n), keep)
+
+    def _barely_kept(self) -> BoolArray:
+        keep = self.kept.copy()
+        for level, t in self.free_bypass:
+            keep[level, t] = False
+        for level, t in reversed(self.free_bypass):
+            keep[level, t] |= not keep[:, t].any()
+        return keep
 
 
 @lru_cache(maxsize=4096)
@@ -396,7 +449,9 @@ def _arrangements(slot: Slot, moving: frozenset[int]) -> tuple[IntArray, IntArra
     return slot.arrangements(moving)
 
 
-def _spatially_possible(tables: Sequence[IntArray], slots: Sequence[Slot]) -> Iterator[IntArray]:
+def _spatially_possible(
+    tables: Sequence[IntArray], slots: Sequence[Slot], deadline: Deadline | None
+) -> Iterator[IntArray]:
     """Every [slots, dimensions] of factors whose fanouts hold their loops by count."""
     limits = np.array([prod(s.extent) if s.spatial else np.iinfo(np.int64).max for s in slots])
 
@@ -404,6 +459,8 @@ def _spatially_possible(tables: Sequence[IntArray], slots: Sequence[Slot]) -> It
         if d == len(tables):
             yield np.stack(columns, axis=1)
             return
+        if deadline is not None:
+            deadline.check()
         for row in tables[d]:
             grown = np.where(limits < np.iinfo(np.int64).max, used * row, 1)
             if (grown <= limits).all():

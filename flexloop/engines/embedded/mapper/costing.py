@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.deadline import Deadline
 from flexloop.engines.embedded.batch import Batch
 from flexloop.engines.embedded.mapper.choices import BoolArray, Choices, Genomes, IntArray
 from flexloop.engines.embedded.mapper.general_facts import Facts, LevelFacts, TensorFacts
 from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.engines.embedded.model import evaluate_batch
 from flexloop.engines.embedded.spec import Spec
+from flexloop.errors import UnsupportedError
 from flexloop.timeloop.mapping import LevelMapping, Mapping
+
+_SLICE_S = 0.03
+"""Seconds that costing should take between two looks at the clock."""
+_LEAST, _MOST = 16, 2048
+"""Mappings that are costed between two looks."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,9 @@ class Costs:
     cycles: IntArray
     energy: npt.NDArray[np.float64]
 
+    def __len__(self) -> int:
+        return len(self.valid)
+
     def keys(self, objective: Objective) -> npt.NDArray[np.float64]:
         """[n, 3]: the objective, then its tie-breaks."""
         cycles = self.cycles.astype(np.float64)
@@ -34,6 +45,11 @@ class Costs:
         if objective == "energy":
             return np.stack([self.energy, cycles, zeros], axis=1)
         return np.stack([self.energy * cycles, self.energy, cycles], axis=1)
+
+
+def _joined(parts: Sequence[Costs]) -> Costs:
+    columns = zip(*((part.valid, part.cycles, part.energy) for part in parts), strict=True)
+    return Costs(*(np.concatenate(column) for column in columns))
 
 
 class Costing:
@@ -48,11 +64,38 @@ class Costing:
         self.spec, self._choices = spec, choices
         self._temporal = [i for i, s in enumerate(choices.slots) if not s.spatial]
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
+        self._slice = _LEAST
+        self.uncounted = 0
+        """Mappings that were beyond what the model counts exactly; they pass for ones that do not fit."""
 
-    def cost(self, genomes: Genomes) -> Costs:
-        """Cost a batch."""
-        costs = evaluate_batch(self.spec, self.batch(genomes), self._choices.reuse)
+    def cost(self, genomes: Genomes, deadline: Deadline | None = None) -> Costs:
+        """Cost a batch; at a deadline its first mappings alone, some of them in any case."""
+        if deadline is None:
+            return self._cost(genomes)
+        parts, done = [], 0
+        while done < len(genomes) and not (done and deadline.passed()):
+            begin = deadline.now()
+            parts.append(self._cost(genomes.take(slice(done, done + self._slice))))
+            done += len(parts[-1])
+            slow = deadline.now() - begin > _SLICE_S
+            self._slice = max(self._slice // 2, _LEAST) if slow else min(self._slice * 2, _MOST)
+        return _joined(parts)
+
+    def _cost(self, genomes: Genomes) -> Costs:
+        try:
+            costs = evaluate_batch(self.spec, self.batch(genomes), self._choices.reuse)
+        except UnsupportedError:
+            return self._halved(genomes)
         return Costs(costs.valid, costs.cycles, costs.energy_pj)
+
+    def _halved(self, genomes: Genomes) -> Costs:
+        """Cost what the model can count of a batch that it refuses."""
+        n = len(genomes)
+        if n == 1:
+            self.uncounted += 1
+            return Costs(np.zeros(1, dtype=np.bool_), np.zeros(1, dtype=np.int64), np.zeros(1))
+        halves = [self._cost(genomes.take(rows)) for rows in (slice(0, n // 2), slice(n // 2, n))]
+        return _joined(halves)
 
     def batch(self, genomes: Genomes) -> Batch:
         """Genomes as the model takes them."""

@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper.choices import Choices, Slot
 from flexloop.engines.embedded.mapper.factors import divisors
 
@@ -27,6 +28,8 @@ Crossing = Callable[[int, Floats, Mask], Pair]
 
 _LATTICE = 400_000
 """Tiles of a lattice that the programme is run for; a larger lattice goes without."""
+_BLOCK = 16_384
+"""Tiles that are bounded between two looks at the clock."""
 _BY_LOOP = 40_000
 """Tiles of a lattice for which the innermost loop is told apart in what is kept; for a larger one the least is kept."""
 
@@ -91,6 +94,7 @@ class Beyond:
         fillings: for each fanout the factors that it may have, or None: whatever its limits allow.
         crossing: what crosses a boundary.
         fits: [n], whether tiles [n, dimensions] fit a level's buffers.
+        deadline: when to give up, with `TimeUp`.
     """
 
     def __init__(
@@ -100,7 +104,9 @@ class Beyond:
         fillings: dict[int, list[tuple[int, ...]] | None],
         crossing: Crossing,
         fits: Callable[[int, Floats], Mask],
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline
         self._lattice = Lattice(bounds)
         self._highs = choices.limits[1]
         self._fillings = fillings
@@ -125,12 +131,20 @@ class Beyond:
         for place in range(len(slots) - 1, -1, -1):
             slot = slots[place]
             if not slot.spatial and slot.level < slots[-1].level:
-                possible = np.isfinite(energy) & fits(slot.level, tiles)
-                here = crossing(slot.level, tiles, possible)
-                energy, cycles = energy + here[0], np.maximum(cycles, here[1])
-                energy[~possible] = cycles[~possible] = np.inf
+                energy, cycles = energy.copy(), cycles.copy()
+                for start in range(0, lattice.size, _BLOCK):
+                    self._look()
+                    rows = slice(start, start + _BLOCK)
+                    possible = np.isfinite(energy[:, rows]) & fits(slot.level, tiles[rows])
+                    here = crossing(slot.level, tiles[rows], possible)
+                    energy[:, rows] = np.where(possible, energy[:, rows] + here[0], np.inf)
+                    cycles[:, rows] = np.where(possible, np.maximum(cycles[:, rows], here[1]), np.inf)
             energy, cycles = self._through(place, slot, energy), self._through(place, slot, cycles)
             self._tables.insert(0, (self._kept(energy), self._kept(cycles)))
+
+    def _look(self) -> None:
+        if self._deadline is not None:
+            self._deadline.check()
 
     def _kept(self, values: Floats) -> Floats:
         return values if self._lattice.size <= _BY_LOOP else values.min(axis=0, keepdims=True)
@@ -145,9 +159,14 @@ class Beyond:
         fillings = self._fillings[place]
         if fillings is None:
             movable = self._movable(place)
-            return np.stack([self._lattice.least_above(part, movable) for part in grid])
+            parts = []
+            for part in grid:
+                self._look()
+                parts.append(self._lattice.least_above(part, movable))
+            return np.stack(parts)
         least = np.full_like(grid, np.inf)
         for factors in fillings:
+            self._look()
             np.minimum(least, self._lattice.scaled(grid, factors), out=least)
         return least
 
@@ -157,6 +176,7 @@ class Beyond:
         movable = self._movable(place)
         above: dict[tuple[int, ...], Floats] = {}
         for d in movable:
+            self._look()
             others = tuple(i for i in _outside(slot, d) if i in movable)
             if others not in above:
                 above[others] = self._lattice.least_above(outside, others)

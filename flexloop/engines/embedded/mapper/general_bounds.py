@@ -19,14 +19,15 @@ The part that no decision touches yet is bounded by a dynamic programme over its
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper.choices import Choices, Slot
 from flexloop.engines.embedded.mapper.general_beyond import Beyond
 from flexloop.engines.embedded.mapper.general_facts import Facts
@@ -38,6 +39,8 @@ Mask = npt.NDArray[np.bool_]
 
 _FILLINGS = 200
 """Ways to fill a fanout that are listed; where there are more, its extent and its limits alone bound it."""
+_TOLD_APART = 4096
+"""Choices of innermost loops of one mapping that are told apart."""
 _SLACK = 1 - 1e-12
 """What the rounding of sums in another order than the cost model's can take away."""
 
@@ -70,11 +73,19 @@ class Relaxation:
         keep: [levels, data spaces].
         bounds: the bound of each dimension.
         spread: the factors of all fanouts, where they are decided.
+        deadline: when to give up, with `TimeUp`.
     """
 
     def __init__(
-        self, facts: Facts, choices: Choices, keep: Mask, bounds: Sequence[int], spread: Spread | None = None
+        self,
+        facts: Facts,
+        choices: Choices,
+        keep: Mask,
+        bounds: Sequence[int],
+        spread: Spread | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline
         self.facts, self.choices, self.keep = facts, choices, keep
         self.bounds = np.array(bounds, dtype=np.float64)
         self.macs = float(prod(int(b) for b in bounds))
@@ -101,7 +112,8 @@ class Relaxation:
             place: self._extents[choices.slots[place].level] if found is None else max(map(prod, found), default=1)
             for place, found in self._fillings.items()
         }
-        self._beyond = Beyond(choices, [int(b) for b in bounds], self._fillings, self._at_level, self.fits)
+        whole = [int(b) for b in bounds]
+        self._beyond = Beyond(choices, whole, self._fillings, self._at_level, self.fits, deadline)
 
     def _worked_out_fillings(self, spread: Spread | None) -> dict[int, list[tuple[int, ...]] | None]:
         """For each fanout the factors that it may have, or None where they are too many to list."""
@@ -109,7 +121,8 @@ class Relaxation:
             return {place: [factors] for place, factors in spread.items()}
         found: dict[int, list[tuple[int, ...]] | None] = {}
         for place in self._spatial.values():
-            some = list(islice(fillings(self.choices, place, [int(b) for b in self.bounds]), _FILLINGS + 1))
+            every = fillings(self.choices, place, [int(b) for b in self.bounds], self._deadline)
+            some = list(itertools.islice(every, _FILLINGS + 1))
             found[place] = some if len(some) <= _FILLINGS else None
         return found
 
@@ -199,30 +212,30 @@ class Relaxation:
         """Bounds of one mapping whose factors are decided, for every choice of the levels' innermost loops.
 
         Returns:
-            Energy and cycles, with one axis for each level that has loops > 1, and these loops by temporal slot.
+            Energy and cycles, with one axis for each level that has loops > 1, and these loops by temporal slot. Of too
+            many levels the outer ones have no axis, and the least of their loops counts.
         """
-        loops: dict[int, Ints] = {}
+        every: dict[int, Ints] = {}
         for level in range(1, len(self.facts.levels)):
             slot = self._temporal[level]
             found = np.flatnonzero(decided.tiles[row, slot + 1] > decided.tiles[row, slot])
             if len(found):
-                loops[level] = found
+                every[level] = found
+        sizes = itertools.accumulate((len(found) for found in every.values()), lambda a, b: a * b)
+        loops = {level: found for (level, found), size in zip(every.items(), sizes, strict=True) if size <= _TOLD_APART}
         shape = [len(found) for found in loops.values()]
         energy = np.full(shape, self.macs * self.facts.compute_energy + decided.operands.energy[0, row])
         reads = {level: np.full(shape, words[0, row]) for level, words in decided.operands.reads.items()}
         writes = {level: np.full(shape, words[0, row]) for level, words in decided.operands.writes.items()}
         for child, part in enumerate(decided.boundaries):
-            axis, families = next(
-                ((a, found) for a, (level, found) in enumerate(loops.items()) if level > child), (None, self._dims)
-            )
-            along = [1] * len(shape)
-            if axis is not None:
-                along[axis] = shape[axis]
-            energy += part.energy[families, row].reshape(along)
+            above = next((level for level in every if level > child), None)
+            families = [self._dims] if above is None else every[above]
+            along = [-1 if level == above else 1 for level in loops]
+            energy += _told_apart(part.energy[families, row], along, shape)
             for total, words in ((reads, part.reads), (writes, part.writes)):
                 for level, counts in words.items():
-                    spread = np.broadcast_to(counts[families, row].reshape(along), shape)
-                    total[level] = total[level] + spread if level in total else spread
+                    more = _told_apart(counts[families, row], along, shape)
+                    total[level] = total[level] + more if level in total else more
         cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(reads, writes)) * _SLACK) + np.zeros(shape)
         leakage = sum(level.leakage for level in self.facts.levels)
         leaked = leakage * np.where(np.isfinite(cycles), cycles, 0.0)
@@ -457,6 +470,11 @@ class Relaxation:
         traffic = self._crossing(level, lattice, possible, None)
         cycles = self._throttled(traffic.reads, traffic.writes)
         return traffic.energy, np.zeros(possible.shape) + cycles
+
+
+def _told_apart(values: Floats, along: list[int], shape: list[int]) -> Floats:
+    """Values by the loops of one axis, or their least where these have none."""
+    return np.broadcast_to((values if -1 in along else values.min(keepdims=True)).reshape(along), shape)
 
 
 def _always_inside(slot: Slot, dims: int) -> Mask:

@@ -15,7 +15,7 @@ with halos the one with more loops inside the first moving one of every other te
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,10 +35,18 @@ class TensorView:
     shared: frozenset[int]
 
 
+MOST_ORDERS = 4_000
+"""Orders of one slot's loops that are told apart at most; where there are more, some are passed over."""
+
+
+_Watching = dict[TensorView, int | None]
+"""The tensors to which the order of further loops matters, with the shared rank that the loops so far moved first."""
+
+
 def distinct_orders(
     prefix: Sequence[int], middle: Iterable[int], suffix: Sequence[int], views: Sequence[TensorView], *, linked: bool
-) -> list[tuple[int, ...]]:
-    """One order of each kind, of loops > 1 with some pinned innermost and outermost.
+) -> tuple[list[tuple[int, ...]], bool]:
+    """One order of each kind, of loops > 1 with some pinned innermost and outermost, and whether these are all kinds.
 
     Args:
         prefix, middle, suffix: the loops > 1 that are pinned innermost, free, and pinned outermost.
@@ -48,12 +56,47 @@ def distinct_orders(
     halos = [view for view in views if view.shared or linked]
     plain = [view for view in views if not view.shared and not linked]
     best: dict[tuple[object, ...], dict[tuple[frozenset[int], ...], tuple[int, ...]]] = {}
-    for free in itertools.permutations(middle):
+    watching: _Watching = dict.fromkeys(views)
+    for d in prefix:
+        watching = _watching(watching, d, linked)
+    arranged = _arranged((), sorted(middle), watching, linked)
+    for free in itertools.islice(arranged, MOST_ORDERS):
         order = (*prefix, *free, *suffix)
         kind = tuple(_sequence(order, view, linked) for view in halos)
         still = tuple(_still(order, view) for view in plain)
         best.setdefault(kind, {}).setdefault(still, order)
-    return [order for kinds in best.values() for order in _undominated(kinds)]
+    found = [order for kinds in best.values() for order in _undominated(kinds)]
+    return found, next(arranged, None) is None
+
+
+def _arranged(
+    inner: tuple[int, ...], left: Sequence[int], watching: _Watching, linked: bool, least: int = 0
+) -> Iterator[tuple[int, ...]]:
+    """Orders of the loops that are left, outside some inner ones, without those that no tensor tells apart.
+
+    Neighbours that move nothing may swap: those below ``least`` come only after one that moves something.
+    """
+    if not watching or not left:
+        yield (*inner, *left)
+        return
+    for i, d in enumerate(left):
+        idle = all(d not in dict(view.rank) for view in watching)
+        if idle and d < least:
+            continue
+        rest = [*left[:i], *left[i + 1 :]]
+        yield from _arranged((*inner, d), rest, _watching(watching, d, linked), linked, d if idle else 0)
+
+
+def _watching(watching: _Watching, d: int, linked: bool) -> _Watching:
+    """Which tensors still watch once a loop over d stands inside."""
+    found: _Watching = {}
+    for view, first in watching.items():
+        rank = dict(view.rank).get(d)
+        if rank is None:
+            found[view] = first
+        elif rank in view.shared and (linked or first is None or rank == first):
+            found[view] = rank if first is None else first
+    return found
 
 
 def _undominated(kinds: dict[tuple[frozenset[int], ...], tuple[int, ...]]) -> list[tuple[int, ...]]:
@@ -113,14 +156,14 @@ def starting_with(options: tuple[Ints, Ints], first: int | None, factors: Ints) 
 @lru_cache(maxsize=65536)
 def temporal_orders(
     slot: Slot, loops: tuple[int, ...], views: tuple[TensorView, ...], *, linked: bool
-) -> tuple[Ints, Ints]:
-    """One order of each kind for a level's temporal loops > 1."""
+) -> tuple[Ints, Ints, bool]:
+    """One order of each kind for a level's temporal loops > 1, with splits, and whether these are all kinds."""
     prefix = [d for d in slot.prefix if d in loops]
     middle = [d for d in slot.middle if d in loops]
     suffix = [d for d in slot.suffix if d in loops]
-    found = distinct_orders(prefix, middle, suffix, views if slot.counted else (), linked=linked)
+    found, complete = distinct_orders(prefix, middle, suffix, views if slot.counted else (), linked=linked)
     orders = []
     for order in found:
         free = order[len(prefix) : len(order) - len(suffix)]
         orders.append((*slot.prefix, *free, *(d for d in slot.middle if d not in loops), *slot.suffix))
-    return np.array(orders, dtype=np.int64), np.zeros(len(orders), dtype=np.int64)
+    return np.array(orders, dtype=np.int64), np.zeros(len(orders), dtype=np.int64), complete

@@ -34,6 +34,11 @@ def entries() -> list[Kernel]:
     return [kernel for kernel in _ENTRIES if isinstance(kernel, Kernel)]
 
 
+def is_prepared() -> bool:
+    """Whether every kernel is on disk, so that none has to be compiled."""
+    return all(kernel.is_stored() for kernel in entries())
+
+
 @lru_cache(maxsize=1)
 def prepare() -> None:
     """Have every kernel compiled and on disk, unless it is; once a process."""

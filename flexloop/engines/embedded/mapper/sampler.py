@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper.choices import Choices, Genomes, concatenate
 from flexloop.engines.embedded.mapper.costing import Costing, Costs
 from flexloop.engines.embedded.mapper.space import Objective, Space
@@ -19,6 +20,8 @@ from flexloop.engines.embedded.mapper.space import Objective, Space
 Rows = npt.NDArray[np.intp]
 
 _BATCH = 1024
+_FRESH = 256
+"""Mappings drawn at random before the best of them are improved."""
 _POOL = 48
 _PATIENCE = 8
 """Batches without improvement after which the pool is thrown away and the sampler starts afresh."""
@@ -44,7 +47,7 @@ def enumerate_space(space: Space, batch: int = 8192) -> Iterator[Genomes]:
     return choices_of(space).listed(batch)
 
 
-def count_mappings(space: Space) -> int:
+def count_mappings(space: Space) -> float:
     """Distinct mappings of a space, those that do not fit the hardware included."""
     return choices_of(space).size()
 
@@ -74,6 +77,7 @@ def sample(
     budget: int,
     rng_seed: int,
     starts: Genomes | None = None,
+    deadline: Deadline | None = None,
 ) -> tuple[Found | None, int]:
     """Look for a good mapping among about ``budget`` ones; return the best valid one and how many were costed.
 
@@ -84,34 +88,39 @@ def sample(
         budget: mappings to cost.
         rng_seed: equal seeds give equal answers.
         starts: mappings to begin with.
+        deadline: when to end; the first mappings are costed whatever the time.
     """
     rng = np.random.default_rng(rng_seed)
-    pool = Pool(costing, choices, objective)
+    pool = Pool(costing, choices, objective, deadline)
     pool.add(choices.smallest() if starts is None else concatenate([choices.smallest(), starts]))
-    pool.add(choices.sampled(rng, _BATCH))
     best, idle = pool.best, 0
-    while pool.evaluated < budget:
+    fresh = True
+    while max(pool.evaluated, pool.given // 4) < budget and not (deadline is not None and deadline.passed()):
         before = pool.best
-        pool.add(mutated(choices, pool.parents(rng, _BATCH), rng) if pool.best else choices.sampled(rng, _BATCH))
-        idle = 0 if pool.best is not before else idle + 1
+        if fresh or pool.best is None:
+            pool.add(choices.sampled(rng, _FRESH))
+        else:
+            pool.add(mutated(choices, pool.parents(rng, _BATCH), rng))
+        idle = 0 if fresh or pool.best is not before else idle + 1
+        fresh = idle >= _PATIENCE
         if pool.best is not None and (best is None or pool.best.key < best.key):
             best = pool.best
-        if idle >= _PATIENCE and pool.best is not None:
+        if fresh:
             pool.forget()
-            pool.add(choices.sampled(rng, _BATCH))
-            idle = 0
     return best, pool.evaluated
 
 
 class Pool:
     """The best few distinct mappings of a run of local improvement."""
 
-    def __init__(self, costing: Costing, choices: Choices, objective: Objective) -> None:
-        self._costing, self._choices, self._objective = costing, choices, objective
+    def __init__(
+        self, costing: Costing, choices: Choices, objective: Objective, deadline: Deadline | None = None
+    ) -> None:
+        self._costing, self._choices, self._objective, self._deadline = costing, choices, objective, deadline
         self._genomes: Genomes | None = None
         self._keys: npt.NDArray[np.float64] = np.empty((0, 3))
         self.best: Found | None = None
-        self.evaluated = 0
+        self.evaluated = self.given = 0
 
     def forget(self) -> None:
         """Start afresh."""
@@ -119,11 +128,12 @@ class Pool:
 
     def add(self, genomes: Genomes) -> None:
         """Cost mappings and keep the best."""
+        self.given += len(genomes)
         genomes = genomes.take(np.flatnonzero(self._choices.fits_array(genomes)))
         if not len(genomes):
             return
-        costs = self._costing.cost(genomes)
-        self.evaluated += len(genomes)
+        costs = self._costing.cost(genomes, self._deadline)
+        self.evaluated += len(costs)
         rows = np.flatnonzero(costs.valid)
         if not len(rows):
             return

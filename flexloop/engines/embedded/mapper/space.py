@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Map
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal
 
 from flexloop.engines.embedded.spec import Spec
@@ -66,6 +69,30 @@ class Certificate:
     lower_bound: float
     evaluated: int
     excluded: float
+
+
+@dataclass
+class Standing:
+    """How far a search is, for whoever watches it from another thread.
+
+    Attributes:
+        best: the objective of the best mapping yet.
+        bound: no mapping costs less.
+        searching: whether the search has begun and is not over, so that it would hear of an end of its time.
+    """
+
+    best: float = inf
+    bound: float = 0.0
+    searching: bool = False
+
+    @contextmanager
+    def searched(self) -> Iterator[None]:
+        """The time of the search."""
+        self.searching = True
+        try:
+            yield
+        finally:
+            self.searching = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     MACHINE_TYPE,
     PE_TILE,
     SCRATCH_TYPE,
+    SLICE,
     Record,
 )
 from flexloop.engines.embedded.mapper.exact.types import (
@@ -103,14 +104,18 @@ def expand(
     pes: IntArray,
     placed: IntArray,
     most: F64,
+    position: IntArray,
     best: Record,
-) -> F64:
-    """Look at every buffer tile of a configuration and cost those bounded by ``most`` or less; the least bound.
+) -> tuple[F64, bool]:
+    """Look at the buffer tiles of a configuration and cost those bounded by ``most`` or less.
 
-    ``index`` is that of the array's tile, [8].
+    ``index`` is that of the array's tile, [8]; ``position`` [8] is where to begin, all zeros at first, and then where
+    to go on.
+
+    Returns:
+        The least bound, and whether all were looked at, before the work for one call was done.
     """
     lowest = inf
-    position = np.zeros(8, dtype=np.int64)
     sizes = np.empty(8, dtype=np.int64)
     for d in range(8):
         sizes[d] = g.start[d, index[d] + 1] - g.start[d, index[d]]
@@ -130,13 +135,18 @@ def expand(
         over = table[1, 0, point] == inf and not fits(m, s.tile, 1)
         if good and table[0, 0, point] != inf:
             best.counts[2] += 1
+            s.work += 8
             bound = buffer_bound(m, table, c, point, s, best)
             lowest = min(lowest, bound)
             if bound != inf and bound <= most:
                 best.counts[3] += 1
-                orders(m, rows, c, s, pes, placed, best)
+                if not orders(m, rows, c, s, pes, placed, best):
+                    best.open = min(best.open, bound)
+        s.work += 1
         if not advance(position, sizes, over):
-            return lowest
+            return lowest, True
+        if s.work > SLICE:
+            return lowest, False
 
 
 @entry(
@@ -168,6 +178,8 @@ def gather(
 ) -> tuple[I64, I64]:
     """Collect the configurations that may beat the incumbent, of assignments of spatial factors from ``begin`` on.
 
+    Stops between two assignments when the work for one call is done.
+
     Args:
         m, g, multiples, table: machine, lattice, and its arrays.
         choices: [n, 8] indices of spatial factors.
@@ -177,14 +189,18 @@ def gather(
         factors: [k, 16] filled with the indices of their spatial factors and of the array's tiles.
 
     Returns:
-        How many were found, and the first assignment not looked at because the room was used up.
+        How many were found, and the first assignment not looked at: because the room was used up where it is
+        ``begin``.
     """
+    s.work = 0
     sizes = np.empty(8, dtype=np.int64)
     start = np.empty(8, dtype=np.int64)
     position = np.zeros(8, dtype=np.int64)
     index = np.empty(8, dtype=np.int64)
     count = 0
     for i in range(begin, choices.shape[0]):
+        if s.work > SLICE:
+            return count, i
         before = count
         for d in range(8):
             start[d] = g.start[d, choices[i, d]]
@@ -204,6 +220,7 @@ def gather(
             over = not fits(m, c.tile, 0)
             if good and not over and table[1, 0, point] != inf:
                 best.counts[1] += 1
+                s.work += 15
                 configure(m, g.bounds, c)
                 bound = config_bound(m, g, table, c, point, s, best)
                 if bound != inf:
@@ -214,6 +231,7 @@ def gather(
                         factors[count, d] = choices[i, d]
                         factors[count, 8 + d] = index[d]
                     count += 1
+            s.work += 1
             more = advance(position, sizes, over)
     return count, choices.shape[0]
 
@@ -225,6 +243,8 @@ def gather(
     MATRIX,
     F_CUBE,
     MATRIX,
+    VECTOR,
+    INTEGER,
     VECTOR,
     CONFIG_TYPE,
     SCRATCH_TYPE,
@@ -242,20 +262,29 @@ def settle(
     table: FloatArray,
     factors: IntArray,
     order: IntArray,
+    begin: I64,
+    position: IntArray,
     c: Record,
     s: Record,
     pes: IntArray,
     placed: IntArray,
     dive: bool,
     best: Record,
-) -> None:
+) -> I64:
     """Search the configurations ``order`` (rows of ``factors``, see `gather`), leaving out those now without hope.
 
-    A dive costs the buffer tile of the least bound alone, for an incumbent, and proves nothing.
+    A dive costs the buffer tile of the least bound alone, for an incumbent, and proves nothing. Stops when the work
+    for one call is done, and returns the place in ``order`` where the next call has to begin, at the buffer tile of
+    ``position`` [8].
     """
+    s.work = 0
     index = np.empty(8, dtype=np.int64)
-    for i in order:
+    for k in range(begin, len(order)):
+        if s.work > SLICE:
+            return k
+        i = order[k]
         point = 0
+        s.work += 15
         for d in range(8):
             index[d] = factors[i, 8 + d]
             c.x[d] = g.divisors[d, factors[i, d]]
@@ -263,7 +292,13 @@ def settle(
             point += g.strides[d] * index[d]
         configure(m, g.bounds, c)
         if config_bound(m, g, table, c, point, s, best) != inf:
-            most = inf
+            most, done = inf, True
             if dive:
-                most = expand(m, rows, g, multiples, table, c, index, s, pes, placed, -1.0, best)
-            expand(m, rows, g, multiples, table, c, index, s, pes, placed, most, best)
+                most, done = expand(m, rows, g, multiples, table, c, index, s, pes, placed, -1.0, position, best)
+                position[:] = 0
+            if done:
+                _, done = expand(m, rows, g, multiples, table, c, index, s, pes, placed, most, position, best)
+            if not done and not dive:
+                return k
+        position[:] = 0
+    return len(order)

@@ -9,7 +9,7 @@ a level inside it keeps it too. Loop orders are pinned or free, factors pinned o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf, prod
@@ -28,6 +28,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     MACHINE,
     MOST_DIVISORS,
     MOST_LEVELS,
+    MOST_POINTS,
     PE_TILE,
     SCALED,
     SPATIAL,
@@ -138,6 +139,8 @@ def recognise(space: Space) -> Form | None:
     if len(spec.levels) > MOST_LEVELS or any(
         len(divisors(b)) > MOST_DIVISORS for c in space.bounds.values() for b in c
     ):
+        return None
+    if prod(len(divisors(min(choices))) for choices in space.bounds.values()) > MOST_POINTS:
         return None
     if roles is None or len(arrays) != 1 or not 0 < arrays[0] < len(spec.levels) - 1:
         return None
@@ -412,11 +415,6 @@ def _neighbours(e: int, row: int, total: int) -> list[int]:
     if (e + 1) % row:
         near.append(e + 1)
     return [f for f in near if 0 <= f < total]
-
-
-def canonical_bounds(form: Form, bounds: Mapping[str, int]) -> tuple[int, ...]:
-    """The eight bounds of a padded problem."""
-    return tuple(bounds[name] if name else 1 for name in form.roles.dimensions)
 
 
 def lattice(form: Form, on: Grid) -> Record:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from flexloop.deadline import Deadline
 from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.mapper.exact.cost import BLOCK, E_FILL, E_READ, E_UPDATE, GROUP, KEPT
 from flexloop.engines.embedded.mapper.exact.problem import (
@@ -22,7 +23,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     MACHINE_TYPE,
     Record,
 )
-from flexloop.engines.embedded.mapper.exact.types import F64, F_MATRIX, I64, MATRIX, FloatArray, IntArray
+from flexloop.engines.embedded.mapper.exact.types import F64, F_MATRIX, I64, INTEGER, MATRIX, FloatArray, IntArray
 from flexloop.engines.embedded.mapper.exact.words import append_loops, input_words, repeats, tile_words
 from flexloop.engines.embedded.mapper.factors import divisors
 
@@ -77,6 +78,9 @@ def grid(bounds: tuple[int, ...]) -> Grid:
     return Grid(record, np.array(multiples, dtype=np.int64), int(record["counts"].prod()))
 
 
+_POINTS = 20_000
+"""Points that a table is filled at between two looks at the clock."""
+
 E2, FILLS2, READS2, WRITES2 = range(4)
 """Rows of the table: pJ of DRAM and of filling the buffer, words into the buffer, words read from, written to DRAM."""
 
@@ -125,17 +129,19 @@ def outer_energy(m: Record, words: FloatArray, whole: F64) -> F64:
     return energy
 
 
-@entry(MACHINE_TYPE, MATRIX, LATTICE_TYPE, F_MATRIX, allocates=True)
-def outer_tables(m: Record, rows: IntArray, g: Record, table: FloatArray) -> None:
-    """Fill [4, points] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
-    points = table.shape[1]
+@entry(MACHINE_TYPE, MATRIX, LATTICE_TYPE, INTEGER, INTEGER, F_MATRIX, allocates=True)
+def outer_tables(m: Record, rows: IntArray, g: Record, begin: I64, end: I64, table: FloatArray) -> None:
+    """Fill [4, begin:end] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
     index = np.zeros(8, dtype=np.int64)
     tile = np.ones(8, dtype=np.int64)
+    for d in range(8):
+        index[d] = begin // g.strides[d] % g.counts[d]
+        tile[d] = g.divisors[d, index[d]]
     outer = np.empty(8, dtype=np.int64)
     nest = np.zeros((16, 3), dtype=np.int64)
     words = np.zeros(3)
     whole = np.float64(tile_words(g.bounds, m.coef, 2))
-    for point in range(points):
+    for point in range(begin, end):
         good = True
         mask = 0
         for d in range(8):
@@ -165,28 +171,36 @@ def outer_tables(m: Record, rows: IntArray, g: Record, table: FloatArray) -> Non
             tile[d] = 1
 
 
-@entry(LATTICE_TYPE, MATRIX, F_MATRIX)
-def least_above(g: Record, multiples: IntArray, least: FloatArray) -> None:
-    """Lower every entry of [4, points] to the least over all points whose tile is a multiple of its own."""
-    points = least.shape[1]
-    for d in range(8):
-        if g.counts[d] == 1:
-            continue
-        stride, count = g.strides[d], g.counts[d]
-        for base in range(points):
-            i = base // stride % count
-            for p in range(g.start[d, i] + 1, g.start[d, i + 1]):
-                other = base + (multiples[0, p] - i) * stride
-                for row in range(4):
-                    least[row, base] = min(least[row, base], least[row, other])
+@entry(LATTICE_TYPE, MATRIX, INTEGER, INTEGER, INTEGER, F_MATRIX)
+def least_above(g: Record, multiples: IntArray, d: I64, begin: I64, end: I64, least: FloatArray) -> None:
+    """Lower entries of [4, begin:end] to the least over all points whose tile is a multiple of theirs along d alone.
+
+    Points are taken in ascending order, one dimension after the other.
+    """
+    stride, count = g.strides[d], g.counts[d]
+    for base in range(begin, end):
+        i = base // stride % count
+        for p in range(g.start[d, i] + 1, g.start[d, i + 1]):
+            other = base + (multiples[0, p] - i) * stride
+            for row in range(4):
+                least[row, base] = min(least[row, base], least[row, other])
 
 
-def tables(m: Record, rows: IntArray, g: Record, on: Grid) -> FloatArray:
-    """[2, 4, points]: the outermost boundary's least cost at each buffer tile, and at it or any multiple of it."""
+def tables(m: Record, rows: IntArray, g: Record, on: Grid, deadline: Deadline) -> FloatArray:
+    """[2, 4, points]: the outermost boundary's least cost at each buffer tile, and at it or any multiple of it.
+
+    Raises:
+        TimeUp: at the deadline.
+    """
     both = np.full((2, 4, on.points), np.inf)
-    outer_tables(m, rows, g, both[0])
+    for begin in range(0, on.points, _POINTS):
+        deadline.check()
+        outer_tables(m, rows, g, begin, min(begin + _POINTS, on.points), both[0])
     both[1] = both[0]
-    least_above(g, on.multiples, both[1])
+    for d in np.flatnonzero(g["counts"] > 1).tolist():
+        for begin in range(0, on.points, 4 * _POINTS):
+            deadline.check()
+            least_above(g, on.multiples, d, begin, min(begin + 4 * _POINTS, on.points), both[1])
     return both
 
 

@@ -11,7 +11,7 @@ from flexloop.engines.embedded.mapper.exact.bounds import first_loop, handed_pj,
 from flexloop.engines.embedded.mapper.exact.cost import PEER, W_ARRAY, W_DRAM, W_MAC, W_OTHER, W_PE
 from flexloop.engines.embedded.mapper.exact.links import first_move_words, linked_moves, place, scan
 from flexloop.engines.embedded.mapper.exact.placing import first_order, next_order, split_of
-from flexloop.engines.embedded.mapper.exact.problem import PLACED_KEY, PLACED_RESULTS, SCALED, Record
+from flexloop.engines.embedded.mapper.exact.problem import PLACED_KEY, PLACED_RESULTS, SCALED, TOO_MUCH, Record
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, IntArray
 from flexloop.engines.embedded.mapper.exact.words import displacement
 
@@ -27,8 +27,11 @@ def neighbours(
     inner: IntArray,
     outer: IntArray,
     length: I64,
-) -> None:
-    """Cost one nest for every placement of the spatial loops, with the words that neighbours hand over."""
+) -> bool:
+    """Cost one nest for every placement of the spatial loops, with the words that neighbours hand over.
+
+    Returns False where that is more work than a nest is worth: then not all placements were costed.
+    """
     first = s.nest[0, 0]
     plain = s.words[W_ARRAY, 1]
     into = s.words[W_PE, 1] if m.in_pe[1] else s.words[W_MAC, 1]
@@ -42,7 +45,7 @@ def neighbours(
     cycles, energy = nest_totals(m, c, s)
     s.words[W_PE, 1] += c.short
     if hopeless(m.objective, cycles, energy + handed_pj(m, c, handed), best.cost):
-        return
+        return True
     reach1 = m.coef[0] * c.tile[4] * (c.x[4] - 1) + m.coef[1] * c.tile[6] * (c.x[6] - 1)
     reach2 = m.coef[2] * c.tile[5] * (c.x[5] - 1) + m.coef[3] * c.tile[7] * (c.x[7] - 1)
     v1, v2, _ = displacement(first, s.nest[0, 2], m.coef)
@@ -66,8 +69,9 @@ def neighbours(
                 s.moves[2] = words * served
                 _moved(m, c, s, plain, into)
                 keep_best(m, c, s, pes, best, inner, outer, length, where)
-            return
+            return True
     first_order(m, s)
+    before = s.work
     while True:
         for shape in range(m.n_shapes):
             split = split_of(m, c.x, s.linear, shape)
@@ -78,8 +82,11 @@ def neighbours(
             linked_moves(c.tile, m.coef, s.nest, length, pes, n, groups, m.shapes[shape, 0], s.memo, s.moves)
             _moved(m, c, s, plain, into)
             keep_best(m, c, s, pes, best, inner, outer, length, shape * 16 + split)
+            s.work += 20 + (1 + s.memo[0, 0]) * n // 4
         if m.order[0] >= 0 or not next_order(s.linear, c.x):
-            return
+            return True
+        if s.work - before > TOO_MUCH:
+            return False
 
 
 @kernel
@@ -152,6 +159,7 @@ def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArra
     groups = int(c.groups[1])
     sizes = np.empty(c.used + 1 if c.short else 0, dtype=np.int64)
     first_order(m, s)
+    before = s.work
     while True:
         n = 0
         for shape in range(m.n_shapes):
@@ -166,6 +174,7 @@ def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArra
                 told = _told_apart(sizes)
             else:
                 left, served = scan(pes, n, m.shapes[shape, 0], v1, v2)
+            s.work += n // 4
             if left >= groups:
                 left, served, told = groups, 0, 0
             new = True
@@ -184,3 +193,5 @@ def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArra
                 count += 1
         if m.order[0] >= 0 or not next_order(s.linear, c.x):
             return count
+        if s.work - before > TOO_MUCH:
+            return -1

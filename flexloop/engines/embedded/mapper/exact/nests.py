@@ -23,6 +23,7 @@ from flexloop.engines.embedded.mapper.exact.problem import (
     ALL_DRAM_ORDERS,
     BUFFER_ORDERS,
     DRAM_ORDERS,
+    TOO_MUCH,
     Record,
 )
 from flexloop.engines.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
@@ -30,8 +31,9 @@ from flexloop.engines.embedded.mapper.exact.words import append_loops, input_wor
 
 
 @kernel
-def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, placed: IntArray, best: Record) -> None:
-    """Cost every order worth a look for a configuration and a buffer tile."""
+def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, placed: IntArray, best: Record) -> bool:
+    """Cost every order worth a look for a configuration and a buffer tile; False where that was given up half-way."""
+    before = s.work
     inner = outer = 0
     for d in range(8):
         inner |= (1 << d) if s.buffer[d] > 1 else 0
@@ -49,7 +51,12 @@ def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, place
         for i in range(end - first if through else kept):
             k = i if through else s.keep[i]
             whole = append_loops(rows[first + k], s.outer, s.tile, s.nest, length)
-            nest_cost(m, c, s, pes, placed, best, rows[r], rows[first + k], whole, s.dram[k])
+            s.work += 20
+            if not nest_cost(m, c, s, pes, placed, best, rows[r], rows[first + k], whole, s.dram[k]):
+                return False
+            if s.work - before > TOO_MUCH:
+                return False
+    return True
 
 
 @kernel
@@ -93,8 +100,8 @@ def nest_cost(
     outer: IntArray,
     length: I64,
     dram: FloatArray,
-) -> None:
-    """Cost one nest (loops above the array in s.nest) and keep it if it is the best yet."""
+) -> bool:
+    """Cost one nest (loops above the array in s.nest), keep it if it is the best yet; False if that was given up."""
     words = s.words
     for t in (0, 2):
         words[W_PE, t] = c.size[t] * repeats(s.nest, length, t)
@@ -107,9 +114,9 @@ def nest_cost(
     words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
     words[W_OTHER, PEER] = 0.0
     if c.linked and length and s.nest[0, 0] >= 4:
-        neighbours(m, c, s, pes, placed, best, inner, outer, length)
-    else:
-        keep_best(m, c, s, pes, best, inner, outer, length, -1)
+        return neighbours(m, c, s, pes, placed, best, inner, outer, length)
+    keep_best(m, c, s, pes, best, inner, outer, length, -1)
+    return True
 
 
 @kernel

@@ -7,26 +7,27 @@ bound and dropped once that reaches the incumbent, which all mapspaces share.
 from __future__ import annotations
 
 import itertools
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, prod
 
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.deadline import Deadline, TimeUp
 from flexloop.engines.embedded.jit import interpreted
 from flexloop.engines.embedded.mapper.exact.bounds import hopeless
 from flexloop.engines.embedded.mapper.exact.compulsory import compulsory
 from flexloop.engines.embedded.mapper.exact.explore import gather, settle
-from flexloop.engines.embedded.mapper.exact.form import OBJECTIVES, Form, canonical_bounds, lattice, machine
+from flexloop.engines.embedded.mapper.exact.form import OBJECTIVES, Form, lattice, machine
 from flexloop.engines.embedded.mapper.exact.grid import Grid, grid, tables
 from flexloop.engines.embedded.mapper.exact.mapping import to_mapping
 from flexloop.engines.embedded.mapper.exact.placing import spatial_choices
 from flexloop.engines.embedded.mapper.exact.problem import (
     ENERGY,
     LATENCY,
+    MOST_POINTS,
     MOST_SHAPES,
     SLACK,
     Record,
@@ -37,13 +38,16 @@ from flexloop.engines.embedded.mapper.exact.problem import (
 )
 from flexloop.engines.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.engines.embedded.mapper.exact.types import FloatArray, IntArray
-from flexloop.engines.embedded.mapper.space import Objective
+from flexloop.engines.embedded.mapper.factors import divisors
+from flexloop.engines.embedded.mapper.space import Objective, Standing
 from flexloop.timeloop.mapping import Mapping
 
 _DIVES = 8
 """Assignments of spatial factors among whose configurations a first incumbent is looked for."""
 _DIVED = 64
 """Configurations of which the most promising buffer tile is costed for it."""
+_POINTS = 50_000
+"""Points of a lattice, or assignments, that are looked at between two looks at the clock."""
 _ROOM = 1 << 18
 """Configurations held at a time."""
 
@@ -66,6 +70,10 @@ class _Padding:
     bounds: tuple[int, ...]
     cycles: float
     energy: float
+
+
+def _padding(family: Family, bounds: tuple[int, ...]) -> _Padding:
+    return _Padding(family, bounds, *compulsory(family.machine, bounds, int(family.machine["pes"])))
 
 
 @dataclass
@@ -123,22 +131,36 @@ class _Work:
         self._config, self._scratch, self._best = config, scratch, best
         self._pes = np.zeros((int(family.machine["pes"]), 5), dtype=np.int64)
         self._placed = new_placed()
+        self._position = np.zeros(8, dtype=np.int64)
         self._room = _ROOM
 
-    def gather(self, choices: IntArray, begin: int) -> tuple[FloatArray, IntArray, int]:
+    def gather(self, choices: IntArray, begin: int, deadline: Deadline) -> tuple[FloatArray, IntArray, int]:
         """Bounds and factors of the configurations of some assignments from ``begin`` on, and where they end."""
         memory = self._config, self._scratch, self._best
-        while True:
-            found, factors = np.empty(self._room), np.empty((self._room, 16), dtype=np.int64)
-            count, end = gather(self._family.machine, *self._lattice, choices, begin, *memory, found, factors)
-            if end > begin:
-                return found[:count], factors[:count], end
-            self._room *= 2
+        found, factors = np.empty(self._room), np.empty((self._room, 16), dtype=np.int64)
+        count, end = 0, begin
+        while end < len(choices) and not deadline.passed():
+            room = found[count:], factors[count:]
+            more, reached = gather(self._family.machine, *self._lattice, choices, end, *memory, *room)
+            if reached == end and count:
+                break
+            if reached == end:
+                self._room *= 2
+                found, factors = np.empty(self._room), np.empty((self._room, 16), dtype=np.int64)
+            count, end = count + more, reached
+        return found[:count], factors[:count], end
 
-    def settle(self, factors: IntArray, some: npt.NDArray[np.intp], *, dive: bool) -> None:
-        """Search some configurations; a dive costs the most promising buffer tile of each."""
+    def settle(self, factors: IntArray, order: npt.NDArray[np.intp], begin: int, *, dive: bool) -> int:
+        """Search some configurations from ``begin`` on, and return how far the work for one call went.
+
+        A dive costs the most promising buffer tile of each.
+        """
         memory = self._config, self._scratch, self._pes, self._placed
-        settle(self._family.machine, self._family.rows, *self._lattice, factors, some, *memory, dive, self._best)
+        if begin == 0:
+            self._position[:] = 0
+        ways = (self._family.machine, self._family.rows, *self._lattice, factors, order, begin, self._position)
+        reached: int = settle(*ways, *memory, dive, self._best)
+        return reached
 
 
 class Search:
@@ -151,15 +173,21 @@ class Search:
         groups: the families.
         objective: what is minimised.
         incumbent: cost (objective, tie-break) to reach or beat; infinite without one.
-        deadline: CPU time of this thread (time.thread_time()) after which the proof is given up.
+        deadline: when the proof is given up.
+        standing: hears of the best mapping and its bound.
     """
 
     def __init__(
-        self, groups: Sequence[Family], objective: Objective, incumbent: tuple[float, float], deadline: float
+        self,
+        groups: Sequence[Family],
+        objective: Objective,
+        incumbent: tuple[float, float],
+        deadline: Deadline,
+        standing: Standing | None = None,
     ) -> None:
         self._groups = groups
         self._code = OBJECTIVES[objective]
-        self._deadline = deadline
+        self._deadline, self._standing = deadline, standing or Standing()
         self.best = new_best()
         self.best["cost"][:] = incumbent
         self._admit_equals()
@@ -174,9 +202,16 @@ class Search:
             if interpreted(hopeless)(self._code, padding.cycles, padding.energy, self.best["cost"]):
                 continue
             if self._late():
-                self._open = min(self._open, *(self._key(p)[0] for p in queue[position:]))
+                self._leave_open(*(self._key(p)[0] for p in queue[position:]))
                 break
-            self._search_padding(padding)
+            before = tuple(self.best["cost"])
+            try:
+                self._search_padding(padding)
+            except TimeUp:
+                self._leave_open(self._key(padding)[0])
+            if tuple(self.best["cost"]) != before:
+                self._winner = padding
+        self._leave_open(float(self.best["open"]))
         return self._outcome()
 
     @property
@@ -188,62 +223,85 @@ class Search:
         """Raise the incumbent's tie-break by the least step, so that a mapping of the same cost beats it."""
         self.best["cost"][1] = np.nextafter(self.best["cost"][1], inf)
 
+    def _leave_open(self, *bounds: float) -> None:
+        self._open = min(self._open, *bounds)
+
     def _late(self) -> bool:
-        """Whether time is up; never before there is a mapping to answer with, where one exists."""
-        return time.thread_time() > self._deadline and bool(np.isfinite(self.best["cost"][0]))
+        """Whether time is up."""
+        self._standing.best = float(self.best["cost"][0])
+        return self._deadline.passed()
 
     def _key(self, padding: _Padding) -> tuple[float, float]:
         return _ranked(self._code, padding.cycles, padding.energy)
 
     def _paddings(self) -> list[_Padding]:
+        """Every choice of padded bounds; what there is no time or no room for is left open."""
         found = []
         for family in self._groups:
             form = family.forms[0]
-            names = [name for name in form.roles.dimensions if name]
-            for choice in itertools.product(*(form.space.bounds[name] for name in names)):
-                bounds = canonical_bounds(form, dict(zip(names, choice, strict=True)))
-                if all(b % n == 0 for b, n in zip(bounds, form.lanes, strict=True)):
-                    least = compulsory(family.machine, bounds, int(family.machine["pes"]))
-                    found.append(_Padding(family, bounds, *least))
+            options = [form.space.bounds[name] if name else (1,) for name in form.roles.dimensions]
+            for bounds in itertools.product(*options):
+                if self._late():
+                    self._leave_open(self._key(_padding(family, tuple(map(min, options))))[0])
+                    break
+                if any(b % n for b, n in zip(bounds, form.lanes, strict=True)):
+                    continue
+                padding = _padding(family, bounds)
+                if prod(len(divisors(b)) for b in bounds) > MOST_POINTS:
+                    self._leave_open(self._key(padding)[0])
+                else:
+                    found.append(padding)
         return found
 
     def _search_padding(self, padding: _Padding) -> None:
+        """Search one choice of padded bounds (TimeUp while its tables are made)."""
         family = padding.family
         m, best = family.machine, self.best
         on = grid(padding.bounds)
         g = lattice(family.forms[0], on)
-        choices = spatial_choices(m, g)
+        choices = self._spatial_choices(m, g)
         if not len(choices) or self._leaves_too_many_idle(padding, g, choices):
             return
-        table = table_of(family, on, g)
+        table = table_of(family, on, g, self._deadline)
         extremes = tile_extremes(m, g)
         if extremes[0] == inf or not np.isfinite(table[1, 0, 0]):
             return
-        bounds = spatial_bounds(m, g, table, choices, extremes, self._scratch)
+        bounds = self._spatial_bounds(m, g, table, choices, extremes)
         choices = choices[np.lexsort((bounds[:, 1], bounds[:, 0]))]
         bounds = np.sort(bounds[:, 0])
         work = _Work(family, (g, on.multiples, table), self._config, self._scratch, best)
-        before = tuple(best["cost"])
         begin, dive = 0, True
         while True:
             last = int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right"))
             if begin >= last:
                 break
+            self._standing.bound = min(self._open, float(bounds[begin]))
             if self._late():
-                self._open = min(self._open, float(bounds[begin]))
+                self._leave_open(float(bounds[begin]))
                 break
             if dive:
-                found, factors, _ = work.gather(choices[: min(last, _DIVES)], 0)
-                known = tuple(best["cost"])
-                work.settle(factors, np.argsort(found, kind="stable")[:_DIVED], dive=True)
-                if tuple(best["cost"]) != known:
-                    self._admit_equals()
+                found, factors, _ = work.gather(choices[: min(last, _DIVES)], 0, self._deadline)
+                self._dive(work, factors, np.argsort(found, kind="stable")[:_DIVED])
                 dive = False
                 continue
-            found, factors, begin = work.gather(choices[:last], begin)
+            found, factors, begin = work.gather(choices[:last], begin, self._deadline)
             self._settle(work, found, factors)
-        if tuple(best["cost"]) != before:
-            self._winner = padding
+
+    def _spatial_choices(self, m: Record, g: Record) -> IntArray:
+        index, found = np.zeros(8, dtype=np.int64), []
+        while index[0] >= 0:
+            self._deadline.check()
+            found.append(spatial_choices(m, g, index, _POINTS))
+        return np.concatenate(found)
+
+    def _spatial_bounds(
+        self, m: Record, g: Record, table: FloatArray, choices: IntArray, extremes: FloatArray
+    ) -> FloatArray:
+        found = []
+        for begin in range(0, len(choices), _POINTS):
+            self._deadline.check()
+            found.append(spatial_bounds(m, g, table, choices[begin : begin + _POINTS], extremes, self._scratch))
+        return np.concatenate(found)
 
     def _leaves_too_many_idle(self, padding: _Padding, g: Record, choices: IntArray) -> bool:
         """Whether a padded problem is hopeless because its factors cannot use the whole array."""
@@ -252,16 +310,23 @@ class Search:
         cycles, energy = compulsory(padding.family.machine, padding.bounds, most)
         return bool(interpreted(hopeless)(self._code, cycles, energy, self.best["cost"]))
 
+    def _dive(self, work: _Work, factors: IntArray, order: npt.NDArray[np.intp]) -> None:
+        """Look for a first incumbent among the most promising configurations."""
+        begin, known = 0, tuple(self.best["cost"])
+        while begin < len(order) and not self._late():
+            begin = work.settle(factors, order, begin, dive=True)
+        if tuple(self.best["cost"]) != known:
+            self._admit_equals()
+
     def _settle(self, work: _Work, found: FloatArray, factors: IntArray) -> None:
-        """Search configurations in the order of their bounds, in growing batches so that time is kept."""
+        """Search configurations in the order of their bounds."""
         order = np.argsort(found, kind="stable")
-        begin, batch = 0, 16
+        begin = 0
         while begin < len(order):
             if self._late():
-                self._open = min(self._open, float(found[order[begin]]))
+                self._leave_open(float(found[order[begin]]))
                 return
-            work.settle(factors, order[begin : begin + batch], dive=False)
-            begin, batch = begin + batch, min(2 * batch, 256)
+            begin = work.settle(factors, order, begin, dive=False)
 
     def _outcome(self) -> Outcome | None:
         if self._winner is None:
@@ -291,14 +356,14 @@ _REMEMBERED = 4_000_000
 """Points of remembered tables, all together (64 bytes each)."""
 
 
-def table_of(family: Family, on: Grid, g: Record) -> FloatArray:
+def table_of(family: Family, on: Grid, g: Record, deadline: Deadline) -> FloatArray:
     """The tables of a padded problem (see `grid.tables`), remembered as classes of one layer share them."""
     form, m = family.forms[0], family.machine
     shared = (m[name].tobytes() for name in ("limits", "levels_i", "levels_f", "coef", "in_buffer"))
     key = (g["bounds"].tobytes(), form.pins.dram, form.orders[2], *shared)
     table = _TABLES.get(key)
     if table is None:
-        table = _TABLES[key] = tables(m, family.rows, g, on)
+        table = _TABLES[key] = tables(m, family.rows, g, on, deadline)
         while len(_TABLES) > 1 and sum(t.shape[2] for t in _TABLES.values()) > _REMEMBERED:
             _TABLES.popitem(last=False)
     _TABLES.move_to_end(key)

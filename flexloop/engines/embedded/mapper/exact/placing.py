@@ -7,7 +7,7 @@ import numpy as np
 from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.mapper.exact.grid import advance
 from flexloop.engines.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, SPATIAL, Record
-from flexloop.engines.embedded.mapper.exact.types import I64, IntArray
+from flexloop.engines.embedded.mapper.exact.types import I64, INTEGER, VECTOR, IntArray
 
 
 @kernel
@@ -92,14 +92,17 @@ def next_order(order: IntArray, x: IntArray) -> bool:
     return True
 
 
-@entry(MACHINE_TYPE, LATTICE_TYPE, allocates=True)
-def spatial_choices(m: Record, g: Record) -> IntArray:
-    """[k, 8] indices of the spatial factors that fit one of the shapes."""
+@entry(MACHINE_TYPE, LATTICE_TYPE, VECTOR, INTEGER, allocates=True)
+def spatial_choices(m: Record, g: Record, index: IntArray, most: I64) -> IntArray:
+    """[k, 8] indices of the spatial factors that fit one of the shapes.
+
+    Looks at ``most`` points of the lattice from ``index`` on, and moves that to where the next call has to begin;
+    index[0] is then negative where there is nothing more.
+    """
     found = np.zeros((1024, 8), dtype=np.int64)
     n = 0
-    index = np.zeros(8, dtype=np.int64)
     x = np.ones(8, dtype=np.int64)
-    while True:
+    for _ in range(most):
         used = 1
         good = True
         for d in range(8):
@@ -124,4 +127,6 @@ def spatial_choices(m: Record, g: Record) -> IntArray:
                     found[n, d] = index[d]
                 n += 1
         if not advance(index, g.counts, over):
-            return found[:n]
+            index[0] = -1
+            break
+    return found[:n]

@@ -16,6 +16,10 @@ from flexloop.engines.embedded.mapper.exact.types import IntArray
 LATENCY, ENERGY, EDP = range(3)
 NO_LINKS, DIRECT, SCALED = range(3)
 MOST_LEVELS, MOST_SHAPES, MOST_DIVISORS, MOST_ORDERS = 16, 64, 192, 1024
+MOST_POINTS = 1 << 22
+"""Tiles of a lattice that tables are made for."""
+SLICE, TOO_MUCH = 500_000, 10_000_000
+"""Units of work (see SCRATCH) between two looks at the clock, and after which a buffer tile's orders are given up."""
 PLACED_ENTRIES, PLACED_KEY, PLACED_RESULTS = 4096, 14, 24
 
 Record: TypeAlias = Any
@@ -109,6 +113,7 @@ SCRATCH = np.dtype(
         ("memo", "i8", (64, 4)),  # see `links`
         ("moves", "f8", (3,)),
         ("linear", "i8", (8,)),  # a linear order of the spatial loops
+        ("work", "i8"),  # what has been done since a kernel was called, in units of about 0.1 microseconds
     ]
 )
 
@@ -118,6 +123,7 @@ BEST = np.dtype(
         # PE tile, spatial factors, buffer tile, buffer order, DRAM order, linear spatial order, [shape, loops on X].
         ("nest", "i8", (7, 8)),
         ("counts", "i8", (4,)),  # mappings costed, configurations and buffer tiles looked at, buffer tiles expanded
+        ("open", "f8"),  # least bound of what was given up for the work that it takes
     ]
 )
 MACHINE_TYPE, LATTICE_TYPE, CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE = map(
@@ -137,7 +143,7 @@ def new_placed() -> IntArray:
 def new_best() -> Record:
     """No incumbent."""
     best = np.zeros(1, dtype=BEST)[0]
-    best["cost"][:] = np.inf
+    best["cost"][:] = best["open"] = np.inf
     return best
 
 
