@@ -137,7 +137,10 @@ def test_an_unknown_shape_is_answered_with_the_known_ones() -> None:
         read_problem({"shape": "../gemm"})
 
 
-@pytest.mark.parametrize(("file", "name"), [("mine.yaml", "mine"), ("mine.cfg", "mine"), ("mine.cfg", "mine.cfg")])
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("mine.yaml", "mine"), ("mine.cfg", "mine"), ("mine.cfg", "mine.cfg"), ("my-own-one.yaml", "my-own_one")],
+)
 def test_a_folder_that_the_environment_names_holds_further_shapes(
     file: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +245,15 @@ def test_of_the_places_for_architecture_constraints_the_first_counts() -> None:
     with pytest.warns(UserWarning, match="architecture_constraints has no effect beside arch_constraints"):
         (rule,) = constrained(text).loops
     assert rule.factors == {"M": 2}
+
+
+def test_constraints_in_an_architecture_stand_beside_its_lists_or_in_the_outermost_subtree() -> None:
+    rules = "constraints: [{target: Reg, type: temporal, factors: M=2}]"
+    for text in (f"arch: {{storage: [], {rules}}}", f"architecture: {{subtree: [{{name: system, {rules}}}]}}"):
+        (rule,) = constrained(text).loops
+        assert rule.factors == {"M": 2}
+    with pytest.warns(UserWarning, match="architecture.constraints has no effect beside a subtree"):
+        assert not constrained(f"architecture: {{subtree: [{{name: system}}], {rules}}}").loops
 
 
 def test_orders_of_longer_names_are_read_with_separators() -> None:

@@ -171,10 +171,43 @@ def random_mapspace(rng: random.Random) -> dict[str, Any]:
     return config | {"architecture_constraints": {"targets": targets}, "mapper": mapper}
 
 
+def respelt(config: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """The same mapspace in the spellings of older files."""
+    rules = [respelt_rule(dict(target), rng) for target in config.pop("architecture_constraints")["targets"]]
+    place = rng.randrange(4)
+    if place == 0:
+        return config | {"mapspace": {"template": "uber", "constraints": "mine", "constraints_mine": rules}}
+    if place == 1:
+        return config | {"mapspace_constraints": rules[:3], "arch_constraints": {"constraints": rules[3:]}}
+    if place == 2:
+        system = config["architecture"]["subtree"][0] | {"constraints": rules}
+        return config | {"architecture": config["architecture"] | {"subtree": [system]}}
+    return config | {"mapspace": {"constraints": rules}}
+
+
+def respelt_rule(rule: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    level = {rng.choice(["target", "name"]): rule.pop("target")}
+    head = {"type": rule.pop("type")} | ({"split": rule.pop("split")} if "split" in rule else {})
+    if head["type"] == "dataspace":
+        head["type"] = rng.choice(["bypass", "bypassing", "datatype", "dataspace"])
+    if "factors" in rule:
+        rule["factors"] = rule["factors"].replace("=", rng.choice(["=", "= "]))
+    if head["type"] == "temporal":  # what is no factor leaves the dimension free
+        free = [d for d in "CKRP" if d not in rule.get("factors", "")]
+        rule["factors"] = rule.get("factors", "") + "".join(f", {d}=-1" for d in free)
+    if "permutation" in rule:
+        rule["permutation"] = " ".join(rule["permutation"]) + " # so"
+    form = rng.randrange(3)
+    if form == 0:
+        return level | head | rule
+    return level | (head | {"attributes": rule} if form == 1 else {"constraints": [head | {"attributes": rule}]})
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_search_finds_what_timeloop_finds_by_enumeration(seed: int, tmp_path: Path) -> None:
-    path = tmp_path / "all.yaml"
-    path.write_text(yamlio.dump(random_mapspace(random.Random(seed))), encoding="utf-8")
+    path, rng = tmp_path / "all.yaml", random.Random(seed)
+    config = random_mapspace(rng)
+    path.write_text(yamlio.dump(respelt(config, rng) if seed % 2 else config), encoding="utf-8")
     timeloop("timeloop-mapper", [path], tmp_path / "real")
     report = tmp_path / "real" / "timeloop-mapper.stats.txt"
     if not report.stat().st_size:  # no valid mapping

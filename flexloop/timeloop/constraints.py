@@ -167,19 +167,18 @@ class Constraints:
 def from_config(config: Mapping[str, Any], subject: Subject, *, residuals: bool = False) -> Constraints:
     """Read the constraints of a whole Timeloop configuration, wherever ``timeloop-mapper`` looks for them.
 
-    Architecture constraints stand in ``architecture.constraints``, ``arch_constraints`` or
-    ``architecture_constraints``, mapspace constraints in ``mapspace`` or ``mapspace_constraints``; each is a list, or a
-    mapping with a list under ``targets`` or ``constraints``. For ``residuals`` see `Constraints.from_directives`.
+    Architecture constraints stand in the architecture, in ``arch_constraints`` or in ``architecture_constraints``,
+    mapspace constraints in ``mapspace`` or ``mapspace_constraints``; each is a list, or a mapping with a list under
+    ``targets`` or ``constraints``. For ``residuals`` see `Constraints.from_directives`.
 
     Raises:
         SpecError, UnknownNameError, UnsupportedError: as `Constraints.from_directives`.
     """
     if "mapspace" in config and "mapspace_constraints" in config:
         raise SpecError("found both mapspace and mapspace_constraints: give one of them")
-    architecture = config.get("architecture", config.get("arch")) or {}
     nodes = [("mapspace", config.get("mapspace")), ("mapspace_constraints", config.get("mapspace_constraints"))]
     for key, node in (
-        ("architecture.constraints", architecture.get("constraints") if isinstance(architecture, Mapping) else None),
+        _in_architecture(config.get("arch", config.get("architecture"))),
         ("arch_constraints", config.get("arch_constraints")),
         ("architecture_constraints", config.get("architecture_constraints")),
     ):
@@ -189,6 +188,22 @@ def from_config(config: Mapping[str, Any], subject: Subject, *, residuals: bool 
             nodes.append((key, node))
     directives = [d for key, node in nodes for d in _directive_list(key, node)]
     return Constraints.from_directives(directives, subject, residuals=residuals)
+
+
+def _in_architecture(architecture: Any) -> tuple[str, Any]:
+    """The constraints in an architecture and where they stand: in a tree, Timeloop finds them in the first subtree."""
+    where = "architecture.constraints"
+    if not isinstance(architecture, Mapping):
+        return where, None
+    subtrees = architecture.get("subtree")
+    if not isinstance(subtrees, list) or not subtrees or not isinstance(subtrees[0], Mapping):
+        return where, architecture.get("constraints")
+    if architecture.get("constraints") is not None:
+        warnings.warn(
+            f"{where} has no effect beside a subtree: Timeloop does not look there; write architecture_constraints",
+            stacklevel=3,
+        )
+    return "architecture.subtree[0].constraints", subtrees[0].get("constraints")
 
 
 def _directive_list(key: str, node: Any) -> list[Any]:

@@ -49,9 +49,14 @@ def named_shape(name: str) -> Any:
 
 
 def _files(name: str) -> list[Path]:
-    """Where a file of that name may be, in Timeloop's order."""
+    """Where a file of that name may be, in Timeloop's order.
+
+    A name with hyphens may have been respelt in part (``dw-cnn-layer``), so the file is also looked for with hyphens.
+    """
     folders = [os.environ.get(FOLDERS[0], ""), *os.environ.get(FOLDERS[1], "").split(":")]
-    names = [name] if name.endswith(_SUFFIXES) else [f"{name}.yaml", f"{name}.cfg"]
+    spellings = dict.fromkeys((name, name.replace("_", "-")))
+    suffixes = ("",) if name.endswith(_SUFFIXES) else (".yaml", ".cfg")
+    names = [f"{spelling}{suffix}" for spelling in spellings for suffix in suffixes]
     return [Path(folder) / file for folder in folders if folder for file in names]
 
 
