@@ -69,6 +69,8 @@ def test_the_output_folder_is_made_and_holds_what_flexloop_mapper_writes(tmp_pat
     for name in names:
         assert (ours / name).read_bytes() == (plain / name).read_bytes(), name
     assert tl.read_output(ours).cycles == 48
+    again = tl.parse_timeloop_output(read(), ours, "timeloop-mapper")
+    assert (again.latency, again.access("DATAWIDTH")) == (pytest.approx(96e-9), 8)
 
 
 def test_attributes_of_components_are_changed_by_name(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from flexloop.timeloop_api import (
     processors,
     sparse_optimizations,
 )
-from flexloop.timeloop_api.calls import call_mapper, call_model
+from flexloop.timeloop_api.calls import call_mapper, call_model, parse_timeloop_output
 from flexloop.timeloop_api.output_files import read_output
 from flexloop.timeloop_api.output_parsing import OutputStats, OutputStatsList
 from flexloop.timeloop_api.problem import Problem
@@ -55,6 +55,7 @@ __all__ = [
     "get_property_tree",
     "mapper",
     "output_parsing",
+    "parse_timeloop_output",
     "problem",
     "processors",
     "read_output",

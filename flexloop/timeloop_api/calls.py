@@ -19,7 +19,7 @@ from flexloop.engines.embedded.dropin_mapper import run_mapper
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.v4front.architecture import Leaf
 from flexloop.timeloop_api.inputs import Log, check_arguments, input_files, opened, write
-from flexloop.timeloop_api.output_files import areas_of, from_evaluation
+from flexloop.timeloop_api.output_files import areas_of, from_evaluation, read_output
 from flexloop.timeloop_api.output_parsing import OutputStats
 from flexloop.timeloop_api.specification import Specification
 
@@ -104,6 +104,22 @@ def call_model(
             file=log,
         )
     return _results(spec, evaluation, folder, "timeloop-model")
+
+
+def parse_timeloop_output(spec: Specification, output_dir: str | Path, prefix: str = "timeloop-mapper") -> OutputStats:
+    """The results of an earlier run, of flexloop or of Timeloop, from its files, with a specification's variables.
+
+    Args:
+        spec: what was run.
+        output_dir: the folder.
+        prefix: ``timeloop-mapper`` or ``timeloop-model``.
+
+    Raises:
+        EngineError, SpecError: as `flexloop.timeloop_api.read_output`.
+    """
+    evaluated = spec.evaluated()
+    seconds = _cycle_seconds(evaluated)
+    return read_output(output_dir, prefix, cycle_seconds=seconds, variables=evaluated.variables)
 
 
 @contextmanager

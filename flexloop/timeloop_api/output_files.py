@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flexloop.errors import SpecError
@@ -14,13 +15,20 @@ from flexloop.timeloop.tree import component_name
 from flexloop.timeloop_api.output_parsing import ACCESSES, OutputStats
 
 
-def read_output(output_dir: str | Path, prefix: str = "timeloop-mapper", *, cycle_seconds: float = 1e-9) -> OutputStats:
+def read_output(
+    output_dir: str | Path,
+    prefix: str = "timeloop-mapper",
+    *,
+    cycle_seconds: float = 1e-9,
+    variables: Mapping[str, Any] = MappingProxyType({}),
+) -> OutputStats:
     """Read the files that a run left in a folder, of flexloop or of Timeloop.
 
     Args:
         output_dir: the folder.
         prefix: ``timeloop-mapper`` or ``timeloop-model``.
         cycle_seconds: seconds of a cycle, which the files do not tell.
+        variables: of the specification, evaluated; likewise.
 
     Raises:
         EngineError: if ``stats.txt`` is missing or no report.
@@ -32,7 +40,7 @@ def read_output(output_dir: str | Path, prefix: str = "timeloop-mapper", *, cycl
     mapping = folder / f"{prefix}.map.txt"
     text = mapping.read_text(encoding="utf-8") if mapping.exists() else None
     evaluation = read_stats(folder / f"{prefix}.stats.txt")
-    return from_evaluation(evaluation, areas, {}, cycle_seconds=cycle_seconds, mapping=text)
+    return from_evaluation(evaluation, areas, variables, cycle_seconds=cycle_seconds, mapping=text)
 
 
 def from_evaluation(
