@@ -30,6 +30,9 @@ TREE = Path(__file__).parent / "golden_accelergy" / "tree"
 """An architecture with classes of its own; what Accelergy 0.4 with its CACTI and library plug-ins answered for it, and
 what ``timeloop-model`` made of that."""
 
+LISTS = TREE.parent / "lists"
+"""An architecture in Timeloop's first format, and what ``timeloop-model`` makes of it without an ERT."""
+
 FILES = sorted(TREE.glob("*.yaml"))
 TABLE = load_table("45nm")
 KIB = 8 * 1024
@@ -346,6 +349,27 @@ def test_with_accelergys_answer_the_report_is_timeloops(
         assert (tmp_path / f"timeloop-model.{recorded.name}").read_bytes() == recorded.read_bytes()
     given = [Path(argument).name for argument in calls.read_text().split("\n")]
     assert given[:4] == ["000-arch.yaml", "001-components.yaml", "002-map.yaml", "003-problem.yaml"]
+
+
+def test_architectures_of_the_first_format_count_with_timeloops_own_figures(tmp_path: Path) -> None:
+    """Timeloop calls no Accelergy for lists of storage and arithmetic."""
+    files = sorted(LISTS.glob("*.yaml"))
+    run_model(files, tmp_path)
+    for name in ("timeloop-model.stats.txt", "timeloop-model.map.txt"):
+        assert (tmp_path / name).read_bytes() == (LISTS / "timeloop" / name).read_bytes()
+    assert (tmp_path / "timeloop-model.energy.yaml").read_text() == "# energy source: Timeloop's own figures\n"
+    run_model(files, tmp_path, EnergyChoice("table"))
+    assert "# MACC: multiplier of the table (45nm assumed)" in (tmp_path / "timeloop-model.energy.yaml").read_text()
+
+
+def test_accesses_that_the_ert_names_no_action_for_are_told(tmp_path: Path) -> None:
+    folder = TREE.parent.parent / "golden" / "model" / "without-some-actions"
+    files = [folder / f"{name}.yaml" for name in ("arch", "ert", "mapping", "problem")]
+    with pytest.warns(UserWarning) as told:
+        run_model(files, tmp_path)
+    texts = [str(warning.message).partition(":")[2] for warning in told]
+    assert any(text.startswith(" Reg has no action for reads and fills and updates: Timeloop's own") for text in texts)
+    assert any(text.startswith(" Buffer has no action for fills and updates") for text in texts)
 
 
 def test_an_accelergy_that_fails_is_passed_over_by_auto_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,12 +96,14 @@ def _component(
 
 
 def _actions(entry: Attributes, spec: StorageSpec | ArithmeticSpec | None) -> tuple[str, ...]:
+    """Those that Timeloop counts, and those that the input asks for besides."""
     wanted = entry.get("required_actions")
-    if isinstance(wanted, list):
-        return tuple(map(str, wanted))
+    counted: tuple[str, ...] = (*STORAGE_ACTIONS, LEAK)
     if spec is None:
-        return ()
-    return ("compute", LEAK) if isinstance(spec, ArithmeticSpec) else (*STORAGE_ACTIONS, LEAK)
+        counted = ()
+    elif isinstance(spec, ArithmeticSpec):
+        counted = ("compute", LEAK)
+    return tuple(dict.fromkeys([*counted, *map(str, wanted if isinstance(wanted, list) else [])]))
 
 
 def _storage_kind(kind: str, spec: StorageSpec) -> str:

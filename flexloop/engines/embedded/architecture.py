@@ -76,6 +76,7 @@ class StorageSpec:
         highest_energy: pJ of the costliest action, over the instances of a cluster; reported only.
         energy_source: ``ERT``, ``user`` where an attribute overrides the table, or ``PAT`` where there is neither
             and Timeloop's own figures count (see `flexloop.engines.embedded.builtin`).
+        nameless: accesses that the level's table in the ERT has no action for; Timeloop's own figures count.
         area: um^2 of one instance.
     """
 
@@ -99,6 +100,7 @@ class StorageSpec:
     technology: str = "SRAM"
     highest_energy: float = 0.0
     energy_source: str = "ERT"
+    nameless: tuple[str, ...] = ()
     area: float = 0.0
 
     @property
@@ -305,13 +307,14 @@ def _energies(
         same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), own_figure)
         return {**same, "leakage": 0.0, "energy_source": "PAT"}
     actions = energies[name]
-    highest = max(actions.values()) / cluster
+    accesses = {"reads": ert.READ, "fills": ert.FILL, "updates": ert.UPDATE}
     return {
-        "read_energy": ert.energy_of(actions, ert.READ, highest),
-        "write_energy": ert.energy_of(actions, ert.FILL, highest),
-        "update_energy": ert.energy_of(actions, ert.UPDATE, highest),
+        "read_energy": ert.energy_of(actions, ert.READ, own_figure),
+        "write_energy": ert.energy_of(actions, ert.FILL, own_figure),
+        "update_energy": ert.energy_of(actions, ert.UPDATE, own_figure),
         "leakage": actions.get("leak", 0.0),
-        "highest_energy": highest,
+        "highest_energy": max(actions.values()) / cluster,
+        "nameless": tuple(kind for kind, names in accesses.items() if not any(name in actions for name in names)),
     }
 
 

@@ -85,7 +85,7 @@ def run_model(
 
 
 def check_energies(spec: Spec, energies: Completed, idle: Collection[str]) -> None:
-    """Refuse components without energies, or warn where Timeloop counts with its own figures.
+    """Refuse components without energies, or warn where Timeloop counts with its own figures, as it does in silence.
 
     Args:
         spec: what was read of the configuration.
@@ -103,6 +103,13 @@ def check_energies(spec: Spec, energies: Completed, idle: Collection[str]) -> No
             "as in Timeloop's run; give them required_actions, or take another --energy",
             stacklevel=3,
         )
+    for level in spec.levels:
+        if level.nameless and level.name not in idle:
+            warnings.warn(
+                f"ERT: {level.name} has no action for {' and '.join(level.nameless)}: Timeloop's own figures count for "
+                "them; add actions such as read, write and update",
+                stacklevel=3,
+            )
 
 
 def read_with_notes(
