@@ -44,6 +44,12 @@ def test_trees_of_all_versions_are_read_alike(version: str) -> None:
     assert read(tree(version=version)) == read(tree())
 
 
+def test_a_subtree_may_have_no_name_and_a_range_may_have_blanks() -> None:
+    text = tree().replace("- name: system\n  local", "- local").replace("PE[0..3]", "PE[ 0 .. 3 ]")
+    assert "system" not in text
+    assert read(text) == read(tree())
+
+
 def test_the_lists_of_the_first_format_are_the_same_levels() -> None:
     lists = """
 arithmetic: {instances: 4, word_bits: 16, name: MAC}

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Component, Part
-from flexloop.engines.embedded.architecture import NAMELESS, ArithmeticSpec, StorageSpec, read_architecture
+from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
+from flexloop.engines.embedded.components import NAMELESS
 from flexloop.errors import SpecError
 from flexloop.timeloop.tree import component_name
 from flexloop.validation import plain_number, short

@@ -6,31 +6,19 @@ in its first format, from the lists ``arithmetic`` and ``storage``.
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import floor, inf
-from typing import Any, Literal
+from typing import Any
 
 from flexloop.engines.embedded import builtin, ert
+from flexloop.engines.embedded.components import STORAGE_CLASSES, base_name, components
 from flexloop.engines.embedded.fields import LARGEST, Fields, amount
 from flexloop.engines.embedded.problem import EXACT
 from flexloop.errors import SpecError, UnsupportedError
-from flexloop.validation import plain_number, short, whole_number
-
-STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
-COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
-NETWORK_CLASSES = ("XY_NoC", "Legacy", "ReductionTree", "SimpleMulticast")
-"""A component is what its class contains one of, in this order; any other is passed over, as Timeloop does."""
-
-TREES = ("0.2", "0.3", "0.4")
-"""Versions of the format that is a tree of components."""
+from flexloop.validation import plain_number, short
 
 DEFAULT_WORD_BITS = 16
-
-NAMELESS = "__ARITH__"
-"""What Timeloop calls the arithmetic of its first format where it has no name."""
 
 _NOT_MODELLED = (
     "min_utilization",
@@ -51,7 +39,6 @@ _NOT_MODELLED = (
     "tile_width",
     "addr_gen_energy",
 )
-_RANGE = re.compile(r"\[\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*\]")
 
 
 @dataclass(frozen=True)
@@ -159,7 +146,7 @@ def read_architecture(
         )
     levels: list[StorageSpec] = []
     macs: list[ArithmeticSpec] = []
-    for component, kind, instances in _components(root):
+    for component, kind, instances in components(root):
         if kind == "storage":
             levels.append(_storage(component, instances, energies, areas))
         elif kind == "compute":
@@ -177,69 +164,6 @@ def read_architecture(
     return tuple(levels), macs[0]
 
 
-Component = tuple[Fields, Literal["storage", "compute", "network"], int]
-"""A component, what it is, and how many instances of it the tree has; 0 outside a tree."""
-
-
-def _components(root: Fields) -> Iterator[Component]:
-    """The components that count, innermost first."""
-    if str(root.get("version")) in TREES or root.has("subtree"):
-        return _tree(root)
-    if root.has("storage") and root.has("arithmetic"):
-        return _lists(root)
-    raise SpecError(
-        f"architecture.version is {short(root.get('version'))}, and there are no lists storage and arithmetic, as in "
-        "Timeloop's first format; write version: 0.4 and a subtree"
-    )
-
-
-def _lists(root: Fields) -> Iterator[Component]:
-    """Timeloop's first format: the arithmetic, and a list of storage levels, innermost first."""
-    yield Fields({"name": NAMELESS, **root.sub("arithmetic").content}, "architecture.arithmetic"), "compute", 0
-    for where, entry in root.items("storage"):
-        level = Fields(entry, where)
-        level.where = f"{where} ({level.text('name')})"
-        yield level, "storage", 0
-
-
-def _kind(component: Fields) -> Literal["storage", "compute", "network"] | None:
-    """What a component of a tree is, by its class; None if Timeloop passes it over."""
-    name = str(component.get("class") or "")
-    if any(part in name for part in STORAGE_CLASSES):
-        return "storage"
-    if any(part in name for part in COMPUTE_CLASSES):
-        return "compute"
-    return "network" if any(part in name for part in NETWORK_CLASSES) else None
-
-
-def _tree(root: Fields) -> Iterator[Component]:
-    found: list[Component] = []
-    node, multiplicity = root, 1
-    while node.has("subtree"):
-        trees = list(node.items("subtree"))
-        if len(trees) != 1:
-            raise UnsupportedError(f"{node.where}: {len(trees)} subtrees; Timeloop's tree has one at each level")
-        node = Fields(trees[0][1], trees[0][0])
-        multiplicity *= _range_size(node)
-        for where, entry in node.items("local"):
-            component = Fields(entry, where)
-            component.where = f"{where} ({component.text('name')})"
-            if kind := _kind(component):
-                found.append((component, kind, multiplicity * _range_size(component)))
-    return reversed(found)
-
-
-def _range_size(node: Fields) -> int:
-    """Number of instances in a name such as ``PE[0..255]``."""
-    match = _RANGE.search(node.text("name"))
-    if match is None:
-        return 1
-    size = whole_number(match[2]) - whole_number(match[1]) + 1
-    if not 1 <= size <= LARGEST:
-        raise SpecError(f"{node.where}.name {short(node.text('name'))} is a range of none or too many instances")
-    return size
-
-
 def _attributes(component: Fields) -> Fields:
     fields = Fields(component.get("attributes") if component.has("attributes") else component.content, component.where)
     for name in _NOT_MODELLED:
@@ -248,14 +172,10 @@ def _attributes(component: Fields) -> Fields:
     return fields
 
 
-def _base_name(component: Fields) -> str:
-    return component.text("name").partition("[")[0]
-
-
 def _storage(
     component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> StorageSpec:
-    fields, name = _attributes(component), _base_name(component)
+    fields, name = _attributes(component), base_name(component)
     word_bits = fields.whole("word_bits", "word_width", "datawidth") or DEFAULT_WORD_BITS
     block, cluster = _row(fields, word_bits)
     size = _size(fields, block, word_bits)
@@ -401,7 +321,7 @@ def _mesh(fields: Fields, instances: int) -> tuple[int, int]:
 def _arithmetic(
     component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> ArithmeticSpec:
-    fields, name = _attributes(component), _base_name(component)
+    fields, name = _attributes(component), base_name(component)
     instances, mesh_x = _mesh(fields, instances)
     word_bits = fields.whole("word_bits", "datawidth") or DEFAULT_WORD_BITS
     own_figure = fields.amount("energy")

@@ -1,0 +1,96 @@
+"""The components of Timeloop's ``architecture``: of a tree (version 0.2 to 0.4), or of the lists of the first format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from flexloop.engines.embedded.fields import LARGEST, Fields
+from flexloop.errors import SpecError, UnsupportedError
+from flexloop.validation import short, whole_number
+
+STORAGE_CLASSES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
+COMPUTE_CLASSES = ("mac", "intmac", "fpmac", "compute")
+NETWORK_CLASSES = ("XY_NoC", "Legacy", "ReductionTree", "SimpleMulticast")
+"""A component is what its class contains one of, in this order; any other is passed over, as Timeloop does."""
+
+TREES = ("0.2", "0.3", "0.4")
+"""Versions of the format that is a tree of components."""
+
+NAMELESS = "__ARITH__"
+"""What Timeloop calls the arithmetic of its first format where it has no name."""
+
+_RANGE = re.compile(r"\[\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*\]")
+
+Component = tuple[Fields, Literal["storage", "compute", "network"], int]
+"""A component, what it is, and how many instances of it the tree has; 0 outside a tree."""
+
+
+def components(root: Fields) -> Iterator[Component]:
+    """The components of an architecture that count, innermost first.
+
+    Raises:
+        SpecError: if it is neither a tree nor the lists of the first format, or malformed.
+        UnsupportedError: for a tree with branches.
+    """
+    if str(root.get("version")) in TREES or root.has("subtree"):
+        return _tree(root)
+    if root.has("storage") and root.has("arithmetic"):
+        return _lists(root)
+    raise SpecError(
+        f"architecture.version is {short(root.get('version'))}, and there are no lists storage and arithmetic, as in "
+        "Timeloop's first format; write version: 0.4 and a subtree"
+    )
+
+
+def _lists(root: Fields) -> Iterator[Component]:
+    """Timeloop's first format: the arithmetic, and a list of storage levels, innermost first."""
+    yield Fields({"name": NAMELESS, **root.sub("arithmetic").content}, "architecture.arithmetic"), "compute", 0
+    for where, entry in root.items("storage"):
+        level = Fields(entry, where)
+        level.where = f"{where} ({level.text('name')})"
+        yield level, "storage", 0
+
+
+def _kind(component: Fields) -> Literal["storage", "compute", "network"] | None:
+    """What a component of a tree is, by its class; None if Timeloop passes it over."""
+    name = str(component.get("class") or "")
+    if any(part in name for part in STORAGE_CLASSES):
+        return "storage"
+    if any(part in name for part in COMPUTE_CLASSES):
+        return "compute"
+    return "network" if any(part in name for part in NETWORK_CLASSES) else None
+
+
+def _tree(root: Fields) -> Iterator[Component]:
+    found: list[Component] = []
+    node, multiplicity = root, 1
+    while node.has("subtree"):
+        trees = list(node.items("subtree"))
+        if len(trees) != 1:
+            raise UnsupportedError(f"{node.where}: {len(trees)} subtrees; Timeloop's tree has one at each level")
+        node = Fields(trees[0][1], trees[0][0])
+        multiplicity *= _range_size(node)
+        for where, entry in node.items("local"):
+            component = Fields(entry, where)
+            component.where = f"{where} ({component.text('name')})"
+            if kind := _kind(component):
+                found.append((component, kind, multiplicity * _range_size(component)))
+    return reversed(found)
+
+
+def _range_size(node: Fields) -> int:
+    """Number of instances in a name such as ``PE[0..255]``; a subtree may have no name."""
+    match = _RANGE.search(node.text("name")) if node.has("name") else None
+    if match is None:
+        return 1
+    size = whole_number(match[2]) - whole_number(match[1]) + 1
+    if not 1 <= size <= LARGEST:
+        raise SpecError(f"{node.where}.name {short(node.text('name'))} is a range of none or too many instances")
+    return size
+
+
+def base_name(component: Fields) -> str:
+    """A component's name without its range of instances."""
+    return component.text("name").partition("[")[0]
