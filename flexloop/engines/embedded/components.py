@@ -1,4 +1,4 @@
-"""The components of Timeloop's ``architecture``: of a tree (version 0.2 to 0.4), or of the lists of the first format."""
+"""The components of an ``architecture``: of a tree (version 0.2 to 0.4), or of the lists of Timeloop's first format."""
 
 from __future__ import annotations
 
