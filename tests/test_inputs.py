@@ -43,6 +43,11 @@ def test_a_keyword_without_effect_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_keyword_that_timeloop_respells_in_part_is_named_too(tmp_path: Path) -> None:
+    (note,) = read_inputs(write(tmp_path, arch="architecture: {network-word-bits: 8}")).notes
+    assert note.startswith("architecture.network-word_bits has no effect: Timeloop reads network_word_bits")
+
+
 def test_files_are_merged_by_top_level_key_and_the_first_of_a_key_counts(tmp_path: Path) -> None:
     first, second, clash = write(
         tmp_path,

@@ -107,6 +107,14 @@ def test_attributes_that_are_refused(register: str, message: str) -> None:
         read(tree(register))
 
 
+def test_an_attribute_that_is_nearly_one_of_timeloops_is_pointed_out() -> None:
+    text = tree("depth: 16, width: 16, data_width: 8, n_PEs: 4, read_energy: 1")
+    with pytest.warns(UserWarning) as noted:
+        assert read_architecture(yamlio.load(text), ENERGIES, {}) == read(tree())
+    (message,) = (str(warning.message) for warning in noted)
+    assert message.endswith("(Reg).data_width has no effect in Timeloop; did you mean 'datawidth'?")
+
+
 CONVOLUTION = yamlio.load(
     """
 shape:

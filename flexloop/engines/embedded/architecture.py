@@ -12,33 +12,13 @@ from math import floor, inf
 from typing import Any
 
 from flexloop.engines.embedded import builtin, ert
-from flexloop.engines.embedded.components import STORAGE_CLASSES, base_name, components
+from flexloop.engines.embedded.components import STORAGE_CLASSES, attributes_of, base_name, components
 from flexloop.engines.embedded.fields import LARGEST, Fields, amount
 from flexloop.engines.embedded.problem import EXACT
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.validation import plain_number, short
 
 DEFAULT_WORD_BITS = 16
-
-_NOT_MODELLED = (
-    "min_utilization",
-    "allow_overbooking",
-    "network_fill_latency",
-    "network_drain_latency",
-    "network_read",
-    "network_fill",
-    "network_drain",
-    "network_update",
-    "network_operand",
-    "network_result",
-    "network_type",
-    "power_gated_at",
-    "wire_energy",
-    "router_energy",
-    "energy_per_hop",
-    "tile_width",
-    "addr_gen_energy",
-)
 
 
 @dataclass(frozen=True)
@@ -164,18 +144,10 @@ def read_architecture(
     return tuple(levels), macs[0]
 
 
-def _attributes(component: Fields) -> Fields:
-    fields = Fields(component.get("attributes") if component.has("attributes") else component.content, component.where)
-    for name in _NOT_MODELLED:
-        if fields.get(name) not in (None, 0, False, "", "0", "false"):
-            raise UnsupportedError(f"{fields.where}.{name} is not modelled; remove it")
-    return fields
-
-
 def _storage(
     component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> StorageSpec:
-    fields, name = _attributes(component), base_name(component)
+    fields, name = attributes_of(component), base_name(component)
     word_bits = fields.whole("word_bits", "word_width", "datawidth") or DEFAULT_WORD_BITS
     block, cluster = _row(fields, word_bits)
     size = _size(fields, block, word_bits)
@@ -321,7 +293,7 @@ def _mesh(fields: Fields, instances: int) -> tuple[int, int]:
 def _arithmetic(
     component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> ArithmeticSpec:
-    fields, name = _attributes(component), base_name(component)
+    fields, name = attributes_of(component), base_name(component)
     instances, mesh_x = _mesh(fields, instances)
     word_bits = fields.whole("word_bits", "datawidth") or DEFAULT_WORD_BITS
     own_figure = fields.amount("energy")

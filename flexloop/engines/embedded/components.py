@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Literal
 
@@ -20,6 +22,44 @@ TREES = ("0.2", "0.3", "0.4")
 
 NAMELESS = "__ARITH__"
 """What Timeloop calls the arithmetic of its first format where it has no name."""
+
+_NEAR = 0.9
+"""Names at least as similar as this are taken for misspellings; others are for Accelergy, or for the user alone."""
+
+_READ_TEXT = """
+    name class instances meshX meshY word_bits word_width datawidth block_size n_words cluster_size width memory_width
+    data_storage_width entries depth memory_depth data_storage_depth sizeKB technology num_ports n_ports num_banks
+    n_banks bandwidth read_bandwidth write_bandwidth shared_bandwidth per_dataspace_bandwidth_consumption_scale
+    multiple_buffering min_utilization vector_access_energy addr_gen_energy cluster_area power_gated_at
+    allow_overbooking reduction_supported network_read network_fill network_drain network_update network_operand
+    network_result network_fill_latency network_drain_latency network_type network_word_bits router_energy wire_energy
+    tile_width energy_per_hop fill_latency drain_latency metadata_datawidth metadata_block_size metadata_word_bits
+    metadata_storage_width metadata_width metadata_storage_depth metadata_depth
+    concordant_compressed_tile_traversal tile_partition_supported decompression_supported compression_supported
+    energy area
+"""
+_READ = _READ_TEXT.split()
+"""The attributes that Timeloop reads."""
+
+_NOT_MODELLED = (
+    "min_utilization",
+    "allow_overbooking",
+    "network_fill_latency",
+    "network_drain_latency",
+    "network_read",
+    "network_fill",
+    "network_drain",
+    "network_update",
+    "network_operand",
+    "network_result",
+    "network_type",
+    "power_gated_at",
+    "wire_energy",
+    "router_energy",
+    "energy_per_hop",
+    "tile_width",
+    "addr_gen_energy",
+)
 
 _RANGE = re.compile(r"\[\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*\]")
 
@@ -94,3 +134,20 @@ def _range_size(node: Fields) -> int:
 def base_name(component: Fields) -> str:
     """A component's name without its range of instances."""
     return component.text("name").partition("[")[0]
+
+
+def attributes_of(component: Fields) -> Fields:
+    """What Timeloop reads of a component: its attributes, or the component itself where it has none of their own.
+
+    Raises:
+        UnsupportedError: for an attribute that is not modelled, by name.
+    """
+    fields = Fields(component.get("attributes") if component.has("attributes") else component.content, component.where)
+    for name in map(str, fields.content):
+        if name not in _READ and "-" not in name and (near := difflib.get_close_matches(name, _READ, 1, _NEAR)):
+            message = f"{fields.where}.{short(name)[1:-1]} has no effect in Timeloop; did you mean {near[0]!r}?"
+            warnings.warn(message, stacklevel=4)
+    for name in _NOT_MODELLED:
+        if fields.get(name) not in (None, 0, False, "", "0", "false"):
+            raise UnsupportedError(f"{fields.where}.{name} is not modelled; remove it")
+    return fields

@@ -38,6 +38,8 @@ _PASSED_OVER = """
 PASSED_OVER = frozenset(_PASSED_OVER.split())
 """Keywords that Timeloop or Accelergy reads with underscores alone."""
 
+_KNOWN = PASSED_OVER | set(REWRITTEN)
+
 _PATTERNS = [(re.compile(rf"\b{word.replace('_', '-')}\b(?![->]|\.[hc]pp)", re.ASCII), word) for word in REWRITTEN]
 
 
@@ -53,7 +55,7 @@ def without_effect(content: Any, where: str = "") -> Iterator[str]:
     if isinstance(content, Mapping):
         for key, value in content.items():
             place = f"{where}.{str(key)[:60]}" if where else str(key)[:60]
-            if "-" in str(key) and (word := str(key).replace("-", "_")) in PASSED_OVER:
+            if "-" in str(key) and (word := str(key).replace("-", "_")) in _KNOWN:
                 yield f"{place} has no effect: Timeloop reads {word}, and not this spelling; correct it or remove it"
             yield from without_effect(value, place)
     elif isinstance(content, list):
