@@ -142,6 +142,12 @@ def test_attributes_are_inherited_and_a_subclass_says_more_than_a_class() -> Non
     assert [parts[name].attributes["technology"] for name in ("Buffer", "Plain")] == ["22nm", "7nm"]
 
 
+def test_dram_of_no_type_is_what_accelergy_takes_it_for() -> None:
+    outer = {"name": "Outer", "class": "DRAM", "attributes": {"width": 64, "word_bits": 8, "type": "HBM2"}}
+    parts = {c.name: c.part for c in of_timeloop(node([outer, DRAM, MAC]), {})}
+    assert [parts[name].attributes["type"] for name in ("Outer", "DRAM")] == ["HBM2", "LPDDR4"]
+
+
 def test_paths_are_those_of_accelergy() -> None:
     recorded = {table["name"] for table in yamlio.load(TREE / "accelergy" / "ART.yaml")["ART"]["tables"]}
     assert {c.path for c in of_timeloop(read_inputs(FILES).config["architecture"], {})} == recorded

@@ -34,7 +34,9 @@ from flexloop.evaluation import Evaluation
 
 IMAGE = os.environ.get("FLEXLOOP_TEST_IMAGE", "")
 EXTRA = tuple(shlex.split(os.environ.get("FLEXLOOP_TEST_CONTAINER_ARGS", "")))
-
+TREE = Path(__file__).parent / "golden_accelergy" / "tree"
+NO_ERT = Path(__file__).parent / "data" / "cases" / "c41-exercises67-no-ert"
+"""Timeloop's files without an ERT, for a model and for a mapper."""
 
 HAS_TIMELOOP = "echo timeloop-model /usr/bin/timeloop-model; echo timeloop-mapper /usr/bin/timeloop-mapper"
 """What the look into an image says where it has Timeloop's commands."""
@@ -266,6 +268,8 @@ def test_doctor_looks_into_the_image(path: Path) -> None:
         ["design", "--net", "ncf"],
         ["energy", "make"],
         ["energy", "show"],
+        ["model", str(TREE)],
+        ["mapper", str(NO_ERT)],
     ],
     ids=lambda command: " ".join(command[:2]),
 )

@@ -17,6 +17,9 @@ from flexloop.errors import SpecError
 from flexloop.timeloop.tree import component_name
 from flexloop.validation import plain_number, short
 
+DRAM_TYPE = "LPDDR4"
+"""Type of DRAM that Accelergy's plug-in takes where no attribute ``type`` gives one."""
+
 Attributes = Mapping[str, Any]
 
 
@@ -122,6 +125,8 @@ def _sized(values: dict[str, Any], spec: StorageSpec) -> dict[str, Any]:
     values.setdefault("width", spec.word_bits * spec.block_size * spec.cluster_size)
     if spec.size:
         values.setdefault("depth", -(-spec.size // spec.block_size))
+    if spec.technology == "DRAM":
+        values.setdefault("type", DRAM_TYPE)
     return values
 
 
