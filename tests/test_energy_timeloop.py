@@ -238,6 +238,14 @@ def test_a_definition_of_the_input_goes_before_the_well_known_one() -> None:
     assert energies(estimate("intmac", datawidth=8)) == {"read": 0.25, "write": 0, "update": 0, "leak": 0}
 
 
+def test_a_class_that_is_defined_twice_or_never_used_may_be_wrong_there() -> None:
+    """As in Accelergy, the last definition counts."""
+    other = "\n- {name: pair, subcomponents: 7}\n- {name: unused, actions: 3}\n"
+    right = PAIR.partition("- name: nested")[0]
+    twice = right.rstrip() + other + right.strip().removeprefix("classes:")
+    assert energies(estimate("pair", twice, width=32)) == energies(estimate("pair", PAIR, width=32))
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "reason"),
     [
@@ -305,8 +313,9 @@ def test_without_anything_installed_the_table_estimates() -> None:
 
 def test_an_ert_that_is_given_counts() -> None:
     ert = yamlio.load(TREE / "accelergy" / "ERT.yaml")["ERT"]
-    found = completed(ERT=ert)
-    assert found.config["ERT"] is ert
+    found = completed(ERT=ert | {1: "a key that is no text"})
+    assert found.config["ERT"]["tables"] is ert["tables"]
+    assert found.written()["energy.yaml"].startswith("# energy source: given with the input\n# ERT: sha256 ")
     assert not found.files, "Timeloop calls no Accelergy then, and leaves nothing of it"
     assert completed(ERT=ert, source="table").config["ERT"] != ert, "but what is asked for goes before what is given"
 

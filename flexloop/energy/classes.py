@@ -196,26 +196,51 @@ def combinations(action: Action, names: Names, where: str) -> Iterator[dict[str,
         yield dict(zip(action.arguments, reversed(values), strict=True))
 
 
-def read_classes(content: Any) -> dict[str, CompoundClass]:
-    """Read what stands under ``compound_components``: the classes by name.
+class Classes(Mapping[str, CompoundClass]):
+    """Classes by name, each read when it is looked at: one that nothing is made of may be malformed.
+
+    Args:
+        entries: the classes' contents, by name.
+    """
+
+    def __init__(self, entries: Mapping[str, Names]) -> None:
+        self._entries = entries
+        self._read: dict[str, CompoundClass] = {}
+
+    def __getitem__(self, name: str) -> CompoundClass:
+        """The class of a name (KeyError if there is none, SpecError if it is malformed)."""
+        if name not in self._read:
+            self._read[name] = _class(name, self._entries[name], f"compound_components (class {name})")
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+
+def read_classes(content: Any) -> Classes:
+    """Read what stands under ``compound_components``: the classes by name, the last of a name as in Accelergy.
 
     Raises:
         SpecError: if it is malformed.
     """
     where = "compound_components"
-    if content is None:
-        return {}
     classes = content.get("classes") if isinstance(content, Mapping) else content
     found = {}
     for position, one in enumerate(_list(classes, f"{where}.classes")):
         entry = _mapping(one, f"{where}.classes[{position}]")
         name = _name(entry, f"{where}.classes[{position}]")
-        found[name] = _class(name, entry, f"{where} (class {name})")
-    return found
+        found[name] = entry
+    return Classes(found)
 
 
 @lru_cache(maxsize=1)
-def shipped_classes() -> Mapping[str, CompoundClass]:
+def shipped_classes() -> Classes:
     """The classes that are known without being defined in the input."""
     text = resources.files(__package__).joinpath("classes.yaml").read_text(encoding="utf-8")
     return read_classes(yaml.safe_load(text)["compound_components"])

@@ -102,7 +102,7 @@ def _completed(config: Mapping[str, Any], files: Sequence[Path], choice: EnergyC
     if choice.source != AUTO:
         return _from_file(config, Path(choice.source))
     if config.get("ERT") is not None:
-        return Completed(config, EnergyTables("given with the input", config["ERT"], config.get("ART")))
+        return Completed(config, EnergyTables("given with the input", _named(config["ERT"]), config.get("ART")))
     if not is_tree(_architecture(config)):
         return Completed(config, None, lenient=True)
     return _automatic(config, files, choice)
@@ -138,7 +138,7 @@ def _from_file(config: Mapping[str, Any], path: Path) -> Completed:
     if not isinstance(content, dict) or content.get("ERT") is None:
         raise SpecError(f"{path}: no ERT; Accelergy's reference table has a top-level key ERT")
     art = content.get("ART", config.get("ART"))
-    tables = EnergyTables(str(path), content["ERT"], art)
+    tables = EnergyTables(str(path), _named(content["ERT"]), art)
     return Completed({**config, "ERT": content["ERT"], "ART": art}, tables)
 
 
@@ -175,6 +175,13 @@ def _from_accelergy(config: Mapping[str, Any], files: Sequence[Path], choice: En
 
 def _left(answer: Answer) -> dict[str, str]:
     return {**answer.files, "accelergy.log": answer.log}
+
+
+def _named(content: Any) -> Any:
+    """The same data with texts for keys, which a hash of it wants."""
+    if isinstance(content, Mapping):
+        return {str(key): _named(value) for key, value in content.items()}
+    return [_named(value) for value in content] if isinstance(content, list) else content
 
 
 def _architecture(config: Mapping[str, Any]) -> Any:

@@ -71,8 +71,7 @@ class Estimator:
     ) -> None:
         self._model = model
         self._node = node
-        self._own = classes or {}
-        self._classes = {**shipped_classes(), **self._own}
+        self._own: Mapping[str, CompoundClass] = {} if classes is None else classes
         self._work = 0
 
     def estimate(self, component: Component) -> Estimate:
@@ -92,6 +91,9 @@ class Estimator:
         except SpecError as error:
             raise SpecError(f"energy: {component.name}: {error}") from error
 
+    def _class(self, kind: str) -> CompoundClass | None:
+        return self._own[kind] if kind in self._own else shipped_classes().get(kind)
+
     def _estimate(self, component: Component) -> Estimate:
         self._work = 0
         compound, part = self._own.get(component.part.kind), self._bound(component.part)
@@ -110,7 +112,7 @@ class Estimator:
         self._work += 1
         if depth > MAX_NESTING or self._work > MAX_PARTS:
             raise SpecError(f"class {part.kind} is made of too many others, or of itself; make it of fewer")
-        compound = self._classes.get(part.kind)
+        compound = self._class(part.kind)
         if compound is None:
             return part
         bound = compound.bind(part, outer)
@@ -120,7 +122,7 @@ class Estimator:
         return float(f"{value:.{self._model.digits}g}")
 
     def _energy(self, part: Part, action: str, arguments: Names, depth: int = 0) -> float:
-        compound = self._classes.get(part.kind)
+        compound = self._class(part.kind)
         if compound is None:
             energy = self._model.energy(self._placed(part), action, arguments)
             return energy * _instances(part) if action == LEAK else energy
@@ -142,7 +144,7 @@ class Estimator:
         return times * self._energy(inner, use.action, evaluated(use.arguments, names), depth + 1)
 
     def _area(self, part: Part, depth: int = 0) -> float:
-        compound = self._classes.get(part.kind)
+        compound = self._class(part.kind)
         if compound is None:
             return self._model.area(self._placed(part)) * _instances(part)
         return sum(
@@ -155,7 +157,7 @@ class Estimator:
         )
 
     def _origins(self, part: Part, name: str, depth: int = 0) -> Iterator[tuple[str, str]]:
-        compound = self._classes.get(part.kind)
+        compound = self._class(part.kind)
         if compound is None:
             placed = self._placed(part)
             yield name, self._model.origin(placed) + ("" if placed is part else f" ({self._node} assumed)")
