@@ -107,6 +107,12 @@ def test_attributes_that_are_refused(register: str, message: str) -> None:
         read(tree(register))
 
 
+def test_what_timeloop_reads_of_buffers_alone_has_no_effect_at_a_mac() -> None:
+    gated = tree().replace("datawidth: 16}}\n", "datawidth: 16, power_gated_at: Reg}}\n")
+    assert gated != tree()
+    assert read(gated) == read(tree())
+
+
 def test_an_attribute_that_is_nearly_one_of_timeloops_is_pointed_out() -> None:
     text = tree("depth: 16, width: 16, data_width: 8, n_PEs: 4, read_energy: 1")
     with pytest.warns(UserWarning) as noted:

@@ -147,7 +147,7 @@ def read_architecture(
 def _storage(
     component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> StorageSpec:
-    fields, name = attributes_of(component), base_name(component)
+    fields, name = attributes_of(component, "storage"), base_name(component)
     word_bits = fields.whole("word_bits", "word_width", "datawidth") or DEFAULT_WORD_BITS
     block, cluster = _row(fields, word_bits)
     size = _size(fields, block, word_bits)
@@ -293,7 +293,7 @@ def _mesh(fields: Fields, instances: int) -> tuple[int, int]:
 def _arithmetic(
     component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> ArithmeticSpec:
-    fields, name = attributes_of(component), base_name(component)
+    fields, name = attributes_of(component, "compute"), base_name(component)
     instances, mesh_x = _mesh(fields, instances)
     word_bits = fields.whole("word_bits", "datawidth") or DEFAULT_WORD_BITS
     own_figure = fields.amount("energy")

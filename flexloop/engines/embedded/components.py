@@ -41,25 +41,26 @@ _READ_TEXT = """
 _READ = _READ_TEXT.split()
 """The attributes that Timeloop reads."""
 
-_NOT_MODELLED = (
-    "min_utilization",
-    "allow_overbooking",
-    "network_fill_latency",
-    "network_drain_latency",
-    "network_read",
-    "network_fill",
-    "network_drain",
-    "network_update",
-    "network_operand",
-    "network_result",
-    "network_type",
-    "power_gated_at",
-    "wire_energy",
-    "router_energy",
-    "energy_per_hop",
-    "tile_width",
-    "addr_gen_energy",
-)
+_NOT_MODELLED = {
+    "storage": (
+        "min_utilization",
+        "allow_overbooking",
+        "network_fill_latency",
+        "network_drain_latency",
+        "network_read",
+        "network_fill",
+        "network_drain",
+        "network_update",
+        "network_type",
+        "power_gated_at",
+        "wire_energy",
+        "router_energy",
+        "energy_per_hop",
+        "tile_width",
+        "addr_gen_energy",
+    ),
+    "compute": ("network_operand", "network_result"),
+}
 
 _RANGE = re.compile(r"\[\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*\]")
 
@@ -136,8 +137,12 @@ def base_name(component: Fields) -> str:
     return component.text("name").partition("[")[0]
 
 
-def attributes_of(component: Fields) -> Fields:
+def attributes_of(component: Fields, kind: Literal["storage", "compute"]) -> Fields:
     """What Timeloop reads of a component: its attributes, or the component itself where it has none of their own.
+
+    Args:
+        component: the component.
+        kind: what it is, which says what is read of it.
 
     Raises:
         UnsupportedError: for an attribute that is not modelled, by name.
@@ -147,7 +152,7 @@ def attributes_of(component: Fields) -> Fields:
         if name not in _READ and "-" not in name and (near := difflib.get_close_matches(name, _READ, 1, _NEAR)):
             message = f"{fields.where}.{short(name)[1:-1]} has no effect in Timeloop; did you mean {near[0]!r}?"
             warnings.warn(message, stacklevel=4)
-    for name in _NOT_MODELLED:
+    for name in _NOT_MODELLED[kind]:
         if fields.get(name) not in (None, 0, False, "", "0", "false"):
             raise UnsupportedError(f"{fields.where}.{name} is not modelled; remove it")
     return fields
