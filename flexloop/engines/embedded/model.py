@@ -190,8 +190,9 @@ def _reason(spec: Spec, outcome: int, room: Room | None) -> str:
         )
     if outcome == rules.BELOW_ZERO:
         raise UnsupportedError(
-            "mapping: less crosses some boundary than one instance holds for itself, so that Timeloop's counts go "
-            "below zero (it prints numbers near 2^64, or stops); make the loops that have a residual shorter"
+            "mapping: less of an updated data space crosses some boundary than one instance holds for itself, so that "
+            "Timeloop's counts go below zero (it prints numbers near 2^64, or stops on an assertion); it happens where "
+            "loops have residuals, or where tiles of the data space have gaps or overlap"
         )
     if outcome == rules.UNSHARED_RESIDUAL:
         return (

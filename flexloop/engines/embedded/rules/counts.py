@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import kernel
+from flexloop.engines.embedded.jit import kernel, seldom
 from flexloop.engines.embedded.rules.links import accesses
 from flexloop.engines.embedded.rules.multicast import ENTRIES, EVEN, TANGLED, group_sizes, spread
 from flexloop.engines.embedded.rules.nest import X_ALL, X_BELOW, Y_ALL, Y_BELOW, tile_size
@@ -165,6 +165,23 @@ def partitions(
         if partition[p] < 0:
             return BEYOND_TABLES
     return VALID
+
+
+@seldom
+def lacks_words(
+    limits: Any, keep: Any, m: int, t: int, top: int, grid: Any, flow: Any, partition: Any
+) -> bool:  # fmt: skip
+    """Whether less of data space t, which is updated, crosses a boundary than an instance has of its own (rule 8)."""
+    for p in range(top + 1):
+        if not keep[m, p, t]:
+            continue
+        peer = 0.0 if p == top else flow[LINKS, p + 1] / (grid[p + 1, X_ALL] * grid[p + 1, Y_ALL])
+        if flow[CONTENT, p] + peer < partition[p]:
+            return True
+        spared = limits[p, t] & (READ_FIRST | NO_COALESCE) == 0
+        if p < top and spared and flow[SHARE, p] + peer - partition[p] <= -0.5:
+            return True
+    return False
 
 
 @kernel

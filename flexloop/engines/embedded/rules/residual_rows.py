@@ -8,7 +8,7 @@ import numpy as np
 
 from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.rules.cost import cost
-from flexloop.engines.embedded.rules.counts import limit_reuse, write_counts
+from flexloop.engines.embedded.rules.counts import lacks_words, limit_reuse, write_counts
 from flexloop.engines.embedded.rules.nest import X_ALL, fits_levels, fits_macs, use_array
 from flexloop.engines.embedded.rules.residual_flows import residual_flows, residual_partitions
 from flexloop.engines.embedded.rules.residual_nest import FIRST, lay_nest, measure
@@ -20,14 +20,12 @@ from flexloop.engines.embedded.rules.tables import (
     BYPASSED_EVERYWHERE,
     F1,
     F2,
-    FILLS,
     I1,
     I2,
     I3,
     INSTANCES,
     OUTER,
     READ_WRITE,
-    READS,
     TABLES,
     UNSHARED_RESIDUAL,
     VALID,
@@ -128,15 +126,6 @@ def lay_out(
     return state, runs, macs
 
 
-@kernel
-def is_below_zero(keep: Any, m: int, t: int, top: int, counts: Any) -> bool:
-    """Whether some count of data space t is negative: Timeloop takes more to be there than crosses a boundary."""
-    for p in range(top + 1):
-        if keep[m, p, t] and (counts[p, t, READS] < 0 or counts[p, t, FILLS] < 0):
-            return True
-    return False
-
-
 @entry(TABLES, I3, I3, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM, RESIDUAL_ROOM)
 def evaluate_residual_rows(
     tables: Any, tf: Any, to: Any, tr: Any, sf: Any, so: Any, sr: Any, split: Any, keep: Any, start: int, stop: int,
@@ -169,12 +158,12 @@ def evaluate_residual_rows(
             if state == VALID:
                 read_write = tables.about[t, READ_WRITE]
                 if read_write:
+                    if lacks_words(tables.limits, keep, m, t, top, own.average, room.flow, room.partition):
+                        state = BELOW_ZERO
                     limit_reuse(tables.limits, t, top, room.flow, room.partition)
                 write_counts(
                     keep, m, t, top, own.average, room.size, room.flow, room.partition, read_write, room.counts
                 )
-                if is_below_zero(keep, m, t, top, room.counts):
-                    state = BELOW_ZERO
         outcome[m] = state
         if state == BEYOND_TABLES:
             return m

@@ -8,7 +8,7 @@ import numpy as np
 
 from flexloop.engines.embedded.jit import entry, kernel
 from flexloop.engines.embedded.rules.cost import cost
-from flexloop.engines.embedded.rules.counts import counting_flows, limit_reuse, partitions, write_counts
+from flexloop.engines.embedded.rules.counts import counting_flows, lacks_words, limit_reuse, partitions, write_counts
 from flexloop.engines.embedded.rules.multicast import ENTRIES
 from flexloop.engines.embedded.rules.nest import (
     X_ALL,
@@ -22,7 +22,9 @@ from flexloop.engines.embedded.rules.nest import (
 )
 from flexloop.engines.embedded.rules.tables import (
     B3,
+    BELOW_ZERO,
     BYPASSED_EVERYWHERE,
+    COUPLED_RANKS,
     F1,
     F2,
     F3,
@@ -32,6 +34,7 @@ from flexloop.engines.embedded.rules.tables import (
     INSTANCES,
     OUTER,
     READ_WRITE,
+    SPACED,
     TABLES,
     VALID,
     Floats,
@@ -204,6 +207,10 @@ def _rows(limited: bool) -> Any:
                         tables.about, tables.lone, tables.members, tables.unit, tables.present, t,
                         tile, size, spatial, spatials, room.around, partition,
                     )  # fmt: skip
+                    if tables.about[t, COUPLED_RANKS] + tables.about[t, SPACED] > 0 and lacks_words(
+                        tables.limits, keep, m, t, top, grid, flow, partition
+                    ):
+                        state = BELOW_ZERO
                     if limited:
                         limit_reuse(tables.limits, t, top, flow, partition)
                 write_counts(keep, m, t, top, grid, size, flow, partition, read_write, counts)
