@@ -34,6 +34,22 @@ SHAPES: dict[str, tuple[list[str], dict[str, list[list[list[str]]]]]] = {
             "Outputs": [[["G"]], [["P"]], [["Q"]]],
         },
     ),
+    "three in a rank": (
+        ["A", "B", "C", "D"],
+        {
+            "X": [[["A"], ["B", "dilation"], ["C", "stride"]], [["D"]]],
+            "Y": [[["B"]], [["C"]]],
+            "Z": [[["A"]], [["D"]]],
+        },
+    ),
+    "diagonal": (
+        ["A", "B", "C", "D"],
+        {
+            "X": [[["A"], ["B"]], [["A", "stride"], ["C"]]],
+            "Y": [[["B"]], [["B"], ["D", "dilation"]], [["C"]]],
+            "Z": [[["A"]], [["D"]]],
+        },
+    ),
 }
 """Dimensions and projections; the last data space is written."""
 

@@ -9,15 +9,17 @@ import os
 import random
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_golden import case_spec, record_spec, records
+from test_recorded_runs import runs
 from walk_model import Figures, walk
 
 from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.spec import Spec
+from flexloop.engines.embedded.spec import Spec, read_config
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.reuse import ReuseLimits
@@ -102,18 +104,20 @@ def test_random_mappings(case: str, seed: int) -> None:
         assert_equal(evaluation, walk(spec, mapping), mapping.one_line())
 
 
+def walked(spec: Spec, directives: Any) -> bool:
+    """Compare a mapping, unless it has too many steps to walk, residuals, or an outermost level that bypasses."""
+    mapping = Mapping.from_directives(directives, spec.level_names)
+    if any(t not in mapping.levels[-1].keep for t in spec.data_space_names) or not mapping.is_perfect:
+        return False
+    if sum(len(level.loops) for level in mapping.levels) > MOST_STEPS:
+        return False
+    assert_equal(evaluate(spec, mapping), walk(spec, mapping), mapping.one_line())
+    return True
+
+
 def test_mappings_that_timeloop_ran() -> None:
-    compared = 0
-    for record in records("stress"):
-        if not record["valid"]:
-            continue
-        spec = record_spec(record)
-        mapping = Mapping.from_directives(record["mapping"], spec.level_names)
-        if any(t not in mapping.levels[-1].keep for t in spec.data_space_names):
-            continue
-        if sum(len(level.loops) for level in mapping.levels) > MOST_STEPS:
-            continue
-        evaluation = evaluate(spec, mapping)
-        assert_equal(evaluation, walk(spec, mapping), mapping.one_line())
-        compared += 1
-    assert compared > 500
+    assert sum(walked(record_spec(r), r["mapping"]) for r in records("stress") if r["valid"]) > 500
+
+
+def test_mappings_across_several_ranks_that_timeloop_ran() -> None:
+    assert sum(walked(read_config(run), run["mapping"]) for run in runs("ranks") if "stats" in run) > 200

@@ -112,7 +112,7 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> tuple[Room, npt.NDArray[np
     room = make_room(tables)
     outcome = np.zeros(n, np.int64)
     cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
-    perfect = batch.is_perfect
+    perfect = batch.is_perfect & (not any(space.is_diagonal for space in spec.problem.data_spaces))
     if perfect.all():
         kernel = evaluate_limited_rows if tables.limits.any() else evaluate_rows
         kernel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -25,6 +26,12 @@ class DataSpace:
     projection: tuple[tuple[tuple[str, int], ...], ...]
     read_write: bool
 
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether some dimension indexes several ranks, so that a step along it moves a tile across them."""
+        dimensions = [d for rank in self.projection for d, _ in rank]
+        return len(set(dimensions)) < len(dimensions)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -45,7 +52,13 @@ class Problem:
     @property
     def stretch(self) -> int:
         """How many times the words moved of a data space may at most exceed the computations."""
-        return max(prod(sum(c for _, c in rank) for rank in space.projection) for space in self.data_spaces)
+        return max(self._stretch(space) for space in self.data_spaces)
+
+    def _stretch(self, space: DataSpace) -> int:
+        """Of one data space: a dimension in several ranks counts once as computations, in each rank as words."""
+        dimensions = [d for rank in space.projection for d, _ in rank]
+        again: int = prod(self.bounds[d] ** (dimensions.count(d) - 1) for d in set(dimensions))
+        return again * prod(sum(c for _, c in rank) for rank in space.projection)
 
 
 def read_problem(content: Any) -> Problem:
@@ -153,13 +166,13 @@ def _data_space(fields: Fields, dimensions: tuple[str, ...], coefficients: Mappi
         if not isinstance(terms, list):
             raise SpecError(f"{where} is {rank!r}, not a dimension or a list of terms")
         found = tuple(_term(term, where, dimensions, coefficients) for term in terms)
-        if moving := tuple((d, c) for d, c in found if c):  # a rank without terms has one place
+        sums: Counter[str] = Counter()
+        for dimension, coefficient in found:  # one that stands there twice moves by both
+            sums[dimension] += coefficient
+        if moving := tuple((d, c) for d, c in sums.items() if c):  # a rank without terms has one place
             ranks.append(moving)
     if not fields.has("projection"):
         raise SpecError(f"{fields.where}: no projection (an empty list, if the data space is a single value)")
-    used = [d for rank in ranks for d, _ in rank]
-    if twice := sorted({d for d in used if used.count(d) > 1}):
-        raise UnsupportedError(f"{fields.where} is indexed by {twice[0]} twice, which is not modelled")
     return DataSpace(name, tuple(ranks), fields.get("read_write") in (True, "true", "True"))
 
 

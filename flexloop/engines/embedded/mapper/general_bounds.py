@@ -101,7 +101,7 @@ class Relaxation:
         )
         # A rank is shared only if two of its dimensions move.
         self._shared = [
-            {d: rank for rank in t.ranks for d, _ in rank if sum(bounds[i] > 1 for i, _ in rank) > 1}
+            {d: rank for rank in t.groups for d, _ in rank if sum(bounds[i] > 1 for i, _ in rank) > 1}
             for t in facts.tensors
         ]
         self._repeating = ~self._relevant
@@ -381,6 +381,8 @@ class Relaxation:
 
     def _halo(self, t: int, d: int, tile: Floats, rest: Floats) -> Floats:
         """The least share of a tensor's refills that remains where moves along d save the overlap."""
+        if self.facts.tensors[t].is_diagonal:
+            return np.where(rest[:, d] > 1, 0.0, 1.0)
         rank = self._shared[t][d]
         extent = 1.0 + sum(coefficient * (tile[:, i] - 1.0) for i, coefficient in rank)
         coefficient = next(c for i, c in rank if i == d)

@@ -76,7 +76,7 @@ class Branch:
             for options, bound in zip(self._choices.factorizations, root.bounds, strict=True)
         ]
         moving = {d for d, bound in enumerate(root.bounds) if bound > 1}
-        self._views = tuple(view_of(tensor.ranks, moving) for tensor in facts.tensors)
+        self._views = tuple(view_of(tensor.groups, moving) for tensor in facts.tensors)
 
     def run(self) -> None:
         """Search everything below the root."""

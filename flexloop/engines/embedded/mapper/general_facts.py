@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,28 @@ class LevelFacts:
 
 @dataclass(frozen=True)
 class TensorFacts:
-    """A data space: its ranks as (dimension, coefficient) pairs, and whether it is written."""
+    """A data space.
+
+    Attributes:
+        ranks: each as (dimension, coefficient) pairs.
+        read_write: whether it is written.
+    """
 
     ranks: tuple[tuple[tuple[int, int], ...], ...]
     read_write: bool
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether some dimension is in several ranks."""
+        dimensions = [d for rank in self.ranks for d, _ in rank]
+        return len(set(dimensions)) < len(dimensions)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """The ranks, those of a diagonal data space merged into one, so that each dimension is in one of them."""
+        if not self.is_diagonal:
+            return self.ranks
+        return (tuple({d: c for rank in self.ranks for d, c in rank}.items()),)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def counting_flows(limited: bool) -> Any:
 
     @kernel
     def flows(
-        fanout: Any, roles: Any, about: Any, members: Any, present: Any, limits: Any,
+        fanout: Any, roles: Any, shifts: Any, about: Any, members: Any, present: Any, limits: Any,
         keep: Any, m: int, t: int, top: int,
         grid: Any, tile: Any, size: Any, loops: Any, begin: Any, mover: Any, spatial: Any, spatials: Any, pair: Any,
         reach: Any, moved: Any, rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
@@ -94,7 +94,7 @@ def counting_flows(limited: bool) -> Any:
             used, weighted, linked = 0, 0.0, 0.0
             if shape == TANGLED or near:
                 used, weighted, linked = accesses(
-                    roles, about, t, size[t, p] if p > 0 else 1, elide, merge, near,
+                    roles, shifts, about, t, size[t, p] if p > 0 else 1, elide, merge, near,
                     loops, begin[p], end, first, step, words,
                     spatial, p, count, max(fanout[p, 0], grid[p, X_BELOW]), children, groups,
                     rows, moves, weight, table, entry, access,

@@ -31,15 +31,14 @@ whether a child is left out, and a hash table from offsets to the number of chil
 
 
 @kernel
-def digits(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, rows: Any) -> int:
+def digits(shifts: Any, about: Any, t: int, spatial: Any, p: int, count: int, rows: Any) -> int:
     """Write for each rank the largest offset between two children, and the weight of its digit; the number of ranks."""
     ranks: int = about[t, COUPLED_RANKS] + about[t, LONE_RANKS]
     for rank in range(ranks):
         rows[REACH, rank] = 0
-    for i in range(count):
-        rank = roles[t, spatial[p, i, DIM], RANK]
-        if rank >= 0:
-            rows[REACH, rank] += roles[t, spatial[p, i, DIM], COEF] * spatial[p, i, STRIDE] * (spatial[p, i, COUNT] - 1)
+        for i in range(count):
+            step = shifts[t, rank, spatial[p, i, DIM]] * spatial[p, i, STRIDE]
+            rows[REACH, rank] += step * (spatial[p, i, COUNT] - 1)
     rows[DIGIT, 0] = 1
     for rank in range(1, ranks):
         rows[DIGIT, rank] = rows[DIGIT, rank - 1] * (2 * rows[REACH, rank - 1] + 1)
@@ -47,14 +46,16 @@ def digits(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, row
 
 
 @seldom
-def list_children(roles: Any, t: int, spatial: Any, p: int, count: int, rows: Any, table: Any) -> None:
+def list_children(
+    shifts: Any, t: int, ranks: int, spatial: Any, p: int, count: int, rows: Any, table: Any
+) -> None:  # fmt: skip
     """Write the offset of each child's tile; the innermost spatial loop is least significant."""
     table[KEY, 0] = 0
     filled = 1
     for i in range(count):
-        d = spatial[p, i, DIM]
-        rank = roles[t, d, RANK]
-        step = roles[t, d, COEF] * spatial[p, i, STRIDE] * rows[DIGIT, rank] if rank >= 0 else 0
+        step = 0
+        for rank in range(ranks):
+            step += shifts[t, rank, spatial[p, i, DIM]] * spatial[p, i, STRIDE] * rows[DIGIT, rank]
         for k in range(1, spatial[p, i, COUNT]):
             for e in range(filled):
                 table[KEY, k * filled + e] = table[KEY, e] + k * step
@@ -201,7 +202,7 @@ def add_groups(table: Any, children: int, words: float, entry: Any, access: Any,
 
 @seldom
 def accesses(
-    roles: Any, about: Any, t: int, size: int, elide: bool, merge: bool, linkable: bool,
+    roles: Any, shifts: Any, about: Any, t: int, size: int, elide: bool, merge: bool, linkable: bool,
     loops: Any, begin: int, end: int, first: int, step: int, words: int,
     spatial: Any, p: int, count: int, row: int, children: int, groups: int,
     rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
@@ -209,7 +210,7 @@ def accesses(
     """The histogram of accesses to one instance of level p by its children, for one data space.
 
     Args:
-        roles, about: of `Tables`.
+        roles, shifts, about: of `Tables`.
         t: the data space.
         size: words of a child's tile.
         elide: whether a tile that stays is not read again (not so for MACs).
@@ -228,13 +229,13 @@ def accesses(
         The entries used (more than ENTRIES if there are too many; 0 if neighbours hand on nothing and the groups are
         known), the words that all children get from the parent, and the words that neighbours hand on.
     """
-    ranks = digits(roles, about, t, spatial, p, count, rows)
+    ranks = digits(shifts, about, t, spatial, p, count, rows)
     kinds = 0
     if linkable:
         kinds = eligible_steps(roles, t, size, elide, loops, begin, end, first, step, ranks, rows, moves, weight)
     if kinds == 0 and groups > 0:
         return 0, 0.0, 0.0
-    list_children(roles, t, spatial, p, count, rows, table)
+    list_children(shifts, t, ranks, spatial, p, count, rows, table)
     known = groups > 0
     if not known:
         skip_none(table, children)

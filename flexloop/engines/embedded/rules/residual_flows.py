@@ -35,7 +35,6 @@ from flexloop.engines.embedded.rules.residual_walk import (
 )
 from flexloop.engines.embedded.rules.tables import (
     BEYOND_TABLES,
-    COEF,
     COUNT,
     COUPLED_RANKS,
     DIM,
@@ -45,7 +44,6 @@ from flexloop.engines.embedded.rules.tables import (
     NO_MULTICAST,
     NO_REUSE,
     PASSES_OUTERMOST,
-    RANK,
     STRIDE,
     VALID,
 )
@@ -102,13 +100,13 @@ def cut(size: Any, state: Any, ranks: int, pieces: Any) -> int:
 
 @kernel
 def handed_step(
-    roles: Any, t: int, ranks: int, extent: Any, p: int, hidden: int, visits: Any, v: int, states: Any, rows: Any,
+    shifts: Any, t: int, ranks: int, extent: Any, p: int, hidden: int, visits: Any, v: int, states: Any, rows: Any,
     size: Any, pieces: Any, others: Any,
 ) -> tuple[bool, int]:  # fmt: skip
     """Whether what a child gets is what it got before, moved; and by how much the latter lies behind, as a number.
 
     Args:
-        roles, extent: of `Tables` and `lay_nest`.
+        shifts, extent: of `Tables` and `lay_nest`.
         t, ranks, p, hidden: see `residual_walk.take_tile`.
         visits, v, states: of `residual_walk.walk`; the visit.
         rows: of `links.digits`.
@@ -116,10 +114,10 @@ def handed_step(
     """
     held, left = visits[v, HELD], visits[v, LEFT]
     for r in range(ranks):
-        size[r] = tile_extent(roles, t, r, extent, p, states[left, OVER] & ~hidden)
+        size[r] = tile_extent(shifts, t, r, extent, p, states[left, OVER] & ~hidden)
     count = cut(size, states[left], ranks, pieces)
     for r in range(ranks):
-        size[r] = tile_extent(roles, t, r, extent, p, states[held, OVER] & ~hidden)
+        size[r] = tile_extent(shifts, t, r, extent, p, states[held, OVER] & ~hidden)
     same = count > 0 and cut(size, states[held], ranks, others) == count
     move = 0
     for r in range(ranks):
@@ -159,14 +157,14 @@ def mark_handed(now: Any, children: int, before: Any, others: int, move: int, ro
 
 @kernel
 def give(
-    roles: Any, about: Any, t: int, extent: Any, nest: Any, begin: Any, p: int, hidden: int, linkable: bool,
+    shifts: Any, about: Any, t: int, extent: Any, nest: Any, begin: Any, p: int, hidden: int, linkable: bool,
     merge: bool, visits: Any, v: int, times: Any, states: Any, spatial: Any, row: int, rows: Any, table: Any,
     before: Any, size: Any, pieces: Any, others: Any, entry: Any, access: Any, used: int,
 ) -> tuple[int, float]:  # fmt: skip
     """Add to a histogram what level p gives its children in one visit; the entries now used, and words handed on.
 
     Args:
-        roles, about: of `Tables`.
+        shifts, about: of `Tables`.
         t: the data space.
         extent, nest, begin: of `lay_nest`.
         p, hidden: see `residual_walk.take_tile`.
@@ -183,15 +181,15 @@ def give(
     first, end = begin[2 * p], begin[2 * p + 1]
     words, handed, move, served = float(visits[v, WORDS]) * times[v], False, 0, 0
     if linkable and visits[v, HELD] >= 0:
-        handed, move = handed_step(roles, t, ranks, extent, p, hidden, visits, v, states, rows, size, pieces, others)
+        handed, move = handed_step(shifts, t, ranks, extent, p, hidden, visits, v, states, rows, size, pieces, others)
     past = 0
     if handed:
         past = spread_loops(nest, first, end, states[visits[v, HELD], OVER], spatial, p)
-        list_children(roles, t, spatial, p, end - first, rows, table)
+        list_children(shifts, t, ranks, spatial, p, end - first, rows, table)
         for e in range(past):
             before[e] = table[KEY, e]
     children = spread_loops(nest, first, end, visits[v, PASSES], spatial, p)
-    list_children(roles, t, spatial, p, end - first, rows, table)
+    list_children(shifts, t, ranks, spatial, p, end - first, rows, table)
     skip_none(table, children)
     groups = count_groups(table, children, merge)
     if handed:
@@ -222,7 +220,7 @@ def settle(passes: bool, children: int, used: int, entry: Any, access: Any, p: i
 
 @kernel
 def residual_flows(
-    roles: Any, about: Any, fanout: Any, limits: Any, keep: Any, m: int, t: int, top: int,
+    shifts: Any, about: Any, fanout: Any, limits: Any, keep: Any, m: int, t: int, top: int,
     grid: Any, extent: Any, nest: Any, begin: Any, runs: float, steps: Any, spatial: Any, rows: Any, table: Any,
     before: Any, size: Any, pieces: Any, others: Any, visits: Any, slots: Any, states: Any, trail: Any, times: Any,
     entry: Any, access: Any, flow: Any,
@@ -230,7 +228,7 @@ def residual_flows(
     """Write the flows of data space t of mapping m up to its outermost level ``top``; an outcome.
 
     Args:
-        roles, about, fanout, limits: of `Tables`.
+        shifts, about, fanout, limits: of `Tables`.
         keep, m: of a batch.
         t, top: which.
         grid: see `rules.nest`.
@@ -246,7 +244,7 @@ def residual_flows(
     for j in range(count):
         for r in range(ranks):
             d = nest[j, DIM]
-            steps[j, r] = roles[t, d, COEF] * nest[j, STRIDE] if roles[t, d, RANK] == r else 0
+            steps[j, r] = shifts[t, r, d] * nest[j, STRIDE]
     for p in range(top + 1):
         first, end = begin[2 * p], begin[2 * p + 1]
         flow[LINKS, p] = 0.0
@@ -265,7 +263,7 @@ def residual_flows(
         below = limits[p - 1, t] if p > 0 else 0
         elide = p > 0 and below & NO_REUSE == 0
         known = walk(
-            roles, t, ranks, extent, nest, count, p, end, hidden, elide, linkable, steps, visits, slots, states, trail
+            shifts, t, ranks, extent, nest, count, p, end, hidden, elide, linkable, steps, visits, slots, states, trail
         )
         if known < 0:
             return BEYOND_TABLES
@@ -275,7 +273,7 @@ def residual_flows(
             entry[0, 0], entry[0, 1], access[0] = 1, 1, 0.0
         else:
             spread_loops(nest, first, end, 0, spatial, p)
-            digits(roles, about, t, spatial, p, end - first, rows)
+            digits(shifts, about, t, spatial, p, end - first, rows)
         row = max(fanout[p, 0], grid[p, X_BELOW])
         for v in range(known):
             if visits[v, LOOP] >= 0 or visits[v, WORDS] == 0 or times[v] == 0:
@@ -284,7 +282,7 @@ def residual_flows(
                 access[0] += float(visits[v, WORDS]) * times[v]
                 continue
             used, handed = give(
-                roles, about, t, extent, nest, begin, p, hidden, linkable, merge, visits, v, times, states, spatial,
+                shifts, about, t, extent, nest, begin, p, hidden, linkable, merge, visits, v, times, states, spatial,
                 row, rows, table, before, size, pieces, others, entry, access, used,
             )  # fmt: skip
             if used > ENTRIES:

@@ -145,7 +145,7 @@ def evaluate_residual_rows(
                 break
             top = outermost(keep, m, t)
             state = residual_flows(
-                tables.roles, tables.about, tables.fanout, tables.limits, keep, m, t, top,
+                tables.shifts, tables.about, tables.fanout, tables.limits, keep, m, t, top,
                 room.grid, own.extent, own.nest, own.begin, runs, own.steps, room.spatial, room.ranks, room.children,
                 own.before, own.size, own.pieces, own.others, own.visits, own.slots, own.states, own.trail, own.times,
                 room.entry, room.access, room.flow,

@@ -20,7 +20,7 @@ from flexloop.engines.embedded.rules.residual_nest import (
     RESIDUAL,
     SEEN,
 )
-from flexloop.engines.embedded.rules.tables import COEF, COUNT, DIM, RANK
+from flexloop.engines.embedded.rules.tables import COUNT, DIM
 
 LOOP, PASSES, HELD, LEFT, PLACE, WORDS, INSIDE = range(7)
 """Columns of a table of visits [V, 11 + 2*R]: the loop (-1: the child's tile itself); dimensions in their last pass, as
@@ -111,12 +111,11 @@ def empty(visits: Any, known: int, slots: Any) -> None:
 
 
 @kernel
-def tile_extent(roles: Any, t: int, rank: int, extent: Any, p: int, over: int) -> int:
+def tile_extent(shifts: Any, t: int, rank: int, extent: Any, p: int, over: int) -> int:
     """Words that the tile of one child of level p spans along a rank, given the dimensions in their last pass."""
     words = 1
     for d in range(extent.shape[2]):
-        if roles[t, d, RANK] == rank:
-            words += roles[t, d, COEF] * (extent[LAST if over >> d & 1 else EVERY, p, d] - 1)
+        words += shifts[t, rank, d] * (extent[LAST if over >> d & 1 else EVERY, p, d] - 1)
     return words
 
 
@@ -128,7 +127,7 @@ def half_away(twice: int) -> int:
 
 @kernel
 def take_tile(
-    roles: Any, t: int, ranks: int, extent: Any, p: int, hidden: int, elide: bool, linked: bool,
+    shifts: Any, t: int, ranks: int, extent: Any, p: int, hidden: int, elide: bool, linked: bool,
     visits: Any, v: int, states: Any, known: int,
 ) -> int:  # fmt: skip
     """The child gets its tile: write what it gets and holds afterwards; return the states now known.
@@ -137,7 +136,7 @@ def take_tile(
     the tile does not move, moves for the first time, or by the same step as last time.
 
     Args:
-        roles, extent: of `Tables` and `lay_nest`.
+        shifts, extent: of `Tables` and `lay_nest`.
         t, ranks: the data space and its ranks.
         p: the child is one of level p.
         hidden: dimensions of whose last pass the first child sees nothing, as bits.
@@ -152,10 +151,10 @@ def take_tile(
     moves, same, overlaps = False, True, compared
     words, common = 1, 1
     for r in range(ranks):
-        size = tile_extent(roles, t, r, extent, p, over & ~hidden)
+        size = tile_extent(shifts, t, r, extent, p, over & ~hidden)
         low, high, step = 0, 0, 0
         if compared:
-            before = tile_extent(roles, t, r, extent, p, states[held, OVER] & ~hidden)
+            before = tile_extent(shifts, t, r, extent, p, states[held, OVER] & ~hidden)
             offset = visits[v, OFFSETS + r]
             step = half_away(size - before - 2 * offset)
             low, high = max(0, offset), min(size, offset + before)
@@ -225,13 +224,13 @@ def begin_walk(nest: Any, first: int, count: int) -> tuple[int, int, int, int]:
 
 @kernel
 def walk(
-    roles: Any, t: int, ranks: int, extent: Any, nest: Any, count: int, p: int, first: int, hidden: int, elide: bool,
+    shifts: Any, t: int, ranks: int, extent: Any, nest: Any, count: int, p: int, first: int, hidden: int, elide: bool,
     linked: bool, steps: Any, visits: Any, slots: Any, states: Any, trail: Any,
 ) -> int:  # fmt: skip
     """Walk everything that one child of level p gets of a data space.
 
     Args:
-        roles, t, ranks: of `Tables`; the data space and its ranks.
+        shifts, t, ranks: of `Tables`; the data space and its ranks.
         extent, nest, count: of `lay_nest`.
         p, first: the children are those of level p; the first loop outside its spatial ones.
         hidden, elide, linked: see `take_tile`.
@@ -256,7 +255,7 @@ def walk(
         v, i = here[0], here[1]
         j, over = visits[v, LOOP], visits[v, PASSES]
         if j < 0:
-            found = take_tile(roles, t, ranks, extent, p, hidden, elide, linked, visits, v, states, found)
+            found = take_tile(shifts, t, ranks, extent, p, hidden, elide, linked, visits, v, states, found)
             depth -= 1
             continue
         last = over >> nest[j, DIM] & 1 > 0

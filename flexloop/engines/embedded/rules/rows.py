@@ -196,8 +196,8 @@ def _rows(limited: bool) -> Any:
                     break
                 top = outermost(keep, m, t)
                 state = flows(
-                    tables.fanout, tables.roles, tables.about, tables.members, tables.present, tables.limits,
-                    keep, m, t, top,
+                    tables.fanout, tables.roles, tables.shifts, tables.about, tables.members, tables.present,
+                    tables.limits, keep, m, t, top,
                     grid, tile, size, loops, begin, mover, spatial, spatials, room.pair,
                     reach, moved, ranks, moves, weight, children, entry, access, flow,
                 )  # fmt: skip

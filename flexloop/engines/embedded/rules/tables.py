@@ -83,12 +83,13 @@ class Tables(NamedTuple):
             updated; leakage; 1 / words of a block where that is exact, else 0.
         fanout: int64[L, 2] children of one instance along X and Y.
         roles: int64[T, D, 3] for each dimension its kind, its rank (coupled ranks first; -1 if absent), its
-            coefficient.
+            coefficient; of no use for data spaces with a dimension in several ranks.
         about: int64[T, 5] numbers of coupled ranks and of lone ones; whether the data space is updated; number of
             lone ranks with another coefficient than 1, which come first; number of dimensions in `unit`.
         lone: int64[T, R, 2] dimension and coefficient of each lone rank.
         members: int64[T, R, 2*D+1] for each coupled rank the number of its dimensions, then each with its coefficient.
-        unit: int64[T, D] the dimensions that are alone in their ranks with coefficient 1, then others.
+        unit: int64[T, R] the dimensions of the ranks that have one, with coefficient 1.
+        shifts: int64[T, R, D] how far a dimension moves a tile along a rank, ranks as in `roles`; 0: not at all.
         present: int64[T, D] 1 for each dimension of the data space, else 0.
         scale: float64[L, T] what a word counts for in the bandwidths.
         limits: int64[L, T] what a level may not do with a data space, a sum of bits.
@@ -102,20 +103,19 @@ class Tables(NamedTuple):
     lone: Ints
     members: Ints
     unit: Ints
+    shifts: Ints
     present: Ints
     scale: Floats
     limits: Ints
 
 
-TABLES = types.NamedTuple([I2, F2, I2, I3, I2, I3, I3, I2, I2, F2, I2], Tables)
+TABLES = types.NamedTuple([I2, F2, I2, I3, I2, I3, I3, I2, I3, I2, F2, I2], Tables)
 """Numba's type of Tables."""
 
 
 def tables(spec: Spec, limits: Sequence[ReuseLimits]) -> Tables:
     """Return the arrays of a specification, given what its levels may not reuse, inner to outer."""
-    roles, about, lone, members = _projections(spec)
-    alone = (roles[:, :, KIND] == ALONE) & (roles[:, :, COEF] == 1)
-    about[:, UNITS] = alone.sum(axis=1)
+    roles, about, lone, members, unit, shifts = _projections(spec)
     return Tables(
         hardware=_hardware(spec),
         rates=_rates(spec),
@@ -124,7 +124,8 @@ def tables(spec: Spec, limits: Sequence[ReuseLimits]) -> Tables:
         about=about,
         lone=lone,
         members=members,
-        unit=np.argsort(~alone, axis=1, kind="stable"),
+        unit=unit,
+        shifts=shifts,
         present=(roles[:, :, KIND] != ABSENT).astype(np.int64),
         scale=np.array(
             [[dict(level.bandwidth_scale).get(t, 1.0) for t in spec.data_space_names] for level in spec.levels]
@@ -166,7 +167,7 @@ def _rates(spec: Spec) -> Floats:
     return np.array(rows, np.float64)
 
 
-def _projections(spec: Spec) -> tuple[Ints, Ints, Ints, Ints]:
+def _projections(spec: Spec) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
     problem = spec.problem
     spaces, dims = len(problem.data_spaces), len(problem.dimensions)
     ranks = max(1, *(len(space.projection) for space in problem.data_spaces))
@@ -175,6 +176,8 @@ def _projections(spec: Spec) -> tuple[Ints, Ints, Ints, Ints]:
     about = np.zeros((spaces, 5), np.int64)
     lone = np.zeros((spaces, ranks, 2), np.int64)
     members = np.zeros((spaces, ranks, 2 * dims + 1), np.int64)
+    unit = np.zeros((spaces, ranks), np.int64)
+    shifts = np.zeros((spaces, ranks, dims), np.int64)
     for t, space in enumerate(problem.data_spaces):
         terms = [[(problem.dimensions.index(d), c) for d, c in rank] for rank in space.projection]
         coupled = [r for r in terms if len(r) > 1]
@@ -182,10 +185,12 @@ def _projections(spec: Spec) -> tuple[Ints, Ints, Ints, Ints]:
         for r, rank in enumerate([*coupled, *single]):
             for d, coefficient in rank:
                 roles[t, d] = (COUPLED if len(rank) > 1 else ALONE, r, coefficient)
+                shifts[t, r, d] = coefficient
         for r, rank in enumerate(coupled):
             members[t, r, : 2 * len(rank) + 1] = [len(rank), *(n for term in rank for n in term)]
         for r, rank in enumerate(single):
             lone[t, r] = rank[0]
-        spaced = sum(rank[0][1] != 1 for rank in single)
-        about[t, :UNITS] = (len(coupled), len(single), space.read_write, spaced)
-    return roles, about, lone, members
+        units = [d for ((d, coefficient),) in single if coefficient == 1]
+        unit[t, : len(units)] = units
+        about[t] = (len(coupled), len(single), space.read_write, len(single) - len(units), len(units))
+    return roles, about, lone, members, unit, shifts

@@ -248,6 +248,8 @@ def _lanes_are_pinned(space: Space, roles: Roles, innermost: LoopConstraint) -> 
 
 @lru_cache(maxsize=256)
 def _roles_of(dimensions: tuple[str, ...], data_spaces: tuple[DataSpace, ...]) -> Roles | None:
+    if any(space.is_diagonal for space in data_spaces):
+        return None
     writes = [i for i, space in enumerate(data_spaces) if space.read_write]
     reads = [i for i, space in enumerate(data_spaces) if not space.read_write]
     if len(writes) != 1 or len(reads) != 2:
