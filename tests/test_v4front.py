@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import random_v4
+from typer.testing import CliRunner
 
+from flexloop.cli import app
+from flexloop.cli.common import parse_defines
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.v4front import Document, assemble, load, tags, translate
@@ -481,3 +484,26 @@ def test_what_has_no_effect_here_is_named(tmp_path: Path) -> None:
     variables, plug_ins = read_inputs([tmp_path / "design.yaml"]).notes
     assert variables == "globals.environment_variables has no effect: TIMELOOP_OUTPUT_STAT_SCIENTIFIC"
     assert "accelergy_plug_ins has no effect" in plug_ins
+
+
+# -- the commands -----------------------------------------------------------------------------------------------------
+
+MODEL = Path(__file__).parent / "golden_v4" / "model"
+"""A template, a mapping, energies, and what the front end and ``timeloop-model`` made of them with ``columns: 4``."""
+
+
+def test_the_commands_read_v4_files_and_write_what_timeloop_writes(tmp_path: Path) -> None:
+    files = [str(MODEL / name) for name in ("top.yaml.jinja", "map.yaml", "ert.yaml")]
+    ran = CliRunner().invoke(app, ["model", *files, "--define", "columns=4", "-o", str(tmp_path)])
+    assert ran.exit_code == 0, ran.output
+    for name in ("timeloop-model.stats.txt", "timeloop-model.map.txt"):
+        assert (tmp_path / name).read_bytes() == (MODEL / name).read_bytes()
+    refused = CliRunner().invoke(app, ["model", *files, "-o", str(tmp_path)])
+    assert refused.exit_code == 1 and "'columns' is undefined" in refused.output
+    refused = CliRunner().invoke(app, ["model", *files, "--define", "columns", "-o", str(tmp_path)])
+    assert refused.exit_code == 1 and "write NAME=VALUE" in refused.output
+
+
+def test_defined_values_are_texts_unless_they_are_plainly_something_else() -> None:
+    pairs = ["a=8", "b=08", "c=true", "d=x=y", "e=1e-9", "f="]
+    assert parse_defines(pairs) == {"a": 8, "b": "08", "c": True, "d": "x=y", "e": "1e-9", "f": ""}

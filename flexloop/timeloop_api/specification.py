@@ -81,7 +81,7 @@ class Specification(v4front.Document):
         own = [processor() if isinstance(processor, type) else processor for processor in processors]
         for processor in own:
             processor.declare()  # their tags are needed to read the files
-        roots = [*map(Path, include_roots), *_folders_of(defines)]
+        roots = [*map(Path, include_roots)]
         found, functions = v4front.contents([*_paths(files)], defines, roots)
         if not any(v4front.is_v4(content) for content in (*found, more)):
             raise SpecError(
@@ -184,10 +184,3 @@ def _paths(files: Iterable[Files]) -> Iterator[Path]:
         if not found:
             raise SpecError(f"no file {name}; the current folder is {Path.cwd()}")
         yield from map(Path, found)
-
-
-def _folders_of(defines: Mapping[str, Any]) -> Iterator[Path]:
-    """Folders of the absolute paths among the values that a script gives templates."""
-    for value in defines.values():
-        if isinstance(value, (str, Path)) and Path(value).is_absolute() and Path(value).exists():
-            yield Path(value) if Path(value).is_dir() else Path(value).parent

@@ -15,7 +15,8 @@ item and an attribute; plain values may be put anywhere::
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from types import MappingProxyType
@@ -176,8 +177,8 @@ def load(
     Args:
         files: YAML files, or Jinja templates of such; their top-level keys are put together.
         defines: what templates are given, by name.
-        roots: folders below which files may be taken in, beside those of the files and of the files that a value of
-            ``defines`` names by its whole path.
+        roots: folders below which files may be taken in, beside those of the files, and those that a value of
+            ``defines`` names by their whole path or that of a file.
 
     Raises:
         SpecError: if a file is unreadable or malformed, takes in one outside these folders, or contradicts another.
@@ -189,8 +190,7 @@ def contents(
     files: Sequence[Path], defines: Mapping[str, Any], roots: Sequence[Path]
 ) -> tuple[list[dict[str, Any]], Sequence[Path]]:
     """The content of each file, templates rendered, and the files of functions that they name (see `load`)."""
-    named = [Path(value) for value in defines.values() if isinstance(value, str) and value.startswith("/")]
-    source = Source([*(file.parent for file in [*files, *named] if file.is_file()), *roots], defines)
+    source = Source([*_folders(files, defines), *roots], defines)
     found = []
     for path in dict.fromkeys(file.resolve() for file in files):
         content = source.load(path)
@@ -200,6 +200,15 @@ def contents(
             raise SpecError(f"{path}: holds no top-level keys; a v4 file has some, such as architecture:")
         found.append(content)
     return found, source.functions
+
+
+def _folders(files: Sequence[Path], defines: Mapping[str, Any]) -> Iterator[Path]:
+    """The folders that the user named: of the files, and of what values name by their whole paths."""
+    for file in files:
+        yield from (file.parent, file.resolve().parent)
+    for value in defines.values():
+        if isinstance(value, (str, Path)) and (path := Path(value)).is_absolute() and os.path.exists(path):  # noqa: PTH110
+            yield path if path.is_dir() else path.parent
 
 
 def assemble(found: Sequence[Mapping[str, Any]], functions: Sequence[Path] = ()) -> Document:

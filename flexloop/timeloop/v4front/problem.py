@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from numbers import Number
 from typing import Any, ClassVar
 
-from flexloop.errors import UnknownNameError
+from flexloop.errors import SpecError, UnknownNameError
 from flexloop.timeloop.v4front.document_version import VERSION
 from flexloop.timeloop.v4front.section import Field, Items, Section, items, section
 
@@ -72,6 +73,13 @@ class Dimensions(Items):
     """Names of dimensions."""
 
     accepts: ClassVar[tuple[type | str, ...]] = (str,)
+
+    def check(self, *, evaluated: bool = True) -> None:
+        """As `Items.check`; a name must be one that can stand in a factor."""
+        super().check(evaluated=evaluated)
+        for name in self:
+            if not re.fullmatch(r"\w+", name):
+                raise SpecError(f"{self.where}: {name[:60]!r} is no name of a dimension; use letters, digits and _")
 
 
 class Shape(Section):
