@@ -18,12 +18,15 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.cli import app
 from flexloop.energy import EnergyTables, hwmodels, read_tables, shipped_tables
 from flexloop.energy.choose import energy_tables, find_kept, keep, kept, table_files
+from flexloop.energy.complete import EnergyChoice, complete_energies
 from flexloop.engines import accelergy
 from flexloop.engines.accelergy import Accelergy, Answer
+from flexloop.engines.embedded.ert import read_ert
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.studies.overhead import base_area
 from flexloop.study import StudyOptions
 from flexloop.timeloop import yamlio
+from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.render import Renderer
 from flexloop.timeloop.tree import component_paths
 
@@ -311,3 +314,21 @@ def test_the_commands_show_make_and_list(tmp_path: Path) -> None:
     assert "energy source: accelergy" in by_hash.output
     lost = run(app, ["energy", "show", "abcdef", "--store", str(tmp_path)])
     assert lost.exit_code == 1
+
+
+# -- Timeloop's own files ---------------------------------------------------------------------------------------------
+
+TREE = RECORDED.parent / "tree"
+"""An architecture with classes of its own, and what Accelergy answered for it: see tests/test_energy_timeloop.py."""
+
+
+@pytest.mark.parametrize("source", REAL)
+def test_sources_estimate_timeloops_own_files_as_they_did(source: str) -> None:
+    """hwcomponents scales arithmetic in another way, and its registers cost as much to write as to read."""
+    files = sorted(TREE.glob("*.yaml"))
+    found = read_ert(complete_energies(read_inputs(files).config, files, EnergyChoice(source)).config["ERT"])
+    before = read_ert(yamlio.load(TREE / "accelergy" / "ERT.yaml")["ERT"])
+    assert found["DRAM"] == before["DRAM"]
+    for component, action, rel in (("Buffer", "read", 0.05), ("Buffer", "write", 0.05), ("MACC", "compute", 0.25)):
+        assert found[component][action] == pytest.approx(before[component][action], rel=rel)
+    assert 0.5 < found["Reg"]["read"] / before["Reg"]["read"] < 1.5
