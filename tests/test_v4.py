@@ -51,7 +51,7 @@ def formats(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> Iterator[tupl
         yield native, v4_mapspace_files(renderer, variant, bounds, ("edp", settings), tables.ert, tables.art)
 
 
-def translated(text: str) -> dict[str, Any]:
+def own(text: str) -> dict[str, Any]:
     """What the front end hands to ``timeloop-mapper`` for a v4 file, by flexloop's own reading."""
     return translate(assemble([tags.parse(text, v4.FILE, str, str)]))
 
@@ -136,7 +136,7 @@ def _facts(level: dict[str, Any]) -> dict[str, Any]:
 def test_translated_v4_means_what_native_means(flexclass: FlexClass, make: Callable[[], ArchSpec]) -> None:
     for layer in LAYERS:
         for native, files in formats(flexclass, make(), layer):
-            assert meaning(translated(files[v4.FILE])) == meaning(merged(native))
+            assert meaning(own(files[v4.FILE])) == meaning(merged(native))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_the_comparison_sees_a_difference(old: str, new: str) -> None:
     native, files = next(formats(FlexClass.parse("T0O0P0S0"), plain(), LAYERS[0]))
     text = files[v4.FILE]
     assert old in text
-    assert meaning(translated(text.replace(old, new, 1))) != meaning(merged(native))
+    assert meaning(own(text.replace(old, new, 1))) != meaning(merged(native))
 
 
 @pytest.mark.parametrize("make", [plain, lanes], ids=lambda make: make.__name__)
@@ -180,7 +180,7 @@ def test_the_front_end_itself_translates_v4_into_what_native_means(
     (tmp_path / v4.FILE).write_text(files[v4.FILE])
     subprocess.run(["tl", "mapper", v4.FILE], cwd=tmp_path, env=environment, capture_output=True, check=False)
     translated = yaml.safe_load((tmp_path / "parsed-processed-input.yaml").read_text())
-    assert meaning(translated) == meaning(merged(native)) == meaning(translated(files[v4.FILE]))
+    assert meaning(translated) == meaning(merged(native)) == meaning(own(files[v4.FILE]))
 
 
 # -- the engine -------------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def test_an_ert_never_stands_without_an_art() -> None:
     (variant, _, bounds), *_ = run_variants(mapspace(FlexClass.parse("T0O0P0S0"), arch, LAYERS[0]).variants)
     search = ("edp", search_settings(variant, bounds, "quick"))
     text = v4_mapspace_files(Renderer(), variant, bounds, search, alone.ert, alone.art)[v4.FILE]
-    assert translated(text)["ERT"]["tables"]
+    assert own(text)["ERT"]["tables"] and own(text)["ART"]["tables"]
 
 
 def test_a_layer_beyond_the_depth_that_v4_demands_is_refused() -> None:
