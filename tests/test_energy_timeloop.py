@@ -281,7 +281,7 @@ def test_a_class_that_no_source_knows_is_refused_with_the_ways_out() -> None:
     with pytest.raises(
         UnsupportedError,
         match=r"energy: Crossbar \(class isaac_edram\): class isaac_edram has no figures in the source table; define "
-        r"the class under compound_components.*--energy FILE; or use --energy accelergy",
+        r"the class under compound_components.*--energy FILE; or use --energy accelergy or hwcomponents",
     ):
         completed(config)
 

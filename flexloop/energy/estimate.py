@@ -31,7 +31,7 @@ MAX_PARTS = 100_000
 
 WAYS_OUT = (
     "define the class under compound_components, made of classes that are known; or give its energies in an ERT with "
-    "--energy FILE; or use --energy accelergy with a plug-in that knows it"
+    "--energy FILE; or use --energy accelergy or hwcomponents with a model that knows it"
 )
 
 

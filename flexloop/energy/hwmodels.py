@@ -14,7 +14,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from flexloop.energy.components import LEAK, Part, UnknownPartError, has_node, is_idle, node_of, operand_bits
+from flexloop.energy.components import LEAK, Part, UnknownPartError, bits_of, has_node, is_idle, node_of, operand_bits
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.validation import plain_number, short
 
@@ -28,7 +28,7 @@ PYTHON = (3, 12)
 """The oldest Python that the packages run on."""
 
 _PJ, _UM2 = 1e12, 1e12
-_DRAM_BUS = 64
+_DRAM_BUS, _WIDE_BUS = 64, 2048
 _NAMES = {"regfile": "sram", "fifo": "sram"}
 _INSTEAD = {"update": ("write",), "mac_random": ("compute",), "mult_random": ("multiply",)}
 _UNITS = ("adder", "comparator", "counter", "register")
@@ -67,8 +67,7 @@ class HwModel:
         if is_idle(action):
             return 0.0
         if action == LEAK:
-            cycle = plain_number(part.attributes.get("global_cycle_seconds", CYCLE_S))
-            return self._asked(part, lambda model: model.leak_power) * cycle * _PJ
+            return self._asked(part, lambda model: model.leak_power) * _cycle(part) * _PJ
         return self._asked(part, lambda model: _method(part, model, action)().energy) * _PJ
 
     def area(self, part: Part) -> float:
@@ -89,10 +88,11 @@ class HwModel:
             raise _failure(part, error) from error
 
     def _model(self, part: Part) -> tuple[Any, float]:
-        """A part's model, and a factor of its figures: DRAM has one, since its models refuse wide buses."""
+        """A part's model, and a factor of its figures: DRAM has one, as its models want certain widths."""
         name, values, scale = _name(part), _values(part), 1.0
-        if part.kind.lower() == "dram" and not name.startswith("hbm") and values.get("width", 0) > _DRAM_BUS:
-            scale, values["width"] = values["width"] / _DRAM_BUS, _DRAM_BUS
+        if part.kind.lower() == "dram":
+            bus = _WIDE_BUS if name.startswith("hbm") else _DRAM_BUS
+            scale, values["width"] = bits_of(part, "width") / bus, bus
         key = (name, repr(values))
         if key not in self._models:
             try:
@@ -140,6 +140,14 @@ def _failure(part: Part, error: Exception) -> Exception:
         "this system: build it here with `pip install --force-reinstall --no-deps --no-binary hwcomponents-cacti "
         "hwcomponents-cacti` (needs make and g++)"
     )
+
+
+def _cycle(part: Part) -> float:
+    """Clock period in seconds; that of Accelergy's input where none is given, or merely the name of one."""
+    try:
+        return plain_number(part.attributes.get("global_cycle_seconds"))
+    except ValueError:
+        return CYCLE_S
 
 
 def _name(part: Part) -> str:
