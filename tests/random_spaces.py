@@ -98,7 +98,29 @@ def random_spec(rng: random.Random) -> Spec:
         node["subtree"] = [{"name": name, "local": [component]}]
         node = node["subtree"][0]
         tables.append({"name": ".".join([*path, component["name"]]), "actions": _actions(rng, storage=i > 0)})
-    return read_spec(root, _problem(rng), {"version": 0.4, "tables": tables})
+    problem = _problem(rng)
+    if rng.random() < 0.3:
+        _beyond_plain(rng, root, [space["name"] for space in problem["shape"]["data_spaces"]])
+    return read_spec(root, problem, {"version": 0.4, "tables": tables})
+
+
+def _beyond_plain(rng: random.Random, root: dict[str, Any], data_spaces: list[str]) -> None:
+    """Give some levels what designs seldom have: shared bandwidths, scales, gated power, energies of addresses."""
+    node = root
+    while "subtree" in node:
+        (node,) = node["subtree"]
+        (component,) = node["local"]
+        if component["class"] == "intmac":
+            break
+        extra: dict[str, Any] = {
+            "shared_bandwidth": rng.choice([1, 2.5, 6]),
+            "per_dataspace_bandwidth_consumption_scale": {t: rng.choice([0, 0.5, 2]) for t in data_spaces},
+            "power_gated_at": root["subtree"][0]["local"][0]["name"],
+            "addr_gen_energy": 0.7,
+        }
+        if "depth" in component["attributes"]:
+            extra["min_utilization"] = rng.choice([0.1, 0.4])
+        component["attributes"] |= {name: value for name, value in extra.items() if rng.random() < 0.3}
 
 
 def _storage(rng: random.Random, i: int, levels: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Each file `golden/<name>.jsonl.gz` holds runs of `timeloop-model` (master at 4cf
 that it was given, and its `stats.txt`, or the last line of what it said. How each kind is counted: docs/counting.md.
 
 - reuse: limits of reuse in mappings (rules 12 to 16), a fifth of them with loops that have residuals.
+- hardware: shared bandwidths and their scales, least utilisation, power gating, energies of addresses (rules 18 to 21).
 - ranks: data spaces with any number of dimensions in a rank, and dimensions in several ranks (rule 17).
 """
 
@@ -47,7 +48,7 @@ def difference(found: str, expected: str) -> str:
     return "\n".join(list(lines)[:12])
 
 
-@pytest.mark.parametrize(("name", "size"), [("reuse", 320), ("ranks", 352)])
+@pytest.mark.parametrize(("name", "size"), [("reuse", 320), ("ranks", 352), ("hardware", 300)])
 def test_every_run_agrees(name: str, size: int) -> None:
     wrong, compared = [], 0
     for number, run in enumerate(runs(name)):

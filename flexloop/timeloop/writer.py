@@ -44,6 +44,7 @@ class TensorReport:
         clusters: rows in use, where instances share rows.
         reads, fills, updates, reductions: accesses in words.
         energy: pJ.
+        address_energy: pJ of the addresses that one cluster generates.
         scale: what a word counts for in the bandwidths.
         read_bandwidth, write_bandwidth, shared_bandwidth: words a cycle, throttling included; the last of both kinds.
     """
@@ -59,6 +60,7 @@ class TensorReport:
     updates: int
     reductions: int
     energy: float
+    address_energy: float
     scale: float
     read_bandwidth: float
     write_bandwidth: float
@@ -82,6 +84,9 @@ class LevelReport:
         highest_energy: pJ of the costliest access.
         energy_source: where it is from.
         leakage: pJ of one instance a cycle.
+        min_utilization: the least share of the capacity that tiles must fill.
+        gated_together: instances that one switch turns on and off.
+        working, powered: instances in use, and those that leak.
         leaked: pJ in all.
         area: um^2 of one instance.
         cycles: that the level takes.
@@ -107,6 +112,10 @@ class LevelReport:
     highest_energy: float
     energy_source: str
     leakage: float
+    min_utilization: float
+    gated_together: float
+    working: int
+    powered: float
     leaked: float
     area: float
     cycles: int
@@ -122,7 +131,7 @@ class LevelReport:
     @property
     def energy(self) -> float:
         """Energy of all instances, pJ, in Timeloop's order: each data space with its share of the leakage."""
-        own = {tensor.name: tensor.energy * tensor.used for tensor in self.tensors}
+        own = {t.name: t.energy * t.used + t.address_energy * t.clusters for t in self.tensors}
         return sum(own.get(name, 0.0) + self.leaked / len(self.data_spaces) for name in self.data_spaces)
 
 
@@ -185,12 +194,12 @@ def _specs_lines(level: LevelReport) -> list[str]:
         "Write bandwidth": _or_dash(level.write_bandwidth),
         "Multiple buffering": f"{level.multiple_buffering:.2f}",
         "Effective size": _or_dash(level.effective_size),
-        "Min utilization": "0.00",
+        "Min utilization": f"{level.min_utilization:.2f}",
         "Vector access energy": f"{level.highest_energy:.2f} pJ",
         "Vector access energy source": level.energy_source,
         "Per-instance-cycle leakage": f"{level.leakage:.2f} pJ",
-        "Instances sharing power gating": "1.00",
-        "Non-power-gated utilization": "100.00%",
+        "Instances sharing power gating": f"{level.gated_together:.2f}",
+        "Non-power-gated utilization": f"{level.working / level.powered * 100:.2f}%",
         "Leakage energy (total)": f"{level.leaked:.2f} pJ",
         "Area": f"{level.area:.2f} um^2",
     }
@@ -241,8 +250,8 @@ def _tensor_figures(tensor: TensorReport) -> dict[str, object]:
     }
     for name in ("Temporal Reduction Energy (per-instance)", "Temporal Reduction Energy (total)"):
         figures[name] = "0.00 pJ"
-    for name in ("Address Generation Energy (per-cluster)", "Address Generation Energy (total)"):
-        figures[name] = "0.00 pJ"
+    figures["Address Generation Energy (per-cluster)"] = f"{tensor.address_energy:.2f} pJ"
+    figures["Address Generation Energy (total)"] = f"{tensor.address_energy * tensor.clusters:.2f} pJ"
     figures["Bandwidth Consumption Scale"] = f"{tensor.scale:.2f}"
     bandwidths = {"Shared": tensor.shared_bandwidth, "Read": tensor.read_bandwidth, "Write": tensor.write_bandwidth}
     for name, words in bandwidths.items():

@@ -15,7 +15,7 @@ from flexloop.engines.embedded import builtin, ert
 from flexloop.engines.embedded.components import STORAGE_CLASSES, attributes_of, base_name, components
 from flexloop.engines.embedded.fields import LARGEST, Fields, amount
 from flexloop.engines.embedded.problem import EXACT
-from flexloop.errors import SpecError, UnsupportedError
+from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.validation import plain_number, short
 
 DEFAULT_WORD_BITS = 16
@@ -45,6 +45,11 @@ class StorageSpec:
             and Timeloop's own figures count (see `flexloop.engines.embedded.builtin`).
         nameless: accesses that the level's table in the ERT has no action for; Timeloop's own figures count.
         area: um^2 of one instance.
+        min_utilization: the least share of the capacity that tiles must fill.
+        allow_overbooking: whether tiles of sparse data may exceed the capacity; dense ones may not, but it is said
+            in other words.
+        power_gated_at: the level whose instances switch this one's on and off; its own name where each has a switch.
+        address_energy: pJ of generating one address, over the instances of a cluster.
     """
 
     name: str
@@ -69,6 +74,10 @@ class StorageSpec:
     energy_source: str = "ERT"
     nameless: tuple[str, ...] = ()
     area: float = 0.0
+    min_utilization: float = 0.0
+    allow_overbooking: bool = False
+    power_gated_at: str = ""
+    address_energy: float = 0.0
 
     @property
     def mesh_y(self) -> int:
@@ -141,6 +150,9 @@ def read_architecture(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SpecError(f"architecture: several components are called {twice[0]!r}; names must differ")
     _check_meshes(macs[0], levels)
+    known = [level.name for level in levels]
+    if unknown := [level for level in levels if level.power_gated_at not in known]:
+        raise UnknownNameError(f"level in {unknown[0].name}.power_gated_at", unknown[0].power_gated_at, known)
     return tuple(levels), macs[0]
 
 
@@ -165,6 +177,9 @@ def _storage(
         raise SpecError(f"{fields.where}: width and block_size share a row of DRAM among {cluster} instances")
     if technology != "DRAM" and size is None:
         raise SpecError(f"{fields.where}: no capacity; give depth, entries or sizeKB, as Timeloop wants but for DRAM")
+    least = fields.amount("min_utilization") or 0.0
+    if least and size is None:
+        raise SpecError(f"{fields.where}.min_utilization is {least}, of no capacity; give depth, entries or sizeKB")
     both = fields.number("bandwidth")
     half = inf if both is None else both / 2
     return StorageSpec(
@@ -183,6 +198,10 @@ def _storage(
         bandwidth_scale=_bandwidth_scale(fields),
         technology=technology,
         area=areas.get(name, (fields.amount("cluster_area") or 0.0) / cluster),
+        min_utilization=least,
+        allow_overbooking=fields.get("allow_overbooking") in (True, "true", "True"),
+        power_gated_at=fields.text("power_gated_at") if fields.has("power_gated_at") else name,
+        address_energy=max(fields.number("addr_gen_energy") or 0.0, 0.0),
         **_energies(
             fields, name, cluster, energies, builtin.storage_energy(technology, size, word_bits, block, cluster)
         ),

@@ -43,8 +43,6 @@ _READ = _READ_TEXT.split()
 
 _NOT_MODELLED = {
     "storage": (
-        "min_utilization",
-        "allow_overbooking",
         "network_fill_latency",
         "network_drain_latency",
         "network_read",
@@ -52,12 +50,10 @@ _NOT_MODELLED = {
         "network_drain",
         "network_update",
         "network_type",
-        "power_gated_at",
         "wire_energy",
         "router_energy",
         "energy_per_hop",
         "tile_width",
-        "addr_gen_energy",
     ),
     "compute": ("network_operand", "network_result"),
 }

@@ -24,7 +24,7 @@ from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.writer import map_text, map_yaml, stats_text
 from flexloop.validation import short
 
-_TOO_LARGE = re.compile(r"couldn't map level (.+): mapped tile size \d+ exceeds buffer capacity \d+")
+_TOO_LARGE = re.compile(r"couldn't map level (.+): mapped tile size \d+ (exceeds buffer capacity|is less than) ")
 
 
 def run_model(

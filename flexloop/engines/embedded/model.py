@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from flexloop.engines.embedded.batch import Batch, batch_of
 from flexloop.engines.embedded.jit import interpreted
+from flexloop.engines.embedded.reasons import passed_on, reason, require_supported, wrong_product
 from flexloop.engines.embedded.rules import tables as rules
-from flexloop.engines.embedded.rules.cost import access_energy, energy_of_all
+from flexloop.engines.embedded.rules.cost import access_energy, address_energy, energy_of_all
 from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.engines.embedded.rules.residual_rows import evaluate_residual_rows, make_residual_room
 from flexloop.engines.embedded.rules.rows import Room, evaluate_limited_rows, evaluate_rows, make_room
@@ -55,14 +56,15 @@ def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
         UnsupportedError: a mapping beyond what the model counts exactly.
     """
     batch = batch_of(spec, [mapping])
-    if wrong := _wrong_product(spec, mapping):
+    if wrong := wrong_product(spec, mapping):
         return Evaluation.invalid(wrong)
     limits = limits_of(spec, mapping)
     room, outcome, _ = _run(spec, batch, limits)
     if outcome[0] == rules.PASSES_OUTERMOST:
-        raise UnsupportedError(_passed_on(spec, batch, limits))
+        raise UnsupportedError(passed_on(spec, batch, limits))
     if outcome[0] != rules.VALID:
-        return Evaluation.invalid(_reason(spec, int(outcome[0]), room))
+        require_supported(int(outcome[0]))
+        return Evaluation.invalid(reason(spec, int(outcome[0]), room.failure))
     return _evaluation(spec, batch, prepared(spec, limits), room)
 
 
@@ -79,7 +81,7 @@ def evaluate_batch(spec: Spec, batch: Batch, limits: Limits | None = None) -> Co
     """
     _, outcome, costs = _run(spec, batch, limits or unlimited(spec))
     if (outcome == rules.BEYOND_TABLES).any():
-        _reason(spec, rules.BEYOND_TABLES, None)
+        require_supported(rules.BEYOND_TABLES)
     return costs
 
 
@@ -156,64 +158,6 @@ def _run_residual(
             own = make_residual_room(tables, visits)
 
 
-def _passed_on(spec: Spec, batch: Batch, limits: Limits) -> str:
-    """Which outermost level hands on accesses although there is none outside to hand them to."""
-    for t, name in enumerate(spec.data_space_names):
-        top = max(np.flatnonzero(batch.keep[0, :, t]))
-        if name in limits[top].no_coalesce:
-            level = spec.level_names[top]
-            return (
-                f"no_coalesce of {name} at {level}, the outermost level that keeps it: there is none outside to hand "
-                "its accesses on to; remove it there"
-            )
-    raise AssertionError("every level has another outside")
-
-
-def _wrong_product(spec: Spec, mapping: Mapping) -> str:
-    """What Timeloop says of the first dimension whose factors do not multiply to its bound; empty if all do."""
-    bounds = mapping.bounds()
-    for name in spec.problem.dimensions:
-        product = bounds.get(name, 1)
-        if product != spec.problem.bounds[name]:
-            return (
-                f"parsing mapping: product of all factors of dimension {name} is {product}, which is not equal to the "
-                f"dimension size of the workload {spec.problem.bounds[name]}."
-            )
-    return ""
-
-
-def _reason(spec: Spec, outcome: int, room: Room | None) -> str:
-    """The words of Timeloop's last line for an invalid mapping."""
-    if outcome == rules.BEYOND_TABLES or room is None:
-        raise UnsupportedError(
-            "mapping: beyond the counts that the model keeps exact; use smaller bounds or unrollings"
-        )
-    if outcome == rules.BELOW_ZERO:
-        raise UnsupportedError(
-            "mapping: less of an updated data space crosses some boundary than one instance holds for itself, so that "
-            "Timeloop's counts go below zero (it prints numbers near 2^64, or stops on an assertion); it happens where "
-            "loops have residuals, or where tiles of the data space have gaps or overlap"
-        )
-    if outcome == rules.UNSHARED_RESIDUAL:
-        return (
-            "a spatial loop has a residual, but no loop over its dimension stands outside it, so that its last pass is "
-            "the only one; write the residual as its factor"
-        )
-    level, asked, present = (int(n) for n in room.failure)
-    texts = {
-        rules.BYPASSED_EVERYWHERE: "one of the tensors is bypassed in all storage levels",
-        rules.MAC_INSTANCES: f"mapped max Arithmetic instances {asked} exceeds hardware instances {present}",
-        rules.MAC_X: f"mapped max Arithmetic X expansion {asked} exceeds hardware instances {present}",
-        rules.MAC_Y: f"mapped max Arithmetic Y expansion {asked} exceeds hardware instances {present}",
-        rules.TILE_TOO_LARGE: f"mapped tile size {asked} exceeds buffer capacity {present}",
-        rules.LEVEL_INSTANCES: f"mapped instances {asked} exceeds available hardware instances {present}",
-        rules.LEVEL_X: f"mapped X expansion {asked} exceeds available hardware instances {present}",
-        rules.LEVEL_Y: f"mapped Y expansion {asked} exceeds available hardware instances {present}",
-    }
-    at_macs = outcome in (rules.BYPASSED_EVERYWHERE, rules.MAC_INSTANCES, rules.MAC_X, rules.MAC_Y)
-    return f"couldn't map level {spec.mac.name if at_macs else spec.level_names[level]}: {texts[outcome]}"
-
-
 def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, room: Room) -> Evaluation:
     total = room.figures[-1]
     macs, cycles = int(total[rules.USED]), int(total[rules.CYCLES])
@@ -241,5 +185,8 @@ def _tensor(tables: rules.Tables, p: int, t: int, room: Room) -> TensorStats:
     most, used = int(room.grid[p + 1, X_ALL] * room.grid[p + 1, Y_ALL]), int(room.figures[p, rules.USED])
     reads, fills, updates, reductions, size = (int(n) for n in room.counts[p, t])
     one = interpreted(access_energy)(room.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
-    energy = interpreted(energy_of_all)(one, most, used, int(tables.hardware[p, rules.CLUSTERS]))
+    clusters = int(tables.hardware[p, rules.CLUSTERS])
+    energy = interpreted(energy_of_all)(one, most, used, clusters)
+    read_write = int(tables.about[t, rules.READ_WRITE])
+    energy += interpreted(address_energy)(room.counts, p, t, read_write, tables.rates) * min(most, clusters)
     return TensorStats(size, used, reads, fills, updates, reductions, energy)

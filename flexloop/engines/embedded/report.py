@@ -18,6 +18,8 @@ from flexloop.timeloop.writer import LevelReport, MacReport, Report, TensorRepor
 def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
     """Return everything that ``stats.txt`` holds, for a valid mapping."""
     mac, *levels = evaluation.levels
+    used = {level.name: level.utilized_instances for level in levels}
+    slowest = max(level.cycles for level in evaluation.levels)
     partitions, most = partition_sizes(spec, mapping), expansions(spec, mapping)
     return Report(
         mac=MacReport(
@@ -34,7 +36,16 @@ def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
             area=spec.mac.area,
         ),
         levels=tuple(
-            _level(spec, level, stats, mac.cycles, evaluation.cycles, partitions[level.name], most[level.name])
+            _level(
+                spec,
+                level,
+                stats,
+                mac.cycles,
+                slowest,
+                _powered(spec, level, used),
+                partitions[level.name],
+                most[level.name],
+            )
             for level, stats in zip(spec.levels, levels, strict=True)
         ),
         cycles=evaluation.cycles,
@@ -43,7 +54,14 @@ def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
 
 
 def _level(
-    spec: Spec, level: StorageSpec, stats: LevelStats, steps: int, cycles: int, partitions: Map[str, int], most: int
+    spec: Spec,
+    level: StorageSpec,
+    stats: LevelStats,
+    steps: int,
+    cycles: int,
+    powered: tuple[float, float],
+    partitions: Map[str, int],
+    most: int,
 ) -> LevelReport:
     reads, writes = 0.0, 0.0
     for name, tensor in stats.tensors.items():
@@ -70,7 +88,11 @@ def _level(
         highest_energy=level.highest_energy,
         energy_source=level.energy_source,
         leakage=level.leakage,
-        leaked=level.leakage * cycles * max(1, stats.utilized_instances),
+        min_utilization=level.min_utilization,
+        gated_together=powered[0],
+        powered=powered[1],
+        working=max(1, stats.utilized_instances),
+        leaked=level.leakage * cycles * powered[1],
         area=level.area,
         cycles=stats.cycles,
         slowdown=slowdown,
@@ -80,6 +102,15 @@ def _level(
         ),
         data_spaces=spec.data_space_names,
     )
+
+
+def _powered(spec: Spec, level: StorageSpec, used: Map[str, int]) -> tuple[float, float]:
+    """Instances of a level that one switch turns on, and how many leak (rule 19)."""
+    gate = spec.levels[spec.level_names.index(level.power_gated_at or level.name)]
+    together = level.instances / gate.instances
+    if together > 1:
+        return together, together * max(1, used[gate.name])
+    return 1.0, max(1, used[level.name])
 
 
 def _slowdown(level: StorageSpec, reads: float, writes: float) -> float:
@@ -139,6 +170,7 @@ def _tensor(
         updates=tensor.updates,
         reductions=tensor.temporal_reductions,
         energy=row / (most / clusters),
+        address_energy=level.address_energy * (tensor.fills + (tensor.updates if read_write else tensor.reads)),
         scale=scale,
         read_bandwidth=slowdown * reads,
         write_bandwidth=slowdown * writes,

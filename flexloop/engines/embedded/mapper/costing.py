@@ -179,6 +179,8 @@ def facts_of(spec: Spec) -> Facts:
             update_energy=level.update_energy / (level.block_size * level.cluster_size),
             read_bandwidth=level.read_bandwidth,
             write_bandwidth=level.write_bandwidth,
+            shared_bandwidth=level.shared_bandwidth,
+            scale=tuple(dict(level.bandwidth_scale).get(t, 1.0) for t in spec.data_space_names),
             leakage=level.leakage,
         )
         for level in spec.levels

@@ -242,12 +242,15 @@ class Relaxation:
         return (energy + leaked) * _SLACK, cycles, {self._temporal[v]: found for v, found in loops.items()}
 
     def _throttled(self, reads: dict[int, Floats], writes: dict[int, Floats]) -> Floats | float:
-        """Cycles that the bandwidths need for words over all instances of each level."""
+        """Cycles that the bandwidths need for words over all instances of each level, as each counts for them."""
         cycles: Floats | float = 0.0
         for level, facts in enumerate(self.facts.levels):
             for words, bandwidth in ((reads, facts.read_bandwidth), (writes, facts.write_bandwidth)):
                 if level in words and bandwidth < np.inf:
                     cycles = np.maximum(cycles, words[level] / facts.instances / bandwidth)
+            if facts.shared_bandwidth < np.inf and (level in reads or level in writes):
+                words_of_both = reads.get(level, 0.0) + writes.get(level, 0.0)
+                cycles = np.maximum(cycles, words_of_both / facts.instances / facts.shared_bandwidth)
         return cycles
 
     def _parallelism(self, tiles: Ints) -> Floats:
@@ -451,21 +454,21 @@ class Relaxation:
             fills = fills - self._first_words(t, level, tiles)
         words = np.maximum(fills - facts.instances, 0)
         traffic.energy += words * facts.write_energy
-        traffic.writes[level] = traffic.writes.get(level, 0.0) + words
+        traffic.writes[level] = traffic.writes.get(level, 0.0) + words * facts.scale[t]
 
     def _charge_parent(self, traffic: _Traffic, t: int, level: int, reads: Floats, tiles: Ints | None) -> None:
         facts = self.facts.levels[level]
         if self.facts.tensors[t].read_write:
             updates = np.maximum(reads - facts.instances, 0)
             traffic.energy += updates * facts.update_energy
-            traffic.writes[level] = traffic.writes.get(level, 0.0) + updates
+            traffic.writes[level] = traffic.writes.get(level, 0.0) + updates * facts.scale[t]
             if self._no_coalesce[level, t]:  # what passes through is filled as often as it is updated
                 traffic.energy += updates * facts.write_energy
-                traffic.writes[level] = traffic.writes[level] + updates
+                traffic.writes[level] = traffic.writes[level] + updates * facts.scale[t]
             reads = reads - self._first_words(t, level, tiles)
         words = np.maximum(reads - facts.instances, 0)
         traffic.energy += words * facts.read_energy
-        traffic.reads[level] = traffic.reads.get(level, 0.0) + words
+        traffic.reads[level] = traffic.reads.get(level, 0.0) + words * facts.scale[t]
 
     def _at_level(self, level: int, lattice: Floats, possible: Mask) -> tuple[Floats, Floats]:
         """[dimensions + 1, n] energy and cycles of what crosses into a level, by the innermost loop above it."""

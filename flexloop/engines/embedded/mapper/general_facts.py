@@ -8,7 +8,10 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class LevelFacts:
-    """What the bounds need to know of a storage level; energies are in pJ a word, bandwidths in words a cycle."""
+    """What the bounds need to know of a storage level; energies are in pJ a word, bandwidths in words a cycle.
+
+    ``scale`` is what a word of each data space counts for in the bandwidths.
+    """
 
     instances: int
     capacity: float
@@ -17,6 +20,8 @@ class LevelFacts:
     update_energy: float
     read_bandwidth: float
     write_bandwidth: float
+    shared_bandwidth: float
+    scale: tuple[float, ...]
     leakage: float
 
 

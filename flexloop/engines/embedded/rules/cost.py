@@ -14,14 +14,18 @@ from flexloop.engines.embedded.rules.tables import (
     CLUSTERS,
     COMPUTES,
     CYCLES,
+    E_ADDRESS,
     E_FILL,
     E_READ,
     E_UPDATE,
     ENERGY,
     FILLS,
+    GATE,
+    INSTANCES,
     LEAK,
     LEAKED,
     READ_BW,
+    READ_WRITE,
     READS,
     ROWS_A_WORD,
     SHARED_BW,
@@ -94,14 +98,33 @@ def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
 
 
 @kernel
+def address_energy(counts: Any, p: int, t: int, read_write: int, rates: Any) -> float:
+    """Energy (pJ) of the addresses that one cluster of level p generates for data space t (rule 20)."""
+    addresses = counts[p, t, FILLS] + (counts[p, t, UPDATES] if read_write else counts[p, t, READS])
+    energy: float = addresses * rates[p, E_ADDRESS]
+    return energy
+
+
+@kernel
+def powered(hardware: Any, p: int, figures: Any) -> float:
+    """Instances of level p that leak, given those in use of each level (rule 19)."""
+    gate = hardware[p, GATE]
+    shared = hardware[p, INSTANCES] / hardware[gate, INSTANCES]
+    instances: float = max(1.0, figures[p, USED])
+    if shared > 1.0:
+        instances = shared * max(1.0, figures[gate, USED])
+    return instances
+
+
+@kernel
 def cost(
-    hardware: Any, rates: Any, scale: Any, keep: Any, m: int, grid: Any, average: Any, counts: Any, steps: int,
-    computes: float, figures: Any,
+    hardware: Any, rates: Any, about: Any, scale: Any, keep: Any, m: int, grid: Any, average: Any, counts: Any,
+    steps: int, computes: float, figures: Any,
 ) -> tuple[int, float]:  # fmt: skip
     """Cycles and energy (pJ) of mapping m from its counts.
 
     Args:
-        hardware, rates, scale: of `Tables`.
+        hardware, rates, about, scale: of `Tables`.
         keep: of a batch.
         m: which mapping.
         grid, average: instances in use, and on average; without residuals, of loops, these are the same.
@@ -122,6 +145,11 @@ def cost(
                 writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) * scale[p, t]
                 one = access_energy(counts, p, t, hardware[p, BLOCK], rates)
                 level_energy += energy_of_all(one, most, used, hardware[p, CLUSTERS])
+        if rates[p, E_ADDRESS] > 0.0:
+            for t in range(counts.shape[1]):
+                if keep[m, p, t]:
+                    addresses = address_energy(counts, p, t, about[t, READ_WRITE], rates)
+                    level_energy += addresses * min(most, hardware[p, CLUSTERS])
         slow = 1.0
         if is_near_limit(rates, p, reads, writes, steps):
             reads, writes = demand(scale, keep, m, p, counts, steps, most, used)
@@ -134,7 +162,7 @@ def cost(
         figures[p, USED] = used
         figures[p, SLOWDOWN] = slow
     for p in range(levels):
-        figures[p, LEAKED] = rates[p, LEAK] * slowest * max(1.0, figures[p, USED])
+        figures[p, LEAKED] = rates[p, LEAK] * slowest * powered(hardware, p, figures)
         energy += figures[p, LEAKED]
     macs = grid[0, X_ALL] * grid[0, Y_ALL]
     figures[levels, ENERGY] = computes * rates[levels, E_READ]

@@ -13,6 +13,7 @@ from flexloop.engines.embedded.rules.tables import (
     COUPLED_RANKS,
     DIM,
     INSTANCES,
+    LEAST,
     LEVEL_INSTANCES,
     LEVEL_X,
     LEVEL_Y,
@@ -25,6 +26,7 @@ from flexloop.engines.embedded.rules.tables import (
     SPACED,
     STRIDE,
     TILE_TOO_LARGE,
+    TILE_TOO_SMALL,
     UNITS,
     VALID,
 )
@@ -223,7 +225,10 @@ def fits_levels(
     hardware: Any, about: Any, lone: Any, members: Any, unit: Any, keep: Any, m: int,
     grid: Any, average: Any, tile: Any, size: Any, failure: Any,
 ) -> int:  # fmt: skip
-    """Write the size [T, L+1] of every tile of mapping m; an outcome, and in `failure` where the first failure is."""
+    """Write the size [T, L+1] of every tile of mapping m; an outcome, and in `failure` where the first failure is.
+
+    Where tiles do not fit a level, `failure` also tells whether its instances are too few, see `fits_mesh`.
+    """
     top = len(hardware) - 2
     known = True  # the outermost tile is mostly the one of the mapping before
     for d in range(tile.shape[1]):
@@ -239,10 +244,12 @@ def fits_levels(
             if keep[m, p, t]:
                 held += size[t, p + 1]
         failure[0] = p
-        if hardware[p, CAPACITY] >= 0 and held > hardware[p, CAPACITY]:
-            failure[1], failure[2] = held, hardware[p, CAPACITY]
-            return TILE_TOO_LARGE
         over = fits_mesh(hardware, p, p + 1, grid, average, failure)
+        large = hardware[p, CAPACITY] >= 0 and held > hardware[p, CAPACITY]
+        if large or held < hardware[p, LEAST]:
+            failure[3], failure[4], failure[5] = over, failure[1], failure[2]
+            failure[1], failure[2] = held, hardware[p, CAPACITY]
+            return TILE_TOO_LARGE if large else TILE_TOO_SMALL
         if over > 0:
             return LEVEL_INSTANCES if over == 1 else LEVEL_X if over == 2 else LEVEL_Y
     return VALID

@@ -169,7 +169,7 @@ def evaluate_residual_rows(
             return m
         if state == VALID:
             cycles[m], energy[m] = cost(
-                tables.hardware, tables.rates, tables.scale, keep, m, room.grid, own.average, room.counts,
+                tables.hardware, tables.rates, tables.about, tables.scale, keep, m, room.grid, own.average, room.counts,
                 room.loops[0, OUTER], macs, room.figures,
             )  # fmt: skip
     return stop

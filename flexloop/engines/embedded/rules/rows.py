@@ -67,7 +67,8 @@ class Room(NamedTuple):
         partition: int64[L] words that each instance of a level calls its own.
         counts: float64[L, T, 5] accesses of each data space at each level that keeps it, of one instance.
         figures: float64[L+1, 6] cycles, energy and instances of each level and of the whole.
-        failure: int64[3] where an invalid mapping fails first: the level (-1: the MACs), what is asked, what there is.
+        failure: int64[6] where an invalid mapping fails first: the level (-1: the MACs), what is asked, what there is,
+            and where it is tiles that do not fit, the same of its instances, see `rules.nest`.
     """
 
     grid: Ints
@@ -129,7 +130,7 @@ def make_room(tables: Tables) -> Room:
         partition=np.zeros(levels, np.int64),
         counts=np.zeros((levels, spaces, 5), np.float64),
         figures=np.zeros((levels + 1, 6), np.float64),
-        failure=np.zeros(3, np.int64),
+        failure=np.zeros(6, np.int64),
     )
 
 
@@ -218,7 +219,7 @@ def _rows(limited: bool) -> Any:
             if state == VALID:
                 steps = loops[0, OUTER]
                 cycles[m], energy[m] = cost(
-                    tables.hardware, tables.rates, tables.scale, keep, m, grid, grid, counts, steps,
+                    tables.hardware, tables.rates, tables.about, tables.scale, keep, m, grid, grid, counts, steps,
                     float(steps) * (grid[0, X_ALL] * grid[0, Y_ALL]), figures,
                 )  # fmt: skip
 

@@ -6,7 +6,7 @@ Levels are numbered from the innermost. L levels, D dimensions, T data spaces, R
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import ceil, inf
 from typing import Any, NamedTuple
 
 import numba as nb
@@ -16,10 +16,10 @@ import numpy.typing as npt
 from flexloop.engines.embedded.spec import Spec
 from flexloop.timeloop.reuse import ReuseLimits
 
-INSTANCES, MESH_X, MESH_Y, CAPACITY, BLOCK, CLUSTERS = range(6)
+INSTANCES, MESH_X, MESH_Y, CAPACITY, BLOCK, CLUSTERS, LEAST, GATE = range(8)
 """Columns of `Tables.hardware`; its row L is the MACs."""
 
-READ_BW, WRITE_BW, SHARED_BW, E_READ, E_FILL, E_UPDATE, LEAK, ROWS_A_WORD = range(8)
+READ_BW, WRITE_BW, SHARED_BW, E_READ, E_FILL, E_UPDATE, LEAK, ROWS_A_WORD, E_ADDRESS = range(9)
 """Columns of `Tables.rates`; of its row L only `E_READ` counts, the energy of a MAC."""
 
 KIND, RANK, COEF = range(3)
@@ -51,6 +51,7 @@ is that row's alone."""
     MAC_X,
     MAC_Y,
     TILE_TOO_LARGE,
+    TILE_TOO_SMALL,
     LEVEL_INSTANCES,
     LEVEL_X,
     LEVEL_Y,
@@ -58,7 +59,7 @@ is that row's alone."""
     BELOW_ZERO,
     PASSES_OUTERMOST,
     BEYOND_TABLES,
-) = range(13)
+) = range(14)
 """Outcomes of a mapping, in the order in which Timeloop looks for failures; then what it gives up at or answers with no
 sensible figures, where loops have residuals or accesses have nowhere to go; the last is a limit of this model."""
 
@@ -78,9 +79,10 @@ class Tables(NamedTuple):
     """An architecture and a problem as arrays.
 
     Attributes:
-        hardware: int64[L+1, 6] instances, mesh X, mesh Y, capacity (-1: unlimited), words of a block, clusters.
-        rates: float64[L+1, 8] read, write and shared bandwidth (inf: unlimited); energies of a block read, filled and
-            updated; leakage; 1 / words of a block where that is exact, else 0.
+        hardware: int64[L+1, 8] instances, mesh X, mesh Y, capacity (-1: unlimited), words of a block, clusters, the
+            fewest words that tiles must fill, the level that gates power.
+        rates: float64[L+1, 9] read, write and shared bandwidth (inf: unlimited); energies of a block read, filled and
+            updated; leakage; 1 / words of a block where that is exact, else 0; energy of an address.
         fanout: int64[L, 2] children of one instance along X and Y.
         roles: int64[T, D, 3] for each dimension its kind, its rank (coupled ranks first; -1 if absent), its
             coefficient; of no use for data spaces with a dimension in several ranks.
@@ -150,9 +152,11 @@ def _hardware(spec: Spec) -> Ints:
     for level in spec.levels:
         capacity = -1 if level.capacity is None else level.capacity
         clusters = level.instances // level.cluster_size
-        rows.append([level.instances, level.mesh_x, level.mesh_y, capacity, level.block_size, clusters])
+        least = ceil((level.capacity or 0) * level.min_utilization)
+        gate = spec.level_names.index(level.power_gated_at or level.name)
+        rows.append([level.instances, level.mesh_x, level.mesh_y, capacity, level.block_size, clusters, least, gate])
     mac = spec.mac
-    rows.append([mac.instances, mac.mesh_x, mac.mesh_y, -1, 1, mac.instances])
+    rows.append([mac.instances, mac.mesh_x, mac.mesh_y, -1, 1, mac.instances, 0, -1])
     return np.array(rows, np.int64)
 
 
@@ -162,8 +166,9 @@ def _rates(spec: Spec) -> Floats:
         energies = [level.read_energy, level.write_energy, level.update_energy, level.leakage]
         block = level.block_size
         exact = 1 / block if block & (block - 1) == 0 else 0.0
-        rows.append([level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth, *energies, exact])
-    rows.append([inf, inf, inf, spec.mac.compute_energy, 0.0, 0.0, 0.0, 1.0])
+        bandwidths = [level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth]
+        rows.append([*bandwidths, *energies, exact, level.address_energy])
+    rows.append([inf, inf, inf, spec.mac.compute_energy, 0.0, 0.0, 0.0, 1.0, 0.0])
     return np.array(rows, np.float64)
 
 

@@ -134,6 +134,8 @@ def recognise(space: Space) -> Form | None:
     spec, constraints = space.spec, space.constraints
     if constraints.parallelism is not None or any(limits.names for limits in constraints.limits.values()):
         return None
+    if not all(_is_plain(level) for level in spec.levels):
+        return None
     roles = _roles(spec.problem)
     arrays = [i for i, (x, y) in enumerate(spec.fanout_xy) if i > 0 and x * y > 1]
     if len(spec.levels) > MOST_LEVELS or any(
@@ -174,6 +176,13 @@ def recognise(space: Space) -> Form | None:
         on_x = array_rule.permutation[: array_rule.split]
         split = sum(1 for d in spatial_order if roles.dimensions[d] in on_x)
     return Form(space, roles, array, pins, form_orders, spatial_order, split)
+
+
+def _is_plain(level: StorageSpec) -> bool:
+    """Whether a level has nothing that the bounds do not count."""
+    scaled = any(scale != 1 for _, scale in level.bandwidth_scale)
+    gated = level.power_gated_at not in ("", level.name)
+    return level.shared_bandwidth == inf and not (scaled or gated or level.min_utilization or level.address_energy)
 
 
 def _plain(rule: LoopConstraint, dimensions: Sequence[str]) -> bool:

@@ -1,0 +1,75 @@
+"""Attributes of levels that few designs have: read, refused where they contradict, and heeded by searches.
+
+That they count as Timeloop counts them is in `test_recorded_runs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from golden_specs import golden_files, golden_space
+
+from flexloop.engines.embedded.mapper import find_best
+from flexloop.engines.embedded.mapper.exact.form import recognise
+from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.errors import SpecError, UnknownNameError
+from flexloop.timeloop.inputs import read_inputs
+
+SPACE = golden_space("base-conv3x3")
+
+
+def buffer(**attributes: Any) -> Spec:
+    """The golden design, its GlobalBuffer with further attributes."""
+    files = read_inputs(golden_files("base-conv3x3")).config
+    node = files["architecture"]
+    while "subtree" in node:
+        (node,) = node["subtree"]
+        for component in node["local"]:
+            if component["name"].startswith("GlobalBuffer"):
+                component["attributes"] |= attributes
+    return read_spec(files["architecture"], files["problem"], files["ERT"])
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"shared_bandwidth": 4},
+        {"per_dataspace_bandwidth_consumption_scale": {"Weights": 0.5}},
+        {"power_gated_at": "DRAM"},
+        {"addr_gen_energy": 0.1},
+        {"min_utilization": 0.5},
+    ],
+)
+def test_the_exact_search_hands_over_what_its_bounds_do_not_count(attributes: dict[str, Any]) -> None:
+    assert recognise(SPACE) is not None
+    assert recognise(replace(SPACE, spec=buffer(**attributes))) is None
+
+
+def test_a_shared_bandwidth_makes_the_best_latency_longer() -> None:
+    free = find_best([SPACE], "latency")
+    shared = find_best([replace(SPACE, spec=buffer(shared_bandwidth=2))], "latency", time_limit=1)
+    assert shared.cost[0] > free.cost[0]
+    assert shared.certificate.lower_bound <= shared.cost[0]
+
+
+def test_attributes_that_say_nothing_leave_the_exact_search_in_place() -> None:
+    spec = buffer(
+        min_utilization=0, power_gated_at="GlobalBuffer", addr_gen_energy=-1, allow_overbooking=False,
+        per_dataspace_bandwidth_consumption_scale={"Weights": 1},
+    )  # fmt: skip
+    assert recognise(replace(SPACE, spec=spec)) is not None
+
+
+def test_power_is_gated_at_a_level_that_exists() -> None:
+    with pytest.raises(UnknownNameError, match=r"GlobalBuffer.power_gated_at 'Global'; did you mean 'GlobalBuffer'"):
+        buffer(power_gated_at="Global")
+
+
+def test_a_least_utilisation_is_of_a_capacity() -> None:
+    files = read_inputs(golden_files("base-conv3x3")).config
+    (top,) = files["architecture"]["subtree"]
+    top["local"][0]["attributes"]["min_utilization"] = 0.1
+    with pytest.raises(SpecError, match=r"min_utilization is 0.1, of no capacity"):
+        read_spec(files["architecture"], files["problem"], files["ERT"])
