@@ -134,6 +134,14 @@ def test_a_bandwidth_scale_that_is_a_text_counts_nothing_as_in_timeloop(tmp_path
         assert any("1 / WORDS" in str(warning.message) for warning in noted) is (scale == "1 / WORDS")
 
 
+def test_a_first_node_that_is_no_container_is_gated_at_itself(tmp_path: Path) -> None:
+    spec = read()
+    del spec.architecture.nodes[0]
+    gates = [level["attributes"]["power_gated_at"] for level in spec.to_native()["architecture"]["subtree"][0]["local"]]
+    assert gates[:2] == ["DRAM", "buffer"]
+    assert search(spec, tmp_path).cycles == 48
+
+
 def test_nodes_are_found_by_their_kind() -> None:
     spec = read()
     assert [leaf.name for leaf in spec.get_nodes_of_type(tl.arch.Leaf)] == [

@@ -1,14 +1,35 @@
 """Timeloop's v4 front end for scripts: the calls of ``pytimeloop.timeloopfe.v4``, on flexloop's own reader and engine.
 
-    import flexloop.timeloop_api as tl
+docs/scripting.md has what is covered, side by side with the front end's own.
 
-    spec = tl.Specification.from_yaml_files("top.yaml.jinja2", jinja_parse_data={"architecture": "eyeriss_like"})
-    spec.architecture.find("shared_glb").attributes.depth = 8192
-    spec.variables["DATAWIDTH"] = 8
-    result = tl.call_mapper(spec, output_dir="outputs")
-    result.energy, result.cycles, result.per_component("energy")
-
-See docs/scripting.md for what is covered.
+Examples:
+    >>> import io, pathlib, tempfile
+    >>> import flexloop.timeloop_api as tl
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "top.yaml.jinja2").write_text('''
+    ... architecture:
+    ...   nodes:
+    ...   - !Component {name: DRAM, class: DRAM, attributes: {datawidth: BITS, width: 64}}
+    ...   - !Container {name: PE, spatial: {meshX: 2}}
+    ...   - !Component {name: register, class: regfile, attributes: {datawidth: BITS, width: BITS, depth: {{depth}}}}
+    ...   - !Component {name: mac, class: intmac, attributes: {width: BITS}}
+    ... variables: {BITS: 8}
+    ... problem:
+    ...   instance: {M: 4, N: 2, K: 3}
+    ...   shape:
+    ...     dimensions: [M, N, K]
+    ...     data_spaces:
+    ...     - {name: A, projection: [[[M]], [[K]]]}
+    ...     - {name: B, projection: [[[K]], [[N]]]}
+    ...     - {name: Z, projection: [[[M]], [[N]]], read_write: true}
+    ... mapper: {optimization_metrics: [delay, energy]}
+    ... ''')
+    >>> spec = tl.Specification.from_yaml_files(folder / "top.yaml.jinja2", jinja_parse_data={"depth": 3})
+    >>> spec.architecture.find("register").attributes.depth *= 2
+    >>> spec.problem.instance["N"] = 4
+    >>> result = tl.call_mapper(spec, folder / "out", energy="table", log_to=io.StringIO())
+    >>> result.cycles, result.computes, result.optimal, sorted(result.per_component("energy"))
+    (24, 48, True, ['DRAM', 'inter_PE_spatial', 'mac', 'register'])
 """
 
 from flexloop.timeloop.v4front.section import Items as ListNode
