@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flexloop.engines.embedded.jit import kernel
+from flexloop.engines.embedded.jit import kernel, seldom
 from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.engines.embedded.rules.tables import (
     BLOCK,
@@ -58,7 +58,7 @@ def is_near_limit(rates: Any, p: int, reads: float, writes: float, steps: int) -
     return above or reads + writes > rates[p, SHARED_BW] * most
 
 
-@kernel
+@seldom
 def averaged(words: float, most: int, used: int) -> float:
     """Words of one instance, shared by the ``most`` that may ever work where on average only ``used`` of them do."""
     return words if most == used else np.ceil(words / (most / used))
@@ -72,8 +72,11 @@ def demand(
     reads, writes = 0.0, 0.0
     for t in range(counts.shape[1]):
         if keep[m, p, t]:
-            reads += averaged(counts[p, t, READS], most, used) / steps * scale[p, t]
-            writes += averaged(counts[p, t, FILLS] + counts[p, t, UPDATES], most, used) / steps * scale[p, t]
+            read, written = counts[p, t, READS], counts[p, t, FILLS] + counts[p, t, UPDATES]
+            if most != used:
+                read, written = averaged(read, most, used), averaged(written, most, used)
+            reads += read / steps * scale[p, t]
+            writes += written / steps * scale[p, t]
     return reads, writes
 
 
@@ -81,7 +84,13 @@ def demand(
 def energy_of_all(one: float, most: int, used: int, clusters: int) -> float:
     """Energy of all instances given that of one; those of a cluster share rows."""
     rows = min(most, clusters)
-    return one * rows if most == used else one / (most / rows) * used
+    return one * rows if most == used else on_average(one, most, rows, used)
+
+
+@seldom
+def on_average(one: float, most: int, rows: int, used: int) -> float:
+    """Energy of the instances that are in use on average."""
+    return one / (most / rows) * used
 
 
 @kernel
@@ -105,9 +114,20 @@ def address_energy(counts: Any, p: int, t: int, read_write: int, rates: Any) -> 
     return energy
 
 
-@kernel
-def powered(hardware: Any, p: int, figures: Any) -> float:
-    """Instances of level p that leak, given those in use of each level (rule 19)."""
+@seldom
+def addressing(hardware: Any, rates: Any, about: Any, keep: Any, m: int, p: int, counts: Any, most: int) -> float:
+    """Energy (pJ) of all addresses that level p generates; ``most`` is how many instances may work."""
+    energy = 0.0
+    for t in range(counts.shape[1]):
+        if keep[m, p, t]:
+            one = address_energy(counts, p, t, about[t, READ_WRITE], rates)
+            energy += one * min(most, hardware[p, CLUSTERS])
+    return energy
+
+
+@seldom
+def gated(hardware: Any, p: int, figures: Any) -> float:
+    """Instances of level p that leak where another level gates its power, given those in use (rule 19)."""
     gate = hardware[p, GATE]
     shared = hardware[p, INSTANCES] / hardware[gate, INSTANCES]
     instances: float = max(1.0, figures[p, USED])
@@ -146,10 +166,7 @@ def cost(
                 one = access_energy(counts, p, t, hardware[p, BLOCK], rates)
                 level_energy += energy_of_all(one, most, used, hardware[p, CLUSTERS])
         if rates[p, E_ADDRESS] > 0.0:
-            for t in range(counts.shape[1]):
-                if keep[m, p, t]:
-                    addresses = address_energy(counts, p, t, about[t, READ_WRITE], rates)
-                    level_energy += addresses * min(most, hardware[p, CLUSTERS])
+            level_energy += addressing(hardware, rates, about, keep, m, p, counts, most)
         slow = 1.0
         if is_near_limit(rates, p, reads, writes, steps):
             reads, writes = demand(scale, keep, m, p, counts, steps, most, used)
@@ -162,7 +179,8 @@ def cost(
         figures[p, USED] = used
         figures[p, SLOWDOWN] = slow
     for p in range(levels):
-        figures[p, LEAKED] = rates[p, LEAK] * slowest * powered(hardware, p, figures)
+        powered = max(1.0, figures[p, USED]) if hardware[p, GATE] == p else gated(hardware, p, figures)
+        figures[p, LEAKED] = rates[p, LEAK] * slowest * powered
         energy += figures[p, LEAKED]
     macs = grid[0, X_ALL] * grid[0, Y_ALL]
     figures[levels, ENERGY] = computes * rates[levels, E_READ]

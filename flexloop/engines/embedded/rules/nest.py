@@ -244,12 +244,13 @@ def fits_levels(
             if keep[m, p, t]:
                 held += size[t, p + 1]
         failure[0] = p
-        over = fits_mesh(hardware, p, p + 1, grid, average, failure)
         large = hardware[p, CAPACITY] >= 0 and held > hardware[p, CAPACITY]
         if large or held < hardware[p, LEAST]:
+            over = fits_mesh(hardware, p, p + 1, grid, average, failure)
             failure[3], failure[4], failure[5] = over, failure[1], failure[2]
             failure[1], failure[2] = held, hardware[p, CAPACITY]
             return TILE_TOO_LARGE if large else TILE_TOO_SMALL
+        over = fits_mesh(hardware, p, p + 1, grid, average, failure)
         if over > 0:
             return LEVEL_INSTANCES if over == 1 else LEVEL_X if over == 2 else LEVEL_Y
     return VALID
