@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import signal
 import warnings
 from html import unescape
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +17,7 @@ import pytest
 
 import flexloop.timeloop_api as tl
 from flexloop.engines.embedded.dropin_mapper import run_mapper
+from flexloop.engines.embedded.mapper import Standing
 from flexloop.errors import SpecError, UnknownNameError, UnmappableError, UnsupportedError
 
 DATA = Path(__file__).parent / "data" / "scripting"
@@ -363,6 +366,36 @@ def test_tables_of_energies_and_areas(tmp_path: Path) -> None:
 
 
 def test_a_long_search_says_that_it_is_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flexloop.timeloop_api.calls.SIGN_OF_LIFE_S", 0.001)
+    monkeypatch.setattr("flexloop.timeloop_api.searches.SIGN_OF_LIFE_S", 0.001)
     search(read(), tmp_path)
-    assert "searching for 0 s" in (tmp_path / "log.txt").read_text()
+    assert "searching for 0 s: " in (tmp_path / "log.txt").read_text()
+
+
+def test_an_interrupt_ends_the_search_and_leaves_its_best_mapping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search of a mapspace that takes long is interrupted as by Ctrl-C once it has a mapping."""
+    spec = read()
+    spec.problem.instance.update(M=2**7 * 3**3 * 5**2, N=2**7 * 3**3 * 5**2, K=2**7 * 3**3 * 5**2)
+    spec.architecture.find("DRAM").attributes.depth = 2**36
+    over = Event()
+
+    def interrupt(standing: Standing) -> None:
+        while not over.wait(0.01):
+            if standing.searching and standing.best < float("inf"):
+                signal.raise_signal(signal.SIGINT)
+                return
+
+    def watched() -> Standing:
+        standing = Standing()
+        Thread(target=interrupt, args=[standing], daemon=True).start()
+        return standing
+
+    monkeypatch.setattr("flexloop.timeloop_api.calls.Standing", watched)
+    try:
+        with pytest.raises(KeyboardInterrupt, match="the best mapping so far stands in"):
+            tl.call_mapper(spec, tmp_path, extra_input_files=[ENERGIES], log_to=tmp_path / "log.txt", time_limit=50)
+    finally:
+        over.set()
+    assert tl.read_output(tmp_path).computes == (2**7 * 3**3 * 5**2) ** 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

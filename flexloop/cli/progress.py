@@ -7,7 +7,6 @@ waits, and how long the rest takes. A single search shows a line on a terminal a
 from __future__ import annotations
 
 import time
-from math import isfinite
 from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -142,9 +141,7 @@ class SearchProgress:
 
     def line(self) -> str:
         """How far the search is, in words."""
-        best, bound = self.standing.best, self.standing.bound
-        found = f"best {best:.4g}, none below {bound:.4g}" if isfinite(best) else "no mapping yet"
-        return f"searching for {time.monotonic() - self._began:.0f} s: {found}"
+        return f"searching for {time.monotonic() - self._began:.0f} s: {self.standing}"
 
 
 def time_left(elapsed_s: float, computed: int, remaining: int) -> str:

@@ -6,27 +6,23 @@ model`, on the file that stands in the output folder as ``parsed-processed-input
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
-from typing import TextIO, TypeVar
+from typing import TextIO
 
+from flexloop.deadline import Deadline
 from flexloop.energy.complete import AUTO, EnergyChoice
 from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.dropin_mapper import run_mapper
+from flexloop.engines.embedded.mapper import Standing
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.v4front.architecture import Leaf
 from flexloop.timeloop_api.inputs import Log, check_arguments, input_files, opened, write
 from flexloop.timeloop_api.output_files import areas_of, from_evaluation, read_output
 from flexloop.timeloop_api.output_parsing import OutputStats
+from flexloop.timeloop_api.searches import interruptible, signs_of_life
 from flexloop.timeloop_api.specification import Specification
-
-SIGN_OF_LIFE_S = 10.0
-"""Seconds between two lines that say how long a search has been running."""
-
-Done = TypeVar("Done")
 
 
 def call_mapper(
@@ -40,9 +36,12 @@ def call_mapper(
     return_proc: bool = False,
     *,
     energy: str = AUTO,
+    effort: str = "normal",
     time_limit: float | None = None,
 ) -> OutputStats:
     """Find the best mapping of a specification's mapspace, as `flexloop mapper` does.
+
+    Ctrl-C ends the search; the best mapping so far is written before the call raises KeyboardInterrupt.
 
     Args:
         specification: what to model; it is not changed.
@@ -55,20 +54,28 @@ def call_mapper(
         return_proc: refused; a call can run in another process or thread instead.
         energy: where energies come from: ``auto`` (an ERT that is given, else Accelergy where it is installed, else
             hwcomponents, else the shipped table), ``accelergy``, ``hwcomponents``, ``table``, or a file with an ERT.
-        time_limit: seconds after which the proof is given up; absent, those of effort ``normal``.
+        effort: how long the search may take where it does not end by itself: ``quick``, ``normal`` or ``thorough``.
+        time_limit: the same in seconds; goes before the effort.
 
     Raises:
         SpecError, UnknownNameError: a specification that is malformed or contradicts itself.
         UnsupportedError: a feature that is not modelled, or an argument that is refused.
         EngineError: if a source of energies that was named is missing or fails.
         UnmappableError: if no mapping fits, with the reason.
+        NoVerdictError: if none was found in time, and none is proved not to exist.
         OutputError: if the files cannot be written.
     """
     check_arguments(environment, extra_args, return_proc)
     folder, spec = Path(output_dir), specification.evaluated()
     files = input_files(spec, folder, extra_input_files, for_model=False)
-    with opened(log_to) as log, _energies(energy, log, folder / "timeloop-mapper.accelergy.log") as choice:
-        outcome = _with_signs_of_life(lambda: run_mapper(files, folder, choice, time_limit=time_limit), log)
+    deadline, standing = Deadline.of(effort, time_limit), Standing()
+    with (
+        opened(log_to) as log,
+        _energies(energy, log, folder / "timeloop-mapper.accelergy.log") as choice,
+        signs_of_life(standing, log),
+        interruptible(deadline, standing, folder),
+    ):
+        outcome = run_mapper(files, folder, choice, deadline=deadline, standing=standing)
         print(outcome, file=log)
     certificate = outcome.optimum.certificate
     return _results(spec, outcome.evaluation, folder, "timeloop-mapper", certificate.optimal, outcome.optimum.gap)
@@ -167,20 +174,3 @@ def _cycle_seconds(spec: Specification) -> float:
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return float(value)
     return 1e-9
-
-
-def _with_signs_of_life(work: Callable[[], Done], log: TextIO) -> Done:
-    """Do something, and say every `SIGN_OF_LIFE_S` seconds that it is still being done."""
-    over, began = Event(), time.monotonic()
-
-    def say() -> None:
-        while not over.wait(SIGN_OF_LIFE_S):
-            print(f"searching for {time.monotonic() - began:.0f} s", file=log, flush=True)
-
-    thread = Thread(target=say, daemon=True)
-    thread.start()
-    try:
-        return work()
-    finally:
-        over.set()
-        thread.join()

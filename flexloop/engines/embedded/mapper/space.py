@@ -85,6 +85,9 @@ class Standing:
     bound: float = 0.0
     searching: bool = False
 
+    def __str__(self) -> str:
+        return f"best {self.best:.4g}, none below {self.bound:.4g}" if self.best < inf else "no mapping yet"
+
     @contextmanager
     def searched(self) -> Iterator[None]:
         """The time of the search."""
