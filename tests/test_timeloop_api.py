@@ -81,7 +81,7 @@ def test_attributes_of_components_are_changed_by_name(tmp_path: Path) -> None:
     spec.architecture.find("PE").spatial.meshX *= 2
     spec.problem.instance["N"] *= 2
     spec.architecture.find("buffer").attributes["depth"] = 32
-    spec.architecture.find("buffer").constraints.temporal.factors.add_eq_factor("K", 6)
+    spec.architecture.name2constraints("buffer").temporal.factors.add_eq_factor("K", 6)
     spec.mapper.optimization_metrics = ["delay"]
     result = search(spec, tmp_path)
     assert (result.computes, result.cycles) == (384, 48)

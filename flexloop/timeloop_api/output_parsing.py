@@ -7,9 +7,10 @@ from ``stats.txt``, so they carry none of its rounding to two decimals of a femt
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from flexloop.timeloop_api.figures import MultipliableDict, combine, nonzero, quotient
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,23 +19,6 @@ ACCESSES = ("reads", "fills", "updates")
 """Counts of a storage level in `OutputStats.accesses`."""
 
 _COLUMNS = ("cycles", "computes", "percent_utilization", "latency", "energy", "area", "optimal", "gap")
-
-
-class MultipliableDict(dict[Any, Any]):
-    """A dictionary of figures that can be scaled.
-
-    Examples:
-        >>> MultipliableDict(DRAM=2.0, mac=1.0) * 10
-        {'DRAM': 20.0, 'mac': 10.0}
-    """
-
-    def __mul__(self, factor: Any) -> MultipliableDict:
-        return MultipliableDict({name: value * factor for name, value in self.items()})
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, divisor: Any) -> MultipliableDict:
-        return MultipliableDict({name: value / divisor for name, value in self.items()})
 
 
 class OutputStats:
@@ -90,9 +74,9 @@ class OutputStats:
         self.variables = {name: _plain(value) for name, value in variables.items()}
         self.area: Any = sum(self.per_component_area.values())
         self.energy: Any = sum(self.per_component_energy.values())
-        self.computes_per_second: Any = _quotient(computes, self.latency)
-        self.computes_per_second_per_square_meter: Any = _quotient(self.computes_per_second, self.area)
-        self.computes_per_joule: Any = _quotient(computes, self.energy)
+        self.computes_per_second: Any = quotient(computes, self.latency)
+        self.computes_per_second_per_square_meter: Any = quotient(self.computes_per_second, self.area)
+        self.computes_per_joule: Any = quotient(computes, self.energy)
         self.accesses = {level: dict(counts) for level, counts in (accesses or {}).items()}
         self.mapping = mapping
         self.optimal = optimal
@@ -130,11 +114,11 @@ class OutputStats:
 
     def combine_per_component_energy(self, from_keys: Sequence[str], to: str) -> None:
         """Replace several components by one with the sum of their energies (KeyError if one is not there)."""
-        _combine(self.per_component_energy, from_keys, to)
+        combine(self.per_component_energy, from_keys, to)
 
     def combine_per_component_area(self, from_keys: Sequence[str], to: str) -> None:
         """Replace several components by one with the sum of their areas (KeyError if one is not there)."""
-        _combine(self.per_component_area, from_keys, to)
+        combine(self.per_component_area, from_keys, to)
 
     def combine_per_component_area_energy(self, from_keys: Sequence[str], to: str) -> None:
         """Replace several components by one with the sums of their energies and areas."""
@@ -143,11 +127,11 @@ class OutputStats:
 
     def clear_zero_energies(self) -> None:
         """Leave out the components that use no energy."""
-        self.per_component_energy = _nonzero(self.per_component_energy)
+        self.per_component_energy = nonzero(self.per_component_energy)
 
     def clear_zero_areas(self) -> None:
         """Leave out the components without an area."""
-        self.per_component_area = _nonzero(self.per_component_area)
+        self.per_component_area = nonzero(self.per_component_area)
 
     @staticmethod
     def aggregate(tests: Sequence[OutputStats]) -> OutputStats:
@@ -278,21 +262,6 @@ def _plain(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-def _quotient(value: float, divisor: float) -> float:
-    return value / divisor if divisor else math.inf
-
-
-def _nonzero(figures: Mapping[Any, Any]) -> MultipliableDict:
-    return MultipliableDict({name: value for name, value in figures.items() if value != 0})
-
-
-def _combine(figures: MultipliableDict, names: Sequence[str], to: str) -> None:
-    missing = [name for name in names if name not in figures]
-    if missing or len(set(names)) != len(names):
-        raise KeyError(f"cannot combine {list(names)}: each must stand once among {list(figures)}")
-    figures[to] = sum(figures.pop(name) for name in names)
-
-
 def _groups(tests: Iterable[Any], keys: Sequence[str]) -> list[list[Any]]:
     groups: dict[tuple[Any, ...], list[Any]] = {}
     for test in tests:
@@ -303,3 +272,6 @@ def _groups(tests: Iterable[Any], keys: Sequence[str]) -> list[list[Any]]:
 def _all_optimal(tests: Sequence[OutputStats]) -> bool | None:
     known = [test.optimal for test in tests]
     return None if None in known else all(known)
+
+
+__all__ = ["ACCESSES", "MultipliableDict", "OutputStats", "OutputStatsList"]

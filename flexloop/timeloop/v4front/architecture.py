@@ -189,6 +189,11 @@ class Branch(Section):
 
     find = name2leaf
 
+    def name2constraints(self, name: str) -> ConstraintGroup:
+        """The constraints at the leaf of a name (UnknownNameError if there is none)."""
+        found: ConstraintGroup = self.name2leaf(name)["constraints"]
+        return found
+
 
 class Hierarchical(Branch):
     """Nodes each around those that follow."""
