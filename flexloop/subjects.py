@@ -6,8 +6,6 @@ are told apart by their folders, and others are refused.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -16,6 +14,7 @@ from pydantic import BaseModel
 
 from flexloop.arch.load import ArchSource, load_arch
 from flexloop.arch.spec import ArchSpec
+from flexloop.digests import digest_of
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.resources import is_file
 from flexloop.workloads.layers import Layer, Network
@@ -85,16 +84,12 @@ def listed(given: Any) -> list[Any]:
 
 def arch_digest(arch: ArchSpec) -> str:
     """SHA-256 of what an arch spec says beside its name, description and sources, in hexadecimal."""
-    return _digest(arch.model_dump(mode="json", exclude={"name", "description", "sources"}))
+    return digest_of(arch.model_dump(mode="json", exclude={"name", "description", "sources"}))
 
 
 def network_digest(network: Network) -> str:
     """SHA-256 of a network's layers, in hexadecimal."""
-    return _digest([layer.model_dump(mode="json") for layer in network.layers])
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return digest_of([layer.model_dump(mode="json") for layer in network.layers])
 
 
 def _told_apart(

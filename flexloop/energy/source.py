@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flexloop.arch.spec import ArchSpec
+from flexloop.digests import digest_of
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Model
 from flexloop.energy.ert import estimates
 from flexloop.energy.estimate import Estimate, art_of, ert_of
@@ -42,8 +41,7 @@ class EnergyTables:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the energy reference table's content, in hexadecimal."""
-        text = json.dumps(self.ert, sort_keys=True, allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.ert)
 
 
 def shipped_tables(arch: ArchSpec) -> EnergyTables:

@@ -27,13 +27,14 @@ def build_results(
     plan: Plan, classes: Sequence[FlexClass], networks: Sequence[Network], found: Found, renderer: Renderer
 ) -> tuple[pd.DataFrame, dict[tuple[str, str, str, str], dict[str, str]]]:
     """One row for each network, class and layer on one arch, and the YAML files of every winner."""
-    ert_text = renderer.ert(plan.energy.ert)
+    ert_text, of_study = renderer.ert(plan.energy.ert), _of_study(plan)
     rows, files = [], {}
     for network in networks:
+        of_network = _of_network(network)
         for flexclass in classes:
             for layer in network.layers:
                 result = found[flexclass, layer.shape_key]
-                rows.append(_row(plan, network, flexclass, layer, result))
+                rows.append(of_study | of_network | _of_cell(plan, flexclass, layer, result))
                 if result.winner is not None:
                     candidate = result.winner.candidate
                     key = (plan.arch.name, network.name, str(flexclass), layer.name)
@@ -50,29 +51,42 @@ def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return table[[*first, *(column for column in table.columns if column not in COLUMNS)]]
 
 
-def _row(plan: Plan, network: Network, flexclass: FlexClass, layer: Layer, result: CellResult) -> dict[str, Any]:
+def _of_study(plan: Plan) -> dict[str, Any]:
+    """What all rows of an arch have in common; every column is there, most of them empty."""
     evaluator = plan.evaluator.info()
-    row: dict[str, Any] = dict.fromkeys(COLUMNS) | {
+    return dict.fromkeys(COLUMNS) | {
         "arch": plan.arch.name,
-        "network": network.name,
-        "parameters": " ".join(f"{name}={value}" for name, value in network.parameters.items()),
-        "layer": layer.name,
-        "count": layer.count,
-        "class": str(flexclass),
         "objective": plan.options.objective,
-        "status": result.status,
-        "reason": result.reason,
-        "macs": layer.macs,
-        "depthwise_rule": follows_depthwise_rule(plan.arch, layer),
         "mapper": plan.mapper.info().name,
         "engine": evaluator.name,
         "engine_version": evaluator.version,
         "energy_source": plan.energy.source,
         "ert_hash": plan.energy.digest[:DIGITS],
         "arch_hash": arch_digest(plan.arch)[:DIGITS],
-        "network_hash": network_digest(network)[:DIGITS],
         "effort": plan.options.effort,
         "seed": plan.options.seed,
+    }
+
+
+def _of_network(network: Network) -> dict[str, Any]:
+    """What all rows of a network have in common."""
+    return {
+        "network": network.name,
+        "parameters": " ".join(f"{name}={value}" for name, value in network.parameters.items()),
+        "network_hash": network_digest(network)[:DIGITS],
+    }
+
+
+def _of_cell(plan: Plan, flexclass: FlexClass, layer: Layer, result: CellResult) -> dict[str, Any]:
+    """What a row has of its own."""
+    row: dict[str, Any] = {
+        "layer": layer.name,
+        "count": layer.count,
+        "class": str(flexclass),
+        "status": result.status,
+        "reason": result.reason,
+        "macs": layer.macs,
+        "depthwise_rule": follows_depthwise_rule(plan.arch, layer),
         "wall_s": result.wall_s,
     }
     if result.winner is not None:

@@ -9,7 +9,6 @@ tells; a damaged entry is named and computed anew.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import time
@@ -24,6 +23,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from flexloop.atomic import TEMPORARY, write_atomically
+from flexloop.digests import digest_of
 from flexloop.errors import OutputError, SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.mapping import Mapping
@@ -85,7 +85,7 @@ def _adapter() -> TypeAdapter[Entry]:
 
 def cell_key(content: Map[str, Any]) -> str:
     """The hash of everything that determines a cell (JSON-serialisable, order of keys without meaning)."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+    return digest_of(content)
 
 
 def default_folder() -> Path:
