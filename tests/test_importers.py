@@ -89,6 +89,8 @@ def test_a_folder_of_timeloop_problems(tmp_path: Path) -> None:
         ("x.csv", "", "heading"),
         ("x.csv", "K,C,Y,X,R,S,T\n1,2,3,4,5,x,1\n", "line 2"),
         ("x.csv", "K,C,Y,X,R,S,T\n1,2,3,4,1,1,9\n", "type 9"),
+        ("x.csv", "K,C,Y,X,R,S,T\n1,2,3\n", "line 2: 3 cells are too few"),
+        ("x.csv", GEMM + "fc,4\n", "line 3: 2 cells are too few"),
         ("x.pt", "", r"\.pt"),
     ],
 )
@@ -96,6 +98,19 @@ def test_what_is_wrong_is_named(name: str, text: str, words: str, tmp_path: Path
     (tmp_path / name).write_text(text)
     with pytest.raises((SpecError, UnsupportedError), match=words):
         import_network(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x.m", "x.csv"])
+def test_a_file_that_is_no_text_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SpecError, match=f"{name}: is not UTF-8"):
+        import_network(tmp_path / name)
+
+
+def test_names_of_other_tools_become_names_of_layers(tmp_path: Path) -> None:
+    (tmp_path / "my net.m").write_text(MAESTRO.replace("CONV1", "a/b").replace("DW", "a:b"))
+    network = import_network(tmp_path / "my net.m")
+    assert (network.name, [layer.name for layer in network.layers]) == ("my.net", ["a.b", "a.b-2", "FC"])
 
 
 @pytest.mark.parametrize("name", network_names())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flexloop.errors import SpecError
+from flexloop.importers.names import clean, untaken
 from flexloop.resources import is_file, is_folder
 from flexloop.validation import validated
 from flexloop.workloads.layers import Network
@@ -57,14 +58,11 @@ def _network(source: Path, tool: str, layers: Iterable[dict[str, Any]]) -> Netwo
     found = list(layers)
     if not found:
         raise SpecError(f"{source}: no layer found")
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     for fields in found:
-        name = str(fields["name"])
-        taken[name] = taken.get(name, 0) + 1
-        if taken[name] > 1:
-            fields["name"] = f"{name}-{taken[name]}"
+        fields["name"] = untaken(clean(str(fields["name"])) or "layer", taken)
     network = {
-        "name": source.stem,
+        "name": clean(source.stem) or "network",
         "description": f"imported from {tool}",
         "sources": (f"{source.name}",),
         "layers": tuple(found),

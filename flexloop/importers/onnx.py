@@ -5,13 +5,13 @@ Needs the package ``onnx`` (``pip install 'flexloop[onnx]'``). Only shapes are r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flexloop.errors import FlexloopError, SpecError, UnsupportedError
 from flexloop.importers import operators
+from flexloop.importers.names import clean, untaken
 from flexloop.importers.operators import Shape
 from flexloop.validation import validated
 from flexloop.workloads.layers import Layer, Network
@@ -69,7 +69,7 @@ def import_onnx(path: Path, sizes: Mapping[str, int] | None = None) -> Network:
     if not layers:
         raise SpecError(f"{path}: no layer found; these operators become layers: {', '.join(OPERANDS)}")
     network = {
-        "name": _clean(path.stem) or "onnx",
+        "name": clean(path.stem) or "onnx",
         "description": "imported from ONNX",
         "sources": (f"ONNX model {path.name}, written by {model.producer_name or 'an unknown tool'}",),
         "parameters": given,
@@ -220,14 +220,5 @@ def _constants(graph: GraphProto) -> set[str]:
 
 def _name(node: NodeProto, taken: set[str]) -> str:
     """A layer name of the node's own name, or of its output's, that no other layer has."""
-    base = _clean(node.name) or _clean(node.output[0]) or node.op_type
-    name, number = base, 1
-    while name in taken:
-        number += 1
-        name = f"{base}-{number}"
-    taken.add(name)
-    return name
-
-
-def _clean(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.\-]+", ".", name).strip("._-")[:70]
+    base = clean(node.name) or clean(node.output[0]) or node.op_type
+    return untaken(base, taken)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from flexloop.errors import SpecError, UnsupportedError
+from flexloop.timeloop.yamlio import read_text
 from flexloop.validation import short, whole_number
 
 GAMMA = ("K", "C", "Y", "X", "R", "S", "T")
@@ -36,8 +38,7 @@ def csv_layers(path: Path) -> Iterator[Fields]:
     Raises:
         SpecError: if the heading is neither's, or a number is none.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    rows = _rows(path)
     heads = rows[0] if rows else []
     found = next((make for make in (_gamma, _scalesim, _scalesim_gemm) if make(heads, None, "") is not None), None)
     if found is None:
@@ -46,9 +47,22 @@ def csv_layers(path: Path) -> Iterator[Fields]:
             f"layer's name, then {', '.join(SCALESIM)} or {', '.join(SCALESIM_GEMM)} (SCALE-Sim)"
         )
     for number, row in enumerate(rows[1:], start=2):
-        layer = found(heads, row, f"{path}, line {number}")
+        try:
+            layer = found(heads, row, f"{path}, line {number}")
+        except ValueError as error:  # of unpacking
+            raise SpecError(f"{path}, line {number}: {len(row)} cells are too few or too many for {heads}") from error
         assert layer is not None
         yield {"name": f"layer{number - 1}", **layer}
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The rows that hold anything."""
+    text = StringIO(read_text(path).removeprefix("\ufeff"), newline="")
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(text)]
+    except csv.Error as error:
+        raise SpecError(f"{path}: cannot be read as CSV: {error}") from error
+    return [row for row in rows if any(row)]
 
 
 def _gamma(heads: list[str], row: list[str] | None, where: str) -> Fields | None:
@@ -74,7 +88,7 @@ def _scalesim(heads: list[str], row: list[str] | None, where: str) -> Fields | N
     down = strides[0] if strides else 1
     across = strides[1] if len(strides) > 1 and "stride" in " ".join(names[7:8]) else down
     sizes = {"K": k, "C": c, "Y": y, "X": x, "R": r, "S": s}
-    return {"name": _clean(row[0])} | convolution(sizes, (down, across), where)
+    return {"name": row[0]} | convolution(sizes, (down, across), where)
 
 
 def _scalesim_gemm(heads: list[str], row: list[str] | None, where: str) -> Fields | None:
@@ -83,7 +97,7 @@ def _scalesim_gemm(heads: list[str], row: list[str] | None, where: str) -> Field
     if row is None:
         return {}
     m, n, k = (_number(cell, where) for cell in row[1:4])
-    return {"name": _clean(row[0]), "P": m, "M": n, "C": k}
+    return {"name": row[0], "P": m, "M": n, "C": k}
 
 
 def maestro_layers(path: Path) -> Iterator[Fields]:
@@ -93,7 +107,7 @@ def maestro_layers(path: Path) -> Iterator[Fields]:
         SpecError: if a layer has no dimensions.
         UnsupportedError: for a type that is no convolution and no matrix product.
     """
-    text = re.sub(r"//[^\n]*", "", path.read_text(encoding="utf-8"))
+    text = re.sub(r"//[^\n]*", "", read_text(path))
     starts = list(_LAYER.finditer(text))
     if not starts:
         raise SpecError(f"{path}: no Layer found; a MAESTRO model is Network NAME {{ Layer NAME {{ ... }} ... }}")
@@ -104,7 +118,7 @@ def maestro_layers(path: Path) -> Iterator[Fields]:
         sizes = _block(body, "Dimensions")
         if not sizes:
             raise SpecError(f"{where}: no Dimensions {{ K: .., C: .., R: .., S: .., Y: .., X: .. }}")
-        yield {"name": _clean(start[1]), **_maestro(kind[1] if kind else "CONV", sizes, _block(body, "Stride"), where)}
+        yield {"name": start[1], **_maestro(kind[1] if kind else "CONV", sizes, _block(body, "Stride"), where)}
 
 
 def _maestro(kind: str, sizes: Mapping[str, int], stride: Mapping[str, int], where: str) -> Fields:
@@ -156,7 +170,3 @@ def _number(cell: str, where: str) -> int:
     if not re.fullmatch(r"[0-9]{1,15}(\.0*)?", cell):
         raise SpecError(f"{where}: {short(cell)} is no whole number")
     return int(float(cell))
-
-
-def _clean(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.\-]+", ".", name).strip("._-")[:70] or "layer"

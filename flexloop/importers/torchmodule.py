@@ -14,6 +14,7 @@ from typing import Any
 
 from flexloop.errors import FlexloopError, SpecError, UnsupportedError
 from flexloop.importers import operators
+from flexloop.importers.names import clean
 from flexloop.importers.operators import Shape
 from flexloop.validation import validated
 from flexloop.workloads.layers import Network
@@ -50,7 +51,7 @@ def import_torch(factory: str, inputs: Sequence[Shape]) -> Network:
     if not layers:
         raise SpecError(f"--torch {factory}: no convolution and no matrix product found")
     network = {
-        "name": re.sub(r"[^A-Za-z0-9_.\-]+", "_", factory.rpartition(":")[2]).strip("._-")[:70] or "torch",
+        "name": clean(factory.rpartition(":")[2]) or "torch",
         "description": f"imported from PyTorch, inputs {', '.join('x'.join(map(str, shape)) for shape in inputs)}",
         "sources": (f"{factory}, torch {torch.__version__}",),
         "layers": tuple(layers),
