@@ -216,20 +216,22 @@ class Runner:
     def _For(self, node: ast.For, names: Names) -> None:
         for value in self.evaluator.iterate(self.evaluator.value(node.iter, names)):
             self.evaluator.assign(node.target, value, names)
-            try:
-                self.run(node.body, names)
-            except _Continue:
-                continue
-            except _Break:
+            if not self._once(node.body, names):
                 return
         self.run(node.orelse, names)
 
     def _While(self, node: ast.While, names: Names) -> None:
         while self.evaluator.value(node.test, names):
-            try:
-                self.run(node.body, names)
-            except _Continue:
-                continue
-            except _Break:
+            if not self._once(node.body, names):
                 return
         self.run(node.orelse, names)
+
+    def _once(self, body: list[ast.stmt], names: Names) -> bool:
+        """Run a loop's body; whether the loop goes on after it."""
+        try:
+            self.run(body, names)
+        except _Continue:
+            return True
+        except _Break:
+            return False
+        return True
