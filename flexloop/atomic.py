@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from flexloop.errors import OutputError
@@ -39,6 +40,40 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_file(path: Path, text: str, hint: str = "give another file with -o") -> Path:
+    """Write a text file whole or not at all, its folder made; return its path.
+
+    Args:
+        path: the file.
+        text: its content.
+        hint: the way out, for the message.
+
+    Raises:
+        OutputError: if it cannot be written, with the reason.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {hint}") from error
+    return path
+
+
+def write_files(folder: Path, contents: Mapping[str, str], hint: str = "give another folder with -o") -> Path:
+    """Write text files by name into a folder, which is made, each whole or not at all; return the folder.
+
+    Raises:
+        OutputError: if one cannot be written, with the reason and the ``hint``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in contents.items():
+            write_atomically(folder / name, text.encode())
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror or error}; {hint}") from error
+    return folder
 
 
 def check_writable(folder: Path) -> None:

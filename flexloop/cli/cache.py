@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flexloop.cli.common import Commands, console
-from flexloop.errors import FlexloopError, OutputError, SpecError
+from flexloop.errors import FlexloopError, SpecError
 
 if TYPE_CHECKING:
     from flexloop.running.store import Entry, Store
@@ -99,15 +99,11 @@ def export(
     store: Folder = None,
 ) -> None:
     """Write all entries as JSON lines: what each cell is, its mapping and its figures."""
-    from flexloop.atomic import write_atomically
+    from flexloop.atomic import write_file
 
     chosen = _store(store)
     lines = list(_lines(chosen))
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(output, "".join(lines).encode())
-    except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror or error}; give another file") from error
+    write_file(output, "".join(lines), "give another file")
     console().print(f"{len(lines)} cells written to {output}", markup=False)
 
 

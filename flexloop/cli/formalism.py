@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from flexloop.atomic import write_file
 from flexloop.cli import complete
 from flexloop.cli.common import console
-from flexloop.cli.outcome import write_text
 from flexloop.cli.show import arch_app
 
 Arch = Annotated[
@@ -49,7 +49,7 @@ def flexion(
     sampling = Sampling(samples=samples, seed=seed)
     rows = flexion_table(load_arch(arch), load_networks(net, {}), point, sampling)
     if output is not None:
-        write_text(output, rows.to_csv(index=False))
+        write_file(output, rows.to_csv(index=False))
     if json:
         typer.echo(rows.to_json(orient="records"))
         return

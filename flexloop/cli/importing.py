@@ -48,8 +48,8 @@ def import_(
     if output is None:
         typer.echo(text, nl=False)
         return
-    from flexloop.cli.outcome import write_text
+    from flexloop.atomic import write_file
 
-    write_text(output, text)
+    write_file(output, text)
     layers = f"{len(network.layers)} layers of different shape, {network.occurrences} in all"
     console().print(f"{output}: {layers}, {network.macs:,} MACs", markup=False)

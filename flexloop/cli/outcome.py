@@ -52,17 +52,6 @@ def check_places(folder: Path | None, *files: Path | None) -> None:
             check_writable(file.parent)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole, its folder made (OutputError if it cannot be written)."""
-    from flexloop.atomic import write_atomically
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; give another file with -o") from error
-
-
 def keep(
     results: Results, folder: Path, extra: Mapping[str, pd.DataFrame | str], report: Path | None, *, quiet: bool
 ) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from flexloop.atomic import write_file
 from flexloop.errors import SpecError
-from flexloop.report.page import plain_value, render_page, write_page
+from flexloop.report.page import plain_value, render_page
 from flexloop.resources import is_file
 
 _SCRIPTS = ("dom.js", "format.js", "colour.js", "tables.js", "exploration.js")
@@ -50,7 +51,7 @@ def write_exploration_report(exploration: Exploration, path: Path) -> Path:
     Raises:
         OutputError: if the file cannot be written.
     """
-    return write_page(render_exploration(exploration), path)
+    return write_file(path, render_exploration(exploration))
 
 
 def render_exploration(exploration: Exploration) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flexloop.atomic import write_file
 from flexloop.report.data import arch_of, report_data
 from flexloop.report.findings import findings
 from flexloop.report.gains import check_one_objective
-from flexloop.report.page import render_page, write_page
+from flexloop.report.page import render_page
 from flexloop.report.provenance import provenance
 from flexloop.results.table import COLUMNS, Results, subject
 
@@ -36,7 +37,7 @@ def write_report(results: Results, path: Path) -> Path:
         SpecError: if the results are empty or mix several objectives.
         OutputError: if the file cannot be written.
     """
-    return write_page(render_report(results), path)
+    return write_file(path, render_report(results))
 
 
 def render_report(results: Results) -> str:

@@ -14,8 +14,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from flexloop._version import __version__
-from flexloop.atomic import write_atomically
-from flexloop.errors import OutputError
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -52,20 +50,6 @@ def render_page(template: str, scripts: Sequence[str], data: Any, **context: Any
         version=__version__,
         **context,
     )
-
-
-def write_page(text: str, path: Path) -> Path:
-    """Write a page and return its path.
-
-    Raises:
-        OutputError: if the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; give another file with -o") from error
-    return path
 
 
 def plain_value(value: Any) -> Any:

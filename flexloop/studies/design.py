@@ -17,12 +17,12 @@ from typing import Any
 
 from flexloop.arch.load import load_arch
 from flexloop.arch.spec import ArchSpec, Pair, Shape
-from flexloop.atomic import write_atomically
+from flexloop.atomic import write_file
 from flexloop.energy.choose import energy_tables
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
-from flexloop.errors import OutputError, UnsupportedError
+from flexloop.errors import UnsupportedError
 from flexloop.studies.rigid import Designs, Hardware, Ints, words
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import DEFAULT_ARCH
@@ -135,12 +135,7 @@ def design_text(outcome: DesignOutcome) -> str:
 
 def write_design(outcome: DesignOutcome, path: Path) -> Path:
     """Write the design as an arch spec file (OutputError if it cannot be written)."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, design_text(outcome).encode())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+    return write_file(path, design_text(outcome))
 
 
 def as_arch(hardware: Hardware, design: Designs, name: str, description: str) -> ArchSpec:

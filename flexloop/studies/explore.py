@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from flexloop._version import __version__
 from flexloop.arch.load import load_arch
 from flexloop.arch.spec import ArchSpec
-from flexloop.atomic import write_atomically
+from flexloop.atomic import write_files
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
 from flexloop.energy.choose import SOURCES, energy_tables
 from flexloop.energy.ert import resize_art
@@ -132,13 +132,7 @@ class ExploreOutcome:
         files["meta.json"] = json.dumps(self.meta | origin, indent=2) + "\n"
         for number in self.front.get("trial", []):
             files[f"design{number}.yaml"] = yamlio.dump(_document(self.specs[int(number)]))
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                write_atomically(path / name, text.encode())
-        except OSError as error:
-            raise OutputError(f"cannot write to {path}: {error.strerror or error}") from error
-        return path
+        return write_files(path, files)
 
 
 @dataclass(frozen=True)

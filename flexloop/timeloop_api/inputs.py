@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from flexloop.atomic import write_atomically
+from flexloop.atomic import write_files
 from flexloop.errors import OutputError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.v4front.translation import native
@@ -61,12 +61,7 @@ def input_files(
 
 def write(folder: Path, contents: Mapping[str, str]) -> None:
     """Write files into a folder, made if it is not there (OutputError if that is not possible)."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
-            write_atomically(folder / name, text.encode())
-    except OSError as error:
-        raise OutputError(f"cannot write to {folder}: {error.strerror or error}; name another folder") from error
+    write_files(folder, contents, "name another folder")
 
 
 @contextmanager

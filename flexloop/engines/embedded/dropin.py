@@ -11,12 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from flexloop.atomic import write_atomically
+from flexloop.atomic import write_files
 from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.report import make_report
 from flexloop.engines.embedded.spec import Spec, read_config, refuse_unmodelled
-from flexloop.errors import OutputError, SpecError, UnmappableError
+from flexloop.errors import SpecError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config
 from flexloop.timeloop.inputs import read_inputs
@@ -154,13 +154,7 @@ def write_results(
         "map.yaml": map_yaml(mapping, spec.problem.dimensions),
         **beside,
     }
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        for suffix, content in contents.items():
-            write_atomically(out_dir / f"{prefix}.{suffix}", content.encode())
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"cannot write to {out_dir}: {reason}; give another folder with -o") from error
+    write_files(out_dir, {f"{prefix}.{suffix}": content for suffix, content in contents.items()})
 
 
 def complete(spec: Spec, mapping: Mapping) -> Mapping:
