@@ -193,9 +193,9 @@ import os, sys
 from flexloop.engines.embedded.mapper import general
 from flexloop.__main__ import main
 prove, number = general._Search.prove, int(sys.argv.pop(1))
-def signalled(search):
+def signalled(search, *rest):
     os.kill(os.getpid(), number)
-    prove(search)
+    prove(search, *rest)
 general._Search.prove = signalled
 main()
 """

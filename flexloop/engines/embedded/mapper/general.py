@@ -7,23 +7,22 @@ the best mapping known are cut off with everything below them. At the time limit
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline, TimeUp
 from flexloop.engines.embedded.mapper.choices import Genomes, concatenate
-from flexloop.engines.embedded.mapper.costing import Costing, facts_of
+from flexloop.engines.embedded.mapper.costing import Costing
 from flexloop.engines.embedded.mapper.exact.form import Form, recognise
 from flexloop.engines.embedded.mapper.exact.optimal import Search, families
 from flexloop.engines.embedded.mapper.general_bounds import Floats, Relaxation
 from flexloop.engines.embedded.mapper.general_branch import Branch
-from flexloop.engines.embedded.mapper.general_roots import Key, Part, Root, Roots
+from flexloop.engines.embedded.mapper.general_roots import Key, Part, Root, Roots, Stage
 from flexloop.engines.embedded.mapper.general_spread import spreads
+from flexloop.engines.embedded.mapper.paths.shortest import shortest
 from flexloop.engines.embedded.mapper.sampler import Found, better, choices_of, sample
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
 from flexloop.errors import NoVerdictError, UnmappableError, UnsupportedError
@@ -32,10 +31,12 @@ from flexloop.timeloop.constraints import DataspaceConstraint
 NOT_FOUND = "no mapping found within the time limit, and none is proved not to exist; allow more time"
 _ENUMERATED = 200_000
 """Mapspaces of at most this many mappings together are enumerated."""
-_SPREADS = 512
+_SPREADS = 5_000
 """Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
 _FORMS = 512
 """Patterns of bypass that are handed to the exact search at most."""
+_AGAIN = 0.5
+"""Seconds of sampling for a second of proving, where proving takes long."""
 _SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
 
@@ -75,7 +76,7 @@ def find_best_general(
         search.sample(seeds, samples // 3, rng_seed)
         search.prove_exactly()
         search.sample(seeds, samples - samples // 3, rng_seed + 1)
-        search.prove()
+        search.prove(samples, rng_seed + 2)
     return search.result()
 
 
@@ -133,6 +134,18 @@ class _Search:
             self._evaluated += evaluated
             self._offer(part, found)
 
+    def _improve(self, samples: int, rng_seed: int) -> None:
+        """Sample around the best mapping known."""
+        for part in self._filled:
+            own = self._best is not None and self._best.part is part
+            starts = self._best.found.genomes if own and self._best is not None else None
+            found, evaluated = sample(
+                part.costing, part.choices, self._objective, budget=5 * samples, rng_seed=rng_seed, starts=starts,
+                deadline=self.deadline.part(_SAMPLED),
+            )  # fmt: skip
+            self._evaluated += evaluated
+            self._offer(part, found)
+
     def enumerate_if_small(self) -> bool:
         """Cost everything if that is little and there is time for it; return whether all was costed."""
         left: float = _ENUMERATED
@@ -149,46 +162,81 @@ class _Search:
             return False
         return not any(part.costing.uncounted for part in self.parts)
 
-    def prove(self) -> None:
-        """Cut off or cost everything that is left, in the order of the bounds."""
+    def prove(self, samples: int, rng_seed: int) -> None:
+        """Cut off or cost everything that is left, in the order of the bounds.
+
+        Where that takes long, sampling goes on in between.
+        """
         roots = Roots(self._filled, self.key)
-        heap: list[Root] = []
-        while least := min([root.key for root in heap[:1]] + [key for key in [roots.least()] if key], default=None):
+        begun, sampled = self.deadline.now(), 0.0
+        while (least := roots.least()) is not None:
+            if samples and (proving := self.deadline.now() - begun - sampled) > 1.0 and sampled < _AGAIN * proving:
+                before, rng_seed = self.deadline.now(), rng_seed + 1
+                self._improve(samples, rng_seed)
+                sampled += self.deadline.now() - before
             self._standing.bound = min(self._open, least[0])
             if self._hopeless(least):
                 return
-            root = heapq.heappop(heap) if heap and heap[0].key == least else roots.pop()
+            root = roots.pop()
             try:
                 self.deadline.check()
-                parts = self._taken_apart(root, roots)
+                for part in self._taken_apart(root, roots.numbers):
+                    roots.push(part)
             except TimeUp:
                 self.leave_open(least[0])
                 return
-            for part in parts:
-                heapq.heappush(heap, part)
 
-    def _taken_apart(self, root: Root, roots: Roots) -> list[Root]:
+    def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
-        if root.refined and root.spread is None and (parts := self._spread(root, roots)):
-            return parts
-        facts = facts_of(root.part.costing.spec)
-        relaxation = Relaxation(facts, root.part.choices, root.keep, root.bounds, root.spread, self.deadline)
-        if root.refined:
-            Branch(self, root, relaxation).run()
-            return []
-        energy, cycles = relaxation.bound(np.ones((1, 1, len(root.bounds)), dtype=np.int64))
-        key = self.key(float(energy[0]), float(cycles[0]))
-        return [replace(root, key=max(key, root.key), refined=True, energy=float(energy[0]))]
+        if root.stage == Stage.LISTED:
+            return self._spread(root, numbers)
+        if root.stage == Stage.SPREAD and root.is_decided:
+            energy, cycles = self._relaxation(root).bound(np.ones((1, 1, len(root.bounds)), dtype=np.int64))
+            return [self._bounded(root, Stage.BOUNDED, float(energy[0]), float(cycles[0]))]
+        if root.stage < Stage.PRICED:
+            return [self._priced(root)]
+        if not root.is_decided:
+            return root.halves(numbers)
+        Branch(self, root, self._relaxation(root)).run()
+        return []
 
-    def _spread(self, root: Root, roots: Roots) -> list[Root]:
-        """A root taken apart by the factors of its fanouts; nothing where they are too many or there is no fanout."""
-        found = spreads(root.part.choices, root.bounds, _SPREADS, self.deadline) or []
-        parts = []
-        for spread in found if any(found) else ():
-            cycles = prod(root.bounds) / prod(f for factors in spread.values() for f in factors)
-            key = max(root.key, self.key(root.energy, cycles))
-            parts.append(replace(root, key=key, order=next(roots.numbers), refined=False, spread=spread))
-        return parts
+    def _relaxation(self, root: Root) -> Relaxation:
+        decided = root.keep, root.bounds, root.spread, root.shortest
+        return Relaxation(root.part.facts, root.part.choices, *decided, self.deadline)
+
+    def _bounded(self, root: Root, stage: Stage, energy: float, cycles: float) -> Root:
+        energy, cycles = max(energy, root.energy), max(cycles, root.cycles)
+        return replace(root, key=max(self.key(energy, cycles), root.key), stage=stage, energy=energy, cycles=cycles)
+
+    def _spread(self, root: Root, numbers: Iterator[int]) -> list[Root]:
+        """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
+        found = spreads(root.part.choices, root.bounds, _SPREADS, self.deadline)
+        if found is None:
+            return [replace(root, stage=Stage.SPREAD)]
+        parts = [replace(root, order=next(numbers), spread=spread) for spread in found]
+        return [self._bounded(part, Stage.SPREAD, 0.0, part.steps()) for part in parts]
+
+    def _priced(self, root: Root) -> Root:
+        """A root bounded by its shortest path, whose mapping is costed."""
+        if root.spread is None:
+            return replace(root, stage=Stage.PRICED)
+        facts, choices, most = root.part.facts, root.part.choices, self._most_energy(root.cycles)
+        found = shortest(facts, choices, root.keeping, root.bounds, root.spread, most, self.deadline)
+        if found is None:
+            return replace(root, stage=Stage.PRICED)
+        if found.genomes is not None:
+            self._note(root.part, found.genomes)
+        leakage = sum(level.leakage for level in facts.levels) * root.cycles
+        return self._bounded(replace(root, shortest=found), Stage.PRICED, found.least + leakage, 0.0)
+
+    def _most_energy(self, cycles: float) -> float:
+        """The energy above which a mapping of so many cycles or more is of no interest."""
+        if self._best is None:
+            return np.inf
+        best, tie = self._best.key
+        if self._objective == "latency":
+            return tie if cycles >= best else np.inf
+        return best if self._objective == "energy" else best / cycles
 
     def prove_exactly(self) -> None:
         """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent."""

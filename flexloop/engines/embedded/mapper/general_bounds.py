@@ -32,6 +32,7 @@ from flexloop.engines.embedded.mapper.choices import Choices, Slot
 from flexloop.engines.embedded.mapper.general_beyond import Beyond
 from flexloop.engines.embedded.mapper.general_facts import Facts
 from flexloop.engines.embedded.mapper.general_spread import Spread, fillings
+from flexloop.engines.embedded.mapper.paths.shortest import Shortest
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -73,6 +74,7 @@ class Relaxation:
         keep: [levels, data spaces].
         bounds: the bound of each dimension.
         spread: the factors of all fanouts, where they are decided.
+        shortest: the shortest path, where it is known; it bounds what is open.
         deadline: when to give up, with `TimeUp`.
     """
 
@@ -83,9 +85,10 @@ class Relaxation:
         keep: Mask,
         bounds: Sequence[int],
         spread: Spread | None = None,
+        shortest: Shortest | None = None,
         deadline: Deadline | None = None,
     ) -> None:
-        self._deadline = deadline
+        self._shortest, self._deadline = shortest, deadline
         self.facts, self.choices, self.keep = facts, choices, keep
         self.bounds = np.array(bounds, dtype=np.float64)
         self.macs = float(prod(int(b) for b in bounds))
@@ -197,7 +200,10 @@ class Relaxation:
         leakage = sum(level.leakage for level in self.facts.levels)
         # Where cycles are infinite (no completion) energy is so too; no leakage of it would not be a number.
         leaked = leakage * np.where(np.isfinite(cycles), cycles, 0.0)
-        return (energy + beyond.min(axis=0) + leaked) * _SLACK, cycles
+        outside = beyond.min(axis=0)
+        if self._shortest is not None and decided < len(self.choices.slots):
+            outside = np.maximum(outside, self._shortest.beyond(decided, tiles[:, -1]))
+        return (energy + outside + leaked) * _SLACK, cycles
 
     def decided(self, tiles: Ints) -> Decided:
         """What bounds mappings whose factors are all decided, for `by_innermost`.

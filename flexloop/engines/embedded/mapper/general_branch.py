@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper.choices import Genomes, concatenate
-from flexloop.engines.embedded.mapper.costing import facts_of
 from flexloop.engines.embedded.mapper.general_bounds import Decided, Floats, Ints, Relaxation
 from flexloop.engines.embedded.mapper.general_orders import shared_dims, starting_with, temporal_orders, view_of
 from flexloop.engines.embedded.mapper.general_roots import Part, Root
@@ -67,7 +66,6 @@ class Branch:
     def __init__(self, search: Incumbent, root: Root, relaxation: Relaxation) -> None:
         self._search, self._part, self._keep = search, root.part, root.keep
         self._choices = root.part.choices
-        facts = facts_of(root.part.costing.spec)
         self._spread = root.spread or {}
         self._floor = root.key[0]
         self._relaxation = relaxation
@@ -76,7 +74,7 @@ class Branch:
             for options, bound in zip(self._choices.factorizations, root.bounds, strict=True)
         ]
         moving = {d for d, bound in enumerate(root.bounds) if bound > 1}
-        self._views = tuple(view_of(tensor.groups, moving) for tensor in facts.tensors)
+        self._views = tuple(view_of(tensor.groups, moving) for tensor in root.part.facts.tensors)
 
     def run(self) -> None:
         """Search everything below the root."""
@@ -194,6 +192,7 @@ class Branch:
         factors = decided.tiles[row, 1:] // decided.tiles[row, :-1]
         energy, cycles, loops = self._relaxation.by_innermost(decided, row)
         primary, tie = self._search.keys(energy, cycles)
+        primary = np.maximum(primary, floor)
         hopeful = np.argwhere(self._search.hopeful(primary, tie))
         if not len(hopeful):
             return

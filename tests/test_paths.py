@@ -1,0 +1,144 @@
+"""The shortest path bounds every mapping of its mapspace, and comes close to the best of them on chains of levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nasty_spaces import CONVOLUTION, document, space_of
+from random_spaces import some_space
+
+from flexloop.deadline import Deadline
+from flexloop.engines.embedded.mapper import Space, find_best
+from flexloop.engines.embedded.mapper.choices import Choices, Genomes
+from flexloop.engines.embedded.mapper.costing import Costing, facts_of
+from flexloop.engines.embedded.mapper.general_facts import Facts
+from flexloop.engines.embedded.mapper.general_spread import Spread
+from flexloop.engines.embedded.mapper.paths.grid import Grid
+from flexloop.engines.embedded.mapper.paths.prices import keeping_of
+from flexloop.engines.embedded.mapper.paths.shortest import Shortest, shortest
+from flexloop.engines.embedded.mapper.sampler import choices_of
+
+
+def exact(facts: Facts) -> Facts:
+    """Facts whose bounds grant no instance a word for rounding: small problems would tell little otherwise."""
+    return replace(facts, levels=tuple(replace(level, instances=0) for level in facts.levels))
+
+
+def mappings(space: Space) -> Iterator[tuple[tuple[int, ...], Spread, float, Genomes]]:
+    """The valid mappings of a space: bounds, factors of the fanouts, energy, and a batch of one."""
+    choices = choices_of(space)
+    costing = Costing(space.spec, choices)
+    for genomes in choices.listed():
+        costs = costing.cost(genomes)
+        for row in np.flatnonzero(costs.valid).tolist():
+            factors = genomes.factors[row]
+            spread = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
+            one = genomes.take(slice(row, row + 1))
+            yield tuple(factors.prod(axis=0).tolist()), spread, float(costs.energy[row]), one
+
+
+def least_of_each(space: Space) -> dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Spread, float, Genomes]]:
+    """The mapping of the least energy for all bounds and ways to fill the fanouts."""
+    best: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Spread, float, Genomes]] = {}
+    for bounds, spread, energy, one in mappings(space):
+        key = bounds, tuple(f for factors in spread.values() for f in factors)
+        if key not in best or energy < best[key][1]:
+            best[key] = spread, energy, one
+    return best
+
+
+def path(space: Space, choices: Choices, bounds: tuple[int, ...], spread: Spread) -> Shortest:
+    keeping = keeping_of(choices.kept, choices.free_bypass)
+    found = shortest(exact(facts_of(space.spec)), choices, keeping, bounds, spread)
+    assert found is not None
+    return found
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32))
+def test_no_mapping_costs_less_than_the_shortest_path(seed: int) -> None:
+    space = some_space(seed, 2_000)
+    choices = choices_of(space)
+    if any(limits.names for limits in choices.reuse):
+        return
+    for (bounds, _), (spread, energy, _) in least_of_each(space).items():
+        assert path(space, choices, bounds, spread).least <= energy * (1 + 1e-9)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_is_left_of_a_mapping_costs_no_less_than_the_path_from_there(seed: int) -> None:
+    space = some_space(seed, 2_000)
+    choices = choices_of(space)
+    if any(limits.names for limits in choices.reuse):
+        return
+    for (bounds, _), (spread, energy, one) in list(least_of_each(space).items())[:20]:
+        found = path(space, choices, bounds, spread)
+        spans = np.cumprod(one.factors[0], axis=0)
+        for slot in range(1, len(choices.slots)):
+            assert found.beyond(slot, spans[slot - 1][None])[0] <= energy * (1 + 1e-9)
+
+
+def chain(**bounds: int) -> Space:
+    """DRAM, a buffer, a row of PEs, a scratchpad and a register: five levels with the fanout."""
+    return space_of(document([None, 4096, 256, 1], [1, 16, 1, 1], bounds, CONVOLUTION if "R" in bounds else None))
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"A": 64, "B": 64, "C": 64}, {"N": 1, "C": 16, "M": 32, "R": 3, "S": 3, "P": 14, "Q": 14}]
+)
+def test_the_mapping_of_a_path_costs_little_more_than_the_path(bounds: dict[str, int]) -> None:
+    space = chain(**bounds)
+    choices = choices_of(space)
+    costing = Costing(space.spec, choices)
+    slot = next(i for i, s in enumerate(choices.slots) if s.spatial)
+    factors = tuple(16 if d == ("A" if "A" in bounds else "C") else 1 for d in bounds)
+    spread: Spread = {slot: factors}
+    found = path(space, choices, tuple(bounds.values()), spread)
+    assert found.genomes is not None
+    costs = costing.cost(found.genomes)
+    assert costs.valid[0]
+    assert found.least <= costs.energy[0] <= 1.02 * found.least
+
+
+def test_an_unconstrained_chain_is_bounded_closely() -> None:
+    found = find_best([chain(A=64, B=64, C=64)], "energy", deadline=Deadline(600.0))
+    assert found.gap < 0.001
+
+
+def test_energies_above_the_best_known_are_of_no_interest() -> None:
+    space = chain(A=64, B=64, C=64)
+    choices = choices_of(space)
+    keeping = keeping_of(choices.kept, choices.free_bypass)
+    facts = facts_of(space.spec)
+    spread: Spread = {next(i for i, s in enumerate(choices.slots) if s.spatial): (16, 1, 1)}
+    whole = shortest(facts, choices, keeping, (64, 64, 64), spread)
+    assert whole is not None
+    cut = shortest(facts, choices, keeping, (64, 64, 64), spread, most=whole.least * 1.001)
+    none = shortest(facts, choices, keeping, (64, 64, 64), spread, most=whole.least * 0.5)
+    assert cut is not None and none is not None
+    assert cut.least == whole.least
+    assert none.least == np.inf
+
+
+def test_a_grid_knows_multiples() -> None:
+    grid = Grid((12, 1, 5))
+    values = np.arange(grid.size, dtype=np.float64)
+    whole = int(np.prod([len([n for n in range(1, b + 1) if b % n == 0]) for b in (12, 1, 5)]))
+    assert grid.size == whole
+    for place, tile in enumerate(grid.tiles.astype(np.int64)):
+        assert grid.index(tile[None])[0] == place
+        above = [i for i, other in enumerate(grid.tiles) if all(b % a == 0 for a, b in zip(tile, other, strict=True))]
+        assert grid.least(values, range(3))[place] == min(above)
+        double = [i for i, other in enumerate(grid.tiles) if (other == tile * np.array([2, 1, 1])).all()]
+        assert grid.stepped(values, 0, 2)[place] == (values[double[0]] if double else np.inf)
+        assert grid.scaled(values, (2, 1, 5))[place] == next(
+            (values[i] for i, other in enumerate(grid.tiles) if (other == tile * np.array([2, 1, 5])).all()), np.inf
+        )
+    assert prod(grid.bounds) == grid.tiles[-1].prod()
