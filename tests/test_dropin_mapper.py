@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from golden_specs import golden_files
 
 from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.dropin_mapper import run_mapper, search_files
+from flexloop.engines.embedded.metrics import Goal
 from flexloop.errors import FlexloopError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
@@ -95,7 +97,19 @@ def test_the_summary_reads_like_timeloops_and_states_the_proof(tmp_path: Path) -
     lines = str(search_files(inputs(tmp_path))).splitlines()
     assert lines[0] == "Summary stats for best mapping found by mapper:"
     assert lines[1].startswith("  Utilization = 0.03 | pJ/Compute =   72.674 | Cycles = 7676928")
-    assert "proved optimal for latency" in lines[2]
+    assert lines[2].startswith("  proved optimal for latency, then for energy; ")
+
+
+def test_it_says_which_of_several_metrics_is_proved(tmp_path: Path) -> None:
+    outcome = search_files(inputs(tmp_path))
+    assert replace(outcome, goal=Goal(("delay",))).proof == "proved optimal for latency"
+    certificate = replace(outcome.optimum.certificate, tie_bound=outcome.evaluation.energy_pj * 0.75)
+    stopped = replace(outcome, optimum=replace(outcome.optimum, certificate=certificate), ended="interrupted")
+    assert stopped.proof == "proved optimal for latency; among its equals energy is at most 25.00% lower (interrupted)"
+    accesses = replace(outcome, goal=Goal(("delay", "energy", "last_level_accesses")))
+    assert accesses.proof == (
+        "proved optimal for latency, then for energy; last_level_accesses among its equals: best found, not proved"
+    )
 
 
 def test_without_a_proof_the_gap_is_stated(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ class OutputStats:
         variables: of the specification, evaluated.
         accesses: by storage level, scalar ``reads``, ``fills`` and ``updates`` of one instance, all data spaces.
         mapping: the loop nest, as ``map.txt`` has it.
-        optimal: whether the mapping is proved the best of its mapspace; None where nothing was searched.
+        optimal: whether the mapping is proved the best of its mapspace in the first metric; None where nothing was
+            searched.
         gap: share by which it may lie above the best; None likewise.
 
     The arguments are attributes too. From them follow ``latency`` (s), ``energy`` (J), ``area`` (m^2),

@@ -46,7 +46,7 @@ class MapperOutcome:
 
     Attributes:
         spec: architecture, problem and energies.
-        objective: what was minimised: latency, energy, edp, or Timeloop's name of accesses to a level.
+        goal: what was minimised.
         optimum: the mapping with its certificate.
         evaluation: its figures.
         energies: where the energies are from.
@@ -54,25 +54,39 @@ class MapperOutcome:
     """
 
     spec: Spec
-    objective: str
+    goal: Goal
     optimum: Optimum
     evaluation: Evaluation
     energies: Completed
     ended: str = "time limit reached"
 
+    @property
+    def objective(self) -> str:
+        """What was minimised first: latency, energy, edp, or Timeloop's name of accesses to a level."""
+        return self.goal.name
+
+    @property
+    def proof(self) -> str:
+        """How good the mapping is known to be, in each metric."""
+        if not self.optimum.certificate.optimal:
+            return f"the optimum for {self.objective} is at most {self.optimum.gap:.2%} lower ({self.ended})"
+        second, others = self.goal.after_first()
+        proof = f"proved optimal for {self.objective}"
+        if second and self.optimum.tie_gap:
+            proof += f"; among its equals {second} is at most {self.optimum.tie_gap:.2%} lower ({self.ended})"
+        elif second:
+            proof += f", then for {second}"
+        return proof + (f"; {', '.join(others)} among its equals: best found, not proved" if others else "")
+
     def __str__(self) -> str:
         """Timeloop's summary, and how good the mapping is known to be."""
         found, certificate = self.evaluation, self.optimum.certificate
-        if certificate.optimal:
-            proof = f"proved optimal for {self.objective}"
-        else:
-            proof = f"the optimum for {self.objective} is at most {self.optimum.gap:.2%} lower ({self.ended})"
         return "\n".join(
             [
                 "Summary stats for best mapping found by mapper:",
                 f"  Utilization = {found.utilization:4.2f} | pJ/Compute = {found.energy_pj / found.computes:8.3f} | "
                 f"Cycles = {found.cycles}",
-                f"  {proof}; {certificate.evaluated:,} mappings evaluated, "
+                f"  {self.proof}; {certificate.evaluated:,} mappings evaluated, "
                 f"{certificate.excluded:.4g} excluded by proof",
             ]
         )
@@ -159,7 +173,7 @@ def search_files(
     deadline.grant(min(_LEAST_S, deadline.seconds))
     optimum = find_best_for(space, goal, deadline, standing)
     ended = "interrupted" if deadline.stopped else "time limit reached" if deadline.passed() else "not all was tried"
-    return MapperOutcome(spec, goal.name, optimum, evaluate(spec, optimum.mapping), energies, ended)
+    return MapperOutcome(spec, goal, optimum, evaluate(spec, optimum.mapping), energies, ended)
 
 
 def _space(spec: Spec, config: Map[str, Any]) -> Space:

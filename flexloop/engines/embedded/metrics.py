@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper import Objective, Optimum, Seed, Space, Standing, find_best
+from flexloop.engines.embedded.mapper.find import cost_of
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec, StorageSpec
 from flexloop.errors import UnknownNameError
@@ -38,6 +39,32 @@ class Goal:
     def name(self) -> str:
         """The first metric as the search calls it: latency, energy, edp, or Timeloop's name of accesses."""
         return OBJECTIVES.get(self.metrics[0], self.metrics[0])
+
+    @property
+    def objective(self) -> Objective:
+        """The objective of the search for the first metric: accesses are an energy."""
+        return OBJECTIVES.get(self.metrics[0], "energy")
+
+    @property
+    def counted(self) -> str | None:
+        """The accesses whose number the search goes for: the first metric, or that after delay."""
+        first, *others = self.metrics
+        wanted = others[:1] if first == "delay" else [first]
+        return next((metric for metric in wanted if metric not in OBJECTIVES), None)
+
+    @property
+    def tie(self) -> str:
+        """The metric by which the search tells equals of the first apart."""
+        return {"latency": self.counted or "energy", "energy": "delay", "edp": "energy"}[self.objective]
+
+    def after_first(self) -> tuple[str | None, tuple[str, ...]]:
+        """The second metric, where the search's tie-break decides it, and those that no proof is about."""
+        first, *others = dict.fromkeys(self.metrics)
+        whole = {first, self.tie} <= set(OBJECTIVES)  # two of the three give the third
+        decided = set(OBJECTIVES) if whole else {self.tie}
+        if not others or others[0] not in decided or [first, others[0]] == ["edp", "delay"]:
+            return None, tuple(others)
+        return others[0], tuple(metric for metric in others if metric not in decided)
 
 
 def goal_of(metrics: Sequence[str], levels: Sequence[str]) -> Goal:
@@ -67,9 +94,9 @@ def find_best_for(
 ) -> Optimum:
     """The best mapping of a mapspace for a goal.
 
-    The proof is about the first metric. Where it is a number of accesses, or delay with accesses after it, a second
-    search goes for the others among its equals, in the time that is left; a row that is not full then counts in part.
-    Equals of energy and of EDP are told apart by the search itself.
+    The proof is about the first metric and the search's tie-break (`Goal.tie`). Where accesses are counted, a second
+    search goes for the other metrics among the equals, in the time that is left; a row that is not full then counts in
+    part.
 
     Args:
         space: the mapspace.
@@ -81,38 +108,32 @@ def find_best_for(
         UnmappableError, NoVerdictError: as `find_best`.
     """
     deadline = deadline or Deadline.of()
-    first, *others = goal.metrics
-    if first in ("energy", "edp") or (first == "delay" and (not others or others[0] in OBJECTIVES)):
-        return find_best([space], OBJECTIVES[first], deadline=deadline, standing=standing)
-    counted = others[0] if first == "delay" else first
-    objective: Objective = "latency" if first == "delay" else "energy"
-    first_alone = replace(space, spec=_weighted(space.spec, {counted: 1.0}))
-    least = find_best([first_alone], objective, deadline=deadline, standing=standing)
-    if not least.certificate.optimal:
-        return least
-    known = {"edp", "delay"} if objective == "latency" else {"edp"}
-    rest = [metric for metric in dict.fromkeys((*goal.metrics, "delay", "energy")) if metric not in known]
-    return _best_of_equals(space, objective, rest, least, deadline)
+    if goal.counted is None:
+        return find_best([space], goal.objective, deadline=deadline, standing=standing)
+    first_alone = replace(space, spec=_weighted(space.spec, {goal.counted: 1.0}))
+    least = find_best([first_alone], goal.objective, deadline=deadline, standing=standing)
+    return _best_of_equals(space, goal, least, deadline) if least.certificate.optimal else least
 
 
-def _best_of_equals(
-    space: Space, objective: Objective, metrics: Sequence[str], least: Optimum, deadline: Deadline
-) -> Optimum:
-    """Of the mappings that are as good as one in the first metric, the best in the others.
+def _best_of_equals(space: Space, goal: Goal, least: Optimum, deadline: Deadline) -> Optimum:
+    """Of the mappings that are as good as one in what was searched for, the best in the other metrics.
 
     They are weighed such that one access or cycle more costs more than all after it do in that mapping.
     """
     spec = space.spec
+    known = {"edp", "delay"} if goal.objective == "latency" else {"edp"}
+    metrics = [metric for metric in dict.fromkeys((*goal.metrics, "delay", "energy")) if metric not in known]
     weights: dict[str, float] = {}
     for metric in reversed(metrics):
         after = evaluate(_weighted(spec, weights), least.mapping).energy_pj if weights else 0.0
         weights[metric] = 16 * after if after else 1.0
     seed = Seed(0, least.bounds, least.mapping)
     weighed = replace(space, spec=_weighted(spec, weights))
-    found = find_best([weighed], objective, [seed], deadline=deadline)
-    first = evaluate(_weighted(spec, {metrics[0]: 1.0}), found.mapping)
-    worse = first.energy_pj > least.cost[0] if objective == "energy" else (first.cycles, first.energy_pj) > least.cost
-    return least if worse else replace(found, cost=least.cost, certificate=least.certificate)
+    found = find_best([weighed], goal.objective, [seed], deadline=deadline)
+    cost = cost_of(goal.objective, evaluate(_weighted(spec, {metrics[0]: 1.0}), found.mapping))
+    second, _ = goal.after_first()
+    worse = cost > least.cost if second else cost[0] > least.cost[0]
+    return least if worse else replace(found, cost=cost, certificate=least.certificate)
 
 
 def _level_of(metric: str, spec: Spec) -> int:

@@ -73,7 +73,8 @@ def _find_best(
         best = _optimum(spaces, objective, found)
     elif best is None and isfinite(search.lower_bound):
         best = _smallest(spaces, objective, forms)
-    certificate = Certificate(True, search.lower_bound, int(search.best["counts"][0]), 0.0)
+    bound = min(search.open, (float(search.best["cost"][0]), float(search.best["cost"][1])))
+    certificate = Certificate(True, bound[0], int(search.best["counts"][0]), 0.0, bound[1])
     if rest := sorted(set(range(len(spaces))) - {place for place, _ in forms}):
         best, certificate = _with_general(
             spaces, rest, objective, seeds, best, certificate, deadline, rng_seed, standing
@@ -82,17 +83,9 @@ def _find_best(
         raise NoVerdictError(NOT_FOUND)
     if best is None:
         raise UnmappableError(_why_not(spaces, forms))
-    optimal = certificate.lower_bound >= best.cost[0]
-    size = _mappings(spaces)
-    return replace(
-        best,
-        certificate=Certificate(
-            optimal,
-            best.cost[0] if optimal else certificate.lower_bound,
-            certificate.evaluated,
-            max(size - certificate.evaluated, 0.0) if optimal else 0.0,
-        ),
-    )
+    proved = Certificate.of(best.cost, certificate.bound, certificate.evaluated)
+    excluded = max(_mappings(spaces) - proved.evaluated, 0.0) if proved.optimal else 0.0
+    return replace(best, certificate=replace(proved, excluded=excluded))
 
 
 def cost_of(objective: Objective, evaluation: Evaluation) -> tuple[float, float]:
@@ -169,9 +162,9 @@ def _with_general(
     except NoVerdictError:
         if best is None:
             raise
-        return best, replace(certificate, lower_bound=0.0)
-    lower = min(other.certificate.lower_bound, certificate.lower_bound)
-    merged = Certificate(True, lower, certificate.evaluated + other.certificate.evaluated, 0.0)
+        return best, replace(certificate, lower_bound=0.0, tie_bound=0.0)
+    lower = min(other.certificate.bound, certificate.bound)
+    merged = Certificate(True, lower[0], certificate.evaluated + other.certificate.evaluated, 0.0, lower[1])
     if best is None or other.cost < best.cost:
         best = replace(other, space=rest[other.space])
     return best, merged

@@ -20,7 +20,7 @@ from flexloop.engines.embedded.mapper.exact.form import Form, recognise
 from flexloop.engines.embedded.mapper.exact.optimal import Search, families
 from flexloop.engines.embedded.mapper.general_bounds import Floats, Relaxation
 from flexloop.engines.embedded.mapper.general_branch import Branch
-from flexloop.engines.embedded.mapper.general_roots import Key, Part, Root, Roots, Stage
+from flexloop.engines.embedded.mapper.general_roots import NOTHING, Key, Part, Root, Roots, Stage
 from flexloop.engines.embedded.mapper.general_spread import spreads
 from flexloop.engines.embedded.mapper.paths.shortest import shortest
 from flexloop.engines.embedded.mapper.sampler import Found, better, choices_of, sample
@@ -104,7 +104,7 @@ class _Search:
         self.deadline, self._standing = deadline, standing
         self._best: _Best | None = None
         self._evaluated = 0
-        self._open = np.inf
+        self._open = NOTHING
 
     def start(self, seeds: Sequence[Seed]) -> None:
         """Cost the seeds and the mappings with the smallest tiles, for everything else to be compared with."""
@@ -174,7 +174,7 @@ class _Search:
                 before, rng_seed = self.deadline.now(), rng_seed + 1
                 self._improve(samples, rng_seed)
                 sampled += self.deadline.now() - before
-            self._standing.bound = min(self._open, least[0])
+            self._standing.bound = min(self._open, least)[0]
             if self._hopeless(least):
                 return
             root = roots.pop()
@@ -183,7 +183,7 @@ class _Search:
                 for part in self._taken_apart(root, roots.numbers):
                     roots.push(part)
             except TimeUp:
-                self.leave_open(least[0])
+                self._open = min(self._open, least)
                 return
 
     def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
@@ -262,20 +262,18 @@ class _Search:
             part, _ = owners[outcome.place]
             self._evaluated += outcome.evaluated
             self._note(part, part.costing.genomes(outcome.mapping))
-        if self._best is None or search.lower_bound < self._best.key[0] * (1 - 1e-12):
-            self.leave_open(search.lower_bound)
+        self._open = min(self._open, search.open)
 
     def result(self) -> Optimum:
         """The best mapping with its certificate."""
         if self._best is None:
             if any(part.costing.uncounted for part in self.parts):
                 raise UnsupportedError("no mapping was found that the model counts exactly; use smaller bounds")
-            if np.isfinite(self._open):
+            if np.isfinite(self._open[0]):
                 raise NoVerdictError(NOT_FOUND)
             raise UnmappableError(self._reason())
         cost = self._best.key
-        optimal = self._open >= cost[0]
-        certificate = Certificate(optimal, cost[0] if optimal else float(self._open), self._evaluated, 0.0)
+        certificate = Certificate.of(cost, self._open, self._evaluated)
         part = self._best.part
         bounds, mapping = part.costing.mapping(self._best.found.genomes)
         return Optimum(part.index, bounds, mapping, cost, certificate)
@@ -311,15 +309,17 @@ class _Search:
         finite &= (primary < best[0]) | ((primary == best[0]) & (tie < best[1]))
         return finite
 
-    def leave_open(self, primary: Floats | float) -> None:
+    def leave_open(self, primary: Floats, tie: Floats) -> None:
         """Hear that nothing more will be learnt of what these bounds stand for."""
-        self._open = min(self._open, float(np.min(primary, initial=np.inf)))
+        if primary.size:
+            least = primary.min()
+            self._open = min(self._open, (float(least), float(tie[primary == least].min())))
 
-    def cost(self, part: Part, genomes: Genomes, floor: float) -> None:
+    def cost(self, part: Part, genomes: Genomes, floor: Key) -> None:
         """Cost mappings whose bounds are at least ``floor``; what time does not allow for is left open."""
         before = part.costing.uncounted
         if not self._note(part, genomes) or part.costing.uncounted > before:
-            self.leave_open(floor)
+            self._open = min(self._open, floor)
 
     def _note(self, part: Part, genomes: Genomes) -> bool:
         """Cost mappings and remember the best; whether there was time for all."""

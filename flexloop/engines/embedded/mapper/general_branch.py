@@ -14,7 +14,7 @@ from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper.choices import Genomes, concatenate
 from flexloop.engines.embedded.mapper.general_bounds import Decided, Floats, Ints, Relaxation
 from flexloop.engines.embedded.mapper.general_orders import shared_dims, starting_with, temporal_orders, view_of
-from flexloop.engines.embedded.mapper.general_roots import Part, Root
+from flexloop.engines.embedded.mapper.general_roots import NOTHING, Key, Part, Root
 from flexloop.engines.embedded.mapper.general_spread import MOST_LOOPS, arrangements
 
 _CHUNK = 128
@@ -38,10 +38,10 @@ class Incumbent(Protocol):
     def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
         """Which bounds are better than the best mapping known."""
 
-    def leave_open(self, primary: Floats | float) -> None:
+    def leave_open(self, primary: Floats, tie: Floats) -> None:
         """Hear that nothing more will be learnt of what these bounds stand for."""
 
-    def cost(self, part: Part, genomes: Genomes, floor: float) -> None:
+    def cost(self, part: Part, genomes: Genomes, floor: Key) -> None:
         """Cost mappings whose bounds are at least ``floor``; what time does not allow for is left open."""
 
 
@@ -81,10 +81,10 @@ class Branch:
         start = np.ones((1, 1, len(self._factorizations)), dtype=np.int64)
         self._descend(start, np.full(1, self._floor), np.zeros(1))
 
-    def _late(self, primary: Floats) -> bool:
+    def _late(self, primary: Floats, tie: Floats) -> bool:
         """Whether time is up; then what these bounds stand for stays open."""
         if self._search.deadline.passed():
-            self._search.leave_open(primary)
+            self._search.leave_open(primary, tie)
             return True
         return False
 
@@ -95,7 +95,7 @@ class Branch:
             return
         waiting: list[tuple[Ints, Floats, Floats]] = []
         for grown in self._expand(tiles, slot):
-            if self._late(primary):
+            if self._late(primary, tie):
                 return
             waiting.append(self._bounded(grown))
             if sum(part[0].size for part in waiting) > _HELD:
@@ -120,7 +120,7 @@ class Branch:
             rows = rows[self._search.hopeful(primary[rows], tie[rows])]
             if not len(rows):
                 return
-            if self._late(primary[order[start:]]):
+            if self._late(primary[order[start:]], tie[order[start:]]):
                 return
             self._descend(tiles[rows], primary[rows], tie[rows])
 
@@ -172,45 +172,46 @@ class Branch:
         """Cost every kind of order of mappings whose factors are decided."""
         decided = self._relaxation.decided(tiles)
         waiting: list[Genomes] = []
-        floor = np.inf
+        floor = NOTHING
         for row in range(len(tiles)):
-            if self._late(primary[row:]):
+            if self._late(primary[row:], tie[row:]):
                 break
             if not self._search.hopeful(primary[row : row + 1], tie[row : row + 1])[0]:
                 continue
-            for genomes in self._leaf(decided, row, float(primary[row])):
+            key = float(primary[row]), float(tie[row])
+            for genomes in self._leaf(decided, row, key):
                 waiting.append(genomes)
-                floor = min(floor, float(primary[row]))
+                floor = min(floor, key)
                 if sum(map(len, waiting)) >= _BATCH:
                     self._search.cost(self._part, concatenate(waiting), floor)
-                    waiting, floor = [], np.inf
+                    waiting, floor = [], NOTHING
         if waiting:
             self._search.cost(self._part, concatenate(waiting), floor)
 
-    def _leaf(self, decided: Decided, row: int, floor: float) -> Iterator[Genomes]:
+    def _leaf(self, decided: Decided, row: int, floor: Key) -> Iterator[Genomes]:
         """The orders of one mapping that may be worth it, by their innermost loops."""
         factors = decided.tiles[row, 1:] // decided.tiles[row, :-1]
         energy, cycles, loops = self._relaxation.by_innermost(decided, row)
         primary, tie = self._search.keys(energy, cycles)
-        primary = np.maximum(primary, floor)
+        primary = np.maximum(primary, floor[0])
         hopeful = np.argwhere(self._search.hopeful(primary, tie))
         if not len(hopeful):
             return
         linked = self._linked(factors)
         options: list[_Orders] = []
         for s in range(len(factors)):
-            if self._late(primary.min(keepdims=True)):
+            if self._late(primary, tie):
                 return
             options.append(self._arrangements(s, factors[s], linked))
         if not all(option.complete for option in options):
-            self._search.leave_open(floor)
+            self._search.leave_open(*map(np.array, floor))
         for place in hopeful:
             innermost = {slot: int(found[i]) for (slot, found), i in zip(loops.items(), place, strict=True)}
             chosen = [starting_with((o.orders, o.splits), innermost.get(s), factors[s]) for s, o in enumerate(options)]
             sizes = [len(splits) for _, splits in chosen]
             total = prod(sizes)
             for start in range(0, total, _BATCH):
-                if self._late(primary[tuple(place)][None]):
+                if self._late(primary[tuple(place)][None], tie[tuple(place)][None]):
                     return
                 picked = range(start, min(start + _BATCH, total))
                 yield self._genomes(factors, chosen, _unravelled(picked, sizes))

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from math import prod
+from math import inf, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ from flexloop.engines.embedded.mapper.space import Space
 
 Key = tuple[float, float]
 """The objective and its tie-break."""
+NOTHING: Key = (inf, inf)
+"""The key that bounds nothing at all."""
 Mask = npt.NDArray[np.bool_]
 
 

@@ -16,6 +16,9 @@ from flexloop.timeloop.reuse import ReuseLimits
 
 Objective = Literal["latency", "energy", "edp"]
 
+_ROUNDED = 1 - 1e-12
+"""How far sums of the same numbers in another order may fall below each other."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -63,12 +66,31 @@ class Certificate:
         lower_bound: no mapping of the spaces costs less in the objective searched (the cost itself where optimal).
         evaluated: mappings costed one by one.
         excluded: mappings excluded by proof.
+        tie_bound: where optimal, none of the mapping's equals in the objective costs less in its tie-break.
     """
 
     optimal: bool
     lower_bound: float
     evaluated: int
     excluded: float
+    tie_bound: float = 0.0
+
+    @classmethod
+    def of(cls, cost: tuple[float, float], bound: tuple[float, float], evaluated: int) -> Certificate:
+        """What is proved of a mapping by a bound of the objective and its tie-break, which no mapping is below.
+
+        Both are compared to within the rounding of sums in another order.
+        """
+        optimal = bound[0] >= cost[0] * _ROUNDED
+        if not optimal:
+            return cls(optimal, bound[0], evaluated, 0.0)
+        only = bound[0] > cost[0] or bound[1] >= cost[1] * _ROUNDED
+        return cls(optimal, cost[0], evaluated, 0.0, cost[1] if only else bound[1])
+
+    @property
+    def bound(self) -> tuple[float, float]:
+        """The objective and its tie-break, of which no mapping is below both."""
+        return self.lower_bound, self.tie_bound
 
 
 @dataclass
@@ -120,3 +142,10 @@ class Optimum:
     def gap(self) -> float:
         """Largest possible relative distance of the objective from the true optimum."""
         return 0.0 if self.certificate.optimal else (self.cost[0] - self.certificate.lower_bound) / self.cost[0]
+
+    @property
+    def tie_gap(self) -> float:
+        """The same of the tie-break, among mappings that are as good in the objective; 1 where nothing is proved."""
+        if not self.certificate.optimal or not self.cost[1]:
+            return 0.0 if self.certificate.optimal else 1.0
+        return (self.cost[1] - self.certificate.tie_bound) / self.cost[1]

@@ -10,7 +10,7 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, prod
+from math import inf, isfinite, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -175,6 +175,10 @@ class Search:
         incumbent: cost (objective, tie-break) to reach or beat; infinite without one.
         deadline: when the proof is given up.
         standing: hears of the best mapping and its bound.
+
+    Attributes:
+        best: the incumbent.
+        open: the least objective and tie-break of what is not searched to the end; infinite where all is.
     """
 
     def __init__(
@@ -192,7 +196,7 @@ class Search:
         self.best["cost"][:] = incumbent
         self._admit_equals()
         self._winner: _Padding | None = None
-        self._open = inf
+        self.open = inf, inf
         self._config, self._scratch = new_config(), new_scratch()
 
     def run(self) -> Outcome | None:
@@ -202,29 +206,30 @@ class Search:
             if interpreted(hopeless)(self._code, padding.cycles, padding.energy, self.best["cost"]):
                 continue
             if self._late():
-                self._leave_open(*(self._key(p)[0] for p in queue[position:]))
+                self._leave_open(*map(self._key, queue[position:]))
                 break
             before = tuple(self.best["cost"])
             try:
                 self._search_padding(padding)
             except TimeUp:
-                self._leave_open(self._key(padding)[0])
+                self._leave_open(self._key(padding))
             if tuple(self.best["cost"]) != before:
                 self._winner = padding
-        self._leave_open(float(self.best["open"]))
+        if isfinite(self.best["open"]):
+            self._leave_open((float(self.best["open"]), min(self._key(padding)[1] for padding in queue)))
         return self._outcome()
 
     @property
     def lower_bound(self) -> float:
         """No mapping costs less in the objective."""
-        return float(min(self._open, self.best["cost"][0]))
+        return float(min(self.open[0], self.best["cost"][0]))
 
     def _admit_equals(self) -> None:
         """Raise the incumbent's tie-break by the least step, so that a mapping of the same cost beats it."""
         self.best["cost"][1] = np.nextafter(self.best["cost"][1], inf)
 
-    def _leave_open(self, *bounds: float) -> None:
-        self._open = min(self._open, *bounds)
+    def _leave_open(self, *keys: tuple[float, float]) -> None:
+        self.open = min(self.open, *keys)
 
     def _late(self) -> bool:
         """Whether time is up."""
@@ -242,13 +247,13 @@ class Search:
             options = [form.space.bounds[name] if name else (1,) for name in form.roles.dimensions]
             for bounds in itertools.product(*options):
                 if self._late():
-                    self._leave_open(self._key(_padding(family, tuple(map(min, options))))[0])
+                    self._leave_open(self._key(_padding(family, tuple(map(min, options)))))
                     break
                 if any(b % n for b, n in zip(bounds, form.lanes, strict=True)):
                     continue
                 padding = _padding(family, bounds)
                 if prod(len(divisors(b)) for b in bounds) > MOST_POINTS:
-                    self._leave_open(self._key(padding)[0])
+                    self._leave_open(self._key(padding))
                 else:
                     found.append(padding)
         return found
@@ -275,9 +280,9 @@ class Search:
             last = int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right"))
             if begin >= last:
                 break
-            self._standing.bound = min(self._open, float(bounds[begin]))
+            self._standing.bound = min(self.open[0], float(bounds[begin]))
             if self._late():
-                self._leave_open(float(bounds[begin]))
+                self._leave_open((float(bounds[begin]), self._key(padding)[1]))
                 break
             if dive:
                 found, factors, _ = work.gather(choices[: min(last, _DIVES)], 0, self._deadline)
@@ -285,7 +290,7 @@ class Search:
                 dive = False
                 continue
             found, factors, begin = work.gather(choices[:last], begin, self._deadline)
-            self._settle(work, found, factors)
+            self._settle(work, found, factors, self._key(padding)[1])
 
     def _spatial_choices(self, m: Record, g: Record) -> IntArray:
         index, found = np.zeros(8, dtype=np.int64), []
@@ -318,13 +323,13 @@ class Search:
         if tuple(self.best["cost"]) != known:
             self._admit_equals()
 
-    def _settle(self, work: _Work, found: FloatArray, factors: IntArray) -> None:
-        """Search configurations in the order of their bounds."""
+    def _settle(self, work: _Work, found: FloatArray, factors: IntArray, tie: float) -> None:
+        """Search configurations in the order of their bounds; ``tie`` bounds the tie-break of all."""
         order = np.argsort(found, kind="stable")
         begin = 0
         while begin < len(order):
             if self._late():
-                self._leave_open(float(found[order[begin]]))
+                self._leave_open((float(found[order[begin]]), tie))
                 return
             begin = work.settle(factors, order, begin, dive=False)
 
