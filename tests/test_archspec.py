@@ -313,7 +313,7 @@ def test_a_wrong_spec_is_answered_with_file_field_and_reason(tmp_path: Path, edi
     with pytest.raises(SpecError) as caught:
         load_arch(path)
     assert str(caught.value).startswith(f"{path}: {answer}")
-    assert "docs/arch-specs.md" in str(caught.value)
+    assert "flexloop arch fields" in str(caught.value)
 
 
 def test_every_fault_of_a_spec_has_a_line_of_its_own(tmp_path: Path) -> None:

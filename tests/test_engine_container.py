@@ -197,7 +197,7 @@ def test_daemon_that_is_down_and_image_that_is_missing(path: Path) -> None:
         ("docker", "somebody/timeloop", "docker pull somebody/timeloop`"),
         ("podman", "somebody/timeloop", "podman pull docker.io/somebody/timeloop`"),
         ("podman", "registry.example.org/timeloop", "podman pull registry.example.org/timeloop`"),
-        ("podman", "localhost/timeloop", "podman build --tag localhost/timeloop`"),
+        ("podman", "localhost/timeloop", "podman build --tag localhost/timeloop FOLDER`"),
     ],
 )
 def test_missing_image_says_how_to_get_it(path: Path, cli: str, name: str, way_out: str) -> None:

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from flexloop.errors import OutputError, SpecError
+from flexloop.results.columns import COLUMNS
 from flexloop.results.files import load, safe_name, save
-from flexloop.results.table import COLUMNS, LatticeError, Results, check_lattice, geomean, to_json
+from flexloop.results.table import LatticeError, Results, check_lattice, geomean, to_json
 
 
 def row(**values: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from flexloop.resources import find, shipped_names
 from flexloop.timeloop import yamlio
 from flexloop.validation import short, validated
 
-HINT = "docs/arch-specs.md describes every field; `flexloop arch show edge256` shows a complete spec."
+HINT = "`flexloop arch fields` describes every field, `flexloop arch show edge256` shows a complete spec."
 
 
 def arch_names() -> list[str]:

@@ -9,7 +9,7 @@ from flexloop.errors import OutputError
 
 _TEMPLATE = """\
 # An arch spec: one accelerator, and what of it is fixed. `flexloop arch check FILE` says whether it fits every network.
-# Change the numbers, delete what you do not need; docs/arch-specs.md describes every field.
+# Change the numbers, delete what you do not need; `flexloop arch fields` describes every field.
 name: NAME
 description: one line for tables
 sources: []                   # papers and documents that the sizes come from

@@ -123,14 +123,24 @@ class StorageLevel(_Model):
 
 
 class Mac(_Model):
-    """The arithmetic unit of a PE: its name and operand width in bits."""
+    """The arithmetic unit of a PE.
+
+    Attributes:
+        name: its name in Timeloop's YAML and in results.
+        datawidth: bits of an operand.
+    """
 
     name: LevelName = "MAC"
     datawidth: Annotated[int, Field(ge=1, le=128), BeforeValidator(no_boolean)] = 8
 
 
 class Shape(_Model):
-    """Extents of an array along its two mesh axes."""
+    """Extents of an array along its two mesh axes.
+
+    Attributes:
+        X: PEs along the X axis of the mesh.
+        Y: PEs along the Y axis of the mesh.
+    """
 
     X: Size
     Y: Size
@@ -142,7 +152,12 @@ class Shape(_Model):
 
 
 class Pair(_Model):
-    """The dimension unrolled along X and the one along Y."""
+    """The dimension unrolled along X and the one along Y.
+
+    Attributes:
+        X: the dimension along the X axis of the mesh.
+        Y: the dimension along the Y axis of the mesh.
+    """
 
     X: Dimension
     Y: Dimension
@@ -183,7 +198,13 @@ class InnerFanout(_Model):
 
 
 class Array(_Model):
-    """The flexible PE array: the storage level directly above it, and the PE's name."""
+    """The flexible PE array.
+
+    Attributes:
+        below: the storage level with loops directly above it; the levels after that one stand in each PE.
+        pe: the name of a PE in Timeloop's YAML.
+        inner: a further fanout in each PE, between the innermost level and the MACs, such as vector lanes.
+    """
 
     below: LevelName
     pe: LevelName = "PE"
@@ -203,28 +224,50 @@ class Tiling(_Model):
 
 
 class Ordering(_Model):
-    """The O axis: an order is a permutation at each level with loops except the innermost."""
+    """The O axis: an order is a permutation at each level with loops except the innermost.
+
+    Attributes:
+        fixed: for each such level a permutation of all eight dimensions, leftmost innermost, such as ``PQNRSCMG``.
+        partial: a few such orders, the fixed one among them.
+    """
 
     fixed: dict[LevelName, Permutation]
     partial: Annotated[tuple[dict[LevelName, Permutation], ...], Field(min_length=1)]
 
 
 class Parallelization(_Model):
-    """The P axis: which dimension lies on X and which on Y."""
+    """The P axis: which dimension lies on X and which on Y.
+
+    Attributes:
+        fixed: the dimension unrolled along X and the one along Y.
+        partial: a few such pairs, the fixed one among them.
+    """
 
     fixed: Pair
     partial: Annotated[tuple[Pair, ...], Field(min_length=1)]
 
 
 class ArrayShape(_Model):
-    """The S axis: the array's extents, and the building block that partial shapes are multiples of."""
+    """The S axis: the array's extents, and the building block that partial shapes are multiples of.
+
+    Attributes:
+        fixed: the array's extents; their product is the number of PEs in every class.
+        block: the building block that partial shapes are made of, and the fixed shape is.
+    """
 
     fixed: Shape
     block: Shape
 
 
 class Axes(_Model):
-    """The fixed and partial values of the four axes."""
+    """The fixed and partial values of the four axes.
+
+    Attributes:
+        tiling: T, the tile sizes.
+        ordering: O, the orders of loops.
+        parallelization: P, the dimensions that are unrolled.
+        shape: S, the extents of the array.
+    """
 
     tiling: Tiling
     ordering: Ordering

@@ -13,7 +13,10 @@ app = Commands(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="What each kind of flexibility buys a DNN accelerator.",
+    help="What each kind of flexibility buys a DNN accelerator.\n\n"
+    "An accelerator is flexible along four axes: T, the tile sizes; O, the order of loops; P, the dimensions that run "
+    "in parallel; S, the shape of the array. A class says for each whether it is fixed (0) or free (1), from T0O0P0S0, "
+    "which is rigid, to T1O1P1S1; p, in place of 1, leaves the few choices that the arch spec lists.",
     epilog="Start with: flexloop run --class T1O0P1S0 --net bert",
 )
 

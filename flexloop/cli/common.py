@@ -65,9 +65,11 @@ class PlainHelp:
     """Of a command or a group of them: its help names values in words, not by Python's types."""
 
     params: Any
+    help: str | None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (self.help or "").split("\n\n"))
         for parameter in self.params:
             if parameter.param_type_name == "option" and parameter.metavar is None:
                 parameter.metavar = "" if parameter.is_flag else METAVARS.get(parameter.name, "WORD")

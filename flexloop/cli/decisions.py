@@ -41,7 +41,12 @@ def isolate(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """What each axis is worth: alone, freed last, and as its Shapley value over the 16 classes."""
+    """What each axis is worth: alone, freed last, and as its Shapley value over the 16 classes.
+
+    alone: the gain over the rigid class where only that axis is free. last: the gain of freeing it where all others
+    are. shapley: the mean, over all orders of freeing the axes, of the logarithm of what it adds, as a factor; the four
+    multiply to the gain of everything free. share: its part of that.
+    """
     from flexloop.cli.progress import CellProgress
     from flexloop.report.findings import with_findings
     from flexloop.results.table import to_json
@@ -82,7 +87,11 @@ def design(
     ] = None,
     report: Report = None,
 ) -> None:
-    """Find the best rigid accelerator for a network on an arch spec's hardware, and write it as an arch spec."""
+    """Find the best rigid accelerator for a network on an arch spec's hardware, and write it as an arch spec.
+
+    Rigid: one tile, one order of loops, one pair of parallel dimensions and one array shape for all layers. Levels,
+    capacities, bandwidths and the number of PEs stay those of the arch spec.
+    """
     from flexloop.cli.show import axes_table
     from flexloop.report.findings import with_findings
     from flexloop.studies.design import design as search
@@ -114,7 +123,10 @@ def future_proof(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Design for one network, run later ones, and show what each class of flexibility adds."""
+    """Design for one network, run later ones, and show what each class of flexibility adds.
+
+    The rigid design that suits the first network best runs the others; the speedup of a class is over that.
+    """
     from flexloop.cli.progress import CellProgress
     from flexloop.results.table import to_json
     from flexloop.studies import futureproof as study

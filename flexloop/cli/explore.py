@@ -56,7 +56,11 @@ def explore(
     output: Output = None,
     quiet: Quiet = False,
 ) -> None:
-    """Search hardware and class together: the Pareto front of latency, energy and area under an area budget."""
+    """Search hardware and class together: the Pareto front of latency, energy and area under an area budget.
+
+    Hardware is the arch spec with its PEs, buffer, Spad and DRAM bandwidth times a factor each. On the front is each
+    design that no other beats in one of the three without losing in another.
+    """
     from flexloop.studies.explore import ExploreOptions
     from flexloop.studies.explore import explore as search
     from flexloop.studies.overhead import load_overhead

@@ -38,7 +38,11 @@ def flexion(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write all rows to this CSV file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON list.")] = False,
 ) -> None:
-    """Say how flexible an accelerator is: by its hardware (H-F), and for the layers of networks (W-F)."""
+    """Say how flexible an accelerator is: by its hardware (H-F), and for the layers of networks (W-F).
+
+    H-F: the choices that the accelerator has on an axis over those of a fully flexible one with the same resources.
+    W-F: the same for a layer, counting only choices that are legal for it; of a network, the mean over its layers.
+    """
     from flexloop.arch.load import load_arch
     from flexloop.classes import FlexClass
     from flexloop.cli.tables import table
@@ -72,7 +76,11 @@ def taxonomy(
     reasons: Annotated[bool, typer.Option("--reasons", help="Give each axis's reason and citation.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of a table.")] = False,
 ) -> None:
-    """Show where published accelerators stand among the classes."""
+    """Show where published accelerators stand among the classes.
+
+    Judged is what software may choose from layer to layer on the chip as built: 0 nothing, p a few choices, 1 any. An
+    axis that the sources do not settle is ?.
+    """
     from flexloop.cli.tables import listing, table
     from flexloop.taxonomy.accelerators import taxonomy_cells, taxonomy_markdown
 

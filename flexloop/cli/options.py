@@ -22,7 +22,8 @@ _ENGINES = complete.one_of("auto", "embedded", "timeloop", "container")
 Objective = Annotated[
     str,
     typer.Option(
-        autocompletion=complete.one_of("latency", "energy", "edp"), help="What to minimise: latency, energy or edp."
+        autocompletion=complete.one_of("latency", "energy", "edp"),
+        help="What to minimise: latency (cycles), energy (pJ) or edp, their product.",
     ),
 ]
 Engine = Annotated[

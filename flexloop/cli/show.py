@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from flexloop.arch.spec import ArchSpec
+    from flexloop.fields import FieldDescription
 
-arch_app = Commands(no_args_is_help=True, help="Arch specs: show, start, check one.")
-net_app = Commands(no_args_is_help=True, help="Networks: show one.")
+arch_app = Commands(no_args_is_help=True, help="Arch specs: show, start, check one, and what their fields mean.")
+net_app = Commands(no_args_is_help=True, help="Networks: show one, and what their fields mean.")
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON list instead of a table.")]
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(arch_app, name="arch")
     app.command("nets")(nets)
     app.add_typer(net_app, name="net")
+    app.command("columns")(columns)
     app.command("doctor")(doctor)
 
 
@@ -176,6 +178,52 @@ def net_show(
     ]
     columns = ["layer", "count", *DIMENSIONS, "stride", "dilation", "MACs each"]
     out.print(table(out, f"{number(net.macs)} MACs in all", columns, rows, goes=["dilation", "N", "G", "MACs each"]))
+
+
+@arch_app.command("fields")
+def arch_fields() -> None:
+    """Show every field of an arch spec: what it takes, its default and what it means."""
+    from flexloop.arch.spec import ArchSpec
+    from flexloop.fields import describe_fields
+
+    _show_fields("Fields of an arch spec", describe_fields(ArchSpec))
+
+
+@net_app.command("fields")
+def net_fields() -> None:
+    """Show every field of a network file: what it takes, its default and what it means."""
+    from flexloop.fields import describe_fields
+    from flexloop.workloads.layers import Layer
+    from flexloop.workloads.networks import NetworkFile
+
+    _show_fields("Fields of a network", describe_fields(NetworkFile, {"layers": Layer}))
+
+
+def _show_fields(title: str, fields: list[FieldDescription]) -> None:
+    from flexloop.cli.tables import table
+
+    out = console()
+    rows = [
+        (it.path, it.holds, "required" if it.default is None else it.default, it.meaning.replace("``", ""))
+        for it in fields
+    ]
+    heads = ["field", "takes", "default", "meaning"]
+    out.print(table(out, title, heads, rows, text=heads, wraps=["takes", "default", "meaning"], goes=["takes"]))
+
+
+def columns() -> None:
+    """Show what the columns of results mean, and their units."""
+    from flexloop.cli.tables import table
+    from flexloop.results.columns import BY_LEVEL, COLUMNS, TOTALS, UNITS
+
+    out = console()
+    heads = ["column", "unit", "meaning"]
+    for title, meanings in (
+        ("Rows: a layer and class each", COLUMNS | BY_LEVEL),
+        ("Totals: a network and class each", TOTALS | BY_LEVEL),
+    ):
+        rows = [(name, UNITS.get(name, ""), meaning) for name, meaning in meanings.items()]
+        out.print(table(out, title, heads, rows, text=heads, wraps=["meaning"]))
 
 
 def doctor(

@@ -54,7 +54,11 @@ def run(
     flexclass: Annotated[
         list[str],
         typer.Option(
-            "--class", "-c", autocompletion=complete.classes, help="Class, such as T1O0P1S0; may be repeated."
+            "--class",
+            "-c",
+            autocompletion=complete.classes,
+            help="Class, such as T1O0P1S0: tile sizes T, loop order O, parallel dimensions P, array shape S, each "
+            "fixed (0), one of a few (p) or free (1); may be repeated.",
         ),
     ],
     options: StudyOptions,
@@ -81,14 +85,20 @@ def compare(
     net: Net,
     options: StudyOptions,
     arch: Archs = ["edge256"],  # noqa: B006 - Typer copies it
-    degrees: Annotated[bool, typer.Option("--degrees", help="All 81 points, not only the 16 classes.")] = False,
+    degrees: Annotated[
+        bool, typer.Option("--degrees", help="All 81 points, each axis at 0, p and 1, not only the 16 classes.")
+    ] = False,
     baseline: Baseline = None,
     output: Output = None,
     report: Report = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Run all 16 classes on a network and show what each gains over the rigid one, T0O0P0S0."""
+    """Run all 16 classes on a network and show what each gains over the rigid one, T0O0P0S0.
+
+    A gain is the cost of the baseline class over that of the class: 2 is half the cost. Means over networks are
+    geometric; the gain of an axis is over the pairs of classes that differ in it alone.
+    """
     from flexloop.classes import FlexClass, all_classes
     from flexloop.report.findings import with_findings
     from flexloop.studies.analysis import axis_gains, comparison, edge_gains, layer_gains

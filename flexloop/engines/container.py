@@ -25,7 +25,7 @@ _PROBE = (
 KILLED = (137, -9)
 """Exit statuses of a program that was killed, in the container or the CLI itself."""
 
-_ANOTHER = "choose another --image, or make one that has them with docker/Dockerfile"
+_ANOTHER = "choose another --image, such as the default one, or build one that has them on PATH"
 
 
 class ContainerLauncher:

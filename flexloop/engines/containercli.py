@@ -82,7 +82,7 @@ class Container:
 
     def _way_to_get_it(self) -> str:
         if self.image.startswith("localhost/"):
-            return f"build it (docker/Dockerfile) with `{self.cli} build --tag {self.image}`"
+            return f"build it with `{self.cli} build --tag {self.image} FOLDER`, where FOLDER holds its Dockerfile"
         # Podman asks no registry for a name without one, unless it was told to.
         hub = self.cli == "podman" and "." not in self.image.partition("/")[0]
         return f"get it with `{self.cli} pull {'docker.io/' if hub else ''}{self.image}`"

@@ -10,7 +10,8 @@ from flexloop.report.findings import findings
 from flexloop.report.gains import check_one_objective
 from flexloop.report.page import render_page
 from flexloop.report.provenance import provenance
-from flexloop.results.table import COLUMNS, Results, subject
+from flexloop.results.columns import COLUMNS
+from flexloop.results.table import Results, subject
 
 _SCRIPTS = (
     "dom.js",

@@ -1,5 +1,6 @@
 """Results of studies: tables with a row a layer and class, made of cells and kept in files."""
 
-from flexloop.results.table import COLUMNS, Results
+from flexloop.results.columns import COLUMNS
+from flexloop.results.table import Results
 
 __all__ = ["COLUMNS", "Results"]

@@ -11,7 +11,7 @@ import pandas as pd
 from flexloop.classes import FlexClass
 from flexloop.engines.base import Candidate, cost
 from flexloop.evaluation import Evaluation
-from flexloop.results.table import COLUMNS
+from flexloop.results.columns import COLUMNS
 from flexloop.running.cells import CellResult, Plan
 from flexloop.subjects import DIGITS, arch_digest, network_digest
 from flexloop.tiles import follows_depthwise_rule

@@ -17,49 +17,10 @@ import pandas as pd
 
 from flexloop.classes import FlexClass
 from flexloop.errors import FlexloopError, SpecError
+from flexloop.results.columns import COLUMNS
 
 if TYPE_CHECKING:
     from flexloop.report.figures import Plots
-
-COLUMNS = {
-    "arch": "arch spec name",
-    "network": "network name",
-    "parameters": "the network's parameters, as in batch=1 sequence_length=128",
-    "layer": "layer name",
-    "count": "occurrences of this layer shape in the network",
-    "class": "flexibility class, degrees included",
-    "objective": "what the search minimised: latency, energy or edp",
-    "status": "ok, unmappable or failed",
-    "reason": "why there is no result",
-    "cycles": "latency of one occurrence, cycles",
-    "energy_pj": "energy of one occurrence, pJ",
-    "edp": "energy_pj * cycles, pJ*cycles",
-    "utilization": "real MACs / (MAC units * cycles)",
-    "macs": "multiply-accumulates of the layer itself",
-    "padded_macs": "multiply-accumulates with padding",
-    "array_x": "PEs along X",
-    "array_y": "PEs along Y",
-    "padding": "dimensions padded and to what",
-    "depthwise_rule": "whether G took the fixed values of M",
-    "mapping": "the winning mapping, outermost level first",
-    "optimal": "whether the mapping is proved to be the best of its mapspace",
-    "lower_bound": "no mapping of the mapspace costs less (in the objective)",
-    "gap": "(cost - lower_bound) / cost",
-    "evaluated": "mappings costed one by one",
-    "excluded": "mappings excluded by proof",
-    "notes": "inherited mappings, paddings searched",
-    "mapper": "engine that searched",
-    "engine": "engine whose figures these are",
-    "engine_version": "its version",
-    "energy_source": "where the energy reference table comes from",
-    "ert_hash": "SHA-256 of the energy reference table, first 12 digits",
-    "arch_hash": "SHA-256 of the arch spec without its name and description, first 12 digits",
-    "network_hash": "SHA-256 of the network's layers, first 12 digits",
-    "effort": "how long the search was allowed to take",
-    "seed": "of random choices",
-    "wall_s": "seconds that search and evaluation took when they were computed",
-}
-"""Meaning of every column that does not depend on the arch."""
 
 COST_COLUMN = {"latency": "cycles", "energy": "energy_pj", "edp": "edp"}
 """The column of the rows that each objective minimises."""
@@ -207,10 +168,8 @@ def subject(results: Results, network: str) -> str:
 def totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Sum rows over each network's layers, weighed by their counts.
 
-    Columns: arch, network, class, parameters, objective, layers, unmappable (layers without a result), cycles,
-    energy_pj, edp (total energy times total latency), edp_sum (sum of layer EDPs), macs, utilization, optimal (all
-    cells proved), wall_s, and the energies and accesses by level. A network with a layer that has no result has no
-    totals: its figures are NaN.
+    Columns as in `flexloop.results.columns.TOTALS`, and the energies and accesses by level. A network with a layer
+    that has no result has no totals: its figures are NaN.
     """
     records = [_total(keys, group) for keys, group in rows.groupby(["arch", "network", "class"], sort=False)]
     return pd.DataFrame.from_records(records)

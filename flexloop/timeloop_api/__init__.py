@@ -94,5 +94,5 @@ NOT_COVERED = {
 
 def __getattr__(name: str) -> object:
     """Say what to do about a call that is not here."""
-    way_out = NOT_COVERED.get(name, "docs/scripting.md has the calls that are covered")
+    way_out = NOT_COVERED.get(name, "help(flexloop.timeloop_api) lists the calls that are covered")
     raise AttributeError(f"flexloop.timeloop_api has no {name}: {way_out}")

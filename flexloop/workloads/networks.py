@@ -15,7 +15,7 @@ from flexloop.validation import short, validated
 from flexloop.workloads.layers import Layer, Network
 from flexloop.workloads.parameters import MAX_PARAMETER, checked_parameters, evaluate
 
-HINT = "docs/networks.md describes every field; `flexloop net show alexnet` shows a complete network."
+HINT = "`flexloop net fields` describes every field, `flexloop net show alexnet` shows a complete network."
 
 ParameterName = Annotated[str, Field(max_length=60, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ParameterValue = Annotated[int, Field(ge=1, le=MAX_PARAMETER, strict=True)]
@@ -25,7 +25,8 @@ class NetworkFile(BaseModel):
     """A network as its YAML file has it.
 
     Attributes:
-        name, description: what the network is called, and one line on what it is.
+        name: what the network is called.
+        description: one line on what it is.
         sources: where the numbers come from.
         parameters: the integers that a user may set when loading the network, with their defaults.
         layers: the fields of `Layer`; a number may be an expression of the parameters.
