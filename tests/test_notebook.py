@@ -13,6 +13,7 @@ from small_archs import PLAIN, plain
 import flexloop
 from flexloop import FlexloopError, Layer, Network
 from flexloop.classes import RIGID
+from flexloop.results.table import Results
 
 OPTIONS: dict[str, Any] = {"engine": "embedded", "jobs": 1, "use_store": False}
 TEXT = "name: small\nlayers:\n- {name: fc, C: 8, M: 6}\n"
@@ -85,3 +86,15 @@ def test_figures_are_drawn_one_by_one() -> None:
         plots.layers("lineer")
     with pytest.raises(FlexloopError, match="speed"):
         plots.lattice("speed")
+
+
+def test_a_winning_mapping_is_a_loop_nest_in_a_notebook() -> None:
+    mapping = small_study().mapping("down", "T0O0P0S0")
+    rows: Any = small_study().rows.set_index(["network", "class", "layer"])
+    assert mapping.one_line() == rows.loc[("linear", "T0O0P0S0", "down"), "mapping"]
+    assert "par-for" in mapping._repr_svg_()
+    assert small_study().mapping("down") == small_study().mapping("down", "T1O1P1S1", "linear", "plain4")
+    with pytest.raises(FlexloopError, match="unknown layer of these results 'dawn'"):
+        small_study().mapping("dawn")
+    with pytest.raises(FlexloopError, match="without their mappings"):
+        Results(small_study().rows).mapping("down")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -180,3 +182,46 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     large.write_bytes(b"#" * (yamlio.MAX_BYTES + 1))
     with pytest.raises(SpecError, match="larger than"):
         yamlio.load(large)
+
+
+def drawn_texts(mapping: Mapping) -> list[str]:
+    """The texts of a mapping's drawing, from its top."""
+    root = ElementTree.fromstring(mapping.draw().create_svg())  # noqa: S314 - our own
+    return [text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_a_mapping_draws_itself_as_a_loop_nest() -> None:
+    assert drawn_texts(EXAMPLE) == [
+        "DRAM", "Weights", "Inputs", "Outputs", "whole problem C128 P28 R3", "for p in 0:2", "for c in 0:2",
+        "GlobalBuffer", "Inputs", "Outputs", "tile C64 P14 R3",
+        "for c in 0:4", "par-for c in 0:16 along X", "par-for p in 0:2 along Y",
+        "Spad", "Weights", "Inputs", "Outputs", "tile P7 R3", "for p in 0:7", "for r in 0:3",
+        "compute",
+    ]  # fmt: skip
+    assert EXAMPLE._repr_svg_().startswith("<svg")
+
+
+def test_a_drawing_tells_residuals_and_levels_that_keep_nothing_and_escapes_names() -> None:
+    mapping = Mapping((LevelMapping("R<b>", {"M": 4}, ("M",), residuals={"M": 3}),))
+    assert drawn_texts(mapping) == [
+        "R<b>",
+        "keeps nothing",
+        "whole problem M3",
+        "for m in 0:4 (last pass 0:3)",
+        "compute",
+    ]
+    assert "<b>" not in mapping._repr_svg_()
+
+
+def test_every_box_of_a_drawing_lies_in_the_box_around_it() -> None:
+    root = ElementTree.fromstring(EXAMPLE.draw().create_svg())  # noqa: S314 - our own
+    boxes = [
+        tuple(float(rect.get(name, "")) for name in ("x", "y", "width", "height"))
+        for rect in root.iter("{http://www.w3.org/2000/svg}rect")
+    ]
+    assert len(boxes) == 4, "the ground and three levels"
+    for (x, y, width, height), (inner_x, inner_y, inner_width, inner_height) in pairwise(boxes):
+        assert x < inner_x
+        assert y < inner_y
+        assert inner_x + inner_width < x + width
+        assert inner_y + inner_height < y + height

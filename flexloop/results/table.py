@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 
 from flexloop.classes import FlexClass
-from flexloop.errors import FlexloopError, SpecError
+from flexloop.errors import FlexloopError, SpecError, UnknownNameError
 from flexloop.results.columns import COLUMNS
 
 if TYPE_CHECKING:
     from flexloop.report.figures import Plots
+    from flexloop.timeloop.mapping import Mapping
 
 COST_COLUMN = {"latency": "cycles", "energy": "energy_pj", "edp": "edp"}
 """The column of the rows that each objective minimises."""
@@ -118,6 +119,37 @@ class Results:
         rank = table["class"].map(lambda name: FlexClass.parse(name).rank)
         ordered = table.assign(rank=rank).sort_values([cost, "rank"], kind="stable").drop(columns="rank")
         return ordered.drop_duplicates(STUDIED).sort_index().reset_index(drop=True)
+
+    def mapping(
+        self, layer: str, flexclass: str | FlexClass | None = None, network: str | None = None, arch: str | None = None
+    ) -> Mapping:
+        """The winning mapping of a layer, which a notebook shows as a loop nest.
+
+        Args:
+            layer: its name.
+            flexclass: the class; None takes the most flexible one.
+            network: the network; None takes the first that has such a layer.
+            arch: the arch; None takes the first.
+
+        Raises:
+            UnknownNameError: for a name that is not in the results.
+            SpecError: if there is no mapping, with the reason.
+        """
+        from flexloop.timeloop import yamlio
+        from flexloop.timeloop.mapping import Mapping
+
+        name = str(classes_of(self)[-1] if flexclass is None else FlexClass.of(flexclass))
+        rows = self.rows
+        for column, wanted in (("arch", arch), ("network", network), ("layer", layer), ("class", name)):
+            if wanted is not None and wanted not in set(rows[column]):
+                raise UnknownNameError(f"{column} of these results", wanted, dict.fromkeys(rows[column]))
+            rows = rows if wanted is None else rows[rows[column] == wanted]
+        row = rows.iloc[0]
+        files = self.mappings.get((row["arch"], row["network"], row["class"], row["layer"]))
+        if files is None:
+            why = row["reason"] or "the results were kept without their mappings; run the study again"
+            raise SpecError(f"no mapping of layer {layer} in {name}: {why}")
+        return Mapping.from_directives(yamlio.load(files["map.yaml"])["mapping"])
 
     def report(self, path: str | Path) -> Path:
         """Write the HTML report to a file; return its path."""

@@ -10,12 +10,15 @@ import warnings
 from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.timeloop import order
 from flexloop.timeloop.reuse import ReuseLimits, limit_entries, limit_keys, read_limits
 from flexloop.validation import BEYOND, short, whole_number
+
+if TYPE_CHECKING:
+    from flexloop.svg import Diagram
 
 _FACTOR = re.compile(r"([A-Za-z_]+)\s*=*\s*([0-9]+)(?:,([0-9]+))?")
 _BYPASS_TYPES = ("datatype", "dataspace", "bypass")
@@ -170,6 +173,15 @@ class Mapping:
     def one_line(self) -> str:
         """The loop nest in one line, outermost first: ``DRAM[WIO] M4 C2 | GlobalBuffer[WIO] Q28 X:C16 Y:M16 | ...``."""
         return " | ".join(_one_line(level) for level in reversed(self.levels))
+
+    def draw(self) -> Diagram:
+        """The loop nest as a drawing, which a notebook shows and ``write_svg`` keeps."""
+        from flexloop.timeloop.loopnest import draw_nest
+
+        return draw_nest(self)
+
+    def _repr_svg_(self) -> str:
+        return self.draw().text
 
 
 def _loops(level: LevelMapping, *, spatial: bool) -> dict[str, Any]:

@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
-from pathlib import Path
 from typing import Any
 
-from flexloop.errors import OutputError, UnknownNameError
+from flexloop.errors import UnknownNameError
+from flexloop.svg import Diagram, box, diagram, words
 from flexloop.timeloop.v4front.architecture import Architecture, Container, Leaf, walk
 
 WIDTH = 420
 """Width of a drawing, pixels."""
 
 _ROW, _GAP, _TITLE = 30, 8, 22
-
-
-@dataclass(frozen=True)
-class Diagram:
-    """A drawing; a notebook shows it.
-
-    Attributes:
-        text: the SVG.
-    """
-
-    text: str
-
-    def create_svg(self) -> bytes:
-        """The SVG, in ASCII, which some readers want."""
-        return self.text.encode("ascii", "xmlcharrefreplace")
-
-    def write_svg(self, path: str | Path) -> None:
-        """Write it to a file (OutputError if that is not possible)."""
-        try:
-            Path(path).write_bytes(self.create_svg())
-        except OSError as error:
-            raise OutputError(f"cannot write to {path}: {error.strerror or error}; name another file") from error
-
-    def _repr_svg_(self) -> str:
-        return self.text
 
 
 def draw(architecture: Architecture, container_names: Sequence[str] = (), ignore: Sequence[str] = ()) -> Diagram:
@@ -68,11 +41,7 @@ def draw(architecture: Architecture, container_names: Sequence[str] = (), ignore
     y = _GAP
     for part in parts:
         y = _nested(part, _GAP, y, WIDTH - 2 * _GAP, shapes) + _GAP
-    body = "\n".join(shapes)
-    return Diagram(
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}px" height="{y}px" viewBox="0 0 {WIDTH} {y}" '
-        f'font-family="sans-serif" font-size="12">\n{body}\n</svg>\n'
-    )
+    return diagram(WIDTH, y, shapes)
 
 
 def _nested(leaves: Sequence[tuple[Leaf, bool]], x: int, y: int, width: int, shapes: list[str]) -> int:
@@ -109,9 +78,6 @@ def _title(leaf: Leaf) -> str:
 
 
 def _box(x: int, y: int, width: int, height: int, colour: Any, title: str, *, dashed: bool = False) -> str:
-    style = ' stroke-dasharray="4 3"' if dashed else ""
+    dash = {"stroke_dasharray": "4 3"} if dashed else {}
     line = y + 15 if dashed else y + height // 2 + 4
-    return (
-        f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{colour or "#ffffff"}" stroke="#444"{style}/>'
-        f'<text x="{x + 8}" y="{line}">{escape(title)}</text>'
-    )
+    return box(x, y, width, height, fill=colour or "#ffffff", stroke="#444", **dash) + words(x + 8, line, title)

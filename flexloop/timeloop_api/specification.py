@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from flexloop.errors import SpecError
+from flexloop.svg import Diagram
 from flexloop.timeloop import v4front
 from flexloop.timeloop.v4front import cimloop, translation
 from flexloop.timeloop.v4front.evaluation import evaluate
-from flexloop.timeloop_api.diagram import Diagram, draw
+from flexloop.timeloop_api.diagram import draw
 from flexloop.timeloop_api.processors import Processor, ProcessorError
 
 Files = str | Path | Sequence[str | Path]
