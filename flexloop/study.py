@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -102,16 +102,27 @@ class StudyOptions:
 
 
 class Progress(Protocol):
-    """Hears of a study's progress."""
+    """Hears of a study's progress. A cell is a row of the results: one layer of a network in one class on one arch."""
+
+    def plan(self, cells: int, parts: int) -> None:
+        """A study of several parts says how many cells and parts are still to come, and again where that changes."""
 
     def begin(self, cells: int, mapper: str, engine: str) -> None:
-        """The study starts: that many cells, searched and evaluated by these engines."""
+        """The study or a part of it starts: that many cells, searched and evaluated by these engines."""
 
     def handed_in(self, task: CellTask) -> None:
         """Cells of a layer wait for their turn or are being computed from now on."""
 
     def finished(self, result: CellResult) -> None:
-        """One cell is done."""
+        """One cell is done; layers of one shape share a result, and each of them hears of it."""
+
+
+def count_cells(
+    classes: Sequence[FlexClass], networks: Networks, parameters: Mapping[str, int] | None = None, archs: int = 1
+) -> int:
+    """How many cells a study has: the rows of its results."""
+    layers = sum(len(network.layers) for network in load_networks(networks, dict(parameters or {})))
+    return len(set(classes)) * layers * archs
 
 
 def run_study(
@@ -143,19 +154,19 @@ def run_study(
     chosen = list(dict.fromkeys(FlexClass.of(name) for name in listed(classes)))
     nets = load_networks(networks, options.network_parameters)
     plans = [_plan(spec, options) for spec in load_archs(arch)]
-    layers = _unique_layers(nets)
-    cells = len(chosen) * len(layers)
+    alike = _alike_layers(nets)
+    cells = count_cells(chosen, nets, archs=len(plans))
     if progress:
-        progress.begin(cells * len(plans), plans[0].mapper.info().name, plans[0].evaluator.info().name)
+        progress.begin(cells, plans[0].mapper.info().name, plans[0].evaluator.info().name)
     tables: list[pd.DataFrame] = []
     mappings: dict[tuple[str, str, str, str], dict[str, str]] = {}
     for plan in plans:
         found: Found = {}
         try:
-            _find(plan, chosen, layers, options, progress, found)
+            _find(plan, chosen, alike, options, progress, found)
         except KeyboardInterrupt:
-            done = len(tables) * cells + len(found)
-            raise StudyInterrupt(_what_is_kept(plan, done, cells * len(plans))) from None
+            done = sum(map(len, tables)) + sum(len(alike[shape]) for _, shape in found)
+            raise StudyInterrupt(_what_is_kept(plan, done, cells)) from None
         rows, files = build_results(plan, chosen, nets, found, Renderer(options.engines.templates))
         tables.append(rows)
         mappings |= files
@@ -167,17 +178,19 @@ def run_study(
 def _find(
     plan: Plan,
     classes: Sequence[FlexClass],
-    layers: Sequence[Layer],
+    alike: Mapping[tuple[int, ...], Sequence[Layer]],
     options: StudyOptions,
     progress: Progress | None,
     found: Found,
 ) -> None:
-    """Run the cells of one arch; each is put into ``found`` as soon as it is there."""
+    """Run each shape of one arch in each class; what comes out is put into ``found`` as soon as it is there."""
     placement = Placement(processes(options.jobs, options.threads, available_cores()), options.dask)
+    layers = [same[0] for same in alike.values()]
     for result in run_layers(plan, classes, layers, placement, *([progress.handed_in] if progress else [])):
         found[result.flexclass, result.layer.shape_key] = result
         if progress:
-            progress.finished(result)
+            for _ in alike[result.layer.shape_key]:
+                progress.finished(result)
 
 
 def run(
@@ -238,13 +251,12 @@ def _what_is_kept(plan: Plan, done: int, cells: int) -> str:
     return f"{done} of {cells} cells are finished and kept; the same command goes on from there"
 
 
-def _unique_layers(networks: Sequence[Network]) -> list[Layer]:
-    """Each layer shape once, whatever its names and counts."""
-    unique: dict[tuple[int, ...], Layer] = {}
-    for network in networks:
-        for layer in network.layers:
-            unique.setdefault(layer.shape_key, layer)
-    return list(unique.values())
+def _alike_layers(networks: Sequence[Network]) -> dict[tuple[int, ...], list[Layer]]:
+    """The layers by their shape, whatever their names and counts: each shape is run once."""
+    alike: dict[tuple[int, ...], list[Layer]] = {}
+    for layer in (layer for network in networks for layer in network.layers):
+        alike.setdefault(layer.shape_key, []).append(layer)
+    return alike
 
 
 def _meta(

@@ -82,6 +82,9 @@ class _Stop:
     def __init__(self, designs: int) -> None:
         self._left = designs
 
+    def plan(self, cells: int, parts: int) -> None:
+        pass
+
     def begin(self, cells: int, mapper: str, engine: str) -> None:
         self._left -= 1
         if self._left < 0:

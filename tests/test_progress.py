@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from small_archs import plain
 
-from flexloop import FlexClass, Layer
+from flexloop import EngineSettings, FlexClass, Layer, Network, StudyOptions
 from flexloop.cli import progress
 from flexloop.running.cells import CellResult, CellTask
+from flexloop.studies import futureproof
+from flexloop.studies.futureproof import variations
+from flexloop.study import run_study
 
+OPTIONS = StudyOptions(objective="latency", engines=EngineSettings(engine="embedded"), jobs=1, use_store=False)
 RIGID, FREE = FlexClass.of("T0O0P0S0"), FlexClass.of("T1O1P1S1")
 LAYER = Layer(name="only")
 
@@ -37,3 +42,97 @@ def test_the_cell_that_is_waited_for_longest_is_named(
         shown.finished(CellResult(RIGID, LAYER, "ok", "", 0.1))
         assert shown.line().endswith("waiting for T1O1P1S1 only")
     assert said.startswith("0 of 2 cells, ? left, waiting for T0O0P0S0 only\n")
+
+
+def test_a_planned_study_says_its_cells_before_the_first_and_never_another_number() -> None:
+    with progress.CellProgress(quiet=False) as shown:
+        shown.plan(5, 2)
+        lines = [shown.line()]
+        for cells in (2, 3):
+            shown.begin(cells, "embedded", "embedded")
+            for _ in range(cells):
+                shown.finished(CellResult(RIGID, LAYER, "ok", "", 0.1))
+                lines.append(shown.line())
+        shown.plan(0, 0)  # what was still planned turns out not to be needed: here nothing was
+        lines.append(shown.line())
+    assert [line.split(" cells")[0] for line in lines] == [f"{done} of 5" for done in (0, 1, 2, 3, 4, 5, 5)]
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "computed", "remaining", "expected"),
+    [
+        (10, 0, 5, "?"),
+        (10, 5, 0, "0 s"),
+        (100, 10, 5, "about 50 s"),
+        (7200, 1, 3, "about 6 h"),
+        (86400, 1, 9, "about 9 d"),
+    ],
+)
+def test_the_time_left_follows_the_pace_so_far(elapsed: float, computed: int, remaining: int, expected: str) -> None:
+    pace = progress.Pace(since=0.0)
+    pace.begin(computed + remaining, now=0.0)
+    for _ in range(computed):
+        pace.finished(elapsed, computed=True)
+    assert progress.in_words(pace.left(remaining, elapsed)) == expected
+
+
+def test_an_estimate_over_several_parts_is_right_from_the_first_part_on() -> None:
+    """Ten parts of 5 cells of 2 s, each after a design of 12 s: 220 s, of which the estimate knows after the first."""
+    pace, now, off = progress.Pace(since=0.0, parts=10), 0.0, []
+    for part in range(10):
+        now += 12.0
+        pace.begin(5, now)
+        for cell in range(5):
+            now += 2.0
+            pace.finished(now, computed=True)
+            estimate = pace.left(50 - 5 * part - cell - 1, now)
+            off.append(abs(now + (estimate or 0.0) - 220.0))
+    assert max(off) < 1e-9
+
+
+def test_every_study_announces_the_rows_of_its_results() -> None:
+    """Layers of one shape are searched once; the count is of cells as the report counts them."""
+    twice = Network(name="twice", layers=(Layer(name="a", C=4, M=2), Layer(name="b", C=4, M=2)))
+    heard = _Heard()
+    results = run_study([RIGID, FREE], [twice], plain(), OPTIONS, heard)
+    assert (heard.begun, heard.done) == ([4], 4)
+    assert len(results.rows) == 4
+
+
+def test_future_proof_has_one_plan_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard, net = _Heard(), Network(name="past", layers=(Layer(name="a", C=4, M=2, P=3),))
+    few = [
+        variation
+        for variation in variations(plain())
+        if variation.name in ("as it is", "PEs x 4", "DRAM bandwidth x 4")
+    ]
+    monkeypatch.setattr(futureproof, "variations", lambda arch: few)
+    cells, parts = futureproof.sensitivity_plan([net], plain(), OPTIONS)
+    table = futureproof.sensitivity(net, [net], plain(), OPTIONS, heard)
+    assert heard.planned[0] == (cells, parts) == (3 * 6, 3)
+    assert [done + left for done, (left, _) in zip((0, 6, 12), heard.planned, strict=True)] == [18] * 3
+    assert heard.done == 12, "no PEs x 4 suit this hardware"
+    outcome = futureproof.future_proof(net, [net], plain(), OPTIONS)
+    said = outcome.reported(table).meta["study"]["sentences"]
+    assert "The assumptions moved took 2 x 6 = 12 cells beside this study's own." in said
+
+
+class _Heard:
+    """Counts what a study tells of its progress."""
+
+    def __init__(self) -> None:
+        self.planned: list[tuple[int, int]] = []
+        self.begun: list[int] = []
+        self.done = 0
+
+    def plan(self, cells: int, parts: int) -> None:
+        self.planned.append((cells, parts))
+
+    def begin(self, cells: int, mapper: str, engine: str) -> None:
+        self.begun.append(cells)
+
+    def handed_in(self, task: CellTask) -> None:
+        pass
+
+    def finished(self, result: CellResult) -> None:
+        self.done += 1

@@ -13,7 +13,6 @@ import pytest
 from nothing_engine import NothingEngine, nothing_plan, some_layers, table
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
-from flexloop.cli.progress import time_left
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, SpecError, UnmappableError
@@ -206,20 +205,6 @@ def test_a_container_s_share_of_the_cores_is_kept_to(tmp_path: Path) -> None:
     assert available_cores(limit) == 1
     limit.write_text("max 100000\n")
     assert available_cores(limit) == available_cores(tmp_path / "absent")
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "computed", "remaining", "expected"),
-    [
-        (10, 0, 5, "?"),
-        (10, 5, 0, "0 s"),
-        (100, 10, 5, "about 50 s"),
-        (7200, 1, 3, "about 6 h"),
-        (86400, 1, 9, "about 9 d"),
-    ],
-)
-def test_the_time_left_follows_the_pace_so_far(elapsed: float, computed: int, remaining: int, expected: str) -> None:
-    assert time_left(elapsed, computed, remaining) == expected
 
 
 @pytest.mark.parametrize(

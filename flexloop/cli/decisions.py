@@ -127,33 +127,37 @@ def future_proof(
 
     The rigid design that suits the first network best runs the others; the speedup of a class is over that.
     """
+    from flexloop.classes import all_classes
     from flexloop.cli.progress import CellProgress
     from flexloop.results.table import to_json
     from flexloop.studies import futureproof as study
     from flexloop.studies.design import design_text
+    from flexloop.study import count_cells
 
     check_places(output, report)
     nets = net or list(study.FUTURE)
     with CellProgress(quiet=quiet or json) as progress:
+        cells, parts = study.sensitivity_plan(nets, arch, options) if vary else (0, 0)
+        progress.plan(cells + count_cells(all_classes(), nets, options.network_parameters), parts + 1)
         outcome = study.future_proof(designed_for, nets, arch, options, None, progress)
-    table = outcome.table().reset_index()
-    if not (quiet or json):
-        show(table, f"Speedup over the rigid design for {designed_for} on {arch}")
-    folder = output or default_folder(outcome.results, "future-proof")
-    files: dict[str, Any] = {"design.yaml": design_text(outcome.designed), "speedups.csv": table}
-    # Kept before the sensitivity, which takes longer, and with it once more afterwards.
-    keep(outcome.reported(), folder, files, report, quiet=quiet or json or vary)
-    if not (quiet or json):
-        for sentence in outcome.sentences():
-            console().print(sentence, markup=False)
-    tables = {"speedups": table}
-    if vary:
-        with CellProgress(quiet=quiet or json) as progress:
+        table = outcome.table().reset_index()
+        if not (quiet or json):
+            show(table, f"Speedup over the rigid design for {designed_for} on {arch}")
+        folder = output or default_folder(outcome.results, "future-proof")
+        files: dict[str, Any] = {"design.yaml": design_text(outcome.designed), "speedups.csv": table}
+        # Kept before the sensitivity, which takes longer, and with it once more afterwards.
+        keep(outcome.reported(), folder, files, report, quiet=quiet or json or vary)
+        if not (quiet or json):
+            for sentence in outcome.sentences():
+                console().print(sentence, markup=False)
+        tables = {"speedups": table}
+        if vary:
             moved = study.sensitivity(designed_for, nets, arch, options, progress)
+            tables["sensitivity"] = moved
+    if vary:
         if not (quiet or json):
             show(moved, "Geometric mean speedup as the assumptions move")
         keep(outcome.reported(moved), folder, files | {"sensitivity.csv": moved}, report, quiet=quiet or json)
-        tables["sensitivity"] = moved
     if json:
         typer.echo(to_json(outcome.results, **tables))
     conclude(outcome.results)

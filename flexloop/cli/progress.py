@@ -7,6 +7,7 @@ waits, and how long the rest takes. A single search shows a line on a terminal a
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -41,8 +42,9 @@ class CellProgress:
         )
         self._lines = not quiet and not self._out.is_terminal
         self._task: TaskID | None = None
-        self._cells = self._computed = self._done = 0
-        self._began = time.monotonic()
+        self._cells = self._done = 0
+        self._planned = False
+        self._pace = Pace(time.monotonic())
         self._awaited: dict[str, None] = {}
         self._over = Event()
 
@@ -58,13 +60,23 @@ class CellProgress:
         self._over.set()
         self._bar.stop()
 
-    def begin(self, cells: int, mapper: str, engine: str) -> None:
-        """The study starts, or its next part: its cells join those that were announced before."""
-        who = mapper if mapper == engine else f"{mapper}, evaluated by {engine}"
-        self._cells += cells
+    def plan(self, cells: int, parts: int) -> None:
+        """So many cells in so many parts are still to come."""
+        self._planned, self._cells = True, self._done + cells
+        self._pace.parts = parts
         if self._task is None:
-            self._task = self._bar.add_task(f"searching ({who})", total=cells, left="")
-        self._bar.update(self._task, total=self._cells)
+            self._task = self._bar.add_task("preparing", total=self._cells, left="")
+        self._show()
+
+    def begin(self, cells: int, mapper: str, engine: str) -> None:
+        """The study starts, or its next part: of the cells planned, else joining those of the parts before."""
+        who = mapper if mapper == engine else f"{mapper}, evaluated by {engine}"
+        self._cells = max(self._cells, self._done + cells) if self._planned else self._cells + cells
+        self._pace.begin(cells, time.monotonic())
+        if self._task is None:
+            self._task = self._bar.add_task("", total=self._cells, left="")
+        self._bar.update(self._task, description=f"searching ({who})")
+        self._show()
 
     def handed_in(self, task: CellTask) -> None:
         """Cells of a layer wait for their turn or are being computed from now on."""
@@ -75,7 +87,7 @@ class CellProgress:
     def finished(self, result: CellResult) -> None:
         """One cell is done."""
         self._done += 1
-        self._computed += not result.from_store
+        self._pace.finished(time.monotonic(), computed=not result.from_store)
         self._awaited.pop(f"{result.flexclass} {result.layer.name}", None)
         self._show()
 
@@ -85,16 +97,17 @@ class CellProgress:
         return f"{self._done} of {self._cells} cells, {self._left()} left" + (f", waiting for {cell}" if cell else "")
 
     def _show(self) -> None:
-        if self._task is not None and (cell := self._oldest()):
+        if self._task is None:
+            return
+        if cell := self._oldest():
             self._bar.update(self._task, description=cell)
-        if self._task is not None:
-            self._bar.update(self._task, completed=self._done, left=f"{self._left()} left")
+        self._bar.update(self._task, completed=self._done, total=self._cells, left=f"{self._left()} left")
 
     def _oldest(self) -> str | None:
         return next(iter(list(self._awaited)), None)
 
     def _left(self) -> str:
-        return time_left(time.monotonic() - self._began, self._computed, self._cells - self._done)
+        return in_words(self._pace.left(self._cells - self._done, time.monotonic()))
 
     def _say_now_and_then(self) -> None:
         while not self._over.wait(LINE_S):
@@ -144,17 +157,64 @@ class SearchProgress:
         return f"searching for {time.monotonic() - self._began:.0f} s: {self.standing}"
 
 
-def time_left(elapsed_s: float, computed: int, remaining: int) -> str:
-    """How long the remaining cells take at the pace of those computed so far; what came from the store tells nothing.
+@dataclass
+class Pace:
+    """How fast cells and what comes between them have been, and what that means for the rest.
 
-    >>> time_left(elapsed_s=600, computed=100, remaining=50)
+    Attributes:
+        since: when the present part began or, between parts, when the last one ended; a clock's seconds.
+        parts: parts that are still to begin.
+    """
+
+    since: float
+    parts: int = 0
+    _open: int = 0
+    _computed: int = 0
+    _searching: float = 0.0
+    _begun: int = 0
+    _preparing: float = 0.0
+
+    def begin(self, cells: int, now: float) -> None:
+        """A part of so many cells begins; what it needed, such as a design, has taken until now."""
+        if self._open:  # the part before ended early
+            self._searching += now - self.since
+        else:
+            self._preparing += now - self.since
+        self.since, self._open, self._begun, self.parts = now, cells, self._begun + 1, max(0, self.parts - 1)
+
+    def finished(self, now: float, *, computed: bool) -> None:
+        """A cell is done; one from the store tells nothing of the pace."""
+        self._computed += computed
+        self._open -= 1
+        if not self._open:
+            self._searching, self.since = self._searching + now - self.since, now
+
+    def left(self, cells: int, now: float) -> float | None:
+        """Seconds for so many cells and the parts to come; None before anything tells.
+
+        >>> pace = Pace(since=0.0, parts=2)
+        >>> pace.begin(2, now=10.0)
+        >>> pace.finished(now=13.0, computed=True)
+        >>> pace.left(cells=3, now=13.0)  # three cells of 3 s, and one more preparation of 10 s
+        19.0
+        """
+        if not cells:
+            return 0.0
+        if not self._computed:
+            return None
+        searching = self._searching + (now - self.since if self._open else 0.0)
+        preparing = self._preparing / self._begun * self.parts
+        return searching / self._computed * cells + preparing
+
+
+def in_words(seconds: float | None) -> str:
+    """A time left in words.
+
+    >>> in_words(300)
     'about 5 min'
     """
-    if not remaining:
-        return "0 s"
-    if not computed:
-        return "?"
-    seconds = elapsed_s / computed * remaining
+    if not seconds:
+        return "?" if seconds is None else "0 s"
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"about {seconds / size:.0f} {unit}"

@@ -31,7 +31,7 @@ from flexloop.results.table import Results, geomean
 from flexloop.studies.design import design
 from flexloop.studies.futureproof import neutral, scaled
 from flexloop.studies.overhead import OverheadModel, base_area, class_area, dram_interface_area, load_overhead
-from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
+from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, count_cells, run_study
 from flexloop.subjects import load_networks
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.tree import levels_in_pe
@@ -248,6 +248,11 @@ class _Designer:
         self._model = options.model or load_overhead()
         self._designed: dict[tuple[float, ...], ArchSpec] = {}
 
+    @property
+    def cells(self) -> int:
+        """Cells of one design."""
+        return count_cells([FULLY_FLEXIBLE], self._networks)
+
     def measure(
         self, factors: dict[str, float], flexclass: FlexClass, budget: float, progress: Progress | None
     ) -> _Measured:
@@ -364,6 +369,8 @@ def _search(
         study.tell(stale.number, state=TrialState.FAIL)
     finished, run, idle = len(done), sum(t.user_attrs["run"] for t in done), 0
     while run < trials and idle < IDLE_PROPOSALS:
+        if progress:
+            progress.plan((trials - run) * designer.cells, trials - run)
         study.sampler = _sampler(settings["sampler"], seed, finished)
         trial = study.ask()
         factors = {knob: values[trial.suggest_int(knob, 0, len(values) - 1)] for knob, values in knobs.items()}
