@@ -114,7 +114,7 @@ def test_what_timeloop_reads_of_buffers_alone_has_no_effect_at_a_mac() -> None:
 
 
 def test_an_attribute_that_is_nearly_one_of_timeloops_is_pointed_out() -> None:
-    text = tree("depth: 16, width: 16, data_width: 8, n_PEs: 4, read_energy: 1")
+    text = tree("depth: 16, width: 16, data_width: 8, n_PEs: 4, read_energy: 1, n_instances: 1")
     with pytest.warns(UserWarning) as noted:
         assert read_architecture(yamlio.load(text), ENERGIES, {}) == read(tree())
     (message,) = (str(warning.message) for warning in noted)

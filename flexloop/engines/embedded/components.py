@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Literal
 
+from flexloop.energy.classes import INHERITED
 from flexloop.engines.embedded.fields import LARGEST, Fields
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.validation import short, whole_number
@@ -145,7 +146,9 @@ def attributes_of(component: Fields, kind: Literal["storage", "compute"]) -> Fie
     """
     fields = Fields(component.get("attributes") if component.has("attributes") else component.content, component.where)
     for name in map(str, fields.content):
-        if name not in _READ and "-" not in name and (near := difflib.get_close_matches(name, _READ, 1, _NEAR)):
+        if name in (*_READ, *INHERITED) or "-" in name:
+            continue
+        if near := difflib.get_close_matches(name, _READ, 1, _NEAR):
             message = f"{fields.where}.{short(name)[1:-1]} has no effect in Timeloop; did you mean {near[0]!r}?"
             warnings.warn(message, stacklevel=4)
     for name in _NOT_MODELLED[kind]:
