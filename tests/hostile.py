@@ -249,7 +249,7 @@ def _no_file(name: str) -> Any:
 
 def v4_document(text: str) -> Document:
     """The document of one v4 file that takes in no other."""
-    content = tags.parse(text, "fuzz.yaml", _no_file, _no_file)
+    content = tags.parse(text, "fuzz.yaml", dict.fromkeys([tags.INCLUDED, "!include", "!includedir"], _no_file))
     return assemble([content if isinstance(content, dict) else {}])
 
 

@@ -89,7 +89,7 @@ def documents(target: str) -> list[Any]:
         }
         return [anchored, read_inputs([CASES / "c56-dosa-entries-beside-depth"]).config]
     if target == "v4":
-        return [tags.parse(DESIGN + MORE, "design.yaml", str, str)]
+        return [tags.parse(DESIGN + MORE, "design.yaml", {})]
     if target == "constraints":
         return [
             {"targets": [

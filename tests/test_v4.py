@@ -53,7 +53,7 @@ def formats(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> Iterator[tupl
 
 def own(text: str) -> dict[str, Any]:
     """What the front end hands to ``timeloop-mapper`` for a v4 file, by flexloop's own reading."""
-    return translate(assemble([tags.parse(text, v4.FILE, str, str)]))
+    return translate(assemble([tags.parse(text, v4.FILE, {})]))
 
 
 def merged(files: dict[str, str]) -> dict[str, Any]:

@@ -60,11 +60,7 @@ DESIGN = "architecture:\n  version: 0.4\n  nodes:" + NODES + PROBLEM
 
 def document(*texts: str) -> Document:
     """The document of some files without templates."""
-
-    def missing(name: str) -> Any:
-        raise SpecError(f"no file {name!r}")
-
-    return assemble([tags.parse(text, "design.yaml", missing, missing) for text in texts])
+    return assemble([tags.parse(text, "design.yaml", {}) for text in texts])
 
 
 def levels(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -321,9 +317,37 @@ variables: {version: 0.4, folder: "{{find_path('parts')}}", bits: {{bits | defau
         read_inputs([top])
 
 
+def test_the_files_of_a_folder_are_taken_in_as_a_list(tmp_path: Path) -> None:
+    (tmp_path / "top/classes").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    for path, name in (("top/classes/b.yaml", "b"), ("top/classes/a.yaml", "a"), ("other/c.yaml", "c")):
+        (tmp_path / path).write_text(f"{{name: {name}, subcomponents: []}}")
+    (tmp_path / "top/classes/notes.txt").write_text("no YAML: [")
+    top = tmp_path / "top/top.yaml"
+    top.write_text(DESIGN + "components: {version: 0.4, classes: !includedir classes}\n")
+    config = read_inputs([top]).config
+    assert [each["name"] for each in config["compound_components"]["classes"]] == ["a", "b"]
+    top.write_text(DESIGN + "components: {version: 0.4, classes: !includedir ../other}\n")
+    with pytest.raises(SpecError, match=r"top.yaml, line \d+: '../other' lies outside .* add --include-root .*/other"):
+        read_inputs([top])
+    assert len(read_inputs([top], {}, [tmp_path / "other"]).config["compound_components"]["classes"]) == 1
+    top.write_text(DESIGN + "components: {version: 0.4, classes: !includedir classes/a.yaml}\n")
+    with pytest.raises(SpecError, match="a.yaml is no folder; take in a file with !include"):
+        read_inputs([top])
+    (tmp_path / "top/design.yaml").write_text(DESIGN)
+    top.write_text("components: {version: 0.4, classes: !includedir classes}\n")
+    assert len(read_inputs([tmp_path / "top/design.yaml", top]).config["compound_components"]["classes"]) == 2
+    (tmp_path / "top/classes/link.yaml").symlink_to(tmp_path / "other/c.yaml")
+    top.write_text(DESIGN + "components: {version: 0.4, classes: !includedir classes}\n")
+    with pytest.raises(SpecError, match="'link.yaml' lies outside"):
+        read_inputs([top])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("a: !include top.yaml", "takes in itself"),
+        ("a: !includedir .", "takes in itself"),
         ("{{include('top.yaml')}}", "takes in itself"),
         ("{{'x' * 10 ** 9}}", "MemoryError|more than"),
         ("{{''.__class__.__mro__}}", "unsafe|undefined"),
@@ -349,7 +373,7 @@ after: {<<<: *base, list: [b]}
 flat: {<<: *base, deep: {x: 3}}
 again: &base {a: 2}
 """
-    data = tags.parse(text, "x.yaml", str, str)
+    data = tags.parse(text, "x.yaml", {})
     assert data["merged"] == {
         "deep": {"x": 3, "y": 2}, "list": ["b", "c"], "fixed": [0], "a": 1, "yes": 1e-9, "quoted": "8",
     }  # fmt: skip

@@ -11,11 +11,11 @@ from flexloop.timeloop import yamlio
 from flexloop.timeloop.v4front.architecture import NODE_KINDS
 from flexloop.timeloop.v4front.document import Document
 
-_SIGNS = re.compile(rf"\{{\{{|\{{%|<<<|({'|'.join(NODE_KINDS)})\b")
+_SIGNS = re.compile(rf"\{{\{{|\{{%|<<<|(!include|!includedir|{'|'.join(NODE_KINDS)})\b")
 
 
 def recognised(path: Path) -> bool:
-    """Whether a file may be read as a v4 file only: a template, or one with tags or merges of v4.
+    """Whether a file may be read as a v4 file only: a template, or one with tags or merges of v4 alone.
 
     Raises:
         SpecError: if it cannot be read.

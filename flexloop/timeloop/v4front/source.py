@@ -35,6 +35,7 @@ class Source:
         self._defines = dict(defines)
         self._process: ConfinedProcess | None = None
         self._values = 0
+        self._loading: list[Path] = []
         self.functions: list[Path] = []
 
     def load(self, path: Path) -> Any:
@@ -43,8 +44,15 @@ class Source:
         Raises:
             SpecError: if it or what it takes in is unreadable, malformed, or outside the roots; the file is named.
         """
-        rendered = self._rendered(path.resolve())
-        return _Document(self, rendered["parts"]).content(rendered["own"])
+        path = path.resolve()
+        if path in self._loading:
+            raise SpecError(f"{path} takes in itself")
+        rendered = self._rendered(path)
+        self._loading.append(path)
+        try:
+            return _Document(self, rendered["parts"]).content(rendered["own"])
+        finally:
+            self._loading.pop()
 
     def _rendered(self, path: Path) -> dict[str, Any]:
         text = yamlio.read_text(path)
@@ -76,8 +84,19 @@ class Source:
         section["expression_custom_functions"] = [tags.Quoted(path) for path in found]
         self.functions += [path for path in found if path not in self.functions]
 
-    def find(self, name: str, places: Sequence[Path]) -> Path:
-        """The file behind a tag ``!include``."""
+    def included(self, name: str, places: Sequence[Path]) -> Any:
+        """The content of the file behind a tag ``!include``."""
+        return self.load(self._find(name, places))
+
+    def included_folder(self, name: str, places: Sequence[Path]) -> list[Any]:
+        """The contents of the files ``*.yaml`` in the folder behind a tag ``!includedir``, by name."""
+        folder = self._find(name, places)
+        if not folder.is_dir():
+            raise SpecError(f"{folder} is no folder; take in a file with !include")
+        names = sorted(path.name for path in folder.glob("*.yaml") if not path.name.startswith("."))
+        return [self.load(self._find(name, [folder])) for name in names]
+
+    def _find(self, name: str, places: Sequence[Path]) -> Path:
         return self._roots.find(name.rstrip(","), places, patterns=False)[0]
 
 
@@ -95,7 +114,13 @@ class _Document:
             raise SpecError(f"{path}: longer than {MAX_TEXT} characters; split it or leave out what is not needed")
         places = [path.parent, *(Path(folder) for folder in rendered["folders"])]
         content = tags.parse(
-            text, str(path), self._included, lambda name: self._source.load(self._source.find(name, places))
+            text,
+            str(path),
+            {
+                tags.INCLUDED: self._included,
+                "!include": lambda name: self._source.included(name, places),
+                "!includedir": lambda name: self._source.included_folder(name, places),
+            },
         )
         self._source.count(content, str(path))
         self._source.note_functions(content, places)

@@ -9,7 +9,7 @@ scalars are read by YAML 1.2, as the front end reads them: ``yes`` is a text and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -82,32 +82,31 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-Parts = Callable[[str], Any]
-"""What stands for the text after ``!included``, and what for the path after ``!include``."""
+Parts = Mapping[str, Callable[[str], Any]]
+"""By tag, what stands for the text after it."""
 
 
-def parse(text: str, name: str, included: Parts, include: Parts) -> Any:
+def parse(text: str, name: str, parts: Parts) -> Any:
     """Read a v4 document.
 
     Args:
         text: the document, templates rendered.
         name: what messages call it.
-        included: gives the content that `INCLUDED` refers to.
-        include: gives the content of the file behind the tag ``!include``.
+        parts: gives the content that `INCLUDED` refers to, and that of the files behind other tags.
 
     Raises:
         SpecError: if it is no acceptable YAML; file and line are named.
     """
     root = yamlio.compose(text, name, _Loader)
-    return None if root is None else _merged(_Reader(name, included, include).value(root), name)
+    return None if root is None else _merged(_Reader(name, parts).value(root), name)
 
 
 class _Reader:
     """Makes data of nodes; an alias becomes a copy."""
 
-    def __init__(self, name: str, included: Parts, include: Parts) -> None:
+    def __init__(self, name: str, parts: Parts) -> None:
         self._name = name
-        self._parts = {INCLUDED: included, "!include": include}
+        self._parts = parts
 
     def value(self, node: yaml.Node) -> Any:
         """The data of a node."""
