@@ -378,11 +378,15 @@ def test_architectures_of_the_first_format_count_with_timeloops_own_figures(tmp_
 
 
 def test_accesses_that_the_ert_names_no_action_for_are_told(tmp_path: Path) -> None:
-    folder = TREE.parent.parent / "golden" / "model" / "without-some-actions"
+    folder = TREE.parent.parent / "golden" / "model" / "mac-without-compute"
     files = [folder / f"{name}.yaml" for name in ("arch", "ert", "mapping", "problem")]
     with pytest.warns(UserWarning) as told:
         run_model(files, tmp_path)
     texts = [str(warning.message).partition(":")[2] for warning in told]
+    assert (
+        " MACC has no action for computes: Timeloop's own figures count for them; add an action such as compute"
+        in texts
+    )
     assert any(text.startswith(" Reg has no action for reads and fills and updates: Timeloop's own") for text in texts)
     assert any(text.startswith(" Buffer has no action for fills and updates") for text in texts)
 

@@ -96,6 +96,7 @@ class ArithmeticSpec:
         word_bits: bits of an operand.
         compute_energy: pJ of one computation.
         energy_source: ``ERT``, or ``PAT`` where it has no table and Timeloop's own figure or an attribute counts.
+        nameless: ``computes`` where its table in the ERT has no action for them, so that such a figure counts too.
         area: um^2 of one instance.
     """
 
@@ -105,6 +106,7 @@ class ArithmeticSpec:
     word_bits: int
     compute_energy: float
     energy_source: str = "ERT"
+    nameless: tuple[str, ...] = ()
     area: float = 0.0
 
     @property
@@ -324,7 +326,8 @@ def _arithmetic(
         mesh_x=mesh_x,
         word_bits=word_bits,
         compute_energy=ert.energy_of(actions, ert.COMPUTE, own_figure),
-        energy_source="ERT" if any(action in actions for action in ert.COMPUTE) else "PAT",
+        energy_source="ERT" if actions else "PAT",
+        nameless=("computes",) if actions and not any(action in actions for action in ert.COMPUTE) else (),
         area=areas.get(name, fields.amount("area") or 0.0),
     )
 

@@ -15,7 +15,7 @@ from flexloop.atomic import write_files
 from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.report import make_report
-from flexloop.engines.embedded.spec import Spec, read_config, refuse_unmodelled
+from flexloop.engines.embedded.spec import ArithmeticSpec, Spec, StorageSpec, read_config, refuse_unmodelled
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config
@@ -103,11 +103,13 @@ def check_energies(spec: Spec, energies: Completed, idle: Collection[str]) -> No
             "as in Timeloop's run; give them required_actions, or take another --energy",
             stacklevel=3,
         )
-    for level in spec.levels:
-        if level.nameless and level.name not in idle:
+    components: list[ArithmeticSpec | StorageSpec] = [spec.mac, *spec.levels]
+    for component in components:
+        if component.nameless and component.name not in idle:
+            wanted = "an action such as compute" if component is spec.mac else "actions such as read, write and update"
             warnings.warn(
-                f"ERT: {level.name} has no action for {' and '.join(level.nameless)}: Timeloop's own figures count for "
-                "them; add actions such as read, write and update",
+                f"ERT: {component.name} has no action for {' and '.join(component.nameless)}: Timeloop's own figures "
+                f"count for them; add {wanted}",
                 stacklevel=3,
             )
 

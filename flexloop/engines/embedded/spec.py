@@ -77,7 +77,7 @@ class Spec:
         """
         for name in self.without_energies(idle):
             raise SpecError(
-                f"ERT: no table for {name}, or none of its actions counts; add one with its actions "
+                f"ERT: no table for {name}, or none with actions; add one with its actions "
                 f"({', '.join(COMPUTE) if name == self.mac.name else 'read, write, update'}) and their energies in pJ"
             )
 
