@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,54 +11,19 @@ import numpy as np
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
+from onnx_models import FLOAT, Shape, dims, model, only_layer, save, tensor
+from typer.testing import CliRunner
 
+from flexloop.cli import app
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnsupportedError
+from flexloop.importers import Choices, import_network
+from flexloop.importers.onnx import import_onnx
 from flexloop.importers.operators import matmul
 from flexloop.workloads.layers import Layer, Network
 from flexloop.workloads.networks import load_network
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 from onnx import TensorProto, helper  # noqa: E402
-
-FLOAT = TensorProto.FLOAT
-Shape = Sequence[int | str | None]
-
-
-def tensor(name: str, shape: Sequence[int]) -> Any:
-    """A parameter; its values do not matter."""
-    return helper.make_tensor(name, FLOAT, shape, np.zeros(shape, np.float32).tobytes(), raw=True)
-
-
-def save(
-    folder: Path,
-    nodes: Sequence[Any],
-    inputs: Mapping[str, Shape],
-    parameters: Mapping[str, Sequence[int]] | None = None,
-    **extra: Any,
-) -> Path:
-    """Write a model whose output is the last node's first."""
-    graph = helper.make_graph(
-        nodes,
-        "model",
-        [helper.make_tensor_value_info(name, FLOAT, shape) for name, shape in inputs.items()],
-        [helper.make_tensor_value_info(nodes[-1].output[0], FLOAT, None)],
-        [tensor(name, shape) for name, shape in (parameters or {}).items()],
-    )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1), helper.make_opsetid("com.microsoft", 1)]
-    path = folder / "model.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=opsets, producer_name="test", **extra), str(path))
-    return path
-
-
-def only_layer(path: Path, **sizes: int) -> Layer:
-    (layer,) = load_network(path, **sizes).layers
-    return layer
-
-
-def dims(layer: Layer) -> dict[str, int]:
-    """The bounds that are not 1."""
-    return {d: b for d, b in layer.bounds.items() if b > 1}
-
 
 # --- Convolutions ---------------------------------------------------------------------------------------------------
 
@@ -100,7 +65,7 @@ def test_one_dimensional_convolution_has_a_width_alone(tmp_path: Path) -> None:
 
 def test_three_spatial_axes_are_refused(tmp_path: Path) -> None:
     path = convolution(tmp_path, [1, 3, 8, 8, 8], [4, 3, 3, 3, 3])
-    with pytest.raises(UnsupportedError, match="'conv' .*3 spatial axes"):
+    with pytest.raises(UnsupportedError, match=r"'conv'.*3 spatial axes.*100\.0% of the MACs"):
         load_network(path)
 
 
@@ -296,6 +261,21 @@ def test_an_open_dimension_is_named_with_the_way_out(tmp_path: Path) -> None:
     assert only_layer(path, batch=3).N == 3
 
 
+def test_the_hint_names_the_model_s_own_open_dimensions(tmp_path: Path) -> None:
+    """All that are still open, as the shell takes them; not one that has a size, nor one that follows from others."""
+    shapes: dict[str, Shape] = {"x": ["batch", "past + new", 3], "m": ["the mask", "past"], "k": ["new"]}
+    path = save(tmp_path, [helper.make_node("MatMul", ["x", "w"], ["y"])], shapes, {"w": [3, 4]})
+    with pytest.raises(SpecError) as caught:
+        load_network(path, batch=2)
+    assert str(caught.value).endswith("for example --param 'the mask=1' --param past=1 --param new=1")
+
+
+def test_a_dimension_that_is_an_expression_follows_from_the_others(tmp_path: Path) -> None:
+    shapes: dict[str, Shape] = {"x": ["batch", "past + new", 3], "k": ["past", "new"]}
+    path = save(tmp_path, [helper.make_node("MatMul", ["x", "w"], ["y"])], shapes, {"w": [3, 4]})
+    assert only_layer(path, batch=2, past=10, new=1).P == 2 * 11
+
+
 def test_a_nameless_open_dimension_goes_by_input_and_axis(tmp_path: Path) -> None:
     path = convolution(tmp_path, [None, 3, 8, 8], [4, 3, 3, 3])
     assert only_layer(path, x_0=3).N == 3
@@ -307,27 +287,163 @@ def test_an_unknown_dimension_gets_the_nearest_one(tmp_path: Path) -> None:
         load_network(path, bach=1)
 
 
-@pytest.mark.parametrize("operator", ["ConvTranspose", "Einsum", "LSTM"])
-def test_operators_whose_work_would_be_missed_are_refused_by_name(tmp_path: Path, operator: str) -> None:
-    path = save(tmp_path, [helper.make_node(operator, ["x", "w"], ["y"], name="odd")], {"x": [1, 3]}, {"w": [3, 3]})
-    with pytest.raises(UnsupportedError, match=f"'odd'.*{operator} is not modelled"):
-        load_network(path)
+def three_without_layer(folder: Path) -> Path:
+    """A linear layer of 24 MACs, a volume of 12 x 27, a deformable image of 8 x 2, two operators of someone's own."""
+    node = helper.make_node
+    nodes = [
+        node("MatMul", ["x", "w"], ["h"], name="linear"),
+        node("DeformConv", ["image", "i", "offset"], ["d"], name="deformed"),
+        node("Conv", ["volume", "v"], ["c"], name="volume"),
+        node("Mix", ["h"], ["m1"], name="mix1", domain="com.example"),
+        node("Mix", ["m1"], ["m2"], name="mix2", domain="com.example"),
+    ]
+    inputs = {"x": [2, 3], "volume": [1, 1, 4, 4, 5], "image": [1, 2, 2, 4], "offset": [1, 2, 2, 4]}
+    return save(folder, nodes, inputs, {"w": [3, 4], "v": [1, 1, 3, 3, 3], "i": [1, 2, 1, 1]}, opset=22)
 
 
-def test_operators_outside_the_standard_are_refused_by_name(tmp_path: Path) -> None:
-    node = helper.make_node("FusedMatMul", ["x", "w"], ["y"], domain="com.microsoft")
-    with pytest.raises(UnsupportedError, match=r"com\.microsoft\.FusedMatMul"):
-        load_network(save(tmp_path, [node], {"x": [1, 3]}, {"w": [3, 3]}))
+def test_what_is_no_layer_is_refused_all_at_once_with_its_share(tmp_path: Path) -> None:
+    """Of the 24 + 324 + 16 MACs that are known; the largest comes first."""
+    with pytest.raises(UnsupportedError) as caught:
+        load_network(three_without_layer(tmp_path))
+    path, volume, deformed, mix, way = str(caught.value).splitlines()
+    assert path.endswith("model.onnx: these operators are no layers:")
+    assert "Conv ('volume')" in volume and f"{100 * 324 / 364:.1f}% of the MACs" in volume
+    assert "DeformConv ('deformed')" in deformed and f"{100 * 16 / 364:.1f}% of the MACs" in deformed
+    assert "2 x com.example.Mix ('mix1', 'mix2')" in mix and "share of the MACs is not known" in mix
+    assert "--skip-unsupported" in way
 
 
-def test_layers_inside_control_flow_are_refused(tmp_path: Path) -> None:
-    body = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["z"])], "body", [], [helper.make_tensor_value_info("z", FLOAT, None)]
-    )
-    node = helper.make_node("If", ["condition"], ["y"], then_branch=body, else_branch=body)
-    path = save(tmp_path, [node], {"x": [1, 3], "condition": []}, {"w": [3, 3]})
-    with pytest.raises(UnsupportedError, match="MatMul lies inside If"):
-        load_network(path)
+def test_skipping_it_goes_on_and_says_what_was_left_out(tmp_path: Path) -> None:
+    path = three_without_layer(tmp_path)
+    answer = CliRunner().invoke(app, ["import", str(path), "--skip-unsupported", "-o", str(tmp_path / "net.yaml")])
+    assert answer.exit_code == 0, answer.output
+    assert "left out" in answer.output and "DeformConv" in answer.output and "com.example.Mix" in answer.output
+    net = load_network(tmp_path / "net.yaml")
+    assert net.macs == 24
+    assert "4 operators left out" in net.description
+    assert [source.startswith("left out: ") for source in net.sources] == [False, True, True, True]
+
+
+def test_a_long_list_is_cut(tmp_path: Path) -> None:
+    nodes = [helper.make_node(f"Odd{index}", ["x"], [f"y{index}"], domain="com.example") for index in range(30)]
+    with pytest.raises(UnsupportedError, match="and 10 kinds more") as caught:
+        load_network(save(tmp_path, nodes, {"x": [1]}))
+    assert len(str(caught.value).splitlines()) < 25
+
+
+def test_an_operator_that_the_standard_does_not_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="Convv.*not known"):
+        load_network(save(tmp_path, [helper.make_node("Convv", ["x"], ["y"])], {"x": [1]}))
+
+
+def test_a_shape_that_the_values_decide_is_no_layer(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("NonZero", ["x"], ["where"]),
+        helper.make_node("Cast", ["where"], ["cast"], to=FLOAT),
+        helper.make_node("MatMul", ["w", "cast"], ["y"], name="ragged"),
+    ]
+    with pytest.raises(UnsupportedError, match="'ragged'.*shape of 'cast' is .*inputs alone do not settle"):
+        load_network(save(tmp_path, nodes, {"x": [3, 4]}, {"w": [5, 2]}))
+
+
+# --- Conditions and loops -------------------------------------------------------------------------------------------
+
+
+def body(columns: int, inputs: Sequence[Any] = (), outputs: Sequence[Any] = ()) -> Any:
+    """A graph that multiplies the 2 x 3 matrix x, of the graph around it, by a parameter of so many columns."""
+    made = [helper.make_tensor_value_info("z", FLOAT, None)]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"], name="product")]
+    if inputs:
+        nodes.append(helper.make_node("Identity", ["go"], ["again"]))
+    return helper.make_graph(nodes, "body", list(inputs), [*outputs, *made], [tensor("w", [3, columns])])
+
+
+def condition(folder: Path, constant: bool | None = None) -> Path:
+    """An If whose branches take 24 and 30 MACs."""
+    node = helper.make_node("If", ["c"], ["y"], name="if", then_branch=body(4), else_branch=body(5))
+    made = model([node], {"x": [2, 3]})
+    if constant is None:
+        made.graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+    else:
+        made.graph.initializer.append(helper.make_tensor("c", TensorProto.BOOL, [], [constant]))
+    onnx.save(made, str(folder / "if.onnx"))
+    return folder / "if.onnx"
+
+
+def test_a_branch_counts_by_choice(tmp_path: Path) -> None:
+    path = condition(tmp_path)
+    with pytest.raises(UnsupportedError, match=r"If \('if'\).*else: 30 MACs, then: 24 MACs.*--branch then"):
+        import_onnx(path)
+    assert import_onnx(path, choices=Choices(branch="then")).macs == 24
+    assert import_onnx(path, choices=Choices(branch="else")).macs == 30
+
+
+@pytest.mark.parametrize(("constant", "macs"), [(True, 24), (False, 30)])
+def test_a_branch_that_a_constant_decides_counts_by_itself(tmp_path: Path, constant: bool, macs: int) -> None:
+    """The choice is for conditions that depend on the inputs."""
+    assert import_onnx(condition(tmp_path, constant), choices=Choices(branch="then")).macs == macs
+
+
+def loop(folder: Path, trips: int | None) -> Path:
+    """A Loop whose body takes 24 MACs; the number of trips is an input or a parameter."""
+    flags = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("go", "again")]
+    count = helper.make_tensor_value_info("i", TensorProto.INT64, [])
+    inner = body(4, [count, flags[0]], [flags[1]])
+    made = model([helper.make_node("Loop", ["n", ""], ["y"], name="loop", body=inner)], {"x": [2, 3]})
+    if trips is None:
+        made.graph.input.append(helper.make_tensor_value_info("n", TensorProto.INT64, []))
+    else:
+        made.graph.initializer.append(helper.make_tensor("n", TensorProto.INT64, [], [trips]))
+    onnx.save(made, str(folder / "loop.onnx"))
+    return folder / "loop.onnx"
+
+
+def test_a_loop_runs_as_often_as_chosen(tmp_path: Path) -> None:
+    path = loop(tmp_path, None)
+    with pytest.raises(UnsupportedError, match=r"Loop \('loop'\).*body of 24 MACs.*--loop-steps"):
+        import_onnx(path)
+    (layer,) = import_onnx(path, choices=Choices(loop_steps=5)).layers
+    assert (layer.name, layer.count, layer.macs) == ("product", 5, 24)
+
+
+def test_a_loop_whose_trips_are_a_constant_runs_as_often(tmp_path: Path) -> None:
+    assert import_onnx(loop(tmp_path, 7), choices=Choices(loop_steps=5)).layers[0].count == 7
+
+
+def test_a_loop_s_state_has_the_shape_that_it_begins_with(tmp_path: Path) -> None:
+    """The body says nothing of the shape of its state."""
+    state = [helper.make_tensor_value_info(name, FLOAT, None) for name in ("s", "t")]
+    flags = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("go", "again")]
+    count = helper.make_tensor_value_info("i", TensorProto.INT64, [])
+    nodes = [helper.make_node("MatMul", ["s", "w"], ["t"]), helper.make_node("Identity", ["go"], ["again"])]
+    inner = helper.make_graph(nodes, "body", [count, flags[0], state[0]], [flags[1], state[1]], [tensor("w", [3, 3])])
+    made = model([helper.make_node("Loop", ["n", "", "x"], ["y"], body=inner)], {"x": [2, 3]})
+    made.graph.initializer.append(helper.make_tensor("n", TensorProto.INT64, [], [6]))
+    onnx.save(made, str(tmp_path / "loop.onnx"))
+    layer = only_layer(tmp_path / "loop.onnx")
+    assert (dims(layer), layer.count) == ({"P": 2, "C": 3, "M": 3}, 6)
+
+
+def test_a_scan_runs_once_for_each_slice(tmp_path: Path) -> None:
+    values = [helper.make_tensor_value_info(name, FLOAT, None) for name in ("s", "t")]
+    nodes = [helper.make_node("MatMul", ["s", "w"], ["t"])]
+    inner = helper.make_graph(nodes, "body", values[:1], values[1:], [tensor("w", [3, 4])])
+    node = helper.make_node("Scan", ["x"], ["y"], body=inner, num_scan_inputs=1, scan_input_axes=[1])
+    layer = only_layer(save(tmp_path, [node], {"x": [2, 9, 3]}))
+    assert (dims(layer), layer.count) == ({"P": 2, "C": 3, "M": 4}, 9)
+
+
+def test_bodies_without_layers_are_passed_over(tmp_path: Path) -> None:
+    made = [helper.make_tensor_value_info("z", FLOAT, None)]
+    branch = helper.make_graph([helper.make_node("Relu", ["h"], ["z"])], "body", [], made)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch),
+    ]
+    assert only_layer(save(tmp_path, nodes, {"x": [2, 3], "c": []}, {"w": [3, 4]})).macs == 24
+
+
+# --- Files that are no models ---------------------------------------------------------------------------------------
 
 
 def test_a_model_without_layers_is_refused(tmp_path: Path) -> None:
@@ -341,6 +457,30 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> N
     path.write_bytes(content)
     with pytest.raises(SpecError, match=r"broken\.onnx"):
         load_network(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty.*fetch it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    ],
+)
+def test_a_model_that_was_not_fetched_is_named(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(SpecError, match=sentence):
+        load_network(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"), [("model.pt", "--torch.*torch.onnx.export"), ("model.tflite", "tf2onnx"), ("m.gguf", "as ONNX")]
+)
+@pytest.mark.parametrize("read", [load_network, import_network])
+def test_a_file_of_another_tool_gets_the_way_to_a_network(tmp_path: Path, name: str, way: str, read: Any) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(SpecError, match=f"{name}: .*{way}"):
+        read(tmp_path / name)
 
 
 def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

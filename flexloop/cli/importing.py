@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,11 +29,22 @@ def import_(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The network file (default: printed).")] = None,
     torch: Torch = None,
     shapes: Shapes = [],  # noqa: B006 - Typer copies it
+    skip_unsupported: Annotated[
+        bool,
+        typer.Option("--skip-unsupported", help="Go on without an ONNX model's work that is no layer, and say what."),
+    ] = False,
+    branch: Annotated[
+        Literal["then", "else"] | None,
+        typer.Option(metavar="then|else", help="Branch of an ONNX model's If that counts, where the inputs decide."),
+    ] = None,
+    loop_steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Runs of an ONNX model's Loop, where the inputs decide.")
+    ] = None,
     param: Annotated[list[str], typer.Option("--param", help="Size of an open dimension of an ONNX model.")] = [],  # noqa: B006
 ) -> None:
     """Write a network file from another tool's network."""
     from flexloop.errors import FlexloopError
-    from flexloop.importers import import_network
+    from flexloop.importers import Choices, import_network
     from flexloop.importers.networkfile import network_text
     from flexloop.importers.torchmodule import import_torch, parse_shape
 
@@ -43,7 +54,7 @@ def import_(
         network = import_torch(torch, [parse_shape(text) for text in shapes])
     else:
         assert source is not None
-        network = import_network(source, parse_parameters(param))
+        network = import_network(source, parse_parameters(param), Choices(skip_unsupported, branch, loop_steps))
     text = network_text(network)
     if output is None:
         typer.echo(text, nl=False)

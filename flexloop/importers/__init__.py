@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from flexloop.errors import SpecError
+from flexloop.importers.foreign import refuse_foreign
 from flexloop.importers.names import clean, untaken
+from flexloop.importers.onnx import Choices, import_onnx
 from flexloop.resources import is_file, is_folder
 from flexloop.validation import validated
 from flexloop.workloads.layers import Network
+
+__all__ = ["FORMATS", "Choices", "import_network"]
 
 FORMATS = {
     ".onnx": "an ONNX model",
@@ -21,16 +25,22 @@ FORMATS = {
 """What can be imported, by the suffix of the file."""
 
 
-def import_network(source: Path, sizes: Mapping[str, int] | None = None) -> Network:
+def import_network(
+    source: Path,
+    sizes: Mapping[str, int] | None = None,
+    choices: Choices = Choices(),  # noqa: B008 - frozen
+) -> Network:
     """Read a network from another tool's file, with identical layers merged.
 
     Args:
         source: a file whose suffix is one of `FORMATS`, or a folder of Timeloop problems.
         sizes: of an ONNX model, the sizes of its symbolic dimensions.
+        choices: of an ONNX model, which branches and how many steps of loops count, and whether to go on without what
+            is no layer.
 
     Raises:
         SpecError: if it is no such file, or holds no layer.
-        UnsupportedError: for a layer that the canonical shape does not hold.
+        UnsupportedError: for layers that the canonical shape does not hold.
     """
     from flexloop.importers import rows, timeloopproblems
 
@@ -40,10 +50,9 @@ def import_network(source: Path, sizes: Mapping[str, int] | None = None) -> Netw
         return _network(source, "Timeloop problems", timeloopproblems.problem_layers(problems))
     if not is_file(source):
         raise SpecError(f"{source}: no such file")
+    refuse_foreign(source)
     if suffix == ".onnx":
-        from flexloop.importers.onnx import import_onnx
-
-        return import_onnx(source, sizes)
+        return import_onnx(source, sizes, choices)
     if suffix == ".m":
         return _network(source, "MAESTRO", rows.maestro_layers(source))
     if suffix == ".csv":

@@ -77,6 +77,9 @@ def load_network(source: NetworkSource, **parameters: int) -> Network:
         return read_network(yamlio.load(source), "network", parameters)
     if not isinstance(source, (str, Path)):
         raise SpecError(f"network is {short(source)}: give a name, a file, a mapping of fields, a Layer or a Network")
+    from flexloop.importers.foreign import refuse_foreign
+
+    refuse_foreign(Path(source))
     path = find("network", "workloads", source, suffixes=(".yaml", ".yml", ".onnx"))
     if path.suffix.lower() == ".onnx":
         from flexloop.importers.onnx import import_onnx
