@@ -13,7 +13,7 @@ from flexloop.errors import FlexloopError, SpecError, UnsupportedError
 from flexloop.importers import import_network
 from flexloop.importers.networkfile import network_text
 from flexloop.importers.torchmodule import import_torch
-from flexloop.workloads.layers import Layer
+from flexloop.workloads.layers import Layer, Network
 from flexloop.workloads.networks import load_network, network_names
 
 CONV1 = {"C": 3, "M": 64, "R": 7, "S": 5, "P": 112, "Q": 113, "Wstride": 2, "Hstride": 2}
@@ -157,6 +157,48 @@ def test_a_torch_module() -> None:
     assert shape(scores) == {"P": 77, "C": 8, "M": 77, "dynamic_weights": True}
     assert shape(context) == {"P": 77, "C": 77, "M": 8, "dynamic_weights": True}
     assert shape(linear) == {"P": 77, "C": 8, "M": 10}
+
+
+def make_attention() -> Any:
+    """Self-attention, whose projections PyTorch packs into one parameter, and a transposed convolution."""
+    import torch
+
+    class Net(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = torch.nn.MultiheadAttention(24, 4, batch_first=True)
+            self.up = torch.nn.ConvTranspose1d(10, 6, 4, stride=2, padding=1)
+
+        def forward(self, x: Any) -> Any:
+            return self.up(self.attention(x, x, x)[0])
+
+    return Net()
+
+
+def test_the_projections_of_a_torch_attention_are_three_layers() -> None:
+    pytest.importorskip("torch")
+    projections, scores, context, up = import_torch("test_importers:make_attention", [(1, 10, 24)]).layers
+    assert shape(projections) == {"P": 10, "C": 24, "M": 24, "count": 4}  # the output's has the same shape
+    assert shape(scores) == {"G": 4, "P": 10, "C": 6, "M": 10, "dynamic_weights": True}
+    assert shape(context) == {"G": 4, "P": 10, "C": 10, "M": 6, "dynamic_weights": True}
+    assert shape(up) == {"C": 10, "M": 6, "R": 2, "P": 24, "count": 2}
+
+
+@pytest.mark.parametrize(
+    ("factory", "name"), [("resnet50", "resnet50"), ("mobilenet_v2", "mobilenet_v2"), ("vit_b_16", "vit_b16")]
+)
+def test_shipped_networks_are_those_of_torchvision(factory: str, name: str) -> None:
+    """Layer by layer: the same shapes, each as often; the names are each one's own."""
+    pytest.importorskip("torchvision")
+    imported = import_torch(f"torchvision.models:{factory}", [(1, 3, 224, 224)])
+    shipped = load_network(name)
+    assert imported.macs == shipped.macs
+    assert counted(imported) == counted(shipped)
+
+
+def counted(network: Network) -> dict[tuple[object, ...], int]:
+    """How often each shape occurs, with weights and without."""
+    return {(layer.shape_key, layer.dynamic_weights): layer.count for layer in network.unique().layers}
 
 
 def shape(layer: Layer) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -90,7 +90,7 @@ def _traced(torch: Any, module: Any, inputs: Sequence[Shape], factory: str) -> l
     from torch.utils._python_dispatch import TorchDispatchMode
 
     found: list[dict[str, Any]] = []
-    parameters = {id(parameter) for parameter in module.parameters()}
+    parameters = {id(parameter): 0 for parameter in module.parameters()} | _packed(torch, module)
     inside: list[str] = []
 
     class Recorder(TorchDispatchMode):  # type: ignore[misc]
@@ -98,15 +98,17 @@ def _traced(torch: Any, module: Any, inputs: Sequence[Shape], factory: str) -> l
             result = function(*arguments, **(keywords or {}))
             name = function.__name__.partition(".")[0]
             if name == "convolution":
-                fields = _convolution(arguments, result)
+                layers = _convolutions(arguments, result)
             elif name in _PRODUCTS:
                 left, right = (arguments[index] for index in _PRODUCTS[name])
-                fields = _product(left, right, parameters)
+                layers = [_product(left, right, parameters)]
             elif _HIDDEN.search(name):
                 raise UnsupportedError(f"--torch {factory}: operator {name} hides its multiplications")
             else:
                 return result
-            found.append({"name": f"{inside[-1] if inside else 'layer'}.{len(found)}"[-70:].lstrip("._-"), **fields})
+            for fields in layers:
+                name = f"{inside[-1] if inside else 'layer'}.{len(found)}"[-70:].lstrip("._-")
+                found.append({"name": name, **fields})
             return result
 
     def entered(name: str) -> Callable[..., None]:
@@ -128,20 +130,30 @@ def _traced(torch: Any, module: Any, inputs: Sequence[Shape], factory: str) -> l
     return found
 
 
-def _convolution(arguments: Sequence[Any], result: Any) -> dict[str, Any]:
-    inputs, weights, _, strides, _, dilations, transposed, _, groups = arguments[:9]
-    if transposed:
-        raise UnsupportedError("a transposed convolution is not modelled; write its layers by hand")
+def _packed(torch: Any, module: Any) -> dict[int, int]:
+    """The parameters in which attentions pack the projections of queries, keys and values, and the width of each."""
+    parts = [part for part in module.modules() if isinstance(part, torch.nn.MultiheadAttention)]
+    return {id(part.in_proj_weight): part.embed_dim for part in parts if part.in_proj_weight is not None}
+
+
+def _convolutions(arguments: Sequence[Any], result: Any) -> list[dict[str, Any]]:
+    inputs, weights, _, strides, pads, dilations, transposed, _, groups = arguments[:9]
     shapes = tuple(inputs.shape), tuple(weights.shape), tuple(result.shape)
-    return operators.convolution(*shapes, groups, strides, dilations)
+    if transposed:
+        return operators.transposed_convolution(*shapes, groups, strides, dilations, pads)
+    return [operators.convolution(*shapes, groups, strides, dilations)]
 
 
-def _product(left: Any, right: Any, parameters: set[int]) -> dict[str, Any]:
-    """Rows times columns; a parameter on either side is the weights."""
-    of = [id(side if side._base is None else side._base) in parameters for side in (left, right)]
+def _product(left: Any, right: Any, parameters: Mapping[int, int]) -> dict[str, Any]:
+    """Rows times columns; a parameter on either side is the weights, and may hold several projections side by side."""
+    bases = [id(side if side._base is None else side._base) for side in (left, right)]
+    of = [base in parameters for base in bases]
     shapes = tuple(left.shape), tuple(right.shape)
     if of[0] and not of[1]:
         shapes = operators.transposed(shapes[1]), operators.transposed(shapes[0])
     fields = operators.matmul(*shapes)
     assert prod(fields.values()) == prod(shapes[0]) * shapes[1][-1]
+    width = parameters.get(bases[1], 0)
+    if width and fields["M"] % width == 0:
+        fields |= {"M": width, "count": fields["M"] // width}
     return {**fields, "dynamic_weights": not any(of)}
