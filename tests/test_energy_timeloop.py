@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flexloop.cli import app
 from flexloop.energy import hwmodels, load_table
-from flexloop.energy.accelergyinput import accelergy_inputs, written
+from flexloop.energy.accelergyinput import accelergy_inputs, libraries, written
 from flexloop.energy.classes import read_classes
 from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
 from flexloop.energy.components import Component, Part
@@ -518,6 +518,41 @@ def test_texts_stand_in_quotes_and_expressions_do_not() -> None:
         "global_cycle_seconds: 1e-9",
     ):  # fmt: skip
         assert expected in text, expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "globals: {accelergy_plug_ins: [mine.py]}\n",
+        "compound_components: {version: 0.4, classes: [{name: c, attributes: {a: ().__class__}}]}\n",
+        "compound_components: {version: 0.4, classes: [{name: c, attributes: {a: 1..__reduce__()}}]}\n",
+    ],
+)
+def test_a_file_that_could_have_accelergy_run_code_is_not_given_to_it(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "more.yaml"
+    path.write_text(text)
+    assert list(accelergy_inputs(read_inputs([*FILES, path]).config, [*FILES, path])) == ["accelergy.yaml"]
+
+
+def test_texts_reach_accelergy_neither_as_templates_nor_as_code() -> None:
+    classes = [{"name": "c", "attributes": {"a": "().__class__.__base__", "b": "sum(i * 2 for i in range(3))"}}]
+    text = written({"compound_components": {"classes": classes}})
+    assert 'a: "().__class__.__base__"' in text and "b: sum(i * 2 for i in range(3))" in text
+    classes[0]["name"] = "{% raw %}"
+    with pytest.raises(UnsupportedError, match="holds {%, which Accelergy takes for a template's; leave it out"):
+        written({"compound_components": {"classes": classes}})
+
+
+def test_tables_of_components_beside_the_files_are_named_to_accelergy(tmp_path: Path) -> None:
+    for folder in ("input/parts", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    name, files = "ACCELERGY_COMPONENT_LIBRARIES_MINE", [tmp_path / "input/top.yaml"]
+    values = {name: str(tmp_path / "input/parts"), "PATH": "/nowhere"}
+    config = {"globals": {"environment_variables": values}}
+    assert libraries(config, files) == {name: str(tmp_path / "input/parts")}
+    values[name] += f",{tmp_path / 'other'}"
+    with pytest.warns(UserWarning, match=f"{name}: .* lies outside the folders of the files and is not given"):
+        assert libraries(config, files) == {name: str(tmp_path / "input/parts")}
 
 
 def test_lists_of_version_1_are_no_input_of_accelergy() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flexloop.energy.accelergyinput import accelergy_inputs
+from flexloop.energy.accelergyinput import accelergy_inputs, libraries
 from flexloop.energy.choose import SOURCES, about_tables, accelergy_of
 from flexloop.energy.classes import read_classes
 from flexloop.energy.components import Model
@@ -160,7 +160,9 @@ def _from_model(config: Mapping[str, Any], model: Model, choice: EnergyChoice) -
 
 
 def _from_accelergy(config: Mapping[str, Any], files: Sequence[Path], choice: EnergyChoice) -> Completed:
-    answer = accelergy_of(choice.engines).run(accelergy_inputs(config, files_of(files)), "the architecture")
+    answer = accelergy_of(choice.engines).run(
+        accelergy_inputs(config, files_of(files)), "the architecture", libraries(config, files_of(files))
+    )
     ert, art = answer.content("ERT"), answer.content("ART")
     if not ert or not ert.get("tables"):
         raise EngineError(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 from flexloop.arch.spec import ArchSpec
@@ -131,12 +132,13 @@ class Accelergy:
             _keep({"accelergy.yaml": text, "accelergy.log": answer.log, **answer.files}, keep)
         return tables
 
-    def run(self, inputs: Mapping[str, str], name: str) -> Answer:
+    def run(self, inputs: Mapping[str, str], name: str, variables: Mapping[str, str] = MappingProxyType({})) -> Answer:
         """Run Accelergy on input files.
 
         Args:
             inputs: their contents by file name, as they are given to it.
             name: what they describe, for messages.
+            variables: of the program's environment, beside those that it has; of the one on PATH alone.
 
         Raises:
             EngineError: if it is missing or fails, with what it said.
@@ -146,7 +148,7 @@ class Accelergy:
             folder = Path(scratch)
             for file, text in inputs.items():
                 (folder / file).write_text(text, encoding="utf-8")
-            finished = self._run(inputs, name, folder)
+            finished = self._run(inputs, name, folder, variables)
             if finished.status != 0:
                 raise EngineError(f"accelergy failed on {name}: {_complaint(finished)}")
             absent = [file for file in OUTPUTS.values() if not (folder / file).is_file()]
@@ -155,12 +157,12 @@ class Accelergy:
             files = {file: (folder / file).read_text(encoding="utf-8") for file in OUTPUTS.values()}
             return Answer(files, "\n".join(tail(finished.log, 10_000, 2**22)) + "\n", tool)
 
-    def _run(self, inputs: Iterable[str], name: str, folder: Path) -> Finished:
+    def _run(self, inputs: Iterable[str], name: str, folder: Path, variables: Mapping[str, str]) -> Finished:
         wanted = ("-f", *OUTPUTS)
         if self.container is None:  # where the user is: an accelergy_config.yaml there counts, as in Timeloop's run
             files = [str(folder / file) for file in inputs]
             command = [PROGRAM, *files, "-o", str(folder), *wanted]
-            return run_program(command, Path.cwd(), folder / "accelergy.log", TIMEOUT_S)
+            return run_program(command, Path.cwd(), folder / "accelergy.log", TIMEOUT_S, variables=variables)
         (folder / "accelergy_config.yaml").write_text(_CONFIG, encoding="utf-8")
         (folder / "accelergy.sh").write_text(_SCRIPT, encoding="utf-8")
         arguments = ["accelergy.sh", *inputs, "-o", ".", *wanted]

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from flexloop.errors import EngineError, OutputError
@@ -42,6 +43,7 @@ def run_program(
     timeout_s: float | None = None,
     *,
     on_stop: Callable[[], None] | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Finished:
     """Run a program and wait for it.
 
@@ -55,6 +57,7 @@ def run_program(
         log: file that takes its standard output and error.
         timeout_s: seconds it may run, or None.
         on_stop: called whenever the program is stopped early, for what outlives its processes (a container).
+        variables: of its environment, beside those of this process.
 
     Raises:
         EngineError: if the program cannot be started.
@@ -66,7 +69,7 @@ def run_program(
         timed_out = False
         try:
             with held():  # a program whose start is interrupted could not be stopped
-                process = _started(command, folder, output)
+                process = _started(command, folder, output, variables)
             try:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:
@@ -82,7 +85,9 @@ def run_program(
     return Finished(process.returncode, log, time.monotonic() - began, timed_out)
 
 
-def _started(command: Sequence[str], folder: Path, output: BinaryIO) -> subprocess.Popen[bytes]:
+def _started(
+    command: Sequence[str], folder: Path, output: BinaryIO, variables: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # inherited: it must hear what asks it to end
     try:
         return subprocess.Popen(
@@ -91,6 +96,7 @@ def _started(command: Sequence[str], folder: Path, output: BinaryIO) -> subproce
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            env=os.environ | dict(variables),
             start_new_session=True,
         )
     except OSError as error:

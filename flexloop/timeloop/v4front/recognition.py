@@ -11,6 +11,9 @@ from flexloop.timeloop import yamlio
 from flexloop.timeloop.v4front.architecture import NODE_KINDS
 from flexloop.timeloop.v4front.document import Document
 
+LIBRARIES = "ACCELERGY_COMPONENT_LIBRARIES"
+"""How the names of variables begin that tell Accelergy's library plug-in of folders with tables of components."""
+
 _SIGNS = re.compile(rf"\{{\{{|\{{%|<<<|(!include|!includedir|{'|'.join(NODE_KINDS)})\b")
 
 
@@ -33,10 +36,14 @@ def is_v4(content: Mapping[str, Any]) -> bool:
 def without_effect(document: Document) -> Iterator[str]:
     """Say what in a document would have an effect on Timeloop or Accelergy, and has none here."""
     given = document["globals"]["environment_variables"]
-    if names := [name for name, value in given.items() if (name, str(value)) not in _AS_IT_IS]:
+    counting = [name for name in given if name.startswith(LIBRARIES)]  # with --energy accelergy
+    if names := [n for n, value in given.items() if n not in counting and (n, str(value)) not in _AS_IT_IS]:
         yield f"globals.environment_variables has no effect: {', '.join(names)}"
     if document["globals"]["accelergy_plug_ins"]:
-        yield "globals.accelergy_plug_ins has no effect: energies are not estimated by a file's own code"
+        yield (
+            "globals.accelergy_plug_ins has no effect: a file's own code is not run; name its folder under "
+            "python_plug_ins in Accelergy's own accelergy_config.yaml, and take --energy accelergy"
+        )
 
 
 _AS_IT_IS = {("TIMELOOP_HIDE_INCONSEQUENTIAL_STATS", "1")}
