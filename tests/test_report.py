@@ -120,7 +120,8 @@ def test_what_a_study_concludes_is_kept_with_it_and_shown(tmp_path: Path) -> Non
     section = page[page.index('<section id="findings">') :].split("</section>")[0]
     assert "<h2>Worth of the axes</h2>" in section
     assert "<li>Tiles matter most.</li>" in section
-    assert "<td>3.46</td>" in section and "<td>–</td>" in section
+    assert '<th scope="col">axis</th><th scope="col" class="number">gain</th>' in section
+    assert '<td class="number">3.46</td>' in section and '<td class="number">–</td>' in section
     assert "&lt;b&gt;O&lt;/b&gt;" in section
     assert '<section id="findings">' not in render_report(small_study())
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -196,7 +200,7 @@ def test_areas_may_be_known_for_some_classes_only(browser: Chrome, tmp_path: Pat
     page = opened(browser, study, tmp_path)
     page.find_element(CSS, "#totals-table input").send_keys("linear")
     areas = texts(page, "#totals-table tbody td:nth-child(11)")
-    assert areas == [f"{about['area_mm2']['T0O0P0S0']:.4g}", *["–"] * 15]
+    assert areas == [f"{about['area_mm2']['T0O0P0S0']:.6f}", *["–"] * 15], "four digits of 0.003591 mm2"
 
 
 def test_another_arch_can_be_chosen(browser: Chrome, tmp_path: Path) -> None:
@@ -260,3 +264,179 @@ def test_an_exploration_is_drawn_and_a_dot_shows_its_design(browser: Chrome, tmp
     assert "T1O0P1S0" in browser.find_element(CSS, "#design").text
     assert "<i>net</i>" in browser.find_element(CSS, "h1").text
     assert browser.get_log("browser") == []
+
+
+def resized(browser: Chrome, width: int, scheme: str = "light") -> None:
+    """Give the page a screen so wide, in a colour scheme."""
+    screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    preferred = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
+
+
+@pytest.fixture
+def restored(browser: Chrome) -> Iterator[Chrome]:
+    """The browser, whose screen and scheme are put back afterwards."""
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def saved(page: Chrome, selector: str, folder: Path, name: str) -> str:
+    """What a click on a download button saves."""
+    folder.mkdir(exist_ok=True)
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    click(page, selector)
+    for _ in range(100):
+        if (folder / name).is_file():
+            return (folder / name).read_bytes().decode()
+        time.sleep(0.05)
+    raise AssertionError(f"{selector} saved {[file.name for file in folder.iterdir()]}, not {name}")
+
+
+def test_each_table_is_saved_as_csv_with_whole_figures(page: Chrome, tmp_path: Path) -> None:
+    page.find_element(CSS, "#cells-table input").send_keys("conv T1O1P1S1")
+    text = saved(page, "#cells-table .download", tmp_path / "saved", "plain4-layers.csv")
+    table: Any = pd.read_csv(StringIO(text)).set_index("layer")
+    rows: Any = small_study().rows.set_index(["layer", "class"])
+    row = rows.loc[("conv", "T1O1P1S1")]
+    assert table.loc["conv", ["cycles", "energy_pj"]].tolist() == pytest.approx([row["cycles"], row["energy_pj"]], 1e-7)
+    assert list(table["class"].unique()) == ["T1O1P1S1"], "what the filter keeps"
+    tables, buttons = page.find_elements(CSS, "table.plain"), page.find_elements(CSS, "p.downloads .download")
+    assert len(buttons) == len(tables) + 6, "each plain table and each of the six figures"
+    worth = saved(page, "#axes .download", tmp_path / "worth", "plain4-axes.csv")
+    assert worth.splitlines()[0] == "axis,alone,last,Shapley,share"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_figure_is_saved_as_svg_that_needs_no_page(restored: Chrome, tmp_path: Path, scheme: str) -> None:
+    resized(restored, 1366, scheme)
+    page = opened(restored, small_study(), tmp_path)
+    for figure, name in (
+        ("lattice", "lattice"),
+        ("heatmap", "heatmap-convolutions"),
+        ("roofline", "roofline-convolutions"),
+    ):
+        button = f"#{figure} > .downloads .download"
+        text = saved(page, button, tmp_path / figure, f"plain4-{name}.svg")
+        root = ElementTree.fromstring(text)  # noqa: S314 - our own
+        assert "var(" not in text and "class=" not in text
+        assert "rgb(26, 29, 33)" in text, "light ink in either scheme"
+        titles = [title.text or "" for title in root.iter("{http://www.w3.org/2000/svg}title")]
+        assert any("T1O1P1S1" in title for title in titles), "tips stay as titles"
+
+
+def test_a_tip_never_outlives_its_cell(page: Chrome) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    tip = page.find_element(CSS, "#tip")
+
+    def point_at(selector: str) -> None:
+        moved = "new MouseEvent('mousemove', {bubbles: true, clientX: 300, clientY: 300})"
+        page.execute_script(f"document.querySelector(arguments[0]).dispatchEvent({moved})", selector)
+        assert tip.is_displayed()
+
+    for end in (
+        lambda: page.execute_script("document.querySelector('nav button').click()"),  # draws the figures anew
+        lambda: page.execute_script("window.scrollBy(0, 200)"),
+        lambda: ActionChains(page).send_keys(Keys.ESCAPE).perform(),
+        lambda: page.execute_script("window.dispatchEvent(new Event('blur'))"),
+    ):
+        point_at(CELL)
+        end()
+        page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+        assert not tip.is_displayed()
+
+
+@pytest.mark.parametrize("width", [400, 1366])
+def test_nothing_is_cut_off_at_any_width(restored: Chrome, tmp_path: Path, width: int) -> None:
+    resized(restored, width)
+    rows = small_study().rows
+    long = rows.assign(layer=rows["layer"].replace("depthwise", "stage2.first.depthwise.with_a_long_name"))
+    page = opened(restored, replace(small_study(), rows=long), tmp_path)
+    assert page.execute_script("return document.body.scrollWidth <= document.documentElement.clientWidth")
+    cut: Any = page.execute_script(CUT)
+    assert cut == []
+    assert "stage2.first.depthwise.with_a_long_name" in texts(page, "#heatmap text"), "and not only its beginning"
+    assert "T1O1P1S1" in [text.replace(" ", "") for text in texts(page, "#heatmap text")]
+    numbers = texts(page, "#heatmap .cell text")
+    assert len(numbers) == 3 * 16, "a number in each cell"
+
+
+CUT = """
+return [...document.querySelectorAll('main svg text')].filter(text => {
+  const inside = text.ownerSVGElement.getBoundingClientRect(), box = text.getBoundingClientRect();
+  const across = box.left < inside.left - 1 || box.right > inside.right + 1;
+  return across || box.top < inside.top - 1 || box.bottom > inside.bottom + 1;
+}).map(text => text.textContent);
+"""
+"""The texts of drawings that reach beyond their drawing."""
+
+
+def test_ink_stands_out_in_either_scheme(restored: Chrome, tmp_path: Path) -> None:
+    for scheme in ("light", "dark"):
+        resized(restored, 1366, scheme)
+        page = opened(restored, small_study(), tmp_path)
+        click(page, CELL)
+        faint: Any = page.execute_script(FAINT)
+        assert faint == [], scheme
+        dark = page.execute_script("return getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+        assert dark is (scheme == "dark")
+
+
+FAINT = """
+const linear = c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+const light = colour => {
+  const [r, g, b] = colour.match(/[0-9.]+/g).slice(0, 3).map(c => linear(c / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+const page = getComputedStyle(document.body).backgroundColor;
+const ground = element => {
+  for (; element; element = element.parentElement) {
+    const colour = getComputedStyle(element).backgroundColor;
+    if (!/, 0\\)$/.test(colour)) return colour;
+  }
+  return page;
+};
+const all = (selector, keep, measure) => [...document.querySelectorAll(selector)].filter(keep)
+  .map(element => [element.textContent.trim().slice(0, 30), measure(element)]);
+const words = all('p, h1, h2, h3, th, td, dt, dd, li, button, .line', e => e.textContent.trim() && e.offsetParent,
+  e => contrast(getComputedStyle(e).color, ground(e)));
+const drawn = all('main svg text', t => !t.closest('.node, .cell'), t => contrast(getComputedStyle(t).fill, page));
+const boxed = all('.node:not(.absent) text, .cell text', () => true,
+  t => contrast(getComputedStyle(t).fill, getComputedStyle(t.parentNode.querySelector('rect')).fill));
+return [...words, ...drawn, ...boxed].filter(([, ratio]) => ratio < 3.5);
+"""
+"""Words whose contrast with what is behind them is below 3.5 (WCAG asks for 4.5 of small text, 3 of large)."""
+
+
+def test_the_four_axes_differ_in_their_dashes(page: Chrome) -> None:
+    dashes: dict[str, set[str | None]] = {axis: set() for axis in "TOPS"}
+    for edge in page.find_elements(CSS, "#lattice .edge"):
+        lower, upper = str(edge.get_attribute("data-tip")).split("\n")[0].split(" → ")
+        (axis,) = (axis for axis in "TOPS" if f"{axis}0" in lower and f"{axis}1" in upper)
+        dashes[axis].add(edge.get_attribute("stroke-dasharray"))
+    assert all(len(found) == 1 for found in dashes.values())
+    assert len(set.union(*dashes.values())) == 4
+    assert [
+        f"{axis} {name}"
+        for axis, name in zip("TOPS", ("tile sizes", "loop order", "parallel dimensions", "array shape"), strict=True)
+    ] == [text for text in texts(page, "#lattice text") if text[1:2] == " "]
+
+
+def test_no_figure_has_two_prefixes_and_every_column_one_number_of_decimals(browser: Chrome, tmp_path: Path) -> None:
+    rows = small_study().rows
+    large = rows.assign(energy_pj=rows["energy_pj"] * 1e6, edp=rows["edp"] * 1e12)
+    page = opened(browser, replace(small_study(), rows=large), tmp_path)
+    click(page, CELL)
+    said = page.find_element(CSS, "main").text + panel(page).text
+    assert not re.search(r"\d [kMGTPE] ?[pnµmkMG]?J", said)
+    assert re.search(r"[\d⁰¹²³⁴⁵⁶⁷⁸⁹] [pnµm]?J·cycle", panel(page).text)
+    for table in ("#totals-table", "#cells-table"):
+        headings = texts(page, f"{table} th span")
+        assert not any("_" in heading for heading in headings)
+        for column, heading in enumerate(headings, start=1):
+            cells = [t for t in texts(page, f"{table} td.number:nth-child({column})") if t != "–"]
+            assert len({len(cell.partition(".")[2]) for cell in cells}) <= 1, heading

@@ -49,6 +49,7 @@ def isolate(
     """
     from flexloop.cli.progress import CellProgress
     from flexloop.report.findings import with_findings
+    from flexloop.report.gains import OBJECTIVE_WORDS
     from flexloop.results.table import to_json
     from flexloop.studies.isolate import ISOLATION_WORDS, isolation_table
     from flexloop.studies.isolate import isolate as run
@@ -57,7 +58,9 @@ def isolate(
     with CellProgress(quiet=quiet or json) as progress:
         results = run(net, arch, options, progress)
     table = isolation_table(results)
-    title = f"Gain in {options.objective} of each axis on {', '.join(dict.fromkeys(results.rows['arch']))}"
+    title = (
+        f"Gain in {OBJECTIVE_WORDS[options.objective]} of each axis on {', '.join(dict.fromkeys(results.rows['arch']))}"
+    )
     if json:
         typer.echo(to_json(results, isolation=table))
     elif not quiet:

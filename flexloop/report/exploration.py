@@ -15,7 +15,7 @@ from flexloop.errors import SpecError
 from flexloop.report.page import plain_value, render_page
 from flexloop.resources import is_file
 
-_SCRIPTS = ("dom.js", "format.js", "colour.js", "tables.js", "exploration.js")
+_SCRIPTS = ("dom.js", "format.js", "colour.js", "download.js", "tables.js", "exploration.js")
 
 
 @dataclass(frozen=True)

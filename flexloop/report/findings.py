@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from flexloop.report.gains import GAIN_WORDS
 from flexloop.results.table import Results
 
 _KEY = "study"
+
+
+HEADINGS = {
+    **GAIN_WORDS,
+    "alone_p": "alone, at p",
+    "alone_1": "alone, in full",
+    "last_p": "last, at p",
+    "last_1": "last, in full",
+    "shapley": "Shapley",
+    "geomean": "geometric mean",
+}
+"""Columns of the studies' tables in words."""
+
+_NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?")
+_NO_NUMBER = ("–", "unbounded")
+_DECIMALS = 3
 
 
 @dataclass(frozen=True)
@@ -20,6 +38,27 @@ class Table:
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+    @property
+    def headings(self) -> list[str]:
+        """The columns in words."""
+        return [HEADINGS.get(column, column.replace("_", " ")) for column in self.columns]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether a column holds numbers, and at most words that stand for one."""
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
+        return [
+            any(map(_NUMBER.fullmatch, column)) and all(_NUMBER.fullmatch(t) or t in _NO_NUMBER for t in column)
+            for column in columns
+        ]
+
+    @property
+    def aligned(self) -> list[list[str]]:
+        """The rows, numbers of a column with as many decimals as the longest of them has, at most three."""
+        columns = zip(*self.rows, strict=True)
+        shown = [_aligned(c) if number else list(c) for c, number in zip(columns, self.numeric, strict=False)]
+        return [list(row) for row in zip(*shown, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -44,7 +83,7 @@ def with_findings(
     """
     shown = [
         {"caption": caption, "columns": [str(c) for c in frame.columns], "rows": _texts(frame)}
-        for caption, frame in tables.items()
+        for caption, frame in ((caption, _telling(frame)) for caption, frame in tables.items())
     ]
     kept = {"title": title, "sentences": list(sentences), "tables": shown}
     return replace(results, meta={**results.meta, _KEY: kept})
@@ -57,6 +96,18 @@ def findings(results: Results) -> Findings | None:
         return None
     tables = [Table(t["caption"], t["columns"], t["rows"]) for t in kept["tables"]]
     return Findings(kept["title"], kept["sentences"], tables)
+
+
+def _telling(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns that say something: not the arch where there is only one."""
+    return frame.drop(columns="arch") if "arch" in frame and frame["arch"].nunique() == 1 else frame
+
+
+def _aligned(texts: Sequence[str]) -> list[str]:
+    if any("e" in text for text in texts if text not in _NO_NUMBER):
+        return list(texts)
+    decimals = min(_DECIMALS, max(len(text.partition(".")[2]) for text in texts))
+    return [t if t in _NO_NUMBER else f"{float(t.replace(',', '')):,.{decimals}f}" for t in texts]
 
 
 def _texts(frame: pd.DataFrame) -> list[list[str]]:

@@ -10,6 +10,9 @@ from flexloop.results.table import GAINS, STUDIED, Results
 GAIN_WORDS = {"speedup": "speedup", "energy_gain": "energy gain", "edp_gain": "EDP gain"}
 """The gains in words, for axes and captions."""
 
+OBJECTIVE_WORDS = {"latency": "latency", "energy": "energy", "edp": "EDP"}
+"""The objectives in words."""
+
 
 def check_one_objective(results: Results) -> None:
     """Refuse results without rows, and results that mix objectives, whose totals mean nothing.

@@ -17,6 +17,7 @@ _SCRIPTS = (
     "dom.js",
     "format.js",
     "colour.js",
+    "download.js",
     "state.js",
     "lattice.js",
     "axes.js",

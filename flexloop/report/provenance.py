@@ -11,6 +11,7 @@ from typing import Any
 from flexloop.describe import LEVEL_COLUMNS, describe_axes, describe_levels
 from flexloop.report.data import arch_of
 from flexloop.report.findings import Table
+from flexloop.report.gains import OBJECTIVE_WORDS
 from flexloop.results.table import Results
 
 
@@ -38,7 +39,7 @@ def provenance(results: Results) -> Provenance:
     meta = results.meta
     # Tables, such as the arch spec and the energies, are shown apart, or only in the whole metadata.
     plain = {name: value for name, value in meta.items() if not isinstance(value, dict | list)}
-    facts = [(name.replace("_", " "), _text(value)) for name, value in plain.items()]
+    facts = [(_FACTS.get(name, name.replace("_", " ")), _text(value)) for name, value in plain.items()]
     facts += [
         *[
             (f"{what} SHA-256 (first 12 digits)", _distinct(results, column))
@@ -46,7 +47,7 @@ def provenance(results: Results) -> Provenance:
             if column in results.rows
         ],
         *[(f"parameters of {name}", text) for name, text in _parameters(results).items()],
-        ("cells", f"{len(results.rows)}, of which {_proved(results)} proved optimal"),
+        ("cells", f"{len(results.rows):,}, of which {_proved(results):,} proved optimal"),
         (
             "search and evaluation",
             f"{results.rows['wall_s'].sum():.4g} s of computation, cells from the store included",
@@ -68,8 +69,13 @@ def _command(words: Any) -> str:
     return shlex.join([PurePath(program).name, *arguments])
 
 
+_FACTS = {"format": "format of the results", "python": "Python"}
+
+
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    if value is None:
+        return "none"
+    return OBJECTIVE_WORDS.get(value, value) if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _distinct(results: Results, column: str) -> str:
@@ -83,7 +89,7 @@ def _proved(results: Results) -> int:
 def _assumptions(results: Results) -> list[str]:
     rows = results.rows
     objective = str(rows["objective"].iloc[0])
-    words = {"edp": "EDP"}.get(objective, objective)
+    words = OBJECTIVE_WORDS.get(objective, objective)
     said = [
         f"Every mapping was searched for the least {words} of its layer; "
         "the other costs are those of that mapping. Only the cost that was searched can be relied on to fall "

@@ -16,6 +16,7 @@ import pandas as pd
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.errors import SpecError
 from flexloop.lattice import lines
+from flexloop.report.gains import OBJECTIVE_WORDS
 from flexloop.results.table import COST_COLUMN, GAINS, STUDIED, TOTAL_COST_COLUMN, Results, geomean, mean_gains
 
 
@@ -164,7 +165,7 @@ def comparison(results: Results, most: int = 5) -> dict[str, pd.DataFrame]:
         results: of `flexloop.compare`.
         most: layers shown of each network, those that save most first.
     """
-    objective, base = results.rows["objective"].iloc[0], results.baseline
+    objective, base = OBJECTIVE_WORDS[str(results.rows["objective"].iloc[0])], results.baseline
     tables = {}
     if results.rows["arch"].nunique() > 1:
         first = results.rows["arch"].iloc[0]

@@ -26,8 +26,8 @@ function worthTable() {
   const worths = Object.keys(AXES).map(axisWorth), numbers = values => values.map(value => html('td', {class: 'number'}, value));
   if (!worths.every(Boolean)) return null;
   const all = worths.reduce((sum, {value}) => sum + value, 0);
-  return [html('table', {class: 'plain worth'},
-    html('thead', {}, html('tr', {}, ['axis', 'alone', 'last', 'Shapley', 'share'].map(name => html('th', {scope: 'col'}, name)))),
+  return [html('table', {class: 'plain worth', 'data-name': 'axes'},
+    html('thead', {}, html('tr', {}, ['axis', 'alone', 'last', 'Shapley', 'share'].map((name, index) => html('th', {scope: 'col', class: index ? 'number' : null}, name)))),
     html('tbody', {}, worths.map(({axis, alone, last, value}) => html('tr', {}, html('th', {scope: 'row'}, axis),
       numbers([times(alone), times(last), times(Math.exp(value)), all > 1e-9 ? percent(value / all) : MISSING]))))),
   html('p', {class: 'small muted'}, `${METRICS[state.metric]} of freeing an axis first (alone), last, and on average over all `
@@ -48,9 +48,9 @@ function drawAxisGains(gains, width) {
   const x = gain => left + Math.log(gain / low) / Math.log(high / low) * (width - left - right);
   const parts = [text(0, 16, 'What freeing one axis gains', {class: 'name'}),
     text(0, 32, 'a dot for each line of the lattice; bar: mean', {class: 'small muted'})];
-  for (const tick of gainTicks(low, high, Math.floor((width - left - right) / 42)))
+  for (const tick of roundTicks(low, high, Math.min(8, Math.floor((width - left - right) / 44))))
     parts.push(svg('line', {x1: x(tick), x2: x(tick), y1: top, y2: bottom, class: tick === 1 ? 'axis' : 'grid'}),
-      text(x(tick), bottom + 15, times(tick).replace(/\.?0+×/, '×'), {class: 'small', 'text-anchor': 'middle'}));
+      text(x(tick), bottom + 15, timesAt(tick), {class: 'small', 'text-anchor': 'middle'}));
   parts.push(text((left + width - right) / 2, bottom + 33, `${METRICS[state.metric]} of an edge`, {class: 'small', 'text-anchor': 'middle'}));
   Object.entries(AXES).forEach(([axis, {name, colour}], index) => {
     const y = top + (index + 0.5) * rowStep, edges = gains[axis];
@@ -61,7 +61,7 @@ function drawAxisGains(gains, width) {
       cx: x(edge.gain), cy: y + 6 * ((place % 3) - 1), r: 4.5, fill: colour, 'fill-opacity': 0.45, stroke: colour,
       'data-tip': `${edge.lower} → ${edge.upper}\n${times(edge.gain)}`,
     })));
-    parts.push(svg('line', {x1: x(mean), x2: x(mean), y1: y - 14, y2: y + 14, stroke: '#111', 'stroke-width': 2.5}),
+    parts.push(svg('line', {x1: x(mean), x2: x(mean), y1: y - 14, y2: y + 14, stroke: 'var(--ink)', 'stroke-width': 2.5}),
       text(width - right + 6, y + 4, times(mean), {class: 'value'}));
   });
   return drawing(width, height, 'Gain of each axis', parts);

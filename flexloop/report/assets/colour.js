@@ -6,13 +6,13 @@ const VIRIDIS = ['#46327e', '#3b528b', '#2c728e', '#21918c', '#28ae80', '#5ec962
 const CATEGORIES = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442', '#999999'];
 
 const AXES = {
-  T: {name: 'tile sizes', colour: '#0072b2', dash: null},
-  O: {name: 'loop order', colour: '#d55e00', dash: '7 3'},
-  P: {name: 'parallel dimensions', colour: '#009e73', dash: '2 3'},
-  S: {name: 'array shape', colour: '#9c4f80', dash: '9 3 2 3'},
+  T: {name: 'tile sizes', colour: 'var(--axis-T)', dash: null},
+  O: {name: 'loop order', colour: 'var(--axis-O)', dash: '7 3'},
+  P: {name: 'parallel dimensions', colour: 'var(--axis-P)', dash: '2 3'},
+  S: {name: 'array shape', colour: 'var(--axis-S)', dash: '9 3 2 3'},
 };
 
-const SEVERAL_AXES = {name: 'several axes', colour: '#c4c4c4', dash: null};
+const SEVERAL_AXES = {name: 'several axes', colour: 'var(--edge)', dash: null};
 
 const channels = hex => [1, 3, 5].map(at => parseInt(hex.slice(at, at + 2), 16));
 
@@ -37,27 +37,23 @@ function gainScale(gains) {
   return {low, high, fraction, colour: gain => viridis(fraction(gain))};
 }
 
-/** The legend of a colour scale, to be placed at (x, y). */
+/** The legend of a colour scale, its corner at (x, y): its parts, and where it ends. */
 function scaleLegend(scale, label, x, y, width) {
-  const steps = 48, parts = [];
+  const steps = 48, said = wrapped(label, x, y + 10, width + 40), top = said.bottom + 6, parts = [...said.parts];
   for (let i = 0; i < steps; i++)
     parts.push(svg('rect', {
-      x: x + i * width / steps, y, width: width / steps + 0.6, height: 10, fill: viridis((i + 0.5) / steps),
+      x: x + i * width / steps, y: top, width: width / steps + 0.6, height: 10, fill: viridis((i + 0.5) / steps),
     }));
-  const ticks = [...new Set([scale.low, ...logTicks(scale.low, scale.high).slice(0, 8), scale.high])].sort((a, b) => a - b);
-  let free = -Infinity;
-  for (const tick of ticks) {
+  for (const tick of roundTicks(scale.low, scale.high, Math.floor(width / 40))) {
     const at = x + scale.fraction(tick) * width;
-    if (at - free < 36 || (tick !== scale.high && x + width - at < 36)) continue;
-    free = at;
-    parts.push(svg('line', {x1: at, x2: at, y1: y + 10, y2: y + 14, class: 'axis'}));
-    parts.push(text(at, y + 25, times(tick), {class: 'small', 'text-anchor': 'middle'}));
+    parts.push(svg('line', {x1: at, x2: at, y1: top + 10, y2: top + 14, class: 'axis'}));
+    parts.push(text(at, top + 25, timesAt(tick), {class: 'small', 'text-anchor': 'middle'}));
   }
-  return [...parts, text(x, y - 5, label, {class: 'small'})];
+  return {parts, bottom: top + 30};
 }
 
 /** The pattern of cells without a result, for the defs of a drawing. */
 function hatching(id) {
   return svg('defs', {}, svg('pattern', {id, width: 6, height: 6, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)'},
-    svg('rect', {width: 6, height: 6, fill: '#f4f4f4'}), svg('rect', {width: 1.4, height: 6, fill: '#a0a0a0'})));
+    svg('rect', {width: 6, height: 6, fill: 'var(--hatch)'}), svg('rect', {width: 1.4, height: 6, fill: 'var(--hatch-line)'})));
 }

@@ -36,6 +36,17 @@ function key(entries, left, top, width) {
   return {parts, bottom: y + 10};
 }
 
+/** Small words in lines no wider than so much, the first at y. */
+function wrapped(words, x, y, width) {
+  const lines = [''], most = Math.floor(width / 6.6);
+  for (const word of words.split(' ')) {
+    const last = lines[lines.length - 1];
+    if (last && last.length + 1 + word.length > most) lines.push(word);
+    else lines[lines.length - 1] = last ? `${last} ${word}` : word;
+  }
+  return {parts: lines.map((line, index) => text(x, y + 15 * index, line, {class: 'small'})), bottom: y + 15 * (lines.length - 1)};
+}
+
 function text(x, y, content, attributes = {}) {
   return svg('text', {x, y, ...attributes}, String(content));
 }
@@ -65,17 +76,29 @@ function dropdown(label, options, current, choose) {
   return html('label', {class: 'choice'}, html('span', {class: 'label'}, label), list);
 }
 
+/** Show what an element has to tell while the pointer or the keyboard is on it, and never longer. */
 function watchTips() {
   const tip = byId('tip');
-  document.addEventListener('mousemove', event => {
-    const owner = event.target.closest && event.target.closest('[data-tip]');
+  let owner = null;
+  const hide = () => { owner = null; tip.hidden = true; };
+  const show = (element, x, y) => {
+    owner = element.closest && element.closest('[data-tip]');
     tip.hidden = !owner;
     if (!owner) return;
     tip.textContent = owner.getAttribute('data-tip');
     const {width, height} = tip.getBoundingClientRect();
-    const right = event.clientX + 14 + width > window.innerWidth;
-    const below = event.clientY + 18 + height > window.innerHeight;
-    tip.style.left = `${Math.max(4, right ? event.clientX - width - 10 : event.clientX + 14)}px`;
-    tip.style.top = `${Math.max(4, below ? event.clientY - height - 10 : event.clientY + 18)}px`;
+    const right = x + 14 + width > window.innerWidth, below = y + 18 + height > window.innerHeight;
+    tip.style.left = `${Math.max(4, right ? x - width - 10 : x + 14)}px`;
+    tip.style.top = `${Math.max(4, below ? y - height - 10 : y + 18)}px`;
+  };
+  document.addEventListener('mousemove', event => show(event.target, event.clientX, event.clientY));
+  document.addEventListener('focusin', event => {
+    if (!event.target.matches('[data-tip]:focus-visible')) return;
+    const {right, bottom} = event.target.getBoundingClientRect();
+    show(event.target, right, bottom);
   });
+  for (const leaving of ['focusout', 'mouseleave', 'pointercancel']) document.documentElement.addEventListener(leaving, hide);
+  for (const leaving of ['scroll', 'blur', 'resize', 'beforeprint']) window.addEventListener(leaving, hide, true);
+  document.addEventListener('keydown', event => { if (event.key === 'Escape') hide(); });
+  new MutationObserver(() => { if (owner && !owner.isConnected) hide(); }).observe(document.body, {childList: true, subtree: true});
 }

@@ -11,9 +11,9 @@ const COSTS = {
 const PLOTS = [['area_mm2', 'cycles'], ['area_mm2', 'energy_pj'], ['energy_pj', 'cycles']];
 const RANKS = ['0 axes flexible', '1', '2', '3', '4'];
 const DESIGN_COLUMNS = [
-  ['trial', 'design', whole], ['class', 'class', String], ['on', 'on the front', String], ['cycles', 'latency (cycles)', si],
-  ['energy_pj', 'energy', energy], ['area_mm2', 'area (mm²)', value => digits(value, 3)],
-  ['area_flexibility_mm2', 'of which flexibility', value => digits(value, 3)], ['pes', 'PEs', whole], ['array_shape', 'array', String],
+  ['trial', 'design', whole], ['class', 'class', String], ['on', 'on the front', String], ['cycles', 'latency (cycles)', whole],
+  ['energy_pj', 'energy', ENERGIES], ['area_mm2', 'area', AREAS],
+  ['area_flexibility_mm2', 'of which flexibility', AREAS], ['pes', 'PEs', whole], ['array_shape', 'array', String],
   ...['buffer', 'spad', 'bandwidth'].map(knob => [knob, knob, value => '×' + digits(value)]), ['proved', 'proved', value => value ? 'yes' : 'no'],
 ];
 
@@ -23,7 +23,7 @@ const rankColour = rank => viridis(rank / 4);
 
 function drawParetos(width) {
   const count = width > 900 ? 3 : 1, size = Math.floor(width / count);
-  const legend = key([...RANKS.map((words, rank) => [(x, y) => svg('circle', {cx: x + 10, cy: y, r: 5, fill: rankColour(rank), stroke: '#333'}), words]),
+  const legend = key([...RANKS.map((words, rank) => [(x, y) => svg('circle', {cx: x + 10, cy: y, r: 5, fill: rankColour(rank), stroke: 'var(--ink)'}), words]),
     [(x, y) => svg('circle', {cx: x + 10, cy: y, r: 4, class: 'beaten'}), 'beaten by another design']], 44, 12, width);
   const step = Math.min(380, size), height = legend.bottom + (PLOTS.length / count) * step;
   return drawing(width, height, 'Pareto fronts', legend.parts,
@@ -40,9 +40,9 @@ function scatter(xName, yName, width, height) {
     return {low, high, at: value => from + Math.log(value / low) / Math.log(high / low) * (to - from)};
   };
   const x = scale(xName, left, width - right), y = scale(yName, bottom, top), parts = [];
-  for (const tick of costTicks(x, 4)) parts.push(svg('line', {x1: x.at(tick), x2: x.at(tick), y1: top, y2: bottom, class: 'grid'}),
+  for (const tick of roundTicks(x.low, x.high, 4)) parts.push(svg('line', {x1: x.at(tick), x2: x.at(tick), y1: top, y2: bottom, class: 'grid'}),
     text(x.at(tick), bottom + 16, COSTS[xName].show(tick), {class: 'small', 'text-anchor': 'middle'}));
-  for (const tick of costTicks(y, 6)) parts.push(svg('line', {x1: left, x2: width - right, y1: y.at(tick), y2: y.at(tick), class: 'grid'}),
+  for (const tick of roundTicks(y.low, y.high, 6)) parts.push(svg('line', {x1: left, x2: width - right, y1: y.at(tick), y2: y.at(tick), class: 'grid'}),
     text(left - 6, y.at(tick) + 4, COSTS[yName].show(tick), {class: 'small', 'text-anchor': 'end'}));
   parts.push(text((left + width - right) / 2, bottom + 38, COSTS[xName].label, {class: 'small', 'text-anchor': 'middle'}),
     text(0, 0, COSTS[yName].label, {class: 'small', 'text-anchor': 'middle', transform: `translate(12 ${(top + bottom) / 2}) rotate(-90)`}));
@@ -54,13 +54,6 @@ function scatter(xName, yName, width, height) {
   }))];
 }
 
-function costTicks({low, high}, most) {
-  const ticks = logTicks(low, high);
-  if (ticks.length >= 2 && ticks.length <= most) return ticks;
-  if (ticks.length > most) return ticks.filter((_, index) => index % Math.ceil(ticks.length / most) === 0);
-  return [low * (high / low) ** 0.15, high / (high / low) ** 0.15].map(value => Number(value.toPrecision(2)));
-}
-
 const designTip = design => `design ${design.trial}, ${design.class}\n${si(design.cycles)} cycles, ${energy(design.energy_pj)}, ${digits(design.area_mm2, 3)} mm²\n`
   + `${design.array_shape} PEs, buffer ×${design.buffer}, spad ×${design.spad}, bandwidth ×${design.bandwidth}`;
 
@@ -68,19 +61,22 @@ function chooseDesign(design) {
   chosen = design;
   drawPareto();
   byId('design').replaceChildren(html('h3', {}, `Design ${design.trial}`, html('span', {class: 'muted'}, design.front ? ', on the front' : '')),
-    html('dl', {}, DESIGN_COLUMNS.filter(([name]) => name !== 'trial' && name !== 'on' && exists(design[name]))
+    html('dl', {}, finished(DESIGN_COLUMNS, designs).filter(([name]) => name !== 'trial' && name !== 'on' && exists(design[name]))
       .map(([name, label, show]) => [html('dt', {}, label), html('dd', {}, show(design[name]))])));
 }
 
 function drawPareto(width = byId('pareto').clientWidth) {
-  if (width > 0) byId('pareto').replaceChildren(drawParetos(Math.floor(width)));
+  if (width > 0)
+    byId('pareto').replaceChildren(drawParetos(Math.floor(width)), html('p', {class: 'downloads'},
+      downloadButton('SVG', 'pareto', () => save('pareto.svg', svgFile(byId('pareto').querySelector('svg')), 'image/svg+xml'))));
 }
 
 for (const design of designs) {
   design.array_shape = `${design.array_x}×${design.array_y}`;
   design.on = design.front ? 'yes' : 'no';
 }
-sortingTable(byId('designs-table'), DESIGN_COLUMNS, designs, chooseDesign);
+sortingTable(byId('designs-table'), DESIGN_COLUMNS, designs, chooseDesign, 'designs');
+offerTables(document, 'exploration');
 watchTips();
 drawPareto();
 let drawn = byId('pareto').clientWidth;

@@ -26,11 +26,43 @@ function energyUnit(picojoules) {
 function energy(picojoules) {
   if (!exists(picojoules)) return MISSING;
   const [size, unit] = energyUnit(picojoules);
-  return `${digits(picojoules / size)} ${unit}`;
+  return `${picojoules / size < 1e4 ? (picojoules / size).toPrecision(4) : whole(picojoules / size)} ${unit}`;
 }
 
-const percent = fraction => exists(fraction) ? `${digits(100 * fraction, 3)} %` : MISSING;
-const whole = value => exists(value) ? Math.round(value).toLocaleString('en-US').replaceAll(',', '\u2009') : MISSING;
+/** So many decimals, thousands apart. */
+const fixed = (value, decimals) => exists(value)
+  ? value.toLocaleString('en-US', {minimumFractionDigits: decimals, maximumFractionDigits: decimals}).replaceAll(',', '\u2009') : MISSING;
+const percent = fraction => exists(fraction) ? `${fixed(100 * fraction, 1)} %` : MISSING;
+const whole = value => fixed(value, 0);
+
+const SUPERSCRIPTS = {'-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹'};
+
+/** A number as 5.692×10⁸. */
+function scientific(value, decimals = 3) {
+  if (!exists(value)) return MISSING;
+  const [mantissa, exponent] = value.toExponential(decimals).split('e');
+  return `${mantissa}×10${[...String(Number(exponent))].map(digit => SUPERSCRIPTS[digit]).join('')}`;
+}
+
+const AREAS = [[1, 'mm²']];
+const EDPS = ENERGIES.map(([size, unit]) => [size, `${unit}·cycle`]);
+
+/** An energy-delay product with one prefix, and with a power of ten beyond it. */
+function edp(value) {
+  if (!exists(value)) return MISSING;
+  const [size, unit] = EDPS.find(([size]) => value >= size) || EDPS[EDPS.length - 1], scaled = value / size;
+  return `${scaled >= 1e6 ? scientific(scaled) : scaled >= 1e4 ? whole(Number(scaled.toPrecision(4))) : scaled.toPrecision(4)} ${unit}`;
+}
+
+/** How a column of costs is written: in one unit, with a fixed number of decimals; as powers of ten over a wide range. */
+function columnFormat(values, units) {
+  const known = values.filter(value => exists(value) && value > 0);
+  const least = known.reduce((a, b) => Math.min(a, b), Infinity), most = known.reduce((a, b) => Math.max(a, b), 0);
+  const [size, unit] = units.find(([size]) => least >= size) || units[units.length - 1];
+  const places = least < Infinity ? Math.max(1, 3 - Math.floor(Math.log10(least / size))) : 0; // four digits of the least
+  const show = most / least > 1e7 ? value => scientific(value / size) : value => fixed(value / size, places);
+  return {unit, show: value => exists(value) ? show(value) : MISSING};
+}
 
 /** A gain: 3.32×. */
 function times(gain) {
@@ -38,8 +70,8 @@ function times(gain) {
   return (gain >= 100 ? gain.toFixed(0) : gain >= 10 ? gain.toFixed(1) : gain.toFixed(2)) + '×';
 }
 
-/** A class name for narrow places: T1OpP0S1 as 1p01. */
-const shortName = name => name.replace(/[TOPS]/g, '');
+/** A gain for a narrow cell: two digits, more only above 100. */
+const brief = gain => gain >= 9.95 ? gain.toFixed(0) : gain.toFixed(1);
 
 /** Round values from 0 to a maximum, at most so many steps. */
 function linearTicks(maximum, steps = 5) {
@@ -48,15 +80,23 @@ function linearTicks(maximum, steps = 5) {
   return Array.from({length: Math.floor(maximum / step + 1e-9) + 1}, (_, index) => Number((index * step).toPrecision(12)));
 }
 
-/** Gains to mark on a logarithmic axis, at most so many: round ones, or equal steps where the range is short. */
-function gainTicks(low, high, most) {
-  let ticks = logTicks(low, high);
-  if (ticks.length < 3) {
-    const step = linearTicks(high - 1, 3)[1] || 1;
-    ticks = Array.from({length: 40}, (_, index) => Number((1 + (index - 20) * step).toPrecision(6))).filter(tick => tick >= low && tick <= high);
+/** Round values to mark on a logarithmic axis, at most so many: powers of ten with 2 and 5, or even steps over a short range. */
+function roundTicks(low, high, most) {
+  const within = ticks => ticks.filter(tick => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
+  const decades = logTicks(low, high), powers = decades.filter(tick => Number.isInteger(Number(Math.log10(tick).toFixed(9))));
+  const choices = [decades, powers, powers.filter((_, index) => index % Math.ceil(powers.length / most) === 0)];
+  const found = choices.find(ticks => ticks.length <= most) || [];
+  if (found.length >= 3 && high / low > 4) return found;
+  for (let steps = most; steps > 0; steps--) {
+    const step = linearTicks(high - low, steps)[1] || high - low, first = Math.ceil(low / step - 1e-9);
+    const even = within(Array.from({length: most + 1}, (_, index) => Number(((first + index) * step).toPrecision(9))));
+    if (even.length <= most && even.length > 1) return even;
   }
-  return ticks.length <= most ? ticks : ticks.filter(tick => Number.isInteger(Math.log10(tick)));
+  return found;
 }
+
+/** A gain at a tick, without zeros that say nothing. */
+const timesAt = tick => `${Number(tick.toPrecision(6))}×`;
 
 /** Powers of ten within a range, with 2 and 5 between them where the range is short. */
 function logTicks(low, high) {

@@ -3,12 +3,18 @@
 const PRINTED_WIDTH = 740;
 let printing = false;
 
+const ABOUT_ONE = ['heatmap', 'energy', 'roofline'];  // the figures of one network
+
 /** Put a figure into its place, drawn for the width that the place has. */
 function place(id, draw, share = 1) {
   const root = byId(id);
   if (!root) return;
   const width = printing ? PRINTED_WIDTH * share : root.clientWidth;
-  if (width > 0) root.replaceChildren(draw(Math.floor(width)));
+  if (width <= 0) return;
+  root.replaceChildren(draw(Math.floor(width)));
+  const drawn = root.querySelector('svg'), name = [data.arch, id, ...(ABOUT_ONE.includes(id) ? [state.network] : [])].join('-');
+  if (drawn) root.append(html('p', {class: 'downloads'}, downloadButton('SVG', name, () => save(`${name}.svg`, svgFile(root.querySelector('svg')), 'image/svg+xml'))));
+  offerTables(root, data.arch);
 }
 
 function drawControls() {
@@ -71,6 +77,7 @@ function prepareForPrint(now) {
 }
 
 drawTables();
+offerTables(document, studied());
 drawFigures();
 listeners.push(drawFigures);
 watchTips();

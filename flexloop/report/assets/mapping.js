@@ -38,13 +38,11 @@ function loopNest(cell) {
   return html('div', {class: 'nest', role: 'img', 'aria-label': 'Loop nest'}, lines);
 }
 
-const fileName = name => name.replace(/[^A-Za-z0-9_.-]/g, '_');
-
 function mappingFacts(cell) {
   const facts = [
-    ['latency', `${si(cell.cycles)} cycles`], ['energy', energy(cell.energy_pj)], ['EDP', `${si(cell.edp)} pJ·cycle`],
+    ['latency', `${whole(cell.cycles)} cycles`], ['energy', energy(cell.energy_pj)], ['EDP', edp(cell.edp)],
     ['utilization', percent(cell.utilization)], ['PE array', `${cell.array_x} × ${cell.array_y}`], ['proof', proof(cell)],
-    ['MACs', si(cell.macs) + (cell.padded_macs > cell.macs ? `, padded to ${si(cell.padded_macs)}` : '')],
+    ['MACs', whole(cell.macs) + (cell.padded_macs > cell.macs ? `, padded to ${whole(cell.padded_macs)}` : '')],
   ];
   for (const metric of Object.keys(METRICS)) facts.push([`${METRICS[metric]} over ${data.baseline}`, times(cell[metric])]);
   if (cell.padding) facts.push(['padding', cell.padding]);

@@ -20,9 +20,9 @@ function drawRoofline(width) {
   const x = value => left + Math.log(value / x0) / Math.log(x1 / x0) * (width - left - right);
   const y = value => bottom - Math.log(value / y0) / Math.log(y1 / y0) * (bottom - top);
   const parts = [];
-  for (const tick of logTicks(x0, x1))
+  for (const tick of roundTicks(x0, x1, Math.floor(width / 60)))
     parts.push(svg('line', {x1: x(tick), x2: x(tick), y1: top, y2: bottom, class: 'grid'}), text(x(tick), bottom + 16, tick, {class: 'small', 'text-anchor': 'middle'}));
-  for (const tick of logTicks(y0, y1))
+  for (const tick of roundTicks(y0, y1, 9))
     parts.push(svg('line', {x1: left, x2: width - right, y1: y(tick), y2: y(tick), class: 'grid'}), text(left - 8, y(tick) + 4, tick, {class: 'small', 'text-anchor': 'end'}));
   const start = Math.max(x0, y0 / bandwidth);
   parts.push(svg('path', {
@@ -30,9 +30,9 @@ function drawRoofline(width) {
   }));
   parts.push(text(width - right, y(roof.peak) - 9, `${whole(roof.peak)} MAC/cycle`, {class: 'small halo', 'text-anchor': 'end'}));
   parts.push(readRoof(roof, x, y, x0, y0));
-  parts.push(text((left + width - right) / 2, height - 10, `operational intensity (MAC per byte moved at ${roof.level})`, {class: 'small', 'text-anchor': 'middle'}));
+  parts.push(text((left + width - right) / 2, height - 10, width < 500 ? `MAC per byte moved at ${roof.level}` : `operational intensity (MAC per byte moved at ${roof.level})`, {class: 'small', 'text-anchor': 'middle'}));
   parts.push(text(0, 0, 'attained (MAC/cycle)', {class: 'small', 'text-anchor': 'middle', transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`}));
-  parts.push(...legend.parts, ...roofPoints(layers, x, y));
+  parts.push(...legend.parts, ...roofPoints(layers, x, y, roof, [left, width - right]));
   return drawing(width, height, 'Roofline', parts);
 }
 
@@ -56,7 +56,7 @@ function roofLegend(roof, left, width) {
   return key(state.class === data.baseline ? entries : [[dot('from'), data.baseline], ...entries], left, 14, width);
 }
 
-function roofPoints(layers, x, y) {
+function roofPoints(layers, x, y, roof, [left, right]) {
   const latency = name => layers.reduce((sum, {layer}) => {
     const cell = findCell(state.network, name, layer);
     return sum + (cell && cell.cycles ? cell.cycles * cell.count : 0);
@@ -70,18 +70,28 @@ function roofPoints(layers, x, y) {
       'data-tip': `${cellTip(point.cell)}\n${digits(point.x, 3)} MAC/B, ${digits(point.y, 3)} MAC/cycle\n${percent(share)} of the latency`,
     });
   };
-  const moved = state.class !== data.baseline, parts = [], named = [];
+  const moved = state.class !== data.baseline, parts = [];
   for (const {from, to} of layers)
     if (moved && from && to) parts.push(svg('line', {x1: x(from.x), y1: y(from.y), x2: x(to.x), y2: y(to.y), class: 'move'}));
   for (const {from} of layers) if (moved && from) parts.push(dot(from, 'from'));
   const filled = layers.map(({to}) => to).filter(Boolean).sort((a, b) => b.cell.cycles * b.cell.count - a.cell.cycles * a.cell.count);
   for (const point of filled) parts.push(dot(point, 'to'));
-  for (const point of filled.slice(0, 14)) {
-    const at = [x(point.x), y(point.y)], radius = 3.5 + 17 * Math.sqrt(point.cell.cycles * point.cell.count / whole.to);
-    const below = at[1] + radius + 13;
-    if (named.some(([px, py]) => Math.abs(px - at[0]) < 90 && Math.abs(py - below) < 13)) continue;
-    named.push([at[0], below]);
-    parts.push(text(at[0], below, point.cell.layer, {class: 'small halo', 'text-anchor': 'middle'}));
+  return [...parts, ...roofNames(filled, point => 3.5 + 17 * Math.sqrt(point.cell.cycles * point.cell.count / whole.to), x, y, roof, [left, right])];
+}
+
+/** Names of the layers that take longest and of those furthest below the roof, wherever there is room for them. */
+function roofNames(points, radius, x, y, roof, [left, right]) {
+  const reached = point => point.y / Math.min(roof.peak, point.x * (roof.read + roof.write));
+  const outliers = points.filter(point => reached(point) < 0.5).sort((a, b) => reached(a) - reached(b)).slice(0, 6);
+  const said = 3.3 * `${whole(roof.peak)} MAC/cycle`.length; // which stands on the roof's right end
+  const placed = [{at: right - said, half: said, line: y(roof.peak) - 9}], parts = [];
+  for (const point of new Set([...points.slice(0, 3), ...outliers, ...points.slice(3, 14)])) {
+    const half = 3.3 * point.cell.layer.length, at = Math.min(Math.max(x(point.x), left + half), right - half);
+    const [above, below] = [y(point.y) - radius(point) - 5, y(point.y) + radius(point) + 13];
+    const line = [below, above].find(line => placed.every(other => Math.abs(other.at - at) > other.half + half + 4 || Math.abs(other.line - line) > 12));
+    if (line === undefined) continue;
+    placed.push({at, half, line});
+    parts.push(text(at, line, point.cell.layer, {class: 'small halo', 'text-anchor': 'middle'}));
   }
   return parts;
 }

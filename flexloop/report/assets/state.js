@@ -84,5 +84,5 @@ function cellTip(cell) {
 }
 
 function proof(cell) {
-  return cell.optimal ? 'proved optimal' : exists(cell.gap) ? `within ${percent(cell.gap)} of the optimum` : 'not proved optimal';
+  return cell.optimal ? 'proved optimal' : exists(cell.gap) ? `within ${digits(100 * cell.gap, 2)} % of the optimum` : 'not proved optimal';
 }
