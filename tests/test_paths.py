@@ -23,6 +23,7 @@ from flexloop.engines.embedded.mapper.paths.grid import Grid
 from flexloop.engines.embedded.mapper.paths.prices import keeping_of
 from flexloop.engines.embedded.mapper.paths.shortest import Shortest, shortest
 from flexloop.engines.embedded.mapper.sampler import choices_of
+from flexloop.timeloop.constraints import LoopConstraint
 
 
 def exact(facts: Facts) -> Facts:
@@ -107,6 +108,16 @@ def test_the_mapping_of_a_path_costs_little_more_than_the_path(bounds: dict[str,
     assert found.least <= costs.energy[0] <= 1.02 * found.least
 
 
+def test_a_path_gives_no_mapping_that_breaks_a_pinned_factor() -> None:
+    """The least path from tile to tile takes no heed of the loops of two iterations that are pinned in the buffer."""
+    space = chain(A=64, B=64, C=64)
+    pinned = (LoopConstraint(space.spec.level_names[1], factors={"A": 2, "B": 2, "C": 2}),)
+    choices = choices_of(replace(space, constraints=replace(space.constraints, loops=pinned)))
+    found = path(space, choices, (64, 64, 64), {next(i for i, s in enumerate(choices.slots) if s.spatial): (16, 1, 1)})
+    place = next(i for i, s in enumerate(choices.slots) if s.level == 1 and not s.spatial)
+    assert found.genomes is None or found.genomes.factors[0, place].tolist() == [2, 2, 2]
+
+
 def test_an_unconstrained_chain_is_bounded_closely() -> None:
     found = find_best([chain(A=64, B=64, C=64)], "energy", deadline=Deadline(600.0))
     assert found.gap < 0.001
@@ -125,6 +136,7 @@ def test_energies_above_the_best_known_are_of_no_interest() -> None:
     assert cut is not None and none is not None
     assert cut.least == whole.least
     assert none.least == np.inf
+    assert (none.beyond(0, np.ones((1, 3), dtype=np.int64)) == np.inf).all()
 
 
 def test_a_grid_knows_multiples() -> None:

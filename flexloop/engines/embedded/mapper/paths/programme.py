@@ -113,8 +113,6 @@ class Programme:
     def _work_out(self) -> Values:
         values = self._at_the_end()
         for place in range(len(self._choices.slots) - 1, -1, -1):
-            if not values:
-                break
             slot = self._choices.slots[place]
             if slot.spatial:
                 self._look()

@@ -32,7 +32,10 @@ class Walk:
         self._keep = keeping == KEPT
 
     def genomes(self) -> Genomes | None:
-        """The mapping as a batch of one; None where there is no path, or its loops do not fit the fanouts."""
+        """The mapping as a batch of one; None where there is no path, or its loops break a limit or fit no fanout.
+
+        A path knows which tiles there may be outside of a slot, not which factors there may be in it.
+        """
         profile = self._programme.start
         if profile is None:
             return None
@@ -93,6 +96,9 @@ class Walk:
     def _mapping(self) -> Genomes | None:
         dims = range(len(self._grid.bounds))
         factors = np.array([[loops.get(d, 1) for d in dims] for loops in self._loops], dtype=np.int64)
+        low, high = self._choices.limits
+        if (factors < low).any() or (factors > high).any():
+            return None
         orders, splits = [], []
         for slot, loops, row in zip(self._choices.slots, self._loops, factors, strict=True):
             if slot.spatial:
