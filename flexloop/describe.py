@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flexloop.arch.design.model import Design
+from flexloop.arch.design.words import described
+from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.mapspace import shapes
+from flexloop.timeloop.constraints import DataspaceConstraint
 from flexloop.timeloop.tree import component_paths
+from flexloop.workloads.layers import TENSORS
 
 _WORDS = {
     Axis.TILING: "tile sizes",
@@ -63,10 +68,35 @@ def _bytes(depth: int, width: int) -> str:
     return f"{size:.4g} B"
 
 
-def describe_levels(arch: ArchSpec, ert: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def describe_array(arch: Arch) -> str:
+    """The array in words."""
+    if isinstance(arch, Design):
+        return f"Timeloop design of {arch.pes} arithmetic units, {arch.own_extents}"
+    shape = arch.axes.shape.fixed
+    return f"array {shape.X}x{shape.Y} below {arch.array.below}, {arch.lanes} MAC(s) a PE"
+
+
+def describe_levels(arch: Arch, ert: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """One row a storage level, outermost first; columns as in `LEVEL_COLUMNS`."""
     energies = {t["name"]: {a["name"]: a["energy"] for a in t["actions"]} for t in ert["tables"]}
     paths = component_paths(arch)
+    if isinstance(arch, Design):
+        kept = {rule.target: rule for rule in arch.always.dataspaces}
+        return [
+            (
+                level.name,
+                level.technology,
+                "unbounded" if level.capacity is None else str(level.capacity),
+                str(level.word_bits),
+                str(level.block_size),
+                f"{level.read_bandwidth:g}",
+                f"{level.write_bandwidth:g}",
+                f"{energies[paths[level.name]]['read']:.4g}",
+                f"{energies[paths[level.name]]['write']:.4g}",
+                _kept(level.name, kept, outermost=level.name == arch.level_names[-1]),
+            )
+            for level in reversed(arch.hardware.levels)
+        ]
     return [
         (
             level.name,
@@ -84,8 +114,18 @@ def describe_levels(arch: ArchSpec, ert: Mapping[str, Any]) -> list[tuple[str, .
     ]
 
 
-def describe_axes(arch: ArchSpec) -> list[tuple[str, str, str, str]]:
+def _kept(level: str, rules: Mapping[str, DataspaceConstraint], *, outermost: bool) -> str:
+    """What a design's level keeps, and what it may keep or not."""
+    rule = rules.get(level, DataspaceConstraint(level))
+    free = [f"{t}?" for t in TENSORS if t not in rule.keep and t not in rule.bypass and not outermost]
+    kept = [t for t in TENSORS if t in rule.keep or (outermost and t not in rule.bypass)]
+    return ", ".join([*kept, *free])
+
+
+def describe_axes(arch: Arch) -> list[tuple[str, str, str, str]]:
     """For each axis: its fixed value, its partial values, and what full means."""
+    if isinstance(arch, Design):
+        return described(arch)
     axes = arch.axes
     tiles = "; ".join(
         f"{level.name}: " + (" ".join(f"{d}{n}" for d, n in arch.fixed_tile(level.name).items() if n > 1) or "1 word")

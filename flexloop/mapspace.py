@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flexloop.arch.capacity import fixed_tile_exceeds_only_the_partition
+from flexloop.arch.design.hardware import Extents
+from flexloop.arch.design.model import Design
+from flexloop.arch.design.variants import design_variants
+from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec, Pair, Shape
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.tiles import FixedTiles, as_seen, divisors, fixed_tiles, inner_factors, padded_bounds, spatial_factor
@@ -28,17 +32,17 @@ class Variant:
     """One Timeloop mapspace: an array shape, the allowed bounds, and constraints.
 
     Attributes:
-        arch: the arch spec.
+        arch: the arch spec, or the design.
         layer: the layer, with its real bounds.
-        shape: the array's extents.
+        shape: the array's extents; a design's, of all its fanouts.
         bounds: for each dimension the padded bounds that may be factorised, independently of the other dimensions.
         partitioned: whether each tensor is held to its share of the buffer above the array (tiling at degree p).
         constraints: what is pinned.
     """
 
-    arch: ArchSpec
+    arch: Arch
     layer: Layer
-    shape: Shape
+    shape: Shape | Extents
     bounds: dict[str, tuple[int, ...]]
     partitioned: bool
     constraints: Constraints
@@ -57,13 +61,17 @@ class MapSpace:
     """All mappings that a class allows for a layer: the union of its variants."""
 
     flexclass: FlexClass
-    arch: ArchSpec
+    arch: Arch
     layer: Layer
     variants: tuple[Variant, ...]
 
 
-def mapspace(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> MapSpace:
-    """Return the mapspace of a class (degrees allowed) on an arch spec for one layer."""
+def mapspace(flexclass: FlexClass, arch: Arch, layer: Layer) -> MapSpace:
+    """Return the mapspace of a class (degrees allowed) on an arch spec or a design for one layer."""
+    if isinstance(arch, Design):
+        own = design_variants(flexclass, arch, layer)
+        found = (Variant(arch, layer, v.shape, v.bounds, False, v.constraints) for v in own)
+        return MapSpace(flexclass, arch, layer, tuple(found))
     return MapSpace(flexclass, arch, layer, tuple(_variants(flexclass, arch, layer)))
 
 

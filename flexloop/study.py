@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 import flexloop
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.kinds import Arch
 from flexloop.classes import FlexClass, all_classes
 from flexloop.deadline import Deadline
 from flexloop.energy.choose import energy_tables, keep
@@ -214,7 +214,7 @@ def compare(
     return run_study(all_classes(degrees=degrees), network, arch, StudyOptions.of(**options))
 
 
-def _plan(arch: ArchSpec, options: StudyOptions) -> Plan:
+def _plan(arch: Arch, options: StudyOptions) -> Plan:
     mapper, evaluator = select_engines(options.engines)
     search = SearchOptions(
         objective=parse_objective(options.objective),

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch
 from flexloop.arch.load import ArchSource, load_arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.digests import digest_of
@@ -23,7 +25,7 @@ from flexloop.workloads.networks import NetworkSource, load_network
 DIGITS = 12
 """Hexadecimal digits of a digest that tables show."""
 
-Named = TypeVar("Named", ArchSpec, Network)
+Named = TypeVar("Named", ArchSpec | Design, Network)
 
 
 Archs: TypeAlias = ArchSource | Sequence[ArchSource]
@@ -33,7 +35,7 @@ Networks: TypeAlias = NetworkSource | Sequence[NetworkSource]
 """A network or several, as `flexloop.load_network` takes them."""
 
 
-def load_archs(archs: Archs) -> list[ArchSpec]:
+def load_archs(archs: Archs) -> list[Arch]:
     """Load arch specs, equal ones once, each under a name of its own.
 
     Args:
@@ -82,9 +84,9 @@ def listed(given: Any) -> list[Any]:
     return list(given) if several else [given]
 
 
-def arch_digest(arch: ArchSpec) -> str:
+def arch_digest(arch: Arch) -> str:
     """SHA-256 of what an arch spec says beside its name, description and sources, in hexadecimal."""
-    return digest_of(arch.model_dump(mode="json", exclude={"name", "description", "sources"}))
+    return digest_of(arch.model_dump(mode="json", exclude={"name", "description", "sources", "where"}))
 
 
 def network_digest(network: Network) -> str:

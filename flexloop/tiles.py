@@ -11,9 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isqrt
+from typing import Protocol
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.workloads.layers import DIMENSIONS, Layer
+
+
+class HasDepthwiseRule(Protocol):
+    """An arch spec or a design."""
+
+    @property
+    def depthwise(self) -> str:
+        """``as_output_channels`` or ``off``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class FixedTiles:
     inner: dict[str, int]
 
 
-def follows_depthwise_rule(arch: ArchSpec, layer: Layer) -> bool:
+def follows_depthwise_rule(arch: HasDepthwiseRule, layer: Layer) -> bool:
     """Whether the layer's G takes the fixed values of M, as on hardware that sees groups as output channels."""
     return arch.depthwise == "as_output_channels" and layer.is_depthwise
 

@@ -22,7 +22,8 @@ from flexloop.energy.ert import build_art
 from flexloop.energy.source import shipped_tables
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.studies.overhead import base_area, class_area, dram_interface_area
-from flexloop.timeloop.tree import component_name, levels_above_array
+from flexloop.timeloop.componentname import component_name
+from flexloop.timeloop.tree import levels_above_array
 
 pytest.importorskip("optuna", reason="exploration needs the extra `explore`")
 from flexloop.studies.explore import OBJECTIVES, ExploreOptions, ExploreOutcome, Space, explore, pareto

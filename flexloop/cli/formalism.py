@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flexloop.atomic import write_file
 from flexloop.cli import complete
-from flexloop.cli.common import console
+from flexloop.cli.common import console, parse_defines
 from flexloop.cli.show import arch_app
+
+if TYPE_CHECKING:
+    from flexloop.arch.kinds import Arch as ArchKind
 
 Arch = Annotated[
     str, typer.Option("--arch", "-a", autocompletion=complete.archs, help="Arch spec: a shipped name or a YAML file.")
+]
+
+
+Define = Annotated[
+    list[str], typer.Option("--define", metavar="NAME=VALUE", help="Variable of a Jinja template; may be repeated.")
 ]
 
 
@@ -107,22 +115,60 @@ def arch_new(path: Annotated[Path, typer.Argument(help="The YAML file to write."
     console().print(f"{written}: edit it, then `flexloop arch check {written}`", markup=False)
 
 
+def one_arch(files: list[str], define: list[str]) -> ArchKind:
+    """The arch that a command is given: a shipped name or a file, or the files of a Timeloop design."""
+    from flexloop.arch.load import load_arch
+
+    if len(files) == 1 and not define:
+        return load_arch(files[0])
+    from flexloop.arch.design.read import read_design
+
+    return read_design([Path(file) for file in files], parse_defines(define))
+
+
+@arch_app.command("import")
+def arch_import(
+    files: Annotated[list[Path], typer.Argument(help="Timeloop's files, native or v4, or a folder of them.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The YAML file (default: printed).")] = None,
+    define: Define = [],  # noqa: B006
+    name: Annotated[str | None, typer.Option("--name", help="What tables call it.")] = None,
+) -> None:
+    """Write a Timeloop design as a commented file, its constraints by axis, which --arch takes."""
+    from flexloop.arch.design.read import read_design
+    from flexloop.arch.design.text import design_text
+
+    design = read_design(files, parse_defines(define), name=name)
+    text = design_text(design)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    write_file(output, text)
+    console().print(f"{output}: `flexloop arch check {output}` says in words what it is", markup=False)
+
+
 @arch_app.command("check")
 def arch_check(
-    name: Annotated[str, typer.Argument(autocompletion=complete.archs, help="YAML file or shipped name.")],
+    name: Annotated[
+        list[str],
+        typer.Argument(autocompletion=complete.archs, help="Shipped name, YAML file, or a Timeloop design's files."),
+    ],
+    define: Define = [],  # noqa: B006
     net: Annotated[
         list[str],
         typer.Option("--net", "-n", autocompletion=complete.networks, help="Network (default: all shipped ones)."),
     ] = [],  # noqa: B006
 ) -> None:
-    """Check an arch spec against networks, and say in words what it means."""
-    from flexloop.arch.check import check_arch
-    from flexloop.arch.load import load_arch
+    """Check an arch spec or a Timeloop design against networks, and say in words what it means."""
+    from flexloop.arch.check import ArchReport, check_arch
+    from flexloop.arch.design.check import DesignReport, check_design
+    from flexloop.arch.design.model import Design
     from flexloop.subjects import load_networks
     from flexloop.workloads.networks import network_names
 
     out = console()
-    report = check_arch(load_arch(name), load_networks(net or network_names(), {}))
+    arch, networks = one_arch(name, define), load_networks(net or network_names(), {})
+    report: ArchReport | DesignReport
+    report = check_design(arch, networks) if isinstance(arch, Design) else check_arch(arch, networks)
     for sentence in report.sentences():
         out.print(sentence, markup=False)
     if not report.ok:

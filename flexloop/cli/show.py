@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from flexloop.arch.spec import ArchSpec
+    from flexloop.arch.kinds import Arch
     from flexloop.fields import FieldDescription
 
 arch_app = Commands(no_args_is_help=True, help="Arch specs: show, start, check one, and what their fields mean.")
@@ -68,12 +68,12 @@ def classes(
 
 def archs(json: Json = False) -> None:
     """List the shipped arch specs."""
-    from flexloop.arch.load import arch_names, load_arch
+    from flexloop.arch.load import arch_names, load_arch_spec
     from flexloop.cli.tables import listing, table
     from flexloop.describe import arch_summary
 
     out = console()
-    rows = [arch_summary(load_arch(name)) for name in arch_names()]
+    rows = [arch_summary(load_arch_spec(name, "arch ls")) for name in arch_names()]
     columns = ["name", "array", "MACs", "on-chip buffers", "description"]
     if json:
         typer.echo(listing(columns, rows))
@@ -82,7 +82,7 @@ def archs(json: Json = False) -> None:
     out.print(table(out, "Arch specs", columns, rows, text=texts, wraps=texts, goes=["on-chip buffers"]))
 
 
-def axes_table(out: Console, title: str, arch: ArchSpec) -> Table:
+def axes_table(out: Console, title: str, arch: Arch) -> Table:
     """The values of the four axes of an arch spec."""
     from flexloop.cli.tables import table
     from flexloop.describe import describe_axes
@@ -98,26 +98,21 @@ def arch_show(
     """Show an arch spec: storage levels, energies, and the values of the four axes."""
     from flexloop.arch.load import load_arch
     from flexloop.cli.tables import table
-    from flexloop.describe import LEVEL_COLUMNS, describe_levels
-    from flexloop.energy import build_ert
+    from flexloop.describe import LEVEL_COLUMNS, describe_array, describe_levels
+    from flexloop.energy.choose import energy_tables
 
     out = console()
     spec = load_arch(name)
     out.print(f"{spec.name}: {spec.description}", markup=False)
     for source in spec.sources:
         out.print(f"  source: {source}", markup=False)
-    shape = spec.axes.shape.fixed
-    out.print(
-        f"  array {shape.X}x{shape.Y} below {spec.array.below}, {spec.lanes} MAC(s) a PE, "
-        f"edge: {spec.edge}, depthwise: {spec.depthwise}",
-        markup=False,
-    )
+    out.print(f"  {describe_array(spec)}, edge: {spec.edge}, depthwise: {spec.depthwise}", markup=False)
     out.print(
         table(
             out,
             "Storage levels",
             LEVEL_COLUMNS,
-            describe_levels(spec, build_ert(spec)),
+            describe_levels(spec, energy_tables("table", spec).ert),
             text=["kind", "keeps"],
             goes=["word bits", "words/access", "write w/cyc"],
         )

@@ -47,7 +47,7 @@ def accelergy_inputs(config: Mapping[str, Any], files: Sequence[Path]) -> dict[s
             "energy: Accelergy reads trees of subtree and local alone; for this architecture use --energy table"
         )
     texts = {f"{number:03d}-{path.stem[:100]}.yaml": yamlio.read_text(path) for number, path in enumerate(files)}
-    if all(path.suffix == ".yaml" for path in files) and all(map(_native, texts.values())):
+    if files and all(path.suffix == ".yaml" for path in files) and all(map(_native, texts.values())):
         return texts
     return {"accelergy.yaml": written({**config, "architecture": architecture})}
 

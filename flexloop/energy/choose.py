@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch, arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_atomically
 from flexloop.energy.ert import estimates
@@ -32,23 +34,29 @@ SOURCES = ("table", "accelergy", "hwcomponents")
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
 
 
-def energy_tables(source: str, arch: ArchSpec, engines: EngineSettings | None = None) -> EnergyTables:
-    """Return the energies and areas of an arch spec's components.
+def energy_tables(source: str, arch: Arch, engines: EngineSettings | None = None) -> EnergyTables:
+    """Return the energies and areas of an arch spec's or a design's components.
 
     Args:
         source: ``table`` for the shipped 45 nm table, ``accelergy`` (on PATH, or in the container image of the engine
             settings), ``hwcomponents``, or the path of a YAML file with Timeloop's ``ERT`` key.
-        arch: the arch spec.
+        arch: the arch spec, or a design, whose own ERT counts where it brings one and ``table`` is asked for.
         engines: container, image and templates; None takes the defaults.
 
     Raises:
-        SpecError: if it is none of these, or the file is no ERT or lacks a component of the arch spec.
+        SpecError: if it is none of these, or the file is no ERT or lacks a component of the arch.
+        UnsupportedError: for a design with a class of components that the source has no figures for.
         EngineError: if Accelergy or hwcomponents is missing or fails, with the way out.
     """
+    if isinstance(arch, Design) and source in SOURCES:
+        from flexloop.energy.designs import design_tables  # which takes the sources from here
+
+        return design_tables(source, arch, engines or EngineSettings())
     if source == "table":
-        return shipped_tables(arch)
+        return shipped_tables(arch_spec(arch, "energies"))
     if source in SOURCES:
-        return _made(_Request(source, arch.model_dump_json(exclude={"axes", "description", "sources"}), arch, engines))
+        spec = arch_spec(arch, "energies")
+        return _made(_Request(source, spec.model_dump_json(exclude={"axes", "description", "sources"}), spec, engines))
     path = Path(source)
     if not is_file(path):
         raise SpecError(

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.digests import digest_of
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Model
@@ -16,8 +18,10 @@ from flexloop.energy.estimate import Estimate, art_of, ert_of
 from flexloop.energy.table import load_table
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.tree import component_name, component_paths
+from flexloop.timeloop.componentname import component_name
+from flexloop.timeloop.tree import component_paths
 from flexloop.validation import MOST, plain_number, short
+from flexloop.workloads.layers import TENSORS
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def estimated(found: Sequence[Estimate], model: Model) -> EnergyTables:
     return EnergyTables(model.source, ert_of(found), art_of(found), origin, model.tool)
 
 
-def read_tables(path: Path, arch: ArchSpec) -> EnergyTables:
+def read_tables(path: Path, arch: Arch) -> EnergyTables:
     """Read a file with a top-level key ``ERT``, and ``ART`` if it has one, as Accelergy writes them.
 
     Components are found by their own names, so tables whose paths are of another tree (a v4 architecture) serve too.
@@ -77,7 +81,7 @@ def read_tables(path: Path, arch: ArchSpec) -> EnergyTables:
     )
 
 
-def complete_ert(ert: Any, arch: ArchSpec, where: str | Path) -> dict[str, Any]:
+def complete_ert(ert: Any, arch: Arch, where: str | Path) -> dict[str, Any]:
     """An ERT under the paths of the spec's own tree, the levels that limit shares of a buffer at no cost.
 
     Args:
@@ -101,7 +105,7 @@ def complete_ert(ert: Any, arch: ArchSpec, where: str | Path) -> dict[str, Any]:
     return {"version": 0.4, "tables": tables}
 
 
-def complete_art(art: Any, arch: ArchSpec, where: str | Path) -> dict[str, Any]:
+def complete_art(art: Any, arch: Arch, where: str | Path) -> dict[str, Any]:
     """An ART under the paths of the spec's own tree (see `complete_ert`).
 
     Raises:
@@ -117,7 +121,11 @@ def complete_art(art: Any, arch: ArchSpec, where: str | Path) -> dict[str, Any]:
     return {"version": 0.4, "tables": tables}
 
 
-def _made_of(arch: ArchSpec) -> set[str]:
+def _made_of(arch: Arch) -> set[str]:
+    """The components that need energies: a level that keeps nothing needs none."""
+    if isinstance(arch, Design):
+        idle = {rule.target for rule in arch.always.dataspaces if not rule.keep and len(rule.bypass) == len(TENSORS)}
+        return {*arch.level_names, arch.hardware.mac.name} - idle
     return {level.name for level in arch.levels} | {arch.mac.name}
 
 

@@ -14,7 +14,7 @@ from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Component, Part
 from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
 from flexloop.engines.embedded.components import NAMELESS
 from flexloop.errors import SpecError
-from flexloop.timeloop.tree import component_name
+from flexloop.timeloop.componentname import component_name
 from flexloop.validation import plain_number, short
 
 DRAM_TYPE = "LPDDR4"

@@ -23,8 +23,8 @@ from flexloop.engines.launcher import Job
 from flexloop.engines.process import Finished, run_program, tail
 from flexloop.errors import EngineError, OutputError
 from flexloop.timeloop import yamlio
+from flexloop.timeloop.componentname import component_name
 from flexloop.timeloop.render import Renderer
-from flexloop.timeloop.tree import component_name
 
 PROGRAM = "accelergy"
 TABLES = ("ERT", "ERT_summary", "ART", "ART_summary")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch
 from flexloop.engines.base import Candidate
 from flexloop.mapspace import MapSpace, Variant, partition_levels
 from flexloop.timeloop.constraints import LoopConstraint
@@ -30,8 +32,10 @@ def carry_over(candidate: Candidate, space: MapSpace) -> Candidate:
     raise ValueError(f"{space.flexclass} on {space.layer.name} does not contain {candidate.mapping.one_line()}")
 
 
-def repartition(mapping: Mapping, arch: ArchSpec, *, partitioned: bool) -> Mapping:
+def repartition(mapping: Mapping, arch: Arch, *, partitioned: bool) -> Mapping:
     """Add or take away the levels that limit each tensor's share of the buffer; they carry no loops."""
+    if isinstance(arch, Design):  # which has no such levels
+        return mapping
     limits = {name: tensor for tensor, name in partition_levels(arch).items()}
     kept = {level.target: level for level in mapping.levels if level.target not in limits}
     levels = []
@@ -59,18 +63,41 @@ def satisfies(mapping: Mapping, variant: Variant) -> bool:
 
 def _satisfied(level: LevelMapping, constraint: LoopConstraint) -> bool:
     factors = dict(level.spatial_factors if constraint.spatial else level.factors)
-    permutation = level.spatial_permutation if constraint.spatial else level.permutation
     if any(factors.get(d, 1) != n for d, n in constraint.factors.items()):
         return False
-    if not constraint.permutation:
-        return True
-    if not constraint.spatial:
-        return [d for d in permutation if factors.get(d, 1) > 1] == [
-            d for d in constraint.permutation if factors.get(d, 1) > 1
-        ]
-    assert constraint.split is not None
+    if any(factors.get(d, 1) < n for d, n in constraint.min_factors.items()):
+        return False
+    if any(factors.get(d, 1) > n for d, n in constraint.max_factors.items()):
+        return False
+    permutation = level.spatial_permutation if constraint.spatial else level.permutation
+    moving = [d for d in permutation if factors.get(d, 1) > 1]
+    if not _keeps_to(moving, constraint):
+        return False
     on_x = {d for d in permutation[: level.split] if factors.get(d, 1) > 1}
-    on_y = {d for d in permutation[level.split :] if factors.get(d, 1) > 1}
-    return on_x <= set(constraint.permutation[: constraint.split]) and on_y <= set(
-        constraint.permutation[constraint.split :]
-    )
+    return not constraint.spatial or constraint.split is None or _splits(on_x, set(moving), constraint)
+
+
+def _keeps_to(moving: Sequence[str], constraint: LoopConstraint) -> bool:
+    """Whether loops begin with those of the pinned prefix and end with those of the pinned suffix, in their order."""
+    first = [d for d in constraint.permutation if d in moving]
+    last = [d for d in constraint.suffix if d in moving]
+    return list(moving[: len(first)]) == first and list(moving[len(moving) - len(last) :]) == last
+
+
+def _splits(on_x: set[str], moving: set[str], constraint: LoopConstraint) -> bool:
+    """Whether a pinned split can put these loops on X: dimensions without a loop take places in the order too."""
+    assert constraint.split is not None
+    prefix, suffix = constraint.permutation, constraint.suffix
+    middle = [d for d in DIMENSIONS if d not in prefix and d not in suffix]
+    must_x = {*prefix[: constraint.split]} & moving
+    reach = constraint.split - len(prefix)
+    if reach >= len(middle):
+        must_x |= {*middle, *suffix[: reach - len(middle)]} & moving
+        return on_x == must_x
+    on_middle = len(on_x & {*middle})
+    if on_x - {*middle} != must_x:
+        return False
+    if reach <= 0:
+        return on_middle == 0
+    idle = sum(d not in moving for d in middle)
+    return on_middle <= reach <= on_middle + idle

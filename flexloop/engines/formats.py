@@ -7,7 +7,7 @@ from collections.abc import Mapping as Map
 from dataclasses import replace
 from typing import Any, Protocol
 
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.kinds import Arch, arch_spec
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate
 from flexloop.engines.launcher import MAPPER, MODEL, Job
@@ -58,11 +58,11 @@ class Format(Protocol):
         """How Timeloop itself ended."""
         ...
 
-    def figures(self, evaluation: Evaluation, arch: ArchSpec) -> Evaluation:
+    def figures(self, evaluation: Evaluation, arch: Arch) -> Evaluation:
         """Figures on the spec's own levels."""
         ...
 
-    def directives(self, directives: list[dict[str, Any]], arch: ArchSpec) -> list[dict[str, Any]]:
+    def directives(self, directives: list[dict[str, Any]], arch: Arch) -> list[dict[str, Any]]:
         """A mapping on the spec's own levels."""
         ...
 
@@ -95,11 +95,11 @@ class NativeFormat:
         """See `Format`."""
         return finished
 
-    def figures(self, evaluation: Evaluation, arch: ArchSpec) -> Evaluation:
+    def figures(self, evaluation: Evaluation, arch: Arch) -> Evaluation:
         """See `Format`."""
         return evaluation
 
-    def directives(self, directives: list[dict[str, Any]], arch: ArchSpec) -> list[dict[str, Any]]:
+    def directives(self, directives: list[dict[str, Any]], arch: Arch) -> list[dict[str, Any]]:
         """See `Format`."""
         return directives
 
@@ -137,13 +137,13 @@ class V4Format:
         codes = _RETURN_CODE.findall(said)
         return replace(finished, status=int(codes[-1])) if codes and finished.status == 1 else finished
 
-    def figures(self, evaluation: Evaluation, arch: ArchSpec) -> Evaluation:
+    def figures(self, evaluation: Evaluation, arch: Arch) -> Evaluation:
         """See `Format`."""
-        return v4.without_fanout_levels(evaluation, arch)
+        return v4.without_fanout_levels(evaluation, arch_spec(arch, "format v4"))
 
-    def directives(self, directives: list[dict[str, Any]], arch: ArchSpec) -> list[dict[str, Any]]:
+    def directives(self, directives: list[dict[str, Any]], arch: Arch) -> list[dict[str, Any]]:
         """See `Format`."""
-        return v4.native_directives(directives, arch)
+        return v4.native_directives(directives, arch_spec(arch, "format v4"))
 
 
 def no_front_end(image: str = "") -> str:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
+from flexloop.flexion.designs import REFERENCE, DesignFlexion
 from flexloop.flexion.hardware import class_hardware_flexion, hardware_choices, hardware_flexion
 from flexloop.flexion.intervals import Estimate
 from flexloop.flexion.measure import AxisFlexion, ClassFlexion, LayerFlexion
 from flexloop.flexion.tilings import Sampling
-from flexloop.workloads.layers import Network
+from flexloop.workloads.layers import Layer, Network
 
 WHOLE = "all"
 """In column ``axis``: the four axes together."""
@@ -40,7 +42,7 @@ COLUMNS = (
 
 
 def flexion_table(
-    arch: ArchSpec,
+    arch: Arch,
     networks: Sequence[Network] = (),
     flexclass: FlexClass | None = None,
     sampling: Sampling | None = None,
@@ -48,7 +50,7 @@ def flexion_table(
     """Flexion of an accelerator, and of networks on it.
 
     Args:
-        arch: the arch spec.
+        arch: the arch spec, or a design.
         networks: networks whose layers W-F is taken over; without any, the table holds H-F alone.
         flexclass: a class or point of the lattice; None gives every axis at every degree, and the 16 classes.
         sampling: samples, seed and confidence of what is estimated.
@@ -68,7 +70,7 @@ def flexion_table(
     for network in networks:
         for layer in network.layers:
             if layer.shape_key not in measured:
-                measured[layer.shape_key] = list(_layer_rows(LayerFlexion(arch, layer, sampling), flexclass))
+                measured[layer.shape_key] = list(_layer_rows(_measured(arch, layer, sampling), flexclass))
             place = {"network": network.name, "scope": "layer", "layer": layer.name, "count": layer.count}
             rows += [{**row, **place} for row in measured[layer.shape_key]]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).assign(arch=arch.name)
@@ -85,8 +87,17 @@ def _classes(flexclass: FlexClass | None) -> list[FlexClass]:
     return [flexclass] if flexclass else all_classes()
 
 
-def _hardware_rows(arch: ArchSpec, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
+def _measured(arch: Arch, layer: Layer, sampling: Sampling) -> LayerFlexion | DesignFlexion:
+    return DesignFlexion(arch, layer, sampling) if isinstance(arch, Design) else LayerFlexion(arch, layer, sampling)
+
+
+def _hardware_rows(arch: Arch, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
     place = {"network": "", "scope": "hardware", "layer": "", "count": 0, "samples": 0}
+    if isinstance(arch, Design):
+        own = ("axis", "degree", "h_f", "log10_choices")
+        for row in _layer_rows(DesignFlexion(arch, REFERENCE), flexclass):
+            yield place | {name: row[name] for name in own}
+        return
     for axis, degree in _points(flexclass):
         h_f, choices = float(hardware_flexion(arch, axis, degree)), log10(hardware_choices(arch, axis, degree))
         yield {**place, "axis": axis.value, "degree": degree.value, "h_f": h_f, "log10_choices": choices}
@@ -96,7 +107,7 @@ def _hardware_rows(arch: ArchSpec, flexclass: FlexClass | None) -> Iterator[dict
         yield {**place, "axis": WHOLE, "degree": str(c), "h_f": h_f, "log10_choices": choices}
 
 
-def _layer_rows(measured: LayerFlexion, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
+def _layer_rows(measured: LayerFlexion | DesignFlexion, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
     for axis, degree in _points(flexclass):
         yield _axis_row(measured.axis(axis, degree))
     for c in _classes(flexclass):

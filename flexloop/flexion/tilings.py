@@ -164,7 +164,7 @@ def fits(
     limits = arch.partition() if partitioned and index == arch.array_index else {}
     legal = np.ones(np.broadcast_shapes(*(extent.shape for extent in tile.values())), dtype=np.bool_)
     for level in arch.buffer_groups[index]:
-        words = {t: _words(t, tile, layer) for t in level.keep}
+        words = {t: tensor_words(t, tile, layer) for t in level.keep}
         assert level.capacity is not None
         legal &= np.asarray(sum(words.values())) <= level.capacity
         for tensor, limit in limits.items():
@@ -173,7 +173,7 @@ def fits(
     return legal
 
 
-def _words(tensor: str, tile: dict[str, Floats], layer: Layer) -> Floats:
+def tensor_words(tensor: str, tile: dict[str, Floats], layer: Layer) -> Floats:
     """Words of a tensor's tile (see `flexloop.workloads.layers.tile_size`), for arrays of tiles.
 
     In double precision: exact up to 2**53, and far above every capacity beyond.

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.lattice import lines, positions
@@ -105,14 +107,15 @@ def energy_levels(results: Results) -> list[str]:
     arch = arch_of(results)
     if arch is None:
         return used[::-1]
-    order = [level.name for level in arch.levels]
+    order = list(reversed(arch.level_names)) if isinstance(arch, Design) else [level.name for level in arch.levels]
     return sorted(used, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def arch_of(results: Results) -> ArchSpec | None:
-    """The arch spec that results of one arch are of, or None where they do not say or another version wrote it."""
+def arch_of(results: Results) -> Arch | None:
+    """The arch that results of one arch are of, or None where they do not say or another version wrote it."""
     try:
-        return ArchSpec.model_validate(results.meta["archs"][results.rows["arch"].iloc[0]]["spec"])
+        spec = results.meta["archs"][results.rows["arch"].iloc[0]]["spec"]
+        return (Design if "architecture" in spec else ArchSpec).model_validate(spec)
     except (KeyError, ValidationError):
         return None
 

@@ -101,7 +101,7 @@ def _assumptions(results: Results) -> list[str]:
     ]
     for edge in sorted({arch.edge for arch in map(arch_of, results.by_arch()) if arch}):
         said.append(
-            "A fixed tile larger than a layer is cut to it (edge: clip)."
+            "What is pinned and larger than a layer leaves room for is cut to it (edge: clip)."
             if edge == "clip"
             else "A fixed tile is never cut: a layer is padded to whole tiles (edge: pad)."
         )

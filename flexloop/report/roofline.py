@@ -8,10 +8,12 @@ slope, so the roof holds for every mixture of the two and is reached only where 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import pandas as pd
 
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,29 @@ class Roof:
         return rows["macs"] / (rows[f"accesses_{self.level}"] * self.word_bytes)
 
 
-def roofs(arch: ArchSpec) -> list[Roof]:
-    """The roof of each storage level, outermost first; levels within the array count one instance a PE."""
+def roofs(arch: Arch) -> list[Roof]:
+    """The roof of each storage level, outermost first; levels within the array count one instance a PE.
+
+    A level without a limit, as a design may have, has no roof.
+    """
+    if isinstance(arch, Design):
+        own = []
+        for level in reversed(arch.hardware.levels):
+            scale = level.word_bits / 8 * level.instances
+            read, write = level.read_bandwidth * scale, level.write_bandwidth * scale
+            if isfinite(read + write):
+                own.append(Roof(level.name, read, write, level.word_bits / 8, arch.pes))
+        return own
     below = [level.name for level in arch.levels].index(arch.array.below)
     found = []
-    for index, level in enumerate(arch.levels):
-        word_bytes = level.datawidth / 8
+    for index, storage in enumerate(arch.levels):
+        word_bytes = storage.datawidth / 8
         scale = word_bytes * (arch.pes if index > below else 1)
         found.append(
             Roof(
-                level.name,
-                level.read_bandwidth * scale,
-                level.write_bandwidth * scale,
+                storage.name,
+                storage.read_bandwidth * scale,
+                storage.write_bandwidth * scale,
                 word_bytes,
                 arch.pes * arch.lanes,
             )

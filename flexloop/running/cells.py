@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import flexloop
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.kinds import Arch
 from flexloop.classes import FlexClass
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Engine, SearchOptions, Winner, cost
@@ -51,7 +51,7 @@ class Plan:
         store: where finished cells are kept, or None.
     """
 
-    arch: ArchSpec
+    arch: Arch
     energy: EnergyTables
     mapper: Engine
     evaluator: Engine
@@ -80,7 +80,7 @@ class Plan:
         return cell_key(
             {
                 "programs": self.programs,
-                "arch": self.arch.model_dump(mode="json", exclude={"name", "description", "sources"}),
+                "arch": self.arch.model_dump(mode="json", exclude={"name", "description", "sources", "where"}),
                 "ert": self.energy.digest,
                 "templates": self.templates,
                 "options": asdict(self.options),

@@ -15,7 +15,7 @@ from math import ceil, gcd, prod
 from pathlib import Path
 from typing import Any
 
-from flexloop.arch.load import load_arch
+from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec, Pair, Shape
 from flexloop.atomic import write_file
 from flexloop.energy.choose import energy_tables
@@ -101,7 +101,7 @@ def design(
         UnsupportedError: for hardware with an inner fanout, or without exactly three levels with loops.
         UnmappableError: if no candidate fits all layers.
     """
-    spec = load_arch(arch)
+    spec = load_arch_spec(arch, "design")
     if spec.array.inner is not None or len(spec.loop_levels) != 3:
         raise UnsupportedError(
             f"design: {spec.name} has an inner fanout or not three levels with loops; choose another"

@@ -20,7 +20,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from flexloop._version import __version__
-from flexloop.arch.load import load_arch
+from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_files
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
@@ -188,7 +188,7 @@ def explore(
         SpecError: if the storage file holds another search.
     """
     options = options or ExploreOptions()
-    spec = load_arch(arch)
+    spec = load_arch_spec(arch, "explore")
     chosen = [FlexClass.of(c) for c in classes] if classes else all_classes()
     nets = load_networks(networks, options.study.network_parameters)
     _check(spec, area_budget_mm2, trials, options)

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from flexloop.arch.load import load_arch
+from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec, Pair
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.errors import SpecError, UnmappableError
@@ -172,7 +172,7 @@ def sensitivity(
         One row a variation: its name, the pair and shape of its rigid design (or why there is none), then the geometric
         mean speedup of T, O, P, S alone and of T1O1P1S1.
     """
-    spec = load_arch(arch)
+    spec = load_arch_spec(arch, "future-proof")
     options = options or StudyOptions(objective="latency")
     records = []
     for done, variation in enumerate(variations(spec)):

@@ -19,8 +19,11 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.classes import Axis, Degree, FlexClass
+from flexloop.energy.designs import design_area
 from flexloop.energy.ert import build_art
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.mapspace import shapes
@@ -137,8 +140,15 @@ def class_area(
     return base_area(arch, art) + sum(axis_area(arch, axis, chosen.degree(axis), model) for axis in Axis)
 
 
-def class_areas(arch: ArchSpec, classes: Iterable[FlexClass], art: Mapping[str, Any] | None = None) -> dict[str, float]:
-    """Area in mm^2 of each class by its name (see `class_area`); empty for a technology without tables."""
+def class_areas(arch: Arch, classes: Iterable[FlexClass], art: Mapping[str, Any] | None = None) -> dict[str, float]:
+    """Area in mm^2 of each class by its name (see `class_area`); empty for a technology without tables.
+
+    What flexibility adds is not counted for a Timeloop design, which does not say what its PEs are: its area is that
+    of its components, in every class.
+    """
+    if isinstance(arch, Design):
+        area = design_area(arch, art)
+        return {} if area is None else {str(c): area / UM2_PER_MM2 for c in classes}
     try:
         return {str(c): class_area(arch, c, None, art) for c in classes}
     except (UnknownNameError, SpecError):

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 from typing import Any
 
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import arch_spec
 from flexloop.mapspace import Variant
 from flexloop.tiles import uniform_paddings
 from flexloop.timeloop import v4
@@ -53,7 +55,7 @@ def v4_mapspace_files(
     """
     art = _areas(ert, art)
     text = renderer.v4(variant, bounds, variant.constraints.to_directives(), ert, art, search)
-    return {v4.FILE: text, "timeloop-mapper.ART.yaml": renderer.v4_art(art, variant.arch)}
+    return {v4.FILE: text, "timeloop-mapper.ART.yaml": renderer.v4_art(art, arch_spec(variant.arch, "format v4"))}
 
 
 def v4_mapping_files(
@@ -67,7 +69,7 @@ def v4_mapping_files(
     """Content of the files for ``tl model``, by file name (see `v4_mapspace_files`)."""
     art = _areas(ert, art)
     text = renderer.v4(variant, bounds, mapping.to_directives(), ert, art)
-    return {v4.FILE: text, "timeloop-model.ART.yaml": renderer.v4_art(art, variant.arch)}
+    return {v4.FILE: text, "timeloop-model.ART.yaml": renderer.v4_art(art, arch_spec(variant.arch, "format v4"))}
 
 
 def _areas(ert: Map[str, Any], art: Map[str, Any] | None) -> Map[str, Any]:
@@ -86,4 +88,12 @@ def run_variants(variants: Sequence[Variant]) -> Iterator[tuple[Variant, str, di
 def _paddings(variant: Variant) -> dict[str, dict[str, int]]:
     if variant.paddings == 1:
         return {"fixed": {d: variant.bounds[d][0] for d in DIMENSIONS}}
+    if isinstance(variant.arch, Design):
+        return _by_size(variant)
     return uniform_paddings(variant.arch, variant.layer)
+
+
+def _by_size(variant: Variant) -> dict[str, dict[str, int]]:
+    """A design's paddings that treat every dimension alike: each its least bound, the next one, and so on."""
+    steps = range(max(len(choices) for choices in variant.bounds.values()))
+    return {f"step{i}": {d: variant.bounds[d][min(i, len(variant.bounds[d]) - 1)] for d in DIMENSIONS} for i in steps}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import comb, factorial, prod
 
+from flexloop.arch.design.hardware import Extents
+from flexloop.arch.design.model import Design
 from flexloop.mapspace import Variant
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.timeloop.render import SearchSettings
@@ -44,11 +46,7 @@ def size_limit(variant: Variant, bounds: Mapping[str, int]) -> int:
 
 def _factorizations(variant: Variant, dimension: str, bound: int) -> int:
     """Ordered factorisations of a bound over the places that are not pinned, pinned factors taken out first."""
-    free = 0
-    for level in variant.arch.loop_levels:
-        free += dimension not in variant.constraints.loop(level.name, spatial=False).factors
-    array = variant.constraints.loop(variant.arch.array.below, spatial=True)
-    free += dimension not in array.factors
+    free = sum(dimension not in place.factors for place in _places(variant))
     for loop in variant.constraints.loops:
         bound //= loop.factors.get(dimension, 1)
     return prod(comb(power + free - 1, free - 1) for power in _powers(bound)) if free else 1
@@ -69,15 +67,26 @@ def _powers(number: int) -> list[int]:
 def _orders(variant: Variant, bounds: Mapping[str, int]) -> int:
     """Orders of the loops that can be longer than 1 (``linear_pruned`` skips the others), and splits of the array."""
     orders = 1
-    for level in variant.arch.ordered_levels:
-        temporal = variant.constraints.loop(level.name, spatial=False)
-        if not temporal.permutation:
-            orders *= factorial(_open_loops(temporal, bounds))
-    spatial = variant.constraints.loop(variant.arch.array.below, spatial=True)
-    if not spatial.permutation:
-        orders *= factorial(_open_loops(spatial, bounds)) * (len(DIMENSIONS) + 1)
+    for place in _places(variant)[1:]:  # the innermost level's order is pinned, or changes nothing
+        named = {*place.permutation, *place.suffix}
+        orders *= factorial(sum(d not in named for d in _open_loops(place, bounds)))
+        if place.spatial and place.split is None:
+            orders *= len(DIMENSIONS) + 1
     return orders
 
 
-def _open_loops(constraint: LoopConstraint, bounds: Mapping[str, int]) -> int:
-    return sum(constraint.factors.get(d, bounds[d]) > 1 for d in DIMENSIONS)
+def _places(variant: Variant) -> list[LoopConstraint]:
+    """What is pinned at each place that loops may stand at, the innermost level's first, then spatial ones."""
+    arch, rules = variant.arch, variant.constraints
+    if isinstance(arch, Design):
+        assert isinstance(variant.shape, Extents)
+        levels = list(arch.level_names)
+        fanouts = [n for n, (x, y) in zip(levels, variant.shape.fanouts, strict=True) if x * y > 1]
+    else:
+        levels, fanouts = [level.name for level in arch.loop_levels], [arch.array.below]
+    temporal = [rules.loop(level, spatial=False) for level in levels]
+    return [*temporal, *(rules.loop(level, spatial=True) for level in fanouts)]
+
+
+def _open_loops(constraint: LoopConstraint, bounds: Mapping[str, int]) -> list[str]:
+    return [d for d in DIMENSIONS if constraint.factors.get(d, bounds[d]) > 1]

@@ -13,11 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from flexloop.arch.design.hardware import Extents
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch, arch_spec
 from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.errors import SpecError
 from flexloop.mapspace import Variant
 from flexloop.resources import is_folder, shipped
-from flexloop.timeloop import tree
+from flexloop.timeloop import tree, yamlio
 from flexloop.timeloop.confined import ConfinedTemplates
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.templates import Templates
@@ -69,8 +72,12 @@ class Renderer:
         """SHA-256 of all templates in force, in hexadecimal."""
         return self._templates.digest
 
-    def architecture(self, arch: ArchSpec, shape: Shape, *, partitioned: bool) -> str:
-        """Render ``arch.yaml``: the component tree of an arch spec at an array shape."""
+    def architecture(self, arch: Arch, shape: Shape | Extents, *, partitioned: bool) -> str:
+        """Render ``arch.yaml``: the component tree of an arch spec at an array shape, or of a design at its extents."""
+        if isinstance(arch, Design):
+            assert isinstance(shape, Extents)
+            return yamlio.dump({"architecture": arch.hardware.tree(shape)})
+        assert isinstance(shape, Shape)
         return self._render(
             "arch.yaml.j2",
             **self._chain(arch, shape, partitioned=partitioned),
@@ -153,9 +160,10 @@ class Renderer:
             search: objective and settings of the mapper; None for a mapping.
 
         Raises:
-            UnsupportedError: for a layer that the depth of DRAM, which v4 demands, cannot hold.
+            UnsupportedError: for a design, and for a layer that the depth of DRAM, which v4 demands, cannot hold.
         """
-        arch = variant.arch
+        arch = arch_spec(variant.arch, "format v4")
+        assert isinstance(variant.shape, Shape)
         check_depth(variant.layer, bounds)
         return self._render(
             "v4.yaml.j2",

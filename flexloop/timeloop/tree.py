@@ -6,6 +6,8 @@ The tree is ``system`` (the outermost storage level), ``system.chip`` (the level
 
 from __future__ import annotations
 
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.mapspace import partition_levels
 from flexloop.workloads.layers import TENSORS
@@ -42,8 +44,13 @@ def partitioned_group_start(arch: ArchSpec) -> int:
     return start
 
 
-def component_paths(arch: ArchSpec) -> dict[str, str]:
-    """Path of each storage level, partition level and of the MAC in the component tree, by component name."""
+def component_paths(arch: Arch) -> dict[str, str]:
+    """Path of each storage level, partition level and of the MAC in the component tree, by component name.
+
+    A design's tree is one list, and its components are found by their names.
+    """
+    if isinstance(arch, Design):
+        return {name: f"system.{name}" for name in (*reversed(arch.level_names), arch.hardware.mac.name)}
     chip = "system.chip"
     pe = f"{chip}.{pe_name(arch)}"
     paths = {arch.levels[0].name: f"system.{arch.levels[0].name}"}
@@ -53,22 +60,16 @@ def component_paths(arch: ArchSpec) -> dict[str, str]:
     return paths | {arch.mac.name: f"{pe}.{mac_name(arch)}"}
 
 
-def component_name(path: str) -> str:
-    """A component's own name: the last part of its path, without a range of instances, as Timeloop finds it."""
-    start = path.rfind("[")
-    if path.endswith("]") and ".." in path[start:]:
-        path = path[:start]
-    return path.rpartition(".")[2]
-
-
 def partition_nodes(arch: ArchSpec) -> list[tuple[str, str, int]]:
     """Name, tensor and capacity in words of each level that limits a tensor's share, in the order of the tensors."""
     limits = arch.partition()
     return [(partition_levels(arch)[t], t, limits[t]) for t in TENSORS if t in limits]
 
 
-def chain(arch: ArchSpec, *, partitioned: bool) -> tuple[str, ...]:
+def chain(arch: Arch, *, partitioned: bool) -> tuple[str, ...]:
     """Names of the storage levels, innermost first, as Timeloop orders them."""
+    if isinstance(arch, Design):
+        return arch.level_names
     above = [level.name for level in levels_above_array(arch)]
     if partitioned:
         start = partitioned_group_start(arch)

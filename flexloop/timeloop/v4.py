@@ -15,10 +15,12 @@ from typing import Any
 from flexloop.arch.spec import ArchSpec
 from flexloop.errors import UnsupportedError
 from flexloop.evaluation import Evaluation
-from flexloop.timeloop.tree import component_name, levels_in_pe
+from flexloop.timeloop.componentname import component_name
+from flexloop.timeloop.inputs.folders import V4_FILE
+from flexloop.timeloop.tree import levels_in_pe
 from flexloop.workloads.layers import Layer
 
-FILE = "v4.yaml"
+FILE = V4_FILE
 """The file that ``tl mapper`` or ``tl model`` reads; it holds everything."""
 
 UNBOUNDED = 2**32 - 1

@@ -10,8 +10,8 @@ from typing import Any
 from flexloop.errors import SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop import yamlio
+from flexloop.timeloop.componentname import component_name
 from flexloop.timeloop.stats import read_stats
-from flexloop.timeloop.tree import component_name
 from flexloop.timeloop_api.output_parsing import ACCESSES, OutputStats
 
 

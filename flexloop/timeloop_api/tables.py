@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from flexloop.energy.complete import AUTO, Completed, EnergyChoice, complete_energies
 from flexloop.timeloop import yamlio
+from flexloop.timeloop.componentname import component_name
 from flexloop.timeloop.inputs import read_inputs
-from flexloop.timeloop.tree import component_name
 from flexloop.timeloop_api.inputs import Log, check_arguments, input_files, opened, write
 from flexloop.timeloop_api.specification import Specification
 

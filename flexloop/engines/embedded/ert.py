@@ -11,7 +11,7 @@ import numpy as np
 
 from flexloop.engines.embedded.fields import Fields, amount
 from flexloop.errors import SpecError, UnsupportedError
-from flexloop.timeloop.tree import component_name
+from flexloop.timeloop.componentname import component_name
 
 Actions = dict[str, float]
 """Energy in pJ of each action of a component."""

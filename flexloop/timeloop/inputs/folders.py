@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flexloop.errors import SpecError
-from flexloop.timeloop.v4 import FILE
 
 SUFFIXES = (".yaml", ".yml", ".cfg")
 """Of Timeloop's files."""
+
+V4_FILE = "v4.yaml"
+"""The file of a cell that ``tl mapper`` or ``tl model`` reads; it holds everything."""
 
 _RESULTS, _CELLS = "results.parquet", "mappings"
 """What marks a folder of results, and where its cells are."""
@@ -37,7 +39,7 @@ def _files(path: Path) -> list[Path]:
         files = _inputs(_only_cell(path))
     if not files:
         raise SpecError(f"{path}: no files of Timeloop's in this folder ({', '.join(SUFFIXES)})")
-    native = [file for file in files if file.name != FILE]
+    native = [file for file in files if file.name != V4_FILE]
     return native or files
 
 

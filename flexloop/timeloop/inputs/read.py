@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -49,6 +49,7 @@ def read_inputs(
     roots: Sequence[Path] = (),
     *,
     for_model: bool = False,
+    revise: Callable[[list[dict[str, Any]]], None] = lambda contents: None,
 ) -> Inputs:
     """Read the files given to one of Timeloop's programs.
 
@@ -60,6 +61,7 @@ def read_inputs(
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
         for_model: whether v4 files are to be translated for ``timeloop-model`` instead of ``timeloop-mapper``.
+        revise: may change the contents of v4 files, or add to them, before they are put together.
 
     Raises:
         SpecError: if a file is unreadable or holds something else than top-level keys.
@@ -69,6 +71,7 @@ def read_inputs(
     if any(v4front.recognised(file) for file in files):
         found, functions = v4front.contents(files, defines, roots)
         if any(v4front.is_v4(content) for content in found):
+            revise(found)
             document = v4front.assemble(found, functions)
             return Inputs(v4front.translate(document, for_model=for_model), tuple(v4front.without_effect(document)))
         documents = iter([(str(file), v4front.plain(content)) for file, content in zip(files, found, strict=False)])

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from math import inf, prod
 
 import numpy as np
@@ -37,26 +36,12 @@ from flexloop.engines.embedded.mapper.exact.problem import (
 from flexloop.engines.embedded.mapper.exact.types import IntArray
 from flexloop.engines.embedded.mapper.factors import divisors
 from flexloop.engines.embedded.mapper.space import Objective, Space
-from flexloop.engines.embedded.spec import DataSpace, Problem, Spec, StorageSpec
+from flexloop.engines.embedded.roles import C, M, N, P, Q, R, Roles, S, roles_of
+from flexloop.engines.embedded.spec import Problem, Spec, StorageSpec
+from flexloop.errors import UnsupportedError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 
-N, G, C, M, R, S, P, Q = range(8)
 OBJECTIVES: dict[str, int] = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}
-
-
-@dataclass(frozen=True)
-class Roles:
-    """How a problem's names map onto the canonical layer.
-
-    Attributes:
-        dimensions: for each of the eight canonical dimensions the problem's, or None where it has none.
-        tensors: for Weights, Inputs, Outputs the index of the problem's data space.
-        coef: coefficients of R, P, S, Q.
-    """
-
-    dimensions: tuple[str | None, ...]
-    tensors: tuple[int, int, int]
-    coef: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -255,63 +240,11 @@ def _lanes_are_pinned(space: Space, roles: Roles, innermost: LoopConstraint) -> 
     return alone and on_x <= extent_x and on_y <= extent_y
 
 
-@lru_cache(maxsize=256)
-def _roles_of(dimensions: tuple[str, ...], data_spaces: tuple[DataSpace, ...]) -> Roles | None:
-    if any(space.is_diagonal for space in data_spaces):
-        return None
-    writes = [i for i, space in enumerate(data_spaces) if space.read_write]
-    reads = [i for i, space in enumerate(data_spaces) if not space.read_write]
-    if len(writes) != 1 or len(reads) != 2:
-        return None
-    coupled = [i for i, space in enumerate(data_spaces) if any(len(rank) > 1 for rank in space.projection)]
-    if len(coupled) > 1 or any(i in writes for i in coupled):
-        return None
-    inputs = coupled[0] if coupled else reads[1]
-    weights = next(i for i in reads if i != inputs)
-    tensors = (weights, inputs, writes[0])
-    used = [{d for rank in data_spaces[t].projection for d, _ in rank} for t in tensors]
-    if any(c != 1 for t in (weights, writes[0]) for rank in data_spaces[t].projection for _, c in rank):
-        return None
-    names: list[str | None] = [None] * 8
-    coef = [1, 1, 1, 1]
-    single: list[tuple[str, int]] = []
-    slots = [(R, P), (S, Q)]
-    for rank in data_spaces[inputs].projection:
-        if len(rank) == 1:
-            single.append(rank[0])
-            continue
-        if len(rank) != 2 or not slots:
-            return None
-        by_kind: dict[tuple[bool, ...], tuple[str, int]] = {(d in used[0], d in used[2]): (d, c) for d, c in rank}
-        if set(by_kind) != {(True, False), (False, True)} or any(c < 1 for _, c in rank):
-            return None
-        pair = slots.pop(0)
-        for slot, kind in zip(pair, ((True, False), (False, True)), strict=True):
-            names[slot], coef[_COEF[slot]] = by_kind[kind]
-    single += [(d, 1) for d in dimensions if d not in used[1]]
-    for d, c in single:
-        seen = tuple(d in tensor for tensor in used)
-        homes: dict[tuple[bool, ...], int] = {
-            (True, True, True): G, (True, True, False): C, (True, False, True): M, (False, True, True): N
-        }  # fmt: skip
-        home = homes.get(seen)
-        if home is None:
-            return None
-        if c == 1 and names[home] is None:
-            names[home] = d
-        elif home in (C, N) and slots and c >= 1:
-            slot = slots.pop(0)[0 if home == C else 1]
-            names[slot], coef[_COEF[slot]] = d, c
-        else:
-            return None
-    return Roles(tuple(names), tensors, tuple(coef))  # type: ignore[arg-type]
-
-
-_COEF = {R: 0, P: 1, S: 2, Q: 3}
-
-
 def _roles(problem: Problem) -> Roles | None:
-    return _roles_of(problem.dimensions, problem.data_spaces)
+    try:
+        return roles_of(problem.dimensions, problem.data_spaces)
+    except UnsupportedError:
+        return None
 
 
 def machine(forms: Sequence[Form], objective: Objective) -> tuple[Record, IntArray]:

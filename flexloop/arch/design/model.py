@@ -1,0 +1,229 @@
+"""A Timeloop design as an arch: hardware in Timeloop's own terms, and constraints labelled by the axis that frees them.
+
+`flexloop arch import` writes such a file from any of Timeloop's, and ``--arch`` reads it; so it does Timeloop's files
+themselves. Every field is described here.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from flexloop.arch.design import directives
+from flexloop.arch.design.directives import Directive
+from flexloop.arch.design.hardware import Extents, Hardware, assignments
+from flexloop.arch.spec import DepthwiseRule, Name, Size
+from flexloop.classes import Axis, Degree
+from flexloop.errors import FlexloopError
+from flexloop.timeloop.constraints import Constraints, LoopConstraint
+from flexloop.validation import unknown_fields
+
+Directives = tuple[Directive, ...]
+AxisLetter = Literal["T", "O", "P", "S"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields_exist(cls, content: Any) -> Any:
+        if isinstance(content, dict) and (message := unknown_fields(map(str, content), cls.model_fields)):
+            raise ValueError(message)
+        return content
+
+
+class Labelled(_Model):
+    """Directives in Timeloop's own form, by what frees them.
+
+    Attributes:
+        always: hold in every class.
+        T: factors of temporal loops.
+        O: orders of temporal loops.
+        P: factors, orders and split of spatial loops.
+    """
+
+    always: Directives = ()
+    T: Directives = ()
+    O: Directives = ()  # noqa: E741 - the axis's letter
+    P: Directives = ()
+
+
+class Alternatives(_Model):
+    """What degree p of an axis may choose among, beside degree 0's.
+
+    Attributes:
+        T, O, P: lists of directives, each of which takes the place of degree 0's.
+        S: extents [X, Y] of the flexible fanouts, by the level above each.
+    """
+
+    T: tuple[Directives, ...] = ()
+    O: tuple[Directives, ...] = ()  # noqa: E741 - the axis's letter
+    P: tuple[Directives, ...] = ()
+    S: tuple[dict[str, tuple[Size, Size]], ...] = ()
+
+
+class Design(_Model):
+    """A Timeloop design.
+
+    Attributes:
+        name: how tables call it.
+        description: one line for tables.
+        sources: where it comes from.
+        edge: ``clip``: a pinned factor shrinks to what a layer leaves of its dimension (see `design.clip`).
+        depthwise: ``as_output_channels`` gives M's constraints to G where C = M = 1 and G > 1; ``off`` does not.
+        architecture: what stands under Timeloop's native key of that name.
+        components: what stands under ``compound_components``; or None.
+        ERT, ART: energy and area reference tables that the design brings; or None.
+        constraints: degree 0 of the axes, in the canonical layer's names.
+        partial: what degree p adds to it.
+        flexible: levels whose fanouts the shape axis is about; absent, all but vector lanes directly above the MAC.
+        free: for an axis, the levels at which it may be freed; at all others its constraints hold in every class.
+        where: the file and line of each constraint.
+    """
+
+    name: Name
+    description: str = ""
+    sources: tuple[str, ...] = ()
+    edge: Literal["clip"] = "clip"
+    depthwise: DepthwiseRule = "as_output_channels"
+    architecture: dict[str, Any]
+    components: Any = None
+    ERT: dict[str, Any] | None = None
+    ART: dict[str, Any] | None = None
+    constraints: Labelled = Labelled()
+    partial: Alternatives = Alternatives()
+    flexible: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    free: dict[AxisLetter, tuple[str, ...]] = {}
+    where: dict[str, str] = {}
+
+    @cached_property
+    def hardware(self) -> Hardware:
+        """The chain of levels."""
+        return Hardware.read(self.architecture)
+
+    @cached_property
+    def level_names(self) -> tuple[str, ...]:
+        """Names of the storage levels, innermost first."""
+        return self.hardware.names
+
+    @property
+    def pes(self) -> int:
+        """Arithmetic units; a design does not say which of them make up a PE."""
+        return self.hardware.mac.instances
+
+    @property
+    def lanes(self) -> int:
+        """Arithmetic units of one PE (see `pes`)."""
+        return 1
+
+    @cached_property
+    def flexible_levels(self) -> tuple[int, ...]:
+        """Indices of the levels whose fanouts the shape axis is about."""
+        spreading = self.hardware.spreading()
+        if self.flexible is not None:
+            return tuple(i for i in spreading if self.level_names[i] in self.flexible)
+        return tuple(i for i in spreading if i > 0) or spreading
+
+    @property
+    def lane_levels(self) -> frozenset[str]:
+        """Levels with a fanout that is not flexible."""
+        return frozenset(self.level_names[i] for i in self.hardware.spreading() if i not in self.flexible_levels)
+
+    @property
+    def own_extents(self) -> Extents:
+        """The extents as they are."""
+        return Extents(self.hardware.fanouts, self.flexible_levels)
+
+    def extents(self, degree: Degree) -> list[Extents]:
+        """The values of the shape axis at a degree, the design's own first."""
+        own = self.own_extents
+        if degree is Degree.FIXED:
+            return [own]
+        if degree is Degree.PART:
+            found = [self._at(shape) for shape in self.partial.S]
+        else:
+            found = [Extents(f, own.flexible) for f in assignments(own.fanouts, own.flexible)]
+            found = [self._at(shape) for shape in self.partial.S] + found
+        return list(dict.fromkeys([own, *(e for e in found if self.hardware.is_possible(e))]))
+
+    def _at(self, shape: dict[str, tuple[int, int]]) -> Extents:
+        fanouts = tuple(shape.get(n, f) for n, f in zip(self.level_names, self.hardware.fanouts, strict=True))
+        return Extents(fanouts, self.flexible_levels)
+
+    @cached_property
+    def always(self) -> Constraints:
+        """What holds in every class: what the file says so of, and what ``free`` leaves out."""
+        always = self._read(self.constraints.always)
+        held = [loop for axis in (Axis.TILING, Axis.ORDERING, Axis.PARALLELIZATION) for loop in self._held(axis)]
+        return Constraints(
+            directives.merged([*always.loops, *held]), always.dataspaces, always.parallelism, always.limits
+        )
+
+    def pinned(self, axis: Axis) -> tuple[LoopConstraint, ...]:
+        """Degree 0 of an axis, without what is held in every class."""
+        return tuple(loop for loop in self._loops(axis, None) if self._is_free(axis, loop))
+
+    def choices(self, axis: Axis, degree: Degree) -> list[tuple[LoopConstraint, ...]]:
+        """What an axis may pin at a degree, degree 0's choice first; T, O and P alone."""
+        if degree is Degree.FULL:
+            return [()]
+        found = [self.pinned(axis)]
+        if degree is Degree.PART:
+            for index in range(len(getattr(self.partial, axis.value))):
+                found.append(tuple(loop for loop in self._loops(axis, index) if self._is_free(axis, loop)))
+        return list({repr(choice): choice for choice in found}.values())
+
+    def _held(self, axis: Axis) -> tuple[LoopConstraint, ...]:
+        return tuple(loop for loop in self._loops(axis, None) if not self._is_free(axis, loop))
+
+    def _is_free(self, axis: Axis, loop: LoopConstraint) -> bool:
+        return loop.target in self.free.get(axis.value, self.level_names)
+
+    def _loops(self, axis: Axis, index: int | None) -> tuple[LoopConstraint, ...]:
+        if axis is Axis.SHAPE:
+            return ()
+        given = getattr(self.constraints, axis.value) if index is None else getattr(self.partial, axis.value)[index]
+        return self._read(given).loops
+
+    def _read(self, given: Directives) -> Constraints:
+        names = self.level_names
+        return directives.read(given, names, [names[i] for i in self.hardware.spreading()])
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        try:
+            self._check_all()
+        except FlexloopError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def _check_all(self) -> None:
+        for axis in Axis:
+            for loop in (loop for choice in self.choices(axis, Degree.PART) for loop in choice):
+                _check_kind(axis, loop)
+        names = set(self.level_names)
+        for what, given in [("flexible", self.flexible or ()), *((f"free.{a}", n) for a, n in self.free.items())]:
+            if unknown := sorted(set(given) - names):
+                raise ValueError(f"{what} names {unknown[0]!r}, which is no storage level ({', '.join(names)})")
+        own = self.own_extents.pes
+        for index, shape in enumerate(self.partial.S):
+            if (found := self._at(shape)).pes != own or set(shape) - names or not self.hardware.is_possible(found):
+                raise ValueError(f"partial.S[{index}]: {shape} does not make the {own} PEs of the design's own extents")
+        _ = self.always
+
+
+def _check_kind(axis: Axis, loop: LoopConstraint) -> None:
+    orders = loop.permutation or loop.suffix
+    factors = loop.factors or loop.min_factors or loop.max_factors
+    kind = "spatial" if loop.spatial else "temporal"
+    wrong = loop.spatial != (axis is Axis.PARALLELIZATION) or (
+        bool(factors) if axis is Axis.ORDERING else bool(orders) and axis is Axis.TILING
+    )
+    if wrong:
+        raise ValueError(
+            f"constraints.{axis.value}: the {kind} directive at {loop.target} pins another axis too; T holds factors "
+            "of temporal loops, O their permutation, P spatial directives"
+        )
