@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from flexloop.arch.spec import StorageLevel
+from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.mapspace import MapSpace, Variant
 from flexloop.workloads.layers import DIMENSIONS, tile_size
 
@@ -52,14 +52,20 @@ def list_mappings(space: MapSpace) -> list[ListedMapping]:
     return [mapping for variant in space.variants for mapping in variant_mappings(variant)]
 
 
+def spec_of(variant: Variant) -> ArchSpec:
+    """The variant's arch, which is an arch spec."""
+    assert isinstance(variant.arch, ArchSpec)
+    return variant.arch
+
+
 def variant_mappings(variant: Variant) -> Iterator[ListedMapping]:
     """All mappings of one variant that fit the array and the buffers."""
     for columns in _legal_columns(variant):
         loops = [
             [(d, columns[d].temporal[i]) for d in DIMENSIONS if columns[d].temporal[i] > 1]
-            for i in range(len(variant.arch.loop_levels))
+            for i in range(len(spec_of(variant).loop_levels))
         ]
-        choices = [_orders(variant, level, loops[i]) for i, level in enumerate(variant.arch.loop_levels)]
+        choices = [_orders(variant, level, loops[i]) for i, level in enumerate(spec_of(variant).loop_levels)]
         for temporal in itertools.product(*choices):
             yield ListedMapping(
                 shape=(variant.shape.X, variant.shape.Y),
@@ -72,7 +78,7 @@ def variant_mappings(variant: Variant) -> Iterator[ListedMapping]:
 
 def tile_tuples(variant: Variant) -> set[tuple[tuple[int, ...], ...]]:
     """The distinct (bounds, tiles of each level with loops but the outermost) of a variant's legal mappings."""
-    arch = variant.arch
+    arch = spec_of(variant)
     found = set()
     for columns in _legal_columns(variant):
         tiles = [
@@ -96,7 +102,7 @@ def _legal_columns(variant: Variant) -> Iterator[dict[str, _Column]]:
 
 def _columns(variant: Variant, d: str) -> list[_Column]:
     """Every way to split each padded bound of one dimension over the levels and the array."""
-    arch, constraints = variant.arch, variant.constraints
+    arch, constraints = spec_of(variant), variant.constraints
     array = constraints.loop(arch.array.below, spatial=True)
     inner = constraints.loop(arch.levels[-1].name, spatial=True).factors.get(d, 1)
     axes: tuple[str, ...] = ("X", "Y")
@@ -138,7 +144,7 @@ def _fits_array(variant: Variant, columns: dict[str, _Column]) -> bool:
 
 
 def _fits_buffers(variant: Variant, columns: dict[str, _Column]) -> bool:
-    arch, coefficients = variant.arch, variant.layer.coefficients
+    arch, coefficients = spec_of(variant), variant.layer.coefficients
     index = -1
     for level in arch.inner_to_outer[:-1]:
         index += level.loops  # a level without loops shares the tile of the one inside it

@@ -21,7 +21,7 @@ from typing import Any
 import libconf
 import yaml
 
-from flexloop.arch.load import load_arch
+from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.energy.accelergyinput import written
 from flexloop.energy.classes import read_classes
@@ -55,7 +55,7 @@ from flexloop.workloads.parameters import evaluate
 SUBJECT = Subject(
     ("Spad", "GlobalBuffer", "DRAM"), {"GlobalBuffer"}, dict.fromkeys("NGCMRSPQ", 12), ("Weights", "Inputs", "Outputs")
 )
-ARCH = load_arch("edge256")
+ARCH = load_arch_spec("edge256")
 KEY = "0" * 64
 
 

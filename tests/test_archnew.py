@@ -9,7 +9,7 @@ import pytest
 import small_archs
 
 from flexloop.arch.check import check_arch, nesting_faults
-from flexloop.arch.load import load_arch
+from flexloop.arch.load import load_arch_spec
 from flexloop.arch.new import new_arch_text, write_new_arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree
@@ -25,7 +25,7 @@ SMALL = Network(
 
 def test_the_new_spec_is_valid_and_maps_networks_of_every_kind(tmp_path: Path) -> None:
     path = write_new_arch(tmp_path / "mine.yaml")
-    arch = load_arch(path)
+    arch = load_arch_spec(path)
     assert arch.name == "mine"
     report = check_arch(arch, [load_network(name) for name in ("alexnet", "bert")])
     assert report.ok

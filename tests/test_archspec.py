@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from flexloop.arch import spec as archspec
-from flexloop.arch.load import arch_names, load_arch
+from flexloop.arch.load import arch_names, load_arch_spec
 from flexloop.arch.spec import ArchSpec, Shape, StorageLevel
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
 from flexloop.tiles import fixed_tiles, spatial_factor
@@ -30,12 +30,12 @@ Edit = Callable[[dict[str, Any]], None]
 
 def test_six_specs_are_shipped_and_load_under_their_own_names() -> None:
     assert arch_names() == ["cloud1024", "edge256", "eyeriss", "nvdla", "simba", "tpu"]
-    assert [load_arch(name).name for name in arch_names()] == arch_names()
+    assert [load_arch_spec(name).name for name in arch_names()] == arch_names()
 
 
 @pytest.mark.parametrize("name", arch_names())
 def test_a_shipped_spec_is_cited_bandwidth_limited_and_has_three_levels_with_loops(name: str) -> None:
-    arch = load_arch(name)
+    arch = load_arch_spec(name)
     assert arch.sources and arch.description
     assert len(arch.loop_levels) == 3
     assert all(isfinite(level.read_bandwidth) and isfinite(level.write_bandwidth) for level in arch.levels)
@@ -60,7 +60,7 @@ def test_a_shipped_spec_is_cited_bandwidth_limited_and_has_three_levels_with_loo
     ],
 )
 def test_sizes_are_those_of_the_papers(name: str, shape: tuple[int, int], lanes: int, kib: dict[str, float]) -> None:
-    arch = load_arch(name)
+    arch = load_arch_spec(name)
     assert arch.axes.shape.fixed == Shape(X=shape[0], Y=shape[1])
     assert arch.lanes == lanes
     for level, size in kib.items():
@@ -91,7 +91,7 @@ EYERISS_CANNOT = {"dilated2"}
 @pytest.mark.parametrize("name", arch_names())
 @pytest.mark.parametrize("network", network_names())
 def test_the_fixed_tiles_of_a_shipped_spec_fit_every_shipped_network(name: str, network: str) -> None:
-    arch = load_arch(name)
+    arch = load_arch_spec(name)
     too_large = {layer.name: _too_large(arch, layer) for layer in load_network(network).layers}
     assert {layer: reasons for layer, reasons in too_large.items() if reasons} == {}
 
@@ -100,7 +100,7 @@ def test_the_fixed_tiles_of_a_shipped_spec_fit_every_shipped_network(name: str, 
 @pytest.mark.parametrize("layer", HARD_LAYERS, ids=lambda layer: str(layer.name))
 def test_the_fixed_tiles_of_a_shipped_spec_fit_hard_layers(name: str, layer: Layer) -> None:
     cannot = name == "eyeriss" and layer.name in EYERISS_CANNOT
-    assert bool(_too_large(load_arch(name), layer)) == cannot
+    assert bool(_too_large(load_arch_spec(name), layer)) == cannot
 
 
 def _too_large(arch: ArchSpec, layer: Layer) -> list[str]:
@@ -125,7 +125,7 @@ def _too_large(arch: ArchSpec, layer: Layer) -> list[str]:
 )
 def test_the_rigid_design_suits_the_networks_of_its_time(name: str, share: float) -> None:
     """The part of the array that the fixed tiles unroll on a middle layer of VGG-16 (Eyeriss: 3 of 12 rows)."""
-    arch = load_arch(name)
+    arch = load_arch_spec(name)
     layer = next(layer for layer in load_network("vgg16").layers if (layer.C, layer.M, layer.P) == (256, 256, 56))
     inside, outside = fixed_tiles(arch, layer).tiles
     pair, shape = arch.axes.parallelization.fixed, arch.axes.shape.fixed
@@ -139,19 +139,19 @@ def test_the_rigid_design_suits_the_networks_of_its_time(name: str, share: float
 def test_a_spec_of_ones_own_is_read_by_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(small_archs.PLAIN | {"name": "mine"}))
-    assert load_arch(path).name == "mine"
+    assert load_arch_spec(path).name == "mine"
     path.write_text(yaml.safe_dump(small_archs.PLAIN | {"name": "edited"}))
-    assert load_arch(str(path)).name == "edited"
+    assert load_arch_spec(str(path)).name == "edited"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown arch spec 'edge-256'; did you mean 'edge256'\?"):
-        load_arch("edge-256")
+        load_arch_spec("edge-256")
 
 
 def test_a_missing_file_is_answered_with_the_shipped_names(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="no such file; shipped ones go by name: cloud1024, edge256"):
-        load_arch(tmp_path / "nothing.yaml")
+        load_arch_spec(tmp_path / "nothing.yaml")
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "edge256", ""])
@@ -159,7 +159,7 @@ def test_a_file_that_holds_no_fields_is_refused(tmp_path: Path, text: str) -> No
     path = tmp_path / "list.yaml"
     path.write_text(text)
     with pytest.raises(FlexloopError, match=r"list\.yaml"):
-        load_arch(path)
+        load_arch_spec(path)
 
 
 def test_what_a_spec_says_of_its_levels() -> None:
@@ -175,15 +175,15 @@ def test_what_a_spec_says_of_its_levels() -> None:
 
 
 def test_the_partition_is_a_share_of_the_buffer_that_keeps_the_tensor() -> None:
-    assert load_arch("eyeriss").partition() == {"Inputs": 51200 * 3 // 4, "Outputs": 51200 // 4}
-    assert load_arch("nvdla").partition() == {"Weights": 2**19 * 3 // 8, "Inputs": 2**19 * 5 // 8, "Outputs": 4096}
+    assert load_arch_spec("eyeriss").partition() == {"Inputs": 51200 * 3 // 4, "Outputs": 51200 // 4}
+    assert load_arch_spec("nvdla").partition() == {"Weights": 2**19 * 3 // 8, "Inputs": 2**19 * 5 // 8, "Outputs": 4096}
 
 
 def test_capacity_is_what_multiple_buffering_leaves() -> None:
-    accumulators = load_arch("tpu").level("Accumulators")
+    accumulators = load_arch_spec("tpu").level("Accumulators")
     assert accumulators.block_size == 256
     assert accumulators.capacity == 4096 * 256 // 2
-    assert load_arch("tpu").levels[0].capacity is None
+    assert load_arch_spec("tpu").levels[0].capacity is None
 
 
 @pytest.mark.parametrize("share", ["1/3", 0.5, 1])
@@ -311,7 +311,7 @@ def test_a_wrong_spec_is_answered_with_file_field_and_reason(tmp_path: Path, edi
     path = tmp_path / "wrong.yaml"
     path.write_text(yaml.safe_dump(spec))
     with pytest.raises(SpecError) as caught:
-        load_arch(path)
+        load_arch_spec(path)
     assert str(caught.value).startswith(f"{path}: {answer}")
     assert "flexloop arch fields" in str(caught.value)
 
@@ -323,7 +323,7 @@ def test_every_fault_of_a_spec_has_a_line_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text(yaml.safe_dump(spec))
     with pytest.raises(SpecError) as caught:
-        load_arch(path)
+        load_arch_spec(path)
     lines = str(caught.value).splitlines()
     assert [line.split(": ")[1] for line in lines[:-1]] == ["levels[1].width", "edge"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_archs import lanes, plain
 
-from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch
+from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch_spec
 from flexloop.arch.spec import ArchSpec, Pair
 from flexloop.classes import Degree
 from flexloop.energy.source import shipped_tables
@@ -46,7 +46,7 @@ def options(tmp_path: Path, objective: str = "latency") -> StudyOptions:
     ids=lambda layer: layer.name,
 )
 def test_many_designs_follow_the_rule_of_one(name: str, edge: str, layer: Layer) -> None:
-    arch = load_arch(name).model_copy(update={"edge": edge})
+    arch = load_arch_spec(name).model_copy(update={"edge": edge})
     search = RigidSearch(arch, shipped_tables(arch), NET, [], "latency", [0.0] * len(NET.layers))
     tiles, expected = search.hardware.tiles(search.given(), layer), fixed_tiles(arch, layer)
     assert tiles.inner[0].tolist() == [expected.tiles[0][d] for d in DIMENSIONS]
@@ -62,7 +62,7 @@ def test_largest_divisors() -> None:
 def test_a_design_costs_what_a_run_of_it_says_and_never_less_than_its_bound(objective: str, tmp_path: Path) -> None:
     outcome = design(NET, plain(), must_map=[LATER], objective=objective, starts=1)
     path = write_design(outcome, tmp_path / "design.yaml")
-    arch = load_arch(path)
+    arch = load_arch_spec(path)
     assert arch.axes == outcome.arch.axes
     results = run_study(["T0O0P0S0"], [NET, LATER], arch, options(tmp_path, objective))
     assert set(results.rows["status"]) == {"ok"}
@@ -169,7 +169,7 @@ def test_future_proof_speedups_are_over_the_design(tmp_path: Path) -> None:
     assert outcome.results.rows["arch"].unique().tolist() == [outcome.designed.arch.name]
 
 
-@pytest.mark.parametrize("arch", [load_arch("edge256"), load_arch("eyeriss")], ids=lambda arch: arch.name)
+@pytest.mark.parametrize("arch", [load_arch_spec("edge256"), load_arch_spec("eyeriss")], ids=lambda arch: arch.name)
 def test_every_variation_changes_one_thing(arch: ArchSpec) -> None:
     as_it_is, *changed = variations(arch)
     assert as_it_is.hardware(arch) == neutral(arch)

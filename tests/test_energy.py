@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flexloop.arch.load import arch_names, load_arch
+from flexloop.arch.load import arch_names, load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.energy import build_art, build_ert, load_table
 from flexloop.energy.choose import energy_tables
@@ -118,7 +118,7 @@ def actions(ert: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 def test_the_ert_of_the_default_spec() -> None:
     """Energies of one row: 64 bits of DRAM, 32 words of the shared buffer, one word of the scratchpad."""
-    ert = build_ert(load_arch("edge256"))
+    ert = build_ert(load_arch_spec("edge256"))
     assert ert["version"] == 0.4
     assert actions(ert) == {
         "system.DRAM": {"read": 1300.0, "write": 1300.0, "update": 1300.0, "leak": 0.0},
@@ -133,14 +133,14 @@ def test_the_ert_of_the_default_spec() -> None:
 
 
 def test_the_macs_of_a_pe_are_numbered() -> None:
-    paths = actions(build_ert(load_arch("simba")))
+    paths = actions(build_ert(load_arch_spec("simba")))
     assert "system.chip.PE[0..15].MAC[0..63]" in paths
     assert "system.chip.PE[0..15].AccumulationBuffer" in paths
 
 
 @pytest.mark.parametrize("name", arch_names())
 def test_every_component_of_a_shipped_spec_has_energies_and_an_area(name: str) -> None:
-    arch = load_arch(name)
+    arch = load_arch_spec(name)
     energies = actions(build_ert(arch))
     areas = {table["name"]: table["area"] for table in build_art(arch)["tables"]}
     assert areas.keys() == energies.keys()
@@ -153,7 +153,7 @@ def test_every_component_of_a_shipped_spec_has_energies_and_an_area(name: str) -
 def test_a_pe_row_farther_out_costs_more_a_word() -> None:
     """What makes reuse worth it: MAC, then PE, then shared buffer, then DRAM."""
     for name in ("edge256", "cloud1024", "eyeriss"):
-        arch = load_arch(name)
+        arch = load_arch_spec(name)
         a_word = [read(storage_part(level, "45nm")) / level.block_size for level in reversed(arch.loop_levels)]
         assert a_word == sorted(a_word, reverse=True)
 

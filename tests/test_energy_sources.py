@@ -13,7 +13,7 @@ import small_archs
 from typer.testing import CliRunner
 
 import flexloop
-from flexloop.arch.load import load_arch
+from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.cli import app
 from flexloop.energy import EnergyTables, hwmodels, read_tables, shipped_tables
@@ -59,7 +59,7 @@ def variant(**changes: Any) -> ArchSpec:
 
 
 def recorded() -> EnergyTables:
-    return accelergy._tables(answer(RECORDED), load_arch("edge256"), "recorded")
+    return accelergy._tables(answer(RECORDED), load_arch_spec("edge256"), "recorded")
 
 
 def answer(folder: Path) -> Answer:
@@ -84,7 +84,7 @@ def test_levels_that_only_limit_shares_cost_nothing_and_take_no_area() -> None:
 
 
 def test_the_input_of_accelergy_has_the_components_of_timeloops_tree() -> None:
-    arch = load_arch("simba")
+    arch = load_arch_spec("simba")
     document = yamlio.load(Renderer().accelergy(arch))
     (system,) = document["architecture"]["subtree"]
     (chip,) = system["subtree"]
@@ -105,7 +105,7 @@ def test_a_placeholder_is_no_figure(tmp_path: Path) -> None:
     summary = tmp_path / "run" / "ERT_summary.yaml"
     summary.write_text(summary.read_text().replace("CactiSRAM", "dummy"))
     with pytest.raises(EngineError, match=r"no plug-in for (GlobalBuffer|Spad) and gave a placeholder"):
-        accelergy._tables(answer(tmp_path / "run"), load_arch("edge256"), "recorded")
+        accelergy._tables(answer(tmp_path / "run"), load_arch_spec("edge256"), "recorded")
 
 
 def test_an_accelergy_that_is_nowhere_is_told_with_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_an_accelergy_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_
 
 @pytest.mark.accelergy
 def test_accelergy_answers_as_recorded(tmp_path: Path) -> None:
-    tables = Accelergy().tables(load_arch("edge256"), tmp_path / "kept")
+    tables = Accelergy().tables(load_arch_spec("edge256"), tmp_path / "kept")
     for component, actions in energies(recorded()).items():
         assert energies(tables)[component] == pytest.approx(actions, rel=0.05), component
     assert {"accelergy.yaml", "accelergy.log", "ERT.yaml", "ART.yaml"} <= {
@@ -139,7 +139,7 @@ def test_accelergy_answers_as_recorded(tmp_path: Path) -> None:
 @pytest.mark.hwcomponents
 def test_hwcomponents_answers_what_its_models_gave() -> None:
     """Of 1.0.114 with its CACTI 1.0.40: memories as Accelergy's plug-in has them, the MAC scaled in another way."""
-    tables = energy_tables("hwcomponents", load_arch("edge256"))
+    tables = energy_tables("hwcomponents", load_arch_spec("edge256"))
     for component in ("DRAM", "GlobalBuffer", "Spad"):
         assert energies(tables)[component] == pytest.approx(energies(recorded())[component], rel=0.05), component
     assert energies(tables)["MAC"]["compute"] == pytest.approx(1.0328, rel=0.05)
@@ -192,7 +192,7 @@ def test_a_technology_that_is_no_node_is_refused(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("source", ["table", *REAL])
 @pytest.mark.parametrize("name", ["edge256", "eyeriss"])
 def test_a_word_costs_more_the_farther_out_it_lies(source: str, name: str) -> None:
-    arch = load_arch(name)
+    arch = load_arch_spec(name)
     found = energies(energy_tables(source, arch))
     by_kind = {
         kind: [found[level.name]["read"] / level.block_size for level in arch.levels if level.component == kind]
@@ -222,7 +222,7 @@ def test_tables_on_disk_are_the_same_tables(tmp_path: Path) -> None:
     tables = recorded()
     path = tmp_path / "tables.yaml"
     path.write_text(table_files(tables)["tables.yaml"])
-    back = read_tables(path, load_arch("edge256"))
+    back = read_tables(path, load_arch_spec("edge256"))
     assert (back.digest, back.art) == (tables.digest, tables.art)
 
 
@@ -233,7 +233,7 @@ def test_tables_of_another_tree_serve_by_the_names_of_their_components(tmp_path:
     text = text.replace("system.chip.PE[0..255].Spad", "system_top_level.Spad[1..256]").replace("system.chip.", "top.")
     path = tmp_path / "v4.yaml"
     path.write_text(text)
-    assert read_tables(path, load_arch("edge256")).digest == tables.digest
+    assert read_tables(path, load_arch_spec("edge256")).digest == tables.digest
 
 
 @pytest.mark.parametrize(
@@ -253,11 +253,11 @@ def test_tables_that_say_something_impossible_are_refused(
     path = tmp_path / "tables.yaml"
     path.write_text(text.replace(replace, by, 1))
     with pytest.raises(SpecError, match=complaint):
-        read_tables(path, load_arch("edge256"))
+        read_tables(path, load_arch_spec("edge256"))
 
 
 def test_areas_of_the_source_are_the_base_of_a_classs_area() -> None:
-    arch, tables = load_arch("edge256"), recorded()
+    arch, tables = load_arch_spec("edge256"), recorded()
     found = areas(tables)
     expected = found["GlobalBuffer"] + 256 * (found["Spad"] + found["MAC"])
     assert base_area(arch, tables.art) == pytest.approx(expected / 1e6)
@@ -280,11 +280,13 @@ def test_rows_name_the_source_and_the_store_keeps_what_their_hash_stands_for(tmp
 
     found = find_kept(row["ert_hash"], store)
     assert found is not None
-    assert read_tables(found, load_arch("edge256")).digest == recorded().digest
-    assert results.meta["archs"]["edge256"]["area_mm2"]["T0O0P0S0"] == base_area(load_arch("edge256"), recorded().art)
+    assert read_tables(found, load_arch_spec("edge256")).digest == recorded().digest
+    assert results.meta["archs"]["edge256"]["area_mm2"]["T0O0P0S0"] == base_area(
+        load_arch_spec("edge256"), recorded().art
+    )
 
     results.save(tmp_path / "out")
-    assert read_tables(tmp_path / "out" / "energy.yaml", load_arch("edge256")).digest == recorded().digest
+    assert read_tables(tmp_path / "out" / "energy.yaml", load_arch_spec("edge256")).digest == recorded().digest
 
 
 def test_kept_tables_are_found_by_hash_alone(tmp_path: Path) -> None:
@@ -304,8 +306,8 @@ def test_the_commands_show_make_and_list(tmp_path: Path) -> None:
 
     made = run(app, ["energy", "make", "--arch", "edge256", "-o", str(tmp_path / "made")])
     assert made.exit_code == 0
-    tables = read_tables(tmp_path / "made" / "tables.yaml", load_arch("edge256"))
-    assert tables.digest == shipped_tables(load_arch("edge256")).digest
+    tables = read_tables(tmp_path / "made" / "tables.yaml", load_arch_spec("edge256"))
+    assert tables.digest == shipped_tables(load_arch_spec("edge256")).digest
     assert (tmp_path / "made" / "art.yaml").is_file()
 
     keep(recorded(), tmp_path)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import flexloop
 from flexloop import Layer, Network
-from flexloop.arch.load import load_arch
+from flexloop.arch.load import load_arch_spec
 from flexloop.cli import app
 from flexloop.cli.common import printable
 from flexloop.energy.ert import build_art, build_ert
@@ -81,14 +81,14 @@ def changed_arch(tmp_path: Path, *place: Any, to: Any) -> Path:
 @pytest.mark.parametrize("value", [*SPECIAL[:9], "1e999999999", "1/0", "nan", "1_0/20", "\u0661/2"], ids=repr)
 def test_a_share_that_is_none_is_refused_at_once(tmp_path: Path, value: Any) -> None:
     with pytest.raises(SpecError, match=r"arch\.yaml: axes\.tiling\.partial\.Weights: "):
-        load_arch(changed_arch(tmp_path, "axes", "tiling", "partial", "Weights", to=value))
+        load_arch_spec(changed_arch(tmp_path, "axes", "tiling", "partial", "Weights", to=value))
 
 
 @pytest.mark.parametrize("value", [*SPECIAL[:9], "x", [1], {"a": 1}], ids=repr)
 @pytest.mark.parametrize("place", [("levels", 1, "depth"), ("axes", "shape", "fixed", "X"), ("levels", 1, "width")])
 def test_a_size_of_an_arch_that_is_none_is_refused(tmp_path: Path, place: tuple[Any, ...], value: Any) -> None:
     with pytest.raises(SpecError, match=r"arch\.yaml: .*" + str(place[-1])):
-        load_arch(changed_arch(tmp_path, *place, to=value))
+        load_arch_spec(changed_arch(tmp_path, *place, to=value))
 
 
 def test_a_bandwidth_at_which_cycles_would_overflow_is_refused(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_bandwidth_at_which_cycles_would_overflow_is_refused(tmp_path: Path) -
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, 1e308, True, "1_0", "\u0661", None, [1]], ids=repr)
 @pytest.mark.parametrize("table", ["ERT", "ART"])
 def test_an_energy_or_area_that_is_none_is_refused(tmp_path: Path, table: str, value: Any) -> None:
-    arch = load_arch("edge256")
+    arch = load_arch_spec("edge256")
     document: dict[str, Any] = {"ERT": build_ert(arch), "ART": build_art(arch)}
     entry = document[table]["tables"][0]
     (entry["actions"][0] if table == "ERT" else entry).update({"energy" if table == "ERT" else "area": value})
@@ -185,9 +185,9 @@ def test_names_that_are_no_file_names_are_refused(tmp_path: Path, name: str) -> 
     with pytest.raises(SpecError, match="name"):
         read_network({"name": "n", "layers": [{"name": name}]}, "n.yaml")
     with pytest.raises(SpecError, match="name"):
-        load_arch(changed_arch(tmp_path, "name", to=name))
+        load_arch_spec(changed_arch(tmp_path, "name", to=name))
     with pytest.raises(SpecError, match="name"):
-        load_arch(changed_arch(tmp_path, "levels", 1, "name", to=name))
+        load_arch_spec(changed_arch(tmp_path, "levels", 1, "name", to=name))
 
 
 @pytest.mark.parametrize(

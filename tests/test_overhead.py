@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small_archs import ALL, PLAIN, plain
 
-from flexloop.arch.load import arch_names, load_arch
+from flexloop.arch.load import arch_names, load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import RIGID, Axis, Degree, all_classes
 from flexloop.energy import build_art
@@ -23,7 +23,7 @@ from flexloop.studies.overhead import (
     parts,
 )
 
-SHIPPED = {name: load_arch(name) for name in arch_names()}
+SHIPPED = {name: load_arch_spec(name) for name in arch_names()}
 SPECS = SHIPPED | {name: make() for name, make in ALL.items()}
 
 

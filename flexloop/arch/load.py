@@ -76,7 +76,7 @@ def load_arch(source: ArchSource) -> Arch:
     return _read(find("arch spec", "arch_specs", source))
 
 
-def load_arch_spec(source: ArchSource, who: str) -> ArchSpec:
+def load_arch_spec(source: ArchSource, who: str = "an arch spec is needed") -> ArchSpec:
     """As `load_arch`, for what only arch specs can be asked.
 
     Args:
