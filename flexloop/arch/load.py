@@ -18,7 +18,7 @@ from flexloop.validation import short, validated
 
 HINT = "`flexloop arch fields` describes every field, `flexloop arch show edge256` shows a complete spec."
 
-DESIGN_HINT = "docs/timeloop.md describes every field; `flexloop arch import FILES` writes one from Timeloop's files."
+DESIGN_HINT = "`flexloop arch fields --design` describes every field, `flexloop arch import FILES` writes such a file."
 
 _NATIVE = {"architecture", "arch"}
 """Top-level keys of Timeloop's files."""

@@ -176,12 +176,18 @@ def net_show(
 
 
 @arch_app.command("fields")
-def arch_fields() -> None:
+def arch_fields(
+    design: Annotated[bool, typer.Option("--design", help="Of a Timeloop design, as arch import writes it.")] = False,
+) -> None:
     """Show every field of an arch spec: what it takes, its default and what it means."""
+    from flexloop.arch.design.model import Design
     from flexloop.arch.spec import ArchSpec
     from flexloop.fields import describe_fields
 
-    _show_fields("Fields of an arch spec", describe_fields(ArchSpec))
+    if design:
+        _show_fields("Fields of a Timeloop design", describe_fields(Design))
+    else:
+        _show_fields("Fields of an arch spec", describe_fields(ArchSpec))
 
 
 @net_app.command("fields")

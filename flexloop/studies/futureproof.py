@@ -195,7 +195,7 @@ def sensitivity_plan(
     networks: Sequence[str | Network], arch: str | ArchSpec, options: StudyOptions, *, without: int = 0
 ) -> tuple[int, int]:
     """Cells and parts of `sensitivity` but for its first variations; one turns out to be none where no design fits."""
-    parts = len(variations(load_arch(arch))) - without
+    parts = len(variations(load_arch_spec(arch, "future-proof"))) - without
     return parts * count_cells(SENSITIVE, networks, options.network_parameters), parts
 
 

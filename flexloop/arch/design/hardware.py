@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
+if TYPE_CHECKING:
+    from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec
 
 Fanout = tuple[int, int]
 """Instances along X and along Y of what lies below one instance of a level."""
@@ -64,6 +65,8 @@ class Hardware:
         Raises:
             SpecError, UnsupportedError: as the cost model reads it.
         """
+        from flexloop.engines.embedded.architecture import read_architecture  # which in turn needs to know of archs
+
         return cls(*read_architecture(architecture, {}, {}))
 
     @property
