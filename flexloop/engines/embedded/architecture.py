@@ -14,11 +14,16 @@ from typing import Any
 from flexloop.engines.embedded import builtin, ert
 from flexloop.engines.embedded.components import STORAGE_CLASSES, attributes_of, base_name, components
 from flexloop.engines.embedded.fields import LARGEST, Fields, amount
-from flexloop.engines.embedded.problem import EXACT
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.validation import plain_number, short
 
 DEFAULT_WORD_BITS = 16
+
+MOST_WORDS = 2**64
+"""Words of a level beyond which Timeloop's own count of them starts anew."""
+
+_UNREACHED = 2**60
+"""Words that no tile of a problem takes whose counts are exact."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,11 @@ class StorageSpec:
     allow_overbooking: bool = False
     power_gated_at: str = ""
     address_energy: float = 0.0
+
+    @property
+    def room(self) -> int | None:
+        """The capacity as tiles are compared with it: one that no tile reaches is as good as another."""
+        return None if self.capacity is None else min(self.capacity, _UNREACHED)
 
     @property
     def mesh_y(self) -> int:
@@ -169,8 +179,8 @@ def _storage(
     buffering = 1.0 if buffering is None else buffering
     if buffering <= 0:
         raise SpecError(f"{fields.where}.multiple_buffering is {buffering}; it must be above 0")
-    if size is not None and not size / buffering <= EXACT:
-        raise SpecError(f"{fields.where}: a capacity of {size / buffering:.4g} words; at most {EXACT} are modelled")
+    if size is not None and not max(size, size / buffering) < MOST_WORDS:
+        raise SpecError(f"{fields.where}: a capacity of {size / buffering:.4g} words; Timeloop counts below 2^64")
     instances, mesh_x = _mesh(fields, instances)
     if instances % cluster:
         raise SpecError(f"{fields.where}: a row is shared by {cluster} instances, which do not divide the {instances}")

@@ -150,9 +150,9 @@ def _bits(limits: ReuseLimits, data_space: str) -> int:
 def _hardware(spec: Spec) -> Ints:
     rows = []
     for level in spec.levels:
-        capacity = -1 if level.capacity is None else level.capacity
+        capacity = -1 if level.room is None else level.room
         clusters = level.instances // level.cluster_size
-        least = ceil((level.capacity or 0) * level.min_utilization)
+        least = ceil((level.room or 0) * level.min_utilization)
         gate = spec.level_names.index(level.power_gated_at or level.name)
         rows.append([level.instances, level.mesh_x, level.mesh_y, capacity, level.block_size, clusters, least, gate])
     mac = spec.mac

@@ -254,9 +254,7 @@ def machine(forms: Sequence[Form], objective: Objective) -> tuple[Record, IntArr
     count = len(spec.levels)
     keeps = [form.keeps(level) for level in range(count)]
     groups = [form.group(level) for level in range(count)]
-    limits = [
-        [groups[i], level.capacity, *keeps[i]] for i, level in enumerate(spec.levels) if level.capacity is not None
-    ]
+    limits = [[groups[i], level.room, *keeps[i]] for i, level in enumerate(spec.levels) if level.room is not None]
     rows_i, rows_f = _level_tables(spec, keeps, groups)
     m = np.zeros(1, dtype=MACHINE)[0]
     m["objective"] = OBJECTIVES[objective]
