@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from flexloop.cli import cache, decisions, energy, explore, files, formalism, importing, report, show, studies
+from flexloop.cli import cache, classify, decisions, energy, explore, files, formalism, importing, report, show, studies
 from flexloop.cli.common import Commands, FlexloopGroup, print_version
 
 app = Commands(
@@ -34,6 +34,7 @@ energy.register(app)
 decisions.register(app)
 explore.register(app)
 formalism.register(app)
+classify.register(app)
 files.register(app)
 importing.register(app)
 report.register(app)

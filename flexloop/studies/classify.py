@@ -1,0 +1,139 @@
+"""Which class an accelerator is in, axis by axis: what it leaves open on networks, and what freeing it would gain.
+
+The digit of an axis is 0 where one choice is left on every layer, 1 where nothing is pinned that a layer can tell, and
+p between. The definition is this project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from flexloop.arch.design.model import Design
+from flexloop.arch.design.words import causes
+from flexloop.arch.kinds import Arch
+from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass
+from flexloop.describe import describe_axes
+from flexloop.flexion.designs import DesignFlexion
+from flexloop.flexion.measure import AxisFlexion, LayerFlexion
+from flexloop.flexion.tilings import Sampling
+from flexloop.results.table import Results
+from flexloop.studies.analysis import cost_column
+from flexloop.study import Progress, StudyOptions, run_study
+from flexloop.workloads.layers import Layer, Network
+
+COLUMNS = (
+    "arch", "network", "axis", "digit", "h_f", "w_f", "w_f_low", "w_f_high", "alone", "last", "constraints", "where",
+)  # fmt: skip
+
+WORDS = (
+    "digit: 0 where one choice is left on every layer, 1 where nothing is pinned, p between; H-F and W-F: the share "
+    "of all choices that the hardware has, and that it has for the layers (mean, weighed by count); alone: gain of "
+    "freeing the axis by itself over the design as it stands; last: gain of freeing it after all others."
+)
+"""What the columns of a classification mean."""
+
+
+def classification_classes() -> list[FlexClass]:
+    """The design as it stands, each axis freed alone, all but each, and everything free."""
+    points = {RIGID, FULLY_FLEXIBLE}
+    for axis in Axis:
+        points |= {RIGID.replace(axis, Degree.FULL), FULLY_FLEXIBLE.replace(axis, Degree.FIXED)}
+    return sorted(points, key=lambda c: (c.rank, str(c)))
+
+
+def run_classification(
+    arch: Arch, networks: Sequence[Network], options: StudyOptions | None = None, progress: Progress | None = None
+) -> Results:
+    """Run what the gains of `classification` need."""
+    return run_study(classification_classes(), list(networks), arch, options, progress)
+
+
+def classification(
+    arch: Arch, networks: Sequence[Network], results: Results | None = None, sampling: Sampling | None = None
+) -> pd.DataFrame:
+    """Classify an accelerator on networks.
+
+    Args:
+        arch: the design, or an arch spec.
+        networks: one or several.
+        results: of `run_classification`, or of any study with these classes; without any, the gains are left out.
+        sampling: how tiles too many to be counted are estimated.
+
+    Returns:
+        One row for each network and axis: ``digit``, ``h_f``, ``w_f`` with its interval, ``alone`` and ``last`` (gains
+        in the objective that was searched; NaN where a class has no total), ``constraints`` that are responsible in
+        words, and ``where`` they stand, by file and line.
+    """
+    known: dict[tuple[int, ...], LayerFlexion | DesignFlexion] = {}
+    records = []
+    for network in networks:
+        measured = [(_measured(arch, layer, sampling, known), layer.count) for layer in network.layers]
+        costs = None if results is None else _costs(results, arch, network)
+        for axis in Axis:
+            found = [(flexion.axis(axis, Degree.FIXED), count) for flexion, count in measured]
+            record: dict[str, Any] = {"arch": arch.name, "network": network.name, "axis": axis.value}
+            record |= {"digit": digit_of([flexion for flexion, _ in found]).value, **_means(found)}
+            record |= {} if costs is None else _gains(costs, axis)
+            records.append(record | _reasons(arch, axis))
+    columns = [c for c in COLUMNS if results is not None or c not in ("alone", "last")]
+    return pd.DataFrame.from_records(records, columns=columns)
+
+
+def class_of(table: pd.DataFrame) -> FlexClass:
+    """The class of one network's rows of a classification, degrees included."""
+    return FlexClass.parse("".join(f"{row['axis']}{row['digit']}" for row in table.to_dict("records")))
+
+
+def digit_of(flexions: Sequence[AxisFlexion]) -> Degree:
+    """The digit of an axis, from its flexion on every layer."""
+    if all(flexion.choices.value <= 1 for flexion in flexions):
+        return Degree.FIXED
+    whole = all(flexion.choices.value == flexion.all_choices.value for flexion in flexions)
+    return Degree.FULL if whole else Degree.PART
+
+
+def _measured(
+    arch: Arch, layer: Layer, sampling: Sampling | None, known: dict[tuple[int, ...], LayerFlexion | DesignFlexion]
+) -> LayerFlexion | DesignFlexion:
+    if layer.shape_key not in known:
+        kind = DesignFlexion(arch, layer, sampling) if isinstance(arch, Design) else LayerFlexion(arch, layer, sampling)
+        known[layer.shape_key] = kind
+    return known[layer.shape_key]
+
+
+def _means(found: Sequence[tuple[AxisFlexion, int]]) -> dict[str, float]:
+    """H-F, and W-F with its interval as the mean over all layers."""
+    whole = sum(count for _, count in found)
+    ends = {"w_f": "value", "w_f_low": "low", "w_f_high": "high"}
+    means = {
+        name: sum(getattr(flexion.workload, end) * count for flexion, count in found) / whole
+        for name, end in ends.items()
+    }
+    return {"h_f": float(found[0][0].hardware), **means}
+
+
+def _costs(results: Results, arch: Arch, network: Network) -> dict[str, float]:
+    totals = results.totals
+    own = totals[(totals["arch"] == arch.name) & (totals["network"] == network.name)]
+    return dict(zip(own["class"], own[cost_column(results)].astype(float), strict=True))
+
+
+def _gains(costs: dict[str, float], axis: Axis) -> dict[str, float]:
+    alone, without = RIGID.replace(axis, Degree.FULL), FULLY_FLEXIBLE.replace(axis, Degree.FIXED)
+    return {
+        "alone": costs[str(RIGID)] / costs[str(alone)],
+        "last": costs[str(without)] / costs[str(FULLY_FLEXIBLE)],
+    }
+
+
+def _reasons(arch: Arch, axis: Axis) -> dict[str, str]:
+    if not isinstance(arch, Design):
+        return {"constraints": {row[0]: row[1] for row in describe_axes(arch)}[axis.value], "where": ""}
+    found = causes(arch, axis)
+    return {
+        "constraints": "; ".join(words for words, _ in found) or "none",
+        "where": "; ".join(dict.fromkeys(place for _, place in found if place)),
+    }
