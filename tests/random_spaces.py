@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -56,10 +57,13 @@ SHAPES: dict[str, tuple[list[str], dict[str, list[list[list[str]]]]]] = {
 BOUNDS = {"R": [1, 2, 3], "S": [1, 2], "N": [1, 2, 4], "G": [1, 2, 3], "P": [2, 3, 4, 6], "Q": [1, 2, 4]}
 
 
-def random_space(seed: int, most: int) -> Space | None:
-    """A random space of 2 to 4 levels with at most ``most`` mappings, or None where the draw is none."""
+def random_space(seed: int, most: int, networks: float = 0.2) -> Space | None:
+    """A random space of 2 to 4 levels with at most ``most`` mappings, or None where the draw is none.
+
+    ``networks`` is how likely it is that networks use energy or time.
+    """
     rng = random.Random(seed)
-    spec = random_spec(rng)
+    spec = random_spec(rng, networks)
     names, dims = spec.level_names, spec.problem.dimensions
     bounds: dict[str, tuple[int, ...]] = {d: (spec.problem.bounds[d],) for d in dims}
     if rng.random() < 0.3:
@@ -73,12 +77,13 @@ def random_space(seed: int, most: int) -> Space | None:
     return None if choices.empty_dimension or choices.size() > most else space
 
 
-def some_space(seed: int, most: int) -> Space:
+def some_space(seed: int, most: int, networks: float = 0.2) -> Space:
     """The first of the random spaces from a seed on."""
-    return next(space for space in (random_space(seed + k, most) for k in itertools.count()) if space is not None)
+    spaces = (random_space(seed + k, most, networks) for k in itertools.count())
+    return next(space for space in spaces if space is not None)
 
 
-def random_spec(rng: random.Random) -> Spec:
+def random_spec(rng: random.Random, networks: float = 0.2) -> Spec:
     """Levels with tiny buffers and bandwidths, fanouts anywhere, and a small problem with strides and dilations."""
     levels = rng.choice([2, 3, 3, 4])
     root: dict[str, Any] = {"version": 0.4}
@@ -101,17 +106,61 @@ def random_spec(rng: random.Random) -> Spec:
     problem = _problem(rng)
     if rng.random() < 0.3:
         _beyond_plain(rng, root, [space["name"] for space in problem["shape"]["data_spaces"]])
+    if rng.random() < networks:
+        _with_networks(rng, root)
+        _described_networks(rng, root, tables)
     return read_spec(root, problem, {"version": 0.4, "tables": tables})
+
+
+def _components(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The storage levels of an architecture, outermost first, and its MACs."""
+    node = root
+    while "subtree" in node:
+        (node,) = node["subtree"]
+        yield node["local"][0]
+
+
+def _storages(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The storage levels of an architecture, outermost first."""
+    return (component for component in _components(root) if component["class"] != "intmac")
+
+
+def _with_networks(rng: random.Random, root: dict[str, Any]) -> None:
+    """Give the networks between some levels energies and latencies, and let some levels not add."""
+    for component in _storages(root):
+        extra: dict[str, Any] = {
+            "energy_per_hop": rng.choice([0.2, 7]),
+            "router_energy": rng.choice([0.5, 9]),
+            "energy-per-ingress": rng.choice([0.1, 4]),
+            "network_fill_latency": 5,
+            "network_drain_latency": 3,
+            "reduction_supported": rng.random() < 0.5,
+        }
+        component["attributes"] |= {name: value for name, value in extra.items() if rng.random() < 0.4}
+
+
+def _described_networks(rng: random.Random, root: dict[str, Any], tables: list[dict[str, Any]]) -> None:
+    """Put components of their own between some levels: a network for reads, and one for partial sums."""
+    kinds = {
+        "XY_NoC": {"wire_energy": 0.3, "tile_width": 200, "router_energy": 2, "fill_latency": 4},
+        "SimpleMulticast": {"action_name": "send", "multicast_factor_argument": "children"},
+        "ReductionTree": {"wire_energy": 0.2, "tile_width": 300, "adder_energy": rng.choice([0.4, 6])},
+    }
+    *_, mac = components = list(_components(root))
+    for i, (outer, inner) in enumerate(itertools.pairwise(components)):
+        ends = ("operand", "result") if inner is mac else ("fill", "drain")
+        for way, end, choices in (("read", ends[0], list(kinds)[:2]), ("update", ends[1], list(kinds))):
+            if rng.random() < 0.4:
+                name, kind = f"{way}{i}", rng.choice(choices)
+                root["subtree"][0]["local"].append({"name": name, "class": kind, "attributes": kinds[kind]})
+                outer["attributes"][f"network_{way}"] = inner["attributes"][f"network_{end}"] = name
+                sent = [{"name": "send", "arguments": {"children": m}, "energy": m % 5 * 0.7} for m in range(1, 13)]
+                tables.append({"name": f"top.{name}", "actions": sent if kind == "SimpleMulticast" else []})
 
 
 def _beyond_plain(rng: random.Random, root: dict[str, Any], data_spaces: list[str]) -> None:
     """Give some levels what designs seldom have: shared bandwidths, scales, gated power, energies of addresses."""
-    node = root
-    while "subtree" in node:
-        (node,) = node["subtree"]
-        (component,) = node["local"]
-        if component["class"] == "intmac":
-            break
+    for component in _storages(root):
         extra: dict[str, Any] = {
             "shared_bandwidth": rng.choice([1, 2.5, 6]),
             "per_dataspace_bandwidth_consumption_scale": {t: rng.choice([0, 0.5, 2]) for t in data_spaces},

@@ -36,7 +36,6 @@ REFUSED = {
     "c49-exercises69-dram-depth": "MainMemory: mapped tile size 626 exceeds buffer capacity 128",
     "c57-timeloop-sample-accelergy-width-cluster": "width 16 .* 4 instances .cluster_size",
     "c59-dosa-directives-nested-in-bypass": "data space in bypass at Buffer",
-    "c62-unused-component-and-wire-in-ert": "ERT: an energy of Wire",
     "c74-hyphen-memory-depth": "Buffer.*no capacity",
 }
 """Inputs that the real one refuses, dies of or reads in part without a word, and how they are refused here."""
@@ -54,7 +53,6 @@ ANSWERED: dict[str, tuple[int, float] | None] = {
 """Inputs that the real one gives no answer to, or another than it was asked for: cycles and pJ a computation."""
 
 PENDING = {
-    "rules": ("c28",),
     "residual": ("c12", "c77"),
 }  # fmt: skip
 """What is still to come, by the part of the program that it needs."""

@@ -11,6 +11,7 @@ import pytest
 from golden_specs import golden_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nasty_spaces import document, space_of
 from random_spaces import some_space
 
 from flexloop.engines.embedded.mapper import Seed, Space
@@ -40,10 +41,7 @@ def enumerated(space: Space, objective: Objective) -> tuple[float, ...] | None:
     return None if best is None else best.key
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32), objectives)
-def _branch_and_bound_equals_enumeration(seed: int, objective: Objective) -> None:
-    space = some_space(seed, 1_500)
+def compare_with_enumeration(space: Space, objective: Objective) -> None:
     expected = enumerated(space, objective)
     if expected is None:
         with pytest.raises(UnmappableError):
@@ -55,7 +53,28 @@ def _branch_and_bound_equals_enumeration(seed: int, objective: Objective) -> Non
 
 
 def test_branch_and_bound_equals_enumeration(no_shortcuts: None) -> None:
-    _branch_and_bound_equals_enumeration()
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(0, 2**32), objectives)
+    def check(seed: int, objective: Objective) -> None:
+        compare_with_enumeration(some_space(seed, 1_500), objective)
+
+    check()
+
+
+def test_branch_and_bound_equals_enumeration_where_networks_use_energy_and_time(no_shortcuts: None) -> None:
+    @settings(max_examples=25, deadline=None)
+    @given(st.integers(0, 2**32), objectives)
+    def check(seed: int, objective: Objective) -> None:
+        compare_with_enumeration(some_space(seed, 800, networks=1.0), objective)
+
+    check()
+
+
+def test_hops_depend_on_where_children_stand(no_shortcuts: None) -> None:
+    # In a row of six words go to children nearby or far away, by the order of the loops over the row.
+    inputs = document([None, 64], [6, 1], {"M": 3, "K": 2, "N": 2})
+    inputs["architecture"]["subtree"][0]["local"][0]["attributes"]["energy_per_hop"] = 100
+    compare_with_enumeration(space_of(inputs), "latency")
 
 
 @settings(max_examples=15, deadline=None)
@@ -82,9 +101,9 @@ def partial_mappings(choices: Choices, genomes: Genomes, row: int) -> Iterator[n
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32))
-def test_bounds_never_exceed_the_cost_of_a_completion(seed: int) -> None:
-    space = some_space(seed, 100_000)
+@given(st.integers(0, 2**32), st.sampled_from([0.2, 1.0]))
+def test_bounds_never_exceed_the_cost_of_a_completion(seed: int, networks: float) -> None:
+    space = some_space(seed, 100_000, networks)
     choices = choices_of(space)
     costing = Costing(space.spec, choices)
     genomes = choices.sampled(np.random.default_rng(seed), 60)

@@ -5,6 +5,8 @@ that it was given, and its `stats.txt`, or the last line of what it said. How ea
 
 - reuse: limits of reuse in mappings (rules 12 to 16), a fifth of them with loops that have residuals.
 - hardware: shared bandwidths and their scales, least utilisation, power gating, energies of addresses (rules 18 to 21).
+- networks: those that are inferred and those that are described, with energies and latencies (rules 22 to 28). What the
+  real one never sets (the latency of a network in the direction that it does not carry) is 0 in the record.
 - ranks: data spaces with any number of dimensions in a rank, and dimensions in several ranks (rule 17).
 """
 
@@ -48,7 +50,7 @@ def difference(found: str, expected: str) -> str:
     return "\n".join(list(lines)[:12])
 
 
-@pytest.mark.parametrize(("name", "size"), [("reuse", 320), ("ranks", 352), ("hardware", 300)])
+@pytest.mark.parametrize(("name", "size"), [("reuse", 320), ("ranks", 352), ("hardware", 300), ("networks", 460)])
 def test_every_run_agrees(name: str, size: int) -> None:
     wrong, compared = [], 0
     for number, run in enumerate(runs(name)):

@@ -84,15 +84,49 @@ def test_energies_that_contradict_the_summary_are_refused() -> None:
         "Energy (total)                           : 147718144.00 pJ", "Energy (total) : 147728144.00 pJ"
     )
     assert text != MODEL
-    with pytest.raises(EngineError, match=r"the levels use 434824510.08 pJ, the summary says 434810000.00 pJ"):
+    with pytest.raises(EngineError, match=r"levels and networks use 434824510.08 pJ, the summary says 434810000.00 pJ"):
         parse_stats(text, "report")
 
 
-def test_energy_of_networks_stands_in_the_summary_alone() -> None:
-    network = "=== Spad <==> MAC ===\n        Energy (total) : 1000000.00 pJ\n"
-    text = MODEL.replace("Networks\n--------\n", f"Networks\n--------\n{network}")
-    text = text.replace("Energy: 434.81 uJ", "Energy: 435.81 uJ")
-    assert parse_stats(text, "report").energy_pj == pytest.approx(435.81e6)
+NETWORKS = """\
+Network 0
+---------
+Spad <==> MAC
+
+    STATS
+    -----
+    Weights:
+        Ingresses                               : 100.00
+        Energy (per-instance)                   : 1000000.00 pJ
+        Energy (total)                          : 4000000.00 pJ
+        Link transfer energy (total)            : 20000.00 pJ
+        Spatial Reduction Energy (total)        : 0.00 pJ
+Network 1
+---------
+Adders
+
+    STATS
+    -----
+    Outputs:
+        Spatial reductions                      : 30
+        Energy (per-instance)                   : 300.00 pJ
+        Energy (total)                          : 1200.00 pJ
+        Spatial Reduction Energy (per-instance) : 5000.00 pJ
+        Spatial Reduction Energy (total)        : 20000.00 pJ
+"""
+"""A network with an energy for each of four instances, and a reduction tree, whose energy counts once."""
+
+
+def test_energy_of_networks_is_added_to_that_of_the_levels() -> None:
+    text = MODEL.replace("Networks\n--------\n", f"Networks\n--------\n{NETWORKS}")
+    text = text.replace("Energy: 434.81 uJ", "Energy: 438.84 uJ")
+    assert parse_stats(text, "report").energy_pj == pytest.approx(parse_stats(MODEL, "report").energy_pj + 4025300.0)
+
+
+def test_networks_add_cycles_to_those_of_the_levels() -> None:
+    assert parse_stats(MODEL.replace("\nCycles: 903168", "\nCycles: 903175"), "report").cycles == 903175
+    with pytest.raises(EngineError, match="903160 cycles are fewer than some level takes"):
+        parse_stats(MODEL.replace("\nCycles: 903168", "\nCycles: 903160"), "report")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Write results as Timeloop's programs do: ``stats.txt``, ``map.txt`` and ``map.yaml``, for scripts that read those.
 
-What cannot be known without Timeloop's networks and area model is written as Timeloop writes it where both are absent.
+What cannot be known without Timeloop's area model is written as Timeloop writes it where that is absent.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flexloop.timeloop.mapping import LevelMapping, Mapping
+from flexloop.timeloop.network_writer import NetworkReport, network_lines
 
 
 @dataclass(frozen=True)
@@ -137,17 +138,29 @@ class LevelReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that ``stats.txt`` holds: the MACs, storage levels innermost first, cycles and utilisation."""
+    """Everything that ``stats.txt`` holds.
+
+    Attributes:
+        mac: the MACs.
+        levels: storage levels, innermost first.
+        cycles: in all, networks included.
+        utilization: of the MACs over these cycles.
+        networks: those that may use energy, by name.
+        network_names: of all networks.
+    """
 
     mac: MacReport
     levels: tuple[LevelReport, ...]
     cycles: int
     utilization: float
+    networks: tuple[NetworkReport, ...] = ()
+    network_names: tuple[str, ...] = ()
 
     @property
     def energy(self) -> float:
         """Energy of everything, pJ, summed in Timeloop's order."""
-        return sum((level.energy for level in self.levels), start=self.mac.energy)
+        parts = [level.energy for level in self.levels] + [network.stats.energy_pj for network in self.networks]
+        return sum(parts, start=self.mac.energy)
 
 
 def stats_text(report: Report) -> str:
@@ -156,7 +169,10 @@ def stats_text(report: Report) -> str:
     for index, level in enumerate(report.levels, start=1):
         if level.accesses or level.energy:
             lines += [f"Level {index}", "-" * 7, *_specs_lines(level), "", *_level_lines(level), ""]
-    lines += ["Networks", "-" * 8, "", *_intensity_lines(report), "", ""]
+    lines += ["Networks", "-" * 8]
+    for index, network in enumerate(network for network in report.networks if network.stats.energy_pj):
+        lines += [f"Network {index}", "-" * 9, *network_lines(network)]
+    lines += ["", *_intensity_lines(report), "", ""]
     lines += [*_summary_lines(report), "", *_per_compute_lines(report), ""]
     return "".join(f"{line}\n" for line in lines)
 
@@ -323,16 +339,15 @@ def _summary_lines(report: Report) -> list[str]:
 
 def _per_compute_lines(report: Report) -> list[str]:
     computes = report.mac.computes
-    names = [report.mac.name, *(level.name for level in report.levels)]
-    # Timeloop leaves room for the names of the networks between neighbouring levels, shown or not.
-    networks = [f"{outer} <==> {inner}" for inner, outer in zip(names, names[1:], strict=False)]
-    width = max(map(len, names + networks)) + 1
-    energies = {report.mac.name: report.mac.energy} | {level.name: level.energy for level in report.levels}
-    shown = {name: energy for name, energy in energies.items() if energy} | {"Total": report.energy}
+    energies = [(report.mac.name, report.mac.energy), *((level.name, level.energy) for level in report.levels)]
+    # Timeloop leaves room for the names of all networks, shown or not.
+    width = max(map(len, [*(name for name, _ in energies), *report.network_names])) + 1
+    energies += [(network.stats.name, network.stats.energy_pj) for network in report.networks]
+    shown = [*((name, energy) for name, energy in energies if energy), ("Total", report.energy)]
     return [
         f"Computes = {computes}",
         "fJ/Compute",
-        *(f"    {name:<{width}}= {energy * 1000 / computes:.2f}" for name, energy in shown.items()),
+        *(f"    {name:<{width}}= {energy * 1000 / computes:.2f}" for name, energy in shown),
     ]
 
 

@@ -55,6 +55,7 @@ class StorageSpec:
             in other words.
         power_gated_at: the level whose instances switch this one's on and off; its own name where each has a switch.
         address_energy: pJ of generating one address, over the instances of a cluster.
+        reduces: whether it can add to what it stores.
     """
 
     name: str
@@ -83,6 +84,7 @@ class StorageSpec:
     allow_overbooking: bool = False
     power_gated_at: str = ""
     address_energy: float = 0.0
+    reduces: bool = True
 
     @property
     def room(self) -> int | None:
@@ -152,8 +154,6 @@ def read_architecture(
             levels.append(_storage(component, instances, energies, areas))
         elif kind == "compute":
             macs.append(_arithmetic(component, instances, energies, areas))
-        else:
-            raise UnsupportedError(f"{component.where}: networks are not modelled; remove it")
     if not levels:
         raise SpecError(f"architecture: no storage; a component needs a class such as {', '.join(STORAGE_CLASSES)}")
     if len(macs) != 1:
@@ -171,7 +171,7 @@ def read_architecture(
 def _storage(
     component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> StorageSpec:
-    fields, name = attributes_of(component, "storage"), base_name(component)
+    fields, name = attributes_of(component), base_name(component)
     word_bits = fields.whole("word_bits", "word_width", "datawidth") or DEFAULT_WORD_BITS
     block, cluster = _row(fields, word_bits)
     size = _size(fields, block, word_bits)
@@ -211,9 +211,10 @@ def _storage(
         technology=technology,
         area=areas.get(name, (fields.amount("cluster_area") or 0.0) / cluster),
         min_utilization=least,
-        allow_overbooking=fields.get("allow_overbooking") in (True, "true", "True"),
+        allow_overbooking=_flag(fields, "allow_overbooking", default=False),
         power_gated_at=fields.text("power_gated_at") if fields.has("power_gated_at") else name,
         address_energy=max(fields.number("addr_gen_energy") or 0.0, 0.0),
+        reduces=_flag(fields, "reduction_supported", default=technology != "DRAM"),
         **_energies(
             fields, name, cluster, energies, builtin.storage_energy(technology, size, word_bits, block, cluster)
         ),
@@ -281,6 +282,11 @@ def _size(fields: Fields, block_size: int, word_bits: int) -> int | None:
     return None if kilobytes is None else kilobytes * 1024 * 8 // word_bits
 
 
+def _flag(fields: Fields, name: str, *, default: bool) -> bool:
+    value = fields.get(name)
+    return default if value is None else str(value).lower() in ("true", "yes", "on", "1")
+
+
 def _bandwidth(fields: Fields, name: str, default: float) -> float:
     value = inf if fields.get(name) == inf else fields.number(name)
     if value is not None and value <= 0:
@@ -324,7 +330,7 @@ def _mesh(fields: Fields, instances: int) -> tuple[int, int]:
 def _arithmetic(
     component: Fields, instances: int, energies: dict[str, ert.Actions], areas: dict[str, float]
 ) -> ArithmeticSpec:
-    fields, name = attributes_of(component, "compute"), base_name(component)
+    fields, name = attributes_of(component), base_name(component)
     instances, mesh_x = _mesh(fields, instances)
     word_bits = fields.whole("word_bits", "datawidth") or DEFAULT_WORD_BITS
     own_figure = fields.amount("energy")

@@ -42,23 +42,6 @@ _READ_TEXT = """
 _READ = _READ_TEXT.split()
 """The attributes that Timeloop reads."""
 
-_NOT_MODELLED = {
-    "storage": (
-        "network_fill_latency",
-        "network_drain_latency",
-        "network_read",
-        "network_fill",
-        "network_drain",
-        "network_update",
-        "network_type",
-        "wire_energy",
-        "router_energy",
-        "energy_per_hop",
-        "tile_width",
-    ),
-    "compute": ("network_operand", "network_result"),
-}
-
 _RANGE = re.compile(r"\[\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*\]")
 
 Component = tuple[Fields, Literal["storage", "compute", "network"], int]
@@ -134,24 +117,18 @@ def base_name(component: Fields) -> str:
     return component.text("name").partition("[")[0]
 
 
-def attributes_of(component: Fields, kind: Literal["storage", "compute"]) -> Fields:
-    """What Timeloop reads of a component: its attributes, or the component itself where it has none of their own.
+def own_attributes(component: Fields) -> Fields:
+    """The attributes of a component, or the component itself where it has none of their own."""
+    return Fields(component.get("attributes") if component.has("attributes") else component.content, component.where)
 
-    Args:
-        component: the component.
-        kind: what it is, which says what is read of it.
 
-    Raises:
-        UnsupportedError: for an attribute that is not modelled, by name.
-    """
-    fields = Fields(component.get("attributes") if component.has("attributes") else component.content, component.where)
+def attributes_of(component: Fields) -> Fields:
+    """What Timeloop reads of a component (see `own_attributes`), with a warning for every likely misspelling."""
+    fields = own_attributes(component)
     for name in map(str, fields.content):
         if name in (*_READ, *INHERITED) or "-" in name:
             continue
         if near := difflib.get_close_matches(name, _READ, 1, _NEAR):
             message = f"{fields.where}.{short(name)[1:-1]} has no effect in Timeloop; did you mean {near[0]!r}?"
             warnings.warn(message, stacklevel=4)
-    for name in _NOT_MODELLED[kind]:
-        if fields.get(name) not in (None, 0, False, "", "0", "false"):
-            raise UnsupportedError(f"{fields.where}.{name} is not modelled; remove it")
     return fields

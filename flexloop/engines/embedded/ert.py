@@ -5,12 +5,13 @@ A component is found by its own name, the last part of its path without a range 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from flexloop.engines.embedded.fields import Fields, amount
-from flexloop.errors import SpecError, UnsupportedError
+from flexloop.errors import SpecError
 from flexloop.timeloop.componentname import component_name
 
 Actions = dict[str, float]
@@ -28,44 +29,48 @@ def read_ert(content: Any) -> dict[str, Actions]:
 
     Raises:
         SpecError: if it is malformed.
-        UnsupportedError: if wires have an energy.
     """
-    ert = Fields(content, "ERT")
-    tables = _by_path(ert) if isinstance(ert.get("tables"), dict) else _by_table(ert)
+    tables: dict[str, Actions] = {}
+    for component, action, entry in _entries(Fields(content, "ERT")):
+        energies = tables.setdefault(component, {})
+        if action is not None and entry is not None:
+            energies[action] = max(energies.get(action, 0.0), entry.amount("energy") or 0.0)
     if not tables:
         raise SpecError("ERT: no tables; give a list of tables, each with the name and the actions of a component")
-    for wire in ("wire", "Wire"):
-        if tables.get(wire, {}).get("transfer_random"):
-            raise UnsupportedError(f"ERT: an energy of {wire} is not modelled; remove that table")
     return tables
 
 
-def _by_path(ert: Fields) -> dict[str, Actions]:
-    """Version 0.2: tables by path, actions by name, each with one entry or several."""
-    tables: dict[str, Actions] = {}
-    for path, actions in ert.get("tables").items():
-        entry = tables.setdefault(component_name(str(path)), {})
-        for action, found in Fields(actions, f"ERT.tables.{path}").content.items():
-            for one in found if isinstance(found, list) else [found]:
-                _raise_to(entry, str(action), Fields(one, f"ERT.tables.{path}.{action}"))
-    return tables
+def entries(content: Any, component: str) -> dict[str, list[Fields]]:
+    """What an ``ERT`` says of one component: the entries of each of its actions, in their order."""
+    found: dict[str, list[Fields]] = {}
+    for name, action, entry in _entries(Fields(content, "ERT")):
+        if name == component and action is not None and entry is not None:
+            found.setdefault(action, []).append(entry)
+    return found
 
 
-def _by_table(ert: Fields) -> dict[str, Actions]:
-    """Versions 0.3 and 0.4: a list of tables with lists of actions."""
-    tables: dict[str, Actions] = {}
-    for where, table in ert.items("tables"):
+def single(value: float) -> float:
+    """A figure in single precision."""
+    return float(np.float32(value))
+
+
+def _entries(ert: Fields) -> Iterator[tuple[str, str | None, Fields | None]]:
+    """Components with their actions, each entry apart; a component without any comes once, without an action."""
+    if isinstance(ert.get("tables"), dict):  # version 0.2: tables by path, actions by name, with one entry or several
+        for path, actions in ert.get("tables").items():
+            component = component_name(str(path))
+            yield component, None, None
+            for action, found in Fields(actions, f"ERT.tables.{path}").content.items():
+                for one in found if isinstance(found, list) else [found]:
+                    yield component, str(action), Fields(one, f"ERT.tables.{path}.{action}")
+        return
+    for where, table in ert.items("tables"):  # versions 0.3 and 0.4: a list of tables with lists of actions
         fields = Fields(table, where)
-        entry = tables.setdefault(component_name(fields.text("name")), {})
+        component = component_name(fields.text("name"))
+        yield component, None, None
         for place, action in fields.items("actions"):
-            one = Fields(action, place)
-            _raise_to(entry, one.text("name"), one)
-    return tables
-
-
-def _raise_to(entry: Actions, action: str, fields: Fields) -> None:
-    energy = fields.amount("energy") or 0.0
-    entry[action] = max(entry.get(action, 0.0), energy)
+            entry = Fields(action, place)
+            yield component, entry.text("name"), entry
 
 
 def energy_of(actions: Actions, names: tuple[str, ...], default: float) -> float:
@@ -86,5 +91,5 @@ def read_art(content: Any) -> dict[str, float]:
         area = amount(fields.get("area"), f"{where}.area")
         if area > float(np.finfo(np.float32).max):
             raise SpecError(f"{where}.area is {area}; Timeloop keeps areas in single precision, which ends before")
-        areas[component_name(fields.text("name"))] = float(np.float32(area))
+        areas[component_name(fields.text("name"))] = single(area)
     return areas

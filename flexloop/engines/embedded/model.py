@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,15 +10,30 @@ import numpy.typing as npt
 
 from flexloop.engines.embedded.batch import Batch, batch_of
 from flexloop.engines.embedded.jit import interpreted
+from flexloop.engines.embedded.networks import LEGACY, READ_FILL, TREE
 from flexloop.engines.embedded.reasons import passed_on, reason, require_supported, wrong_product
 from flexloop.engines.embedded.rules import tables as rules
 from flexloop.engines.embedded.rules.cost import access_energy, address_energy, energy_of_all
 from flexloop.engines.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.engines.embedded.rules.residual_rows import evaluate_residual_rows, make_residual_room
+from flexloop.engines.embedded.rules.route_tables import (
+    ACCESSES,
+    ENERGY,
+    FANOUT,
+    LINK_ENERGY,
+    LINKED,
+    MEAN_HOPS,
+    OWNED,
+    REDUCTION_ENERGY,
+    REDUCTIONS,
+    USED,
+    Routes,
+    make_routes,
+)
 from flexloop.engines.embedded.rules.rows import Room, evaluate_limited_rows, evaluate_rows, make_room
 from flexloop.engines.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
-from flexloop.evaluation import Evaluation, LevelStats, TensorStats
+from flexloop.evaluation import Evaluation, LevelStats, NetworkStats, TensorStats, Traffic
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.reuse import ReuseLimits
 
@@ -59,13 +75,14 @@ def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
     if wrong := wrong_product(spec, mapping):
         return Evaluation.invalid(wrong)
     limits = limits_of(spec, mapping)
-    room, outcome, _ = _run(spec, batch, limits)
-    if outcome[0] == rules.PASSES_OUTERMOST:
+    run = _run(spec, batch, limits)
+    outcome = int(run.outcome[0])
+    if outcome == rules.PASSES_OUTERMOST:
         raise UnsupportedError(passed_on(spec, batch, limits))
-    if outcome[0] != rules.VALID:
-        require_supported(int(outcome[0]))
-        return Evaluation.invalid(reason(spec, int(outcome[0]), room.failure))
-    return _evaluation(spec, batch, prepared(spec, limits), room)
+    if outcome != rules.VALID:
+        require_supported(outcome)
+        return Evaluation.invalid(reason(spec, outcome, run.room.failure))
+    return _evaluation(spec, batch, prepared(spec, limits), run)
 
 
 def evaluate_batch(spec: Spec, batch: Batch, limits: Limits | None = None) -> Costs:
@@ -79,10 +96,11 @@ def evaluate_batch(spec: Spec, batch: Batch, limits: Limits | None = None) -> Co
     Raises:
         UnsupportedError: if one of them is beyond what the model counts exactly.
     """
-    _, outcome, costs = _run(spec, batch, limits or unlimited(spec))
-    if (outcome == rules.BEYOND_TABLES).any():
+    run = _run(spec, batch, limits or unlimited(spec))
+    if (run.outcome == rules.BEYOND_TABLES).any():
         require_supported(rules.BEYOND_TABLES)
-    return costs
+    valid = run.outcome == rules.VALID
+    return Costs(valid, run.cycles + valid * spec.network_latency, run.energy_pj)
 
 
 def unlimited(spec: Spec) -> Limits:
@@ -104,7 +122,18 @@ def prepared(spec: Spec, limits: Limits) -> rules.Tables:
     return known[limits]
 
 
-def _run(spec: Spec, batch: Batch, limits: Limits) -> tuple[Room, npt.NDArray[np.int64], Costs]:
+@dataclass(frozen=True)
+class _Run:
+    """Outcomes and costs of n mappings, without the cycles of networks; and the details of the last mapping."""
+
+    outcome: npt.NDArray[np.int64]
+    cycles: npt.NDArray[np.int64]
+    energy_pj: npt.NDArray[np.float64]
+    room: Room
+    routes: Routes | None
+
+
+def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
     tables, n = prepared(spec, limits), len(batch)
     expected = (*tables.fanout.shape[:1], tables.roles.shape[1])
     if batch.temporal.shape[1:] != expected or batch.keep.shape[2] != len(tables.about):
@@ -114,7 +143,9 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> tuple[Room, npt.NDArray[np
     room = make_room(tables)
     outcome = np.zeros(n, np.int64)
     cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
-    perfect = batch.is_perfect & (not any(space.is_diagonal for space in spec.problem.data_spaces))
+    routes: Routes | None = None
+    walked = any(space.is_diagonal for space in spec.problem.data_spaces) or bool(spec.costly_networks)
+    perfect = batch.is_perfect & (not walked)
     if perfect.all():
         kernel = evaluate_limited_rows if tables.limits.any() else evaluate_rows
         kernel(
@@ -123,11 +154,13 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> tuple[Room, npt.NDArray[np
         )  # fmt: skip
     elif perfect.any():
         for rows in (np.flatnonzero(perfect), np.flatnonzero(~perfect)):
-            room, outcome[rows], costs = _run(spec, batch.take(rows), limits)
-            cycles[rows], energy[rows] = costs.cycles, costs.energy_pj
+            part = _run(spec, batch.take(rows), limits)
+            outcome[rows], cycles[rows], energy[rows] = part.outcome, part.cycles, part.energy_pj
+            room, routes = part.room, part.routes
     else:
-        _run_residual(tables, batch, outcome, cycles, energy, room)
-    return room, outcome, Costs(outcome == rules.VALID, cycles, energy)
+        routes = make_routes(spec)
+        _run_residual(tables, batch, outcome, cycles, energy, room, routes)
+    return _Run(outcome, cycles, energy, room, routes)
 
 
 _VISITS, _MOST_VISITS = 2**12, 2**18
@@ -141,6 +174,7 @@ def _run_residual(
     cycles: npt.NDArray[np.int64],
     energy: npt.NDArray[np.float64],
     room: Room,
+    routes: Routes,
 ) -> None:
     """Cost mappings with residuals, with more room from the first on that needs it."""
     temporal, spatial = batch.residuals()
@@ -149,7 +183,7 @@ def _run_residual(
     while first < n:
         first = evaluate_residual_rows(
             tables, batch.temporal, batch.temporal_order, temporal, batch.spatial, batch.spatial_order, spatial,
-            batch.split, batch.keep, first, n, outcome, cycles, energy, room, own,
+            batch.split, batch.keep, first, n, outcome, cycles, energy, room, own, routes,
         )  # fmt: skip
         if first < n and visits == _MOST_VISITS:
             first += 1
@@ -158,9 +192,10 @@ def _run_residual(
             own = make_residual_room(tables, visits)
 
 
-def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, room: Room) -> Evaluation:
+def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, run: _Run) -> Evaluation:
+    room = run.room
     total = room.figures[-1]
-    macs, cycles = int(total[rules.USED]), int(total[rules.CYCLES])
+    macs, cycles = int(total[rules.USED]), int(total[rules.CYCLES]) + spec.network_latency
     steps, computes = int(room.loops[0, rules.OUTER]), int(total[rules.COMPUTES])
     levels = [LevelStats(spec.mac.name, steps, float(total[rules.ENERGY]), macs)]
     for p, level in enumerate(spec.levels):
@@ -178,7 +213,33 @@ def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, room: Room) -> E
         utilization=computes / spec.mac.instances / cycles,
         computes=computes,
         levels=tuple(levels),
+        networks=() if run.routes is None else tuple(_networks(spec, run.routes, room)),
     )
+
+
+def _networks(spec: Spec, routes: Routes, room: Room) -> Iterator[NetworkStats]:
+    for n, network in enumerate(spec.costly_networks):
+        assert network.level is not None
+        used = int(room.figures[network.level, rules.USED])
+        tensors = {}
+        for t, space in enumerate(spec.problem.data_spaces):
+            figures, about = routes.figures[n, t], routes.about[network.level, t]
+            count, own = int(about[USED]), int(about[OWNED])
+            words = [float(w) for w in routes.carried[network.level, t, :count, ACCESSES]]
+            if network.kind == LEGACY and network.returns and network.carries != READ_FILL and space.read_write:
+                words = [2 * w - own for w in words]
+            keys = routes.keys[network.level, t, :count].tolist()
+            tensors[space.name] = Traffic(
+                fanout=int(about[FANOUT]),
+                ingresses=tuple((m, s, w) for (m, s), w in zip(keys, words, strict=True)),
+                link_transfers=int(about[LINKED]),
+                spatial_reductions=int(figures[REDUCTIONS]),
+                hops=float(figures[MEAN_HOPS]),
+                energy_pj=float(figures[ENERGY]),
+                link_energy_pj=float(figures[LINK_ENERGY]),
+                reduction_energy_pj=float(figures[REDUCTION_ENERGY]),
+            )
+        yield NetworkStats(network.name, used, tensors, once=network.kind == TREE)
 
 
 def _tensor(tables: rules.Tables, p: int, t: int, room: Room) -> TensorStats:

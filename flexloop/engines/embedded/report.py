@@ -7,11 +7,13 @@ from math import inf, prod
 
 from flexloop.engines.embedded.architecture import StorageSpec
 from flexloop.engines.embedded.jit import interpreted
+from flexloop.engines.embedded.networks import NetworkSpec
 from flexloop.engines.embedded.problem import DataSpace
 from flexloop.engines.embedded.rules.cost import averaged
 from flexloop.engines.embedded.spec import Spec
-from flexloop.evaluation import Evaluation, LevelStats, TensorStats
+from flexloop.evaluation import Evaluation, LevelStats, NetworkStats, TensorStats
 from flexloop.timeloop.mapping import LevelMapping, Mapping
+from flexloop.timeloop.network_writer import NetworkReport
 from flexloop.timeloop.writer import LevelReport, MacReport, Report, TensorReport
 
 
@@ -50,6 +52,26 @@ def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
         ),
         cycles=evaluation.cycles,
         utilization=evaluation.utilization,
+        networks=tuple(map(_network, spec.costly_networks, evaluation.networks)),
+        network_names=tuple(network.name for network in spec.networks),
+    )
+
+
+def _network(network: NetworkSpec, stats: NetworkStats) -> NetworkReport:
+    return NetworkReport(
+        kind=network.kind,
+        subtype=network.subtype,
+        carries=network.carries,
+        word_bits=network.word_bits,
+        router_energy=network.router_energy,
+        wire_energy=network.wire_energy,
+        ingress_energy=network.ingress_energy,
+        adder_energy=network.adder_energy,
+        action=network.action,
+        hop_energy=network.energy_a_hop,
+        fill_latency=network.fill_latency,
+        drain_latency=network.drain_latency,
+        stats=stats,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
 from flexloop.engines.embedded.ert import COMPUTE, read_art, read_ert
+from flexloop.engines.embedded.networks import NetworkSpec, read_networks
 from flexloop.engines.embedded.problem import DataSpace, Problem, read_problem
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 
@@ -30,11 +31,15 @@ class Spec:
         levels: storage levels, innermost first.
         mac: the arithmetic level.
         problem: the problem.
+        networks: those between the levels, by name.
+        network_latency: cycles that they add to every mapping.
     """
 
     levels: tuple[StorageSpec, ...]
     mac: ArithmeticSpec
     problem: Problem
+    networks: tuple[NetworkSpec, ...] = ()
+    network_latency: int = 0
 
     @cached_property
     def level_names(self) -> tuple[str, ...]:
@@ -56,6 +61,11 @@ class Spec:
     def fanouts(self) -> frozenset[str]:
         """Names of the levels with more than one instance of the next inner level below them."""
         return frozenset(n for n, (x, y) in zip(self.level_names, self.fanout_xy, strict=True) if x * y > 1)
+
+    @cached_property
+    def costly_networks(self) -> tuple[NetworkSpec, ...]:
+        """The networks that may use energy."""
+        return tuple(network for network in self.networks if network.costs)
 
     def without_energies(self, idle: Collection[str] = ()) -> tuple[str, ...]:
         """Names of the components that the ERT has no energies for, where Timeloop counts with its own figures.
@@ -98,7 +108,10 @@ def read_spec(
 
 def _read(architecture: Mapping[str, Any], problem: Mapping[str, Any], ert: Mapping[str, Any] | None, art: Any) -> Spec:
     levels, mac = read_architecture(architecture, {} if ert is None else read_ert(ert), read_art(art))
-    spec = Spec(levels, mac, read_problem(problem))
+    shape = read_problem(problem)
+    spaces = [space.name for space in shape.data_spaces]
+    networks, latency = read_networks(architecture, levels, mac, spaces, ert)
+    spec = Spec(levels, mac, shape, networks, latency)
     for level in levels:
         for name, _ in level.bandwidth_scale:
             if name not in spec.data_space_names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from flexloop.engines.embedded.mapper.choices import BoolArray, Choices, Genomes
 from flexloop.engines.embedded.mapper.general_facts import Facts, LevelFacts, TensorFacts
 from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.engines.embedded.model import evaluate_batch
+from flexloop.engines.embedded.networks import LEGACY, READ_FILL, NetworkSpec
 from flexloop.engines.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
 from flexloop.timeloop.mapping import LevelMapping, Mapping
@@ -190,7 +191,23 @@ def facts_of(spec: Spec) -> Facts:
         TensorFacts(tuple(tuple((place[d], c) for d, c in rank if c) for rank in space.projection), space.read_write)
         for space in spec.problem.data_spaces
     )
-    return Facts(levels, tensors, spec.mac.compute_energy)
+    return Facts(
+        levels,
+        tensors,
+        spec.mac.compute_energy,
+        routed=bool(spec.costly_networks),
+        latency=spec.network_latency,
+        returned=sum(_returned(spec, network) for network in spec.costly_networks),
+    )
+
+
+def _returned(spec: Spec, network: NetworkSpec) -> float:
+    """What a network may take off the energy for each word of the outputs, pJ: each entry of what enters may do so."""
+    if network.level is None or network.kind != LEGACY or not network.returns or network.carries == READ_FILL:
+        return 0.0
+    children = prod(spec.fanout_xy[network.level])
+    entries = sum(children // multicast for multicast in range(1, children + 1))
+    return (network.ingress_energy or 0.0) * spec.levels[network.level].instances * entries
 
 
 def _named(dimensions: tuple[str, ...], factors: IntArray) -> dict[str, int]:

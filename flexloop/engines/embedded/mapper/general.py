@@ -214,20 +214,23 @@ class _Search:
         if found is None:
             return [replace(root, stage=Stage.SPREAD)]
         parts = [replace(root, order=next(numbers), spread=spread) for spread in found]
-        return [self._bounded(part, Stage.SPREAD, 0.0, part.steps()) for part in parts]
+        return [self._bounded(part, Stage.SPREAD, part.energy, part.least_cycles()) for part in parts]
 
     def _priced(self, root: Root) -> Root:
         """A root bounded by its shortest path, whose mapping is costed."""
         if root.spread is None:
             return replace(root, stage=Stage.PRICED)
-        facts, choices, most = root.part.facts, root.part.choices, self._most_energy(root.cycles)
+        facts, choices = root.part.facts, root.part.choices
+        below_zero = facts.below_zero(root.bounds)
+        most = self._most_energy(root.cycles) + below_zero
         found = shortest(facts, choices, root.keeping, root.bounds, root.spread, most, self.deadline)
         if found is None:
             return replace(root, stage=Stage.PRICED)
         if found.genomes is not None:
             self._note(root.part, found.genomes)
-        leakage = sum(level.leakage for level in facts.levels) * root.cycles
-        return self._bounded(replace(root, shortest=found), Stage.PRICED, found.least + leakage, 0.0)
+        leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
+        energy = found.least + leaked - below_zero
+        return self._bounded(replace(root, shortest=found), Stage.PRICED, energy, 0.0)
 
     def _most_energy(self, cycles: float) -> float:
         """The energy above which a mapping of so many cycles or more is of no interest."""
@@ -269,7 +272,7 @@ class _Search:
         if self._best is None:
             if any(part.costing.uncounted for part in self.parts):
                 raise UnsupportedError("no mapping was found that the model counts exactly; use smaller bounds")
-            if np.isfinite(self._open[0]):
+            if self._open[0] < np.inf:
                 raise NoVerdictError(NOT_FOUND)
             raise UnmappableError(self._reason())
         cost = self._best.key
@@ -289,25 +292,29 @@ class _Search:
         """Objective and tie-break of a bound."""
         if self._objective == "latency":
             return cycles, energy
-        return (energy, cycles) if self._objective == "energy" else (energy * cycles, energy)
+        if self._objective == "energy":
+            return energy, cycles
+        return energy * cycles if energy >= 0 else -np.inf, energy
 
     def keys(self, energy: Floats, cycles: Floats) -> tuple[Floats, Floats]:
         """The same for arrays."""
         if self._objective == "latency":
             return cycles, energy
-        return (energy, cycles) if self._objective == "energy" else (energy * cycles, energy)
+        if self._objective == "energy":
+            return energy, cycles
+        return np.where(energy >= 0, energy * cycles, -np.inf), energy
 
     def _hopeless(self, key: Key) -> bool:
         return self._best is not None and key >= self._best.key
 
     def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
         """Which bounds are better than the best mapping known."""
-        finite: npt.NDArray[np.bool_] = np.isfinite(primary)
+        possible: npt.NDArray[np.bool_] = primary < np.inf
         if self._best is None:
-            return finite
+            return possible
         best = self._best.key
-        finite &= (primary < best[0]) | ((primary == best[0]) & (tie < best[1]))
-        return finite
+        possible &= (primary < best[0]) | ((primary == best[0]) & (tie < best[1]))
+        return possible
 
     def leave_open(self, primary: Floats, tie: Floats) -> None:
         """Hear that nothing more will be learnt of what these bounds stand for."""

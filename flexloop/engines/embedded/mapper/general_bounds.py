@@ -13,6 +13,7 @@ holds for each completion, whatever its orders. What is used of the cost model:
 * Transfers between neighbours replace a parent's reads only where the innermost loop belongs to a shared rank, and then
   for all but one of the tiles along a rank.
 * Rounding takes less than one word from each count of an instance.
+* Networks add their latency; the energy that they use is left out.
 
 The part that no decision touches yet is bounded by a dynamic programme over its slots (`general_beyond`).
 """
@@ -92,6 +93,7 @@ class Relaxation:
         self.facts, self.choices, self.keep = facts, choices, keep
         self.bounds = np.array(bounds, dtype=np.float64)
         self.macs = float(prod(int(b) for b in bounds))
+        self._below_zero = facts.below_zero([int(b) for b in bounds])
         self._dims = len(bounds)
         self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
@@ -203,7 +205,8 @@ class Relaxation:
         outside = beyond.min(axis=0)
         if self._shortest is not None and decided < len(self.choices.slots):
             outside = np.maximum(outside, self._shortest.beyond(decided, tiles[:, -1]))
-        return (energy + outside + leaked) * _SLACK, cycles
+        energy = (energy + outside + leaked) * _SLACK - self._below_zero
+        return energy, cycles + self.facts.latency
 
     def decided(self, tiles: Ints) -> Decided:
         """What bounds mappings whose factors are all decided, for `by_innermost`.
@@ -245,7 +248,8 @@ class Relaxation:
         cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(reads, writes)) * _SLACK) + np.zeros(shape)
         leakage = sum(level.leakage for level in self.facts.levels)
         leaked = leakage * np.where(np.isfinite(cycles), cycles, 0.0)
-        return (energy + leaked) * _SLACK, cycles, {self._temporal[v]: found for v, found in loops.items()}
+        energy = (energy + leaked) * _SLACK - self._below_zero
+        return energy, cycles + self.facts.latency, {self._temporal[v]: found for v, found in loops.items()}
 
     def _throttled(self, reads: dict[int, Floats], writes: dict[int, Floats]) -> Floats | float:
         """Cycles that the bandwidths need for words over all instances of each level, as each counts for them."""

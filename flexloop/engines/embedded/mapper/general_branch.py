@@ -217,7 +217,13 @@ class Branch:
                 yield self._genomes(factors, chosen, _unravelled(picked, sizes))
 
     def _linked(self, factors: Ints) -> bool:
-        """Whether neighbours might pass something on: across a shared rank, or whatever is read again at every step."""
+        """Whether it matters where children stand.
+
+        Neighbours might pass something on, across a shared rank or whatever is read again at every step; or networks
+        use energy for each hop, of which more words need not cost more.
+        """
+        if self._relaxation.facts.routed:
+            return True
         for slot, row in zip(self._choices.slots, factors, strict=True):
             across = any(d in shared_dims(v) for v in self._views for d in np.flatnonzero(row > 1))
             if slot.spatial and (across or self._relaxation.rereads(slot.level)):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,28 @@ class TensorFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the bounds need to know of architecture and problem, levels inner to outer."""
+    """What the bounds need to know of architecture and problem, levels inner to outer.
+
+    Attributes:
+        levels: storage levels.
+        tensors: data spaces.
+        compute_energy: pJ of one multiplication and addition.
+        routed: whether networks use energy, so that where children stand matters.
+        latency: cycles that the networks add to every mapping.
+        returned: pJ for each word of the outputs that counts of networks may fall below 0 by (rule 25).
+    """
 
     levels: tuple[LevelFacts, ...]
     tensors: tuple[TensorFacts, ...]
     compute_energy: float
+    routed: bool = False
+    latency: int = 0
+    returned: float = 0.0
+
+    def below_zero(self, bounds: Sequence[int]) -> float:
+        """The most that networks take off the energy (pJ) of a mapping with these bounds."""
+        if not self.returned:
+            return 0.0
+        outputs = (t for t in self.tensors if t.read_write)
+        sizes = (prod(1 + sum(c * (bounds[d] - 1) for d, c in rank) for rank in t.ranks) for t in outputs)
+        return self.returned * sum(sizes)

@@ -106,13 +106,13 @@ class Root:
     spread: Spread | None = field(compare=False, default=None)
     shortest: Shortest | None = field(compare=False, default=None)
 
-    def steps(self) -> float:
-        """Temporal iterations with the fanouts as they are."""
+    def least_cycles(self) -> float:
+        """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
         if self.spread is None:
             lanes = prod(prod(slot.extent) for slot in self.part.choices.slots if slot.spatial)
         else:
             lanes = prod(f for factors in self.spread.values() for f in factors)
-        return float(prod(self.bounds)) / lanes
+        return float(prod(self.bounds)) / lanes + self.part.facts.latency
 
     @property
     def keep(self) -> Mask:
@@ -162,9 +162,10 @@ class Roots:
     def _of(self, part: Part) -> Iterator[Root]:
         keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
         for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
-            energy = part.compulsory(bounds) * (1 - 1e-12)
+            energy = part.compulsory(bounds) * (1 - 1e-12) - part.facts.below_zero(bounds)
             root = Root((0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy)
-            yield replace(root, key=self._key(energy, root.steps()), cycles=root.steps())
+            cycles = root.least_cycles()
+            yield replace(root, key=self._key(energy, cycles), cycles=cycles)
 
     def _list(self, roots: Iterator[Root]) -> None:
         if (root := next(roots, None)) is not None:

@@ -196,7 +196,7 @@ def add_groups(table: Any, children: int, words: float, entry: Any, access: Any,
     """Add accesses of the groups in row GROUP to a histogram; return the entries now used."""
     for m in range(1, children + 1):
         if table[GROUP, m] > 0:
-            used = add_entry(entry, access, used, m, table[GROUP, m], words)
+            used = add_entry(entry, access, used, m, table[GROUP, m], table[GROUP, m] * words)
     return used
 
 

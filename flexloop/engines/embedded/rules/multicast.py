@@ -98,19 +98,19 @@ def spread(
 
 
 @kernel
-def add_entry(entry: Any, access: Any, used: int, multicast: int, scatter: int, words: float) -> int:
-    """Add accesses to a histogram sorted by (multicast, scatter); return the entries now used, ENTRIES + 1 if full."""
+def add_entry(entry: Any, access: Any, used: int, multicast: int, scatter: int, amount: float) -> int:
+    """Add an amount to a histogram sorted by (multicast, scatter); return the entries now used, ENTRIES + 1 if full."""
     i = 0
     while i < used and (entry[i, 0] < multicast or (entry[i, 0] == multicast and entry[i, 1] < scatter)):
         i += 1
     if i < used and entry[i, 0] == multicast and entry[i, 1] == scatter:
-        access[i] += scatter * words
+        access[i] += amount
         return used
     if used >= ENTRIES:
         return ENTRIES + 1
     for k in range(used, i, -1):
         entry[k, 0], entry[k, 1], access[k] = entry[k - 1, 0], entry[k - 1, 1], access[k - 1]
-    entry[i, 0], entry[i, 1], access[i] = multicast, scatter, scatter * words
+    entry[i, 0], entry[i, 1], access[i] = multicast, scatter, amount
     return used + 1
 
 

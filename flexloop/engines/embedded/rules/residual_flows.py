@@ -18,7 +18,7 @@ from flexloop.engines.embedded.rules.links import (
     skip_none,
 )
 from flexloop.engines.embedded.rules.multicast import ENTRIES
-from flexloop.engines.embedded.rules.nest import X_BELOW, tile_size
+from flexloop.engines.embedded.rules.nest import X_BELOW, Y_BELOW, tile_size
 from flexloop.engines.embedded.rules.residual_nest import AROUND, RESIDUAL
 from flexloop.engines.embedded.rules.residual_walk import (
     HELD,
@@ -33,6 +33,7 @@ from flexloop.engines.embedded.rules.residual_walk import (
     tile_extent,
     walk,
 )
+from flexloop.engines.embedded.rules.routes import add_hops, begin_routes, count_hops, keep_routes
 from flexloop.engines.embedded.rules.tables import (
     BEYOND_TABLES,
     COUNT,
@@ -159,7 +160,7 @@ def mark_handed(now: Any, children: int, before: Any, others: int, move: int, ro
 def give(
     shifts: Any, about: Any, t: int, extent: Any, nest: Any, begin: Any, p: int, hidden: int, linkable: bool,
     merge: bool, visits: Any, v: int, times: Any, states: Any, spatial: Any, row: int, rows: Any, table: Any,
-    before: Any, size: Any, pieces: Any, others: Any, entry: Any, access: Any, used: int,
+    before: Any, size: Any, pieces: Any, others: Any, entry: Any, access: Any, used: int, height: int, routes: Any,
 ) -> tuple[int, float]:  # fmt: skip
     """Add to a histogram what level p gives its children in one visit; the entries now used, and words handed on.
 
@@ -176,6 +177,8 @@ def give(
         rows: of `links.digits`.
         table, before, size, pieces, others: room.
         entry, access, used: the histogram.
+        height: children in a column of the array.
+        routes: receives the hops, where networks use energy.
     """
     ranks = about[t, COUPLED_RANKS] + about[t, LONE_RANKS]
     first, end = begin[2 * p], begin[2 * p + 1]
@@ -198,12 +201,19 @@ def give(
             served = 0
             skip_none(table, children)
             count_groups(table, children, merge)
+    if len(routes.entry) > 0:
+        count_hops(table, children, row, height, merge, routes)
+        count_groups(table, children, merge)
+        add_hops(table, children, words, routes, used)
     return add_groups(table, children, words, entry, access, used), served * words
 
 
 @kernel
-def settle(passes: bool, children: int, used: int, entry: Any, access: Any, p: int, flow: Any) -> None:
-    """Write the flows of level p from its histogram; where what lies below hands on its accesses, these are scaled."""
+def settle(passes: bool, children: int, used: int, entry: Any, access: Any, p: int, flow: Any) -> float:
+    """Write the flows of level p from its histogram; return the factor by which its accesses are scaled.
+
+    They are where what lies below hands on its own.
+    """
     content, share, weighted, factor = 0.0, 0.0, 0.0, 1.0
     for i in range(used):
         weighted += access[i] * entry[i, 0]
@@ -216,6 +226,7 @@ def settle(passes: bool, children: int, used: int, entry: Any, access: Any, p: i
     flow[CONTENT, p] = content
     if p > 0:
         flow[SHARE, p - 1] = share
+    return factor
 
 
 @kernel
@@ -223,7 +234,7 @@ def residual_flows(
     shifts: Any, about: Any, fanout: Any, limits: Any, keep: Any, m: int, t: int, top: int,
     grid: Any, extent: Any, nest: Any, begin: Any, runs: float, steps: Any, spatial: Any, rows: Any, table: Any,
     before: Any, size: Any, pieces: Any, others: Any, visits: Any, slots: Any, states: Any, trail: Any, times: Any,
-    entry: Any, access: Any, flow: Any,
+    entry: Any, access: Any, flow: Any, routes: Any,
 ) -> int:  # fmt: skip
     """Write the flows of data space t of mapping m up to its outermost level ``top``; an outcome.
 
@@ -236,7 +247,11 @@ def residual_flows(
         flow: see `rules.counts`.
         steps, spatial, rows, table, before, size, pieces, others, visits, slots, states, trail, times, entry, access:
             room.
+        routes: receives what networks carry, where they use energy.
     """
+    routed = len(routes.entry) > 0
+    if routed:
+        begin_routes(t, routes)
     if limits[top, t] & NO_COALESCE:
         return PASSES_OUTERMOST
     count = begin[len(begin) - 1]
@@ -257,6 +272,9 @@ def residual_flows(
         used = 0
         if p == 0 and children == 1:
             flow[CONTENT, 0] = runs
+            if routed:
+                entry[0, 0], entry[0, 1], access[0] = 1, 1, runs
+                keep_routes(0, t, 1, 1, entry, access, 1.0, 0.0, routes)
             continue
         linkable = children > 1 and limits[p, t] & NO_LINKS == 0
         merge = limits[p, t] & NO_MULTICAST == 0
@@ -284,12 +302,15 @@ def residual_flows(
             used, handed = give(
                 shifts, about, t, extent, nest, begin, p, hidden, linkable, merge, visits, v, times, states, spatial,
                 row, rows, table, before, size, pieces, others, entry, access, used,
+                max(fanout[p, 1], grid[p, Y_BELOW]), routes,
             )  # fmt: skip
             if used > ENTRIES:
                 return BEYOND_TABLES
             flow[LINKS, p] += handed
         passes = p > 0 and (not keep[m, p - 1, t] or below & NO_COALESCE != 0)
-        settle(passes, children, used, entry, access, p, flow)
+        factor = settle(passes, children, used, entry, access, p, flow)
+        if routed:
+            keep_routes(p, t, children, used, entry, access, factor, flow[LINKS, p], routes)
     return VALID
 
 

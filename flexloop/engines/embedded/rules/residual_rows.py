@@ -12,6 +12,8 @@ from flexloop.engines.embedded.rules.counts import lacks_words, limit_reuse, wri
 from flexloop.engines.embedded.rules.nest import X_ALL, fits_levels, fits_macs, use_array
 from flexloop.engines.embedded.rules.residual_flows import residual_flows, residual_partitions
 from flexloop.engines.embedded.rules.residual_nest import FIRST, lay_nest, measure
+from flexloop.engines.embedded.rules.route_tables import ROUTES
+from flexloop.engines.embedded.rules.routes import network_energy, own_words
 from flexloop.engines.embedded.rules.rows import ROOM, outermost
 from flexloop.engines.embedded.rules.tables import (
     B3,
@@ -24,6 +26,7 @@ from flexloop.engines.embedded.rules.tables import (
     I2,
     I3,
     INSTANCES,
+    LEAKED,
     OUTER,
     READ_WRITE,
     TABLES,
@@ -126,14 +129,14 @@ def lay_out(
     return state, runs, macs
 
 
-@entry(TABLES, I3, I3, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM, RESIDUAL_ROOM)
+@entry(TABLES, I3, I3, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM, RESIDUAL_ROOM, ROUTES)
 def evaluate_residual_rows(
     tables: Any, tf: Any, to: Any, tr: Any, sf: Any, so: Any, sr: Any, split: Any, keep: Any, start: int, stop: int,
-    outcome: Any, cycles: Any, energy: Any, room: Any, own: Any,
+    outcome: Any, cycles: Any, energy: Any, room: Any, own: Any, routes: Any,
 ) -> int:  # fmt: skip
     """Cost mappings ``start`` to ``stop`` of a batch, up to the first that there is too little room for.
 
-    Arguments are as of `rows.evaluate_rows`; ``tr`` and ``sr`` are the residuals.
+    Arguments are as of `rows.evaluate_rows`; ``tr`` and ``sr`` are the residuals; ``routes`` holds the networks.
 
     Returns:
         The mapping that there was too little room for; ``stop`` if there is none.
@@ -148,7 +151,7 @@ def evaluate_residual_rows(
                 tables.shifts, tables.about, tables.fanout, tables.limits, keep, m, t, top,
                 room.grid, own.extent, own.nest, own.begin, runs, own.steps, room.spatial, room.ranks, room.children,
                 own.before, own.size, own.pieces, own.others, own.visits, own.slots, own.states, own.trail, own.times,
-                room.entry, room.access, room.flow,
+                room.entry, room.access, room.flow, routes,
             )  # fmt: skip
             if state == VALID:
                 state = residual_partitions(
@@ -156,6 +159,8 @@ def evaluate_residual_rows(
                     room.partition,
                 )  # fmt: skip
             if state == VALID:
+                if len(routes.entry) > 0:
+                    own_words(keep, m, t, top, room.partition, routes)
                 read_write = tables.about[t, READ_WRITE]
                 if read_write:
                     if lacks_words(tables.limits, keep, m, t, top, own.average, room.flow, room.partition):
@@ -172,4 +177,8 @@ def evaluate_residual_rows(
                 tables.hardware, tables.rates, tables.about, tables.scale, keep, m, room.grid, own.average, room.counts,
                 room.loops[0, OUTER], macs, room.figures,
             )  # fmt: skip
+            if len(routes.networks) > 0:
+                used = network_energy(tables.about, own.used, routes)
+                energy[m] += used
+                room.figures[len(tables.fanout), LEAKED] += used
     return stop

@@ -69,8 +69,8 @@ Bools = npt.NDArray[np.bool_]
 
 types: Any = nb.types
 i64, f64, flag, void = types.int64, types.float64, types.boolean, types.void
-I1, I2, I3 = i64[::1], i64[:, ::1], i64[:, :, ::1]
-F1, F2, F3 = f64[::1], f64[:, ::1], f64[:, :, ::1]
+I1, I2, I3, I4 = i64[::1], i64[:, ::1], i64[:, :, ::1], i64[:, :, :, ::1]
+F1, F2, F3, F4 = f64[::1], f64[:, ::1], f64[:, :, ::1], f64[:, :, :, ::1]
 B1, B3 = flag[::1], flag[:, :, ::1]
 """Numba's types of the arrays."""
 

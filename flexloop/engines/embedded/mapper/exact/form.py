@@ -119,7 +119,7 @@ def recognise(space: Space) -> Form | None:
     spec, constraints = space.spec, space.constraints
     if constraints.parallelism is not None or any(limits.names for limits in constraints.limits.values()):
         return None
-    if not all(_is_plain(level) for level in spec.levels):
+    if spec.costly_networks or spec.network_latency or not all(_is_plain(level) for level in spec.levels):
         return None
     roles = _roles(spec.problem)
     arrays = [i for i, (x, y) in enumerate(spec.fanout_xy) if i > 0 and x * y > 1]
