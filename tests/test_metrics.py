@@ -38,7 +38,7 @@ def small_spaces() -> list[tuple[Space, list[Evaluation]]]:
     """Random mapspaces of one padding, each with all its valid mappings evaluated."""
     found: list[tuple[Space, list[Evaluation]]] = []
     for seed in itertools.count():
-        space = random_space(seed, 150)
+        space = random_space(seed, 150, networks=0.5)
         if space is None or any(len(bounds) > 1 for bounds in space.bounds.values()):
             continue
         choices = choices_of(space)

@@ -70,6 +70,7 @@ def from_evaluation(
         if level.tensors
     }
     energies = {level.name: level.energy_pj * 1e-12 for level in evaluation.levels}
+    energies |= {network.name: network.energy_pj * 1e-12 for network in evaluation.networks}
     between_levels = evaluation.energy_pj * 1e-12 - sum(energies.values())
     if between_levels > 1e-9 * evaluation.energy_pj * 1e-12:
         energies["networks"] = between_levels

@@ -158,7 +158,8 @@ def _weighted(spec: Spec, weights: Mapping[str, float]) -> Spec:
             level = _level_of(metric, spec)
             levels[level] = _with_costly_words(levels[level], weight)
     mac = replace(spec.mac, compute_energy=spec.mac.compute_energy * energy)
-    return replace(spec, levels=tuple(levels), mac=mac)
+    networks = tuple(network.scaled(energy) for network in spec.networks)
+    return replace(spec, levels=tuple(levels), mac=mac, networks=networks)
 
 
 def _scaled(storage: StorageSpec, weight: float) -> StorageSpec:
@@ -168,6 +169,7 @@ def _scaled(storage: StorageSpec, weight: float) -> StorageSpec:
         write_energy=storage.write_energy * weight,
         update_energy=storage.update_energy * weight,
         leakage=storage.leakage * weight,
+        address_energy=storage.address_energy * weight,
     )
 
 
@@ -181,4 +183,5 @@ def _with_costly_words(storage: StorageSpec, weight: float) -> StorageSpec:
         read_energy=storage.read_energy / share + weight,
         write_energy=storage.write_energy / share + weight,
         update_energy=storage.update_energy / share + weight,
+        address_energy=storage.address_energy / storage.cluster_size,
     )
