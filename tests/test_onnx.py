@@ -197,6 +197,37 @@ def test_attention_through_reshapes(tmp_path: Path) -> None:
     assert scores.dynamic_weights
 
 
+def test_shapes_that_the_model_computes_itself(tmp_path: Path) -> None:
+    """Windows of 4 x 4: rows and columns are divided, concatenated and sliced in the graph, as exporters write it."""
+    node = helper.make_node
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Constant", [], ["four"], value_int=4),
+        node("Div", ["shape", "four"], ["windows"]),
+        node("Constant", [], ["two"], value_ints=[2]),
+        node("Constant", [], ["end"], value_ints=[4]),
+        node("Slice", ["windows", "two", "end"], ["hw"]),
+        node("ReduceProd", ["hw"], ["count"], keepdims=1),
+        node("Constant", [], ["rest"], value_ints=[-1, 8]),
+        node("Concat", ["count", "rest"], ["target"], axis=0),
+        node("Reshape", ["x", "target"], ["split"]),
+        node("MatMul", ["split", "w"], ["y"]),
+    ]
+    path = save(tmp_path, nodes, {"x": ["batch", 8, "height", 12]}, {"w": [8, 5]})
+    made = only_layer(path, batch=2, height=8)
+    assert dims(made) == {"P": 2 * 8 * 12, "C": 8, "M": 5}
+
+
+def test_the_shape_that_the_file_itself_gives_serves_where_the_operator_is_not_known(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Mix", ["x"], ["h"], domain="com.example"), helper.make_node("MatMul", ["h", "w"], ["y"])]
+    made = model(nodes, {"x": [2, 3]}, {"w": [3, 4]})
+    made.graph.value_info.append(helper.make_tensor_value_info("h", FLOAT, [7, 3]))
+    onnx.save(made, str(tmp_path / "mix.onnx"))
+    with pytest.warns(UserWarning, match=r"left out:\n  com\.example\.Mix"):
+        net = import_onnx(tmp_path / "mix.onnx", choices=Choices(skip_unsupported=True))
+    assert dims(net.layers[0]) == {"P": 7, "C": 3, "M": 4}
+
+
 def test_what_is_computed_of_parameters_alone_is_a_parameter(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Transpose", ["w"], ["wt"], perm=[1, 0]),
@@ -370,6 +401,22 @@ def condition(folder: Path, constant: bool | None = None) -> Path:
     return folder / "if.onnx"
 
 
+def test_what_follows_a_condition_has_the_shape_of_the_branch(tmp_path: Path) -> None:
+    """Here the branches make different shapes, and a rank that is known decides between them."""
+    node = helper.make_node
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Size", ["shape"], ["rank"]),
+        node("Constant", [], ["two"], value_int=2),
+        node("Equal", ["rank", "two"], ["flat"]),
+        node("If", ["flat"], ["h"], then_branch=body(4), else_branch=body(5)),
+        node("Transpose", ["h"], ["t"]),
+        node("MatMul", ["t", "v"], ["y"], name="last"),
+    ]
+    path = save(tmp_path, nodes, {"x": [2, 3]}, {"v": [2, 6]})
+    assert [layer.macs for layer in load_network(path).layers] == [2 * 3 * 4, 4 * 2 * 6]
+
+
 def test_a_branch_counts_by_choice(tmp_path: Path) -> None:
     path = condition(tmp_path)
     with pytest.raises(UnsupportedError, match=r"If \('if'\).*else: 30 MACs, then: 24 MACs.*--branch then"):
@@ -429,8 +476,10 @@ def test_a_scan_runs_once_for_each_slice(tmp_path: Path) -> None:
     nodes = [helper.make_node("MatMul", ["s", "w"], ["t"])]
     inner = helper.make_graph(nodes, "body", values[:1], values[1:], [tensor("w", [3, 4])])
     node = helper.make_node("Scan", ["x"], ["y"], body=inner, num_scan_inputs=1, scan_input_axes=[1])
-    layer = only_layer(save(tmp_path, [node], {"x": [2, 9, 3]}))
-    assert (dims(layer), layer.count) == ({"P": 2, "C": 3, "M": 4}, 9)
+    after = helper.make_node("MatMul", ["y", "v"], ["z"])
+    inside, outside = load_network(save(tmp_path, [node, after], {"x": [2, 9, 3]}, {"v": [4, 5]})).layers
+    assert (dims(inside), inside.count) == ({"P": 2, "C": 3, "M": 4}, 9)
+    assert dims(outside) == {"P": 9 * 2, "C": 4, "M": 5}
 
 
 def test_bodies_without_layers_are_passed_over(tmp_path: Path) -> None:

@@ -370,6 +370,13 @@ def test_operators_of_onnx_runtime_without_macs_are_passed_over(
     assert only_layer(path).macs == prod(out) * 7
 
 
+def test_a_normalisation_for_which_onnx_has_no_rule(tmp_path: Path) -> None:
+    normalised = helper.make_node("GroupNormalization", ["x", "s", "b"], ["n"], num_groups=2)
+    product = helper.make_node("MatMul", ["n", "w"], ["y"])
+    path = save(tmp_path, [normalised, product], {"x": [2, 4, 8]}, {"s": [4], "b": [4], "w": [8, 3]}, opset=21)
+    assert dims(only_layer(path)) == {"P": 8, "C": 8, "M": 3}
+
+
 def test_the_sum_before_a_normalisation_has_its_shape(tmp_path: Path) -> None:
     """Simplified normalisation as ONNX Runtime writes it, under the standard's own domain too."""
     nodes = [
@@ -379,9 +386,3 @@ def test_the_sum_before_a_normalisation_has_its_shape(tmp_path: Path) -> None:
     ]
     path = save(tmp_path, nodes, {"x": [2, 3, 8]}, {"g": [8], "w": [8, 4]})
     assert dims(only_layer(path)) == {"P": 6, "C": 8, "M": 4}
-
-
-def test_onnx_itself_is_left_as_it_was(tmp_path: Path) -> None:
-    """The shapes of ONNX Runtime's operators are known to ONNX while a model is read, no longer."""
-    load_network(one(tmp_path, f"{MICROSOFT}.MatMulNBits", [[2, 5, 7], [9, 1, 4]], K=7, N=9))
-    assert not onnx.defs.has("MatMulNBits", MICROSOFT)

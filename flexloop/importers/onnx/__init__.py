@@ -11,11 +11,12 @@ from pathlib import Path
 
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.importers.names import clean, untaken
+from flexloop.importers.onnx.choices import Choices
 from flexloop.importers.onnx.files import read_model, set_sizes
 from flexloop.importers.onnx.leftout import LeftOut, listing
 from flexloop.importers.onnx.shapes import inferred
 from flexloop.importers.onnx.values import values_of
-from flexloop.importers.onnx.walk import HANDLERS, Choices, Found, Walk
+from flexloop.importers.onnx.walk import HANDLERS, Found, Walk
 from flexloop.validation import validated
 from flexloop.workloads.layers import Layer, Network
 
@@ -39,7 +40,7 @@ def import_onnx(path: Path, sizes: Mapping[str, int] | None = None, choices: Cho
     """
     model = read_model(path)
     given, still_open = set_sizes(model.graph, sizes or {}, path)
-    graph = inferred(model, path).graph
+    graph = inferred(model, choices)
     findings = list(Walk(path, choices, still_open).findings(graph, values_of(graph)))
     found = [finding for finding in findings if isinstance(finding, Found)]
     left_out = [finding for finding in findings if isinstance(finding, LeftOut)]

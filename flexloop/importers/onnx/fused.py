@@ -1,50 +1,20 @@
 """The shapes that ONNX Runtime's own operators make.
 
-ONNX infers the shapes of the standard's operators alone. Here these are added while a model is read, each by the
-standard operator whose shapes it has, or by a rule of its own.
+ONNX infers the shapes of the standard's operators alone. Here each has the rule of the standard operator that it is
+like, or one of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from flexloop.errors import SpecError
 from flexloop.importers.onnx import attention, products
 from flexloop.importers.onnx.elementwise import MICROSOFT, SHAPED_AS_INPUT, STANDARD_LOOKING
-from flexloop.importers.onnx.values import Operands, shape_of
-from flexloop.importers.operators import Shape, Unfit
-
-if TYPE_CHECKING:
-    from onnx.shape_inference import InferenceContext
+from flexloop.importers.onnx.values import Operands
+from flexloop.importers.operators import Shape
 
 Outputs = Callable[[Operands], Sequence[Shape]]
-
-_ATTRIBUTES = (
-    "K",
-    "N",
-    "auto_pad",
-    "axis",
-    "ceil_mode",
-    "channels_last",
-    "count_include_pad",
-    "dilations",
-    "group",
-    "k_blocks",
-    "kernel_shape",
-    "kv_num_heads",
-    "num_heads",
-    "pads",
-    "perm",
-    "qkv_hidden_sizes",
-    "strides",
-    "transA",
-    "transB",
-    "transBatchA",
-    "transBatchB",
-)
-"""Attributes that the rules below ask for."""
 
 
 def like(name: str, *inputs: int) -> Outputs:
@@ -56,7 +26,7 @@ def like(name: str, *inputs: int) -> Outputs:
     return outputs
 
 
-def _standard_output(name: str, shapes: Sequence[Shape], attributes: Any) -> Shape:
+def _standard_output(name: str, shapes: Sequence[Shape], attributes: Mapping[str, Any]) -> Shape:
     from onnx import TensorProto, defs, helper, shape_inference
 
     schema = defs.get_schema(name, 17)
@@ -114,7 +84,7 @@ def _projected(past: int) -> Outputs:
     return outputs
 
 
-OUTPUTS: dict[str, Outputs] = {
+_OUTPUTS: dict[str, Outputs] = {
     **dict.fromkeys(SHAPED_AS_INPUT, like("Identity", 0)),
     "SkipLayerNormalization": _skipping,
     "SkipSimplifiedLayerNormalization": _skipping,
@@ -141,60 +111,10 @@ OUTPUTS: dict[str, Outputs] = {
     "MultiHeadAttention": _attended(attention.multihead),
     "GroupQueryAttention": _attended(attention.grouped),
 }
-"""The shapes of the outputs of ONNX Runtime's operators."""
 
-
-@contextmanager
-def known_to_onnx() -> Iterator[None]:
-    """While the context lasts, ONNX infers the shapes of these operators too."""
-    from onnx import defs
-
-    names = [*((name, MICROSOFT) for name in OUTPUTS), *((name, "") for name in STANDARD_LOOKING)]
-    added = [(name, domain) for name, domain in names if not defs.has(name, domain)]
-    try:
-        for name, domain in added:
-            defs.register_schema(_schema(name, domain))
-        yield
-    finally:
-        for name, domain in added:
-            if defs.has(name, domain):
-                defs.deregister_schema(name, 1, domain)
-
-
-def _schema(name: str, domain: str) -> Any:
-    from onnx.defs import OpSchema
-
-    def parameter(kind: str) -> Any:
-        return OpSchema.FormalParameter(
-            kind, kind, param_option=OpSchema.FormalParameterOption.Variadic, is_homogeneous=False, min_arity=0
-        )
-
-    every = [(kind, ["tensor(float)"], "") for kind in "IO"]  # types are not checked
-    schema = OpSchema(name, domain, 1, inputs=[parameter("I")], outputs=[parameter("O")], type_constraints=every)
-    schema.set_type_and_shape_inference_function(_inferring(OUTPUTS[name]))
-    return schema
-
-
-def _operands(context: InferenceContext) -> Operands:
-    from onnx import helper
-
-    found = {name: context.get_attribute(name) for name in _ATTRIBUTES}
-    attributes = {name: helper.get_attribute_value(value) for name, value in found.items() if value is not None}
-    types = (context.get_input_type(index) for index in range(context.get_num_inputs()))
-    return Operands(attributes, [None if each is None else shape_of(each) or "unknown" for each in types])
-
-
-def _inferring(outputs: Outputs) -> Callable[[InferenceContext], None]:
-    def infer(context: InferenceContext) -> None:
-        from onnx import helper
-
-        try:
-            shapes = outputs(_operands(context))
-        except (SpecError, Unfit, ValueError, LookupError, ArithmeticError):
-            return  # what is wrong is said where layers are made
-        first = context.get_input_type(0)
-        assert first is not None
-        for index, shape in zip(range(context.get_num_outputs()), shapes, strict=False):
-            context.set_output_type(index, helper.make_tensor_type_proto(first.tensor_type.elem_type, shape))
-
-    return infer
+OUTPUTS = (
+    {f"{MICROSOFT}.{name}": rule for name, rule in _OUTPUTS.items()}
+    | {name: _OUTPUTS[name] for name in STANDARD_LOOKING}
+    | dict.fromkeys(("GroupNormalization", "MeanVarianceNormalization"), like("Identity", 0))
+)
+"""The shapes of the outputs of ONNX Runtime's operators, and of the standard's for which ONNX has no rule, by kind."""

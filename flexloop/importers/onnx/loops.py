@@ -1,13 +1,21 @@
-"""How often the body of a Loop or a Scan runs, where the model itself says so."""
+"""Which branch of an If runs, and how often the body of a Loop or a Scan does, where the model itself says so."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flexloop.importers.onnx.choices import Choices
 from flexloop.importers.onnx.values import Operator, values_of
 
 if TYPE_CHECKING:
     from onnx import GraphProto
+
+
+def branch(node: Operator, choices: Choices) -> str | None:
+    """The attribute of the branch that counts; None where the values of the inputs decide and nothing is chosen."""
+    known = node.values.scalars.get(node.inputs[0])
+    chosen = choices.branch if known is None else ("then" if known else "else")
+    return None if chosen is None else f"{chosen}_branch"
 
 
 def steps(node: Operator) -> int | None:

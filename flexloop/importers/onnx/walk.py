@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flexloop.errors import SpecError
 from flexloop.importers.onnx import attention, convolutions, loops, products, recurrent
+from flexloop.importers.onnx.bodies import graphs as graphs_of
+from flexloop.importers.onnx.choices import Choices
 from flexloop.importers.onnx.elementwise import WITHOUT_MACS
 from flexloop.importers.onnx.files import hint
 from flexloop.importers.onnx.leftout import LeftOut
@@ -22,21 +24,6 @@ if TYPE_CHECKING:
 
 HANDLERS = {**convolutions.HANDLERS, **products.HANDLERS, **recurrent.HANDLERS, **attention.HANDLERS}
 """The operators that become layers."""
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What a model leaves open, and what becomes of what is no layer.
-
-    Attributes:
-        skip_unsupported: whether to go on without work that is no layer; a warning says what was left out.
-        branch: which branch of a condition counts, where the condition depends on the inputs.
-        loop_steps: how often the body of a loop runs, where that depends on the inputs.
-    """
-
-    skip_unsupported: bool = False
-    branch: Literal["then", "else"] | None = None
-    loop_steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,10 +88,8 @@ class Walk:
 
     def _bodies(self, node: Operator) -> dict[str, list[Finding]]:
         """What the graphs inside an operator hold, by the names of its attributes."""
-        from onnx import GraphProto
-
-        graphs = {name: value for name, value in node.attributes.items() if isinstance(value, GraphProto)}
-        return {name: list(self.findings(graph, values_of(graph, node.values))) for name, graph in graphs.items()}
+        graphs = graphs_of(node).items()
+        return {name: list(self.findings(graph, values_of(graph, node.values))) for name, graph in graphs}
 
     def _node(self, node: Operator, bodies: dict[str, list[Finding]]) -> Iterator[Finding]:
         if node.kind in HANDLERS:
@@ -115,10 +100,9 @@ class Walk:
             yield from self._condition(node, bodies) if node.kind == "If" else self._repeated(node, bodies)
 
     def _condition(self, node: Operator, bodies: dict[str, list[Finding]]) -> Iterator[Finding]:
-        known = node.values.scalars.get(node.inputs[0])
-        branch = self.choices.branch if known is None else ("then" if known else "else")
+        branch = loops.branch(node, self.choices)
         if branch is not None:
-            yield from bodies[f"{branch}_branch"]
+            yield from bodies[branch]
             return
         work = {name: _macs(findings) for name, findings in bodies.items()}
         sizes = ", ".join(f"{name.removesuffix('_branch')}: {macs:,} MACs" for name, macs in sorted(work.items()))
