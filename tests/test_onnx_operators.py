@@ -205,10 +205,24 @@ def test_products_of_onnx_runtime(tmp_path: Path, kind: str, a: list[int], b: li
     assert not any(layer.dynamic_weights for layer in layers if len(b) < 3 or kind == "MatMulNBits")
 
 
-def test_products_that_transpose_batches_are_refused(tmp_path: Path) -> None:
-    path = one(tmp_path, f"{MICROSOFT}.FusedMatMul", [[2, 5, 7], [2, 7, 9]], transBatchA=1)
-    with pytest.raises(UnsupportedError, match="transposes batches"):
-        load_network(path)
+@pytest.mark.parametrize(
+    ("a", "b", "attributes"),
+    [
+        ([5, 2, 3, 7], [2, 3, 7, 9], {"transBatchA": 1}),
+        ([7, 2, 3, 5], [2, 3, 7, 9], {"transBatchA": 1, "transA": 1}),
+        ([2, 3, 5, 7], [9, 2, 3, 7], {"transBatchB": 1, "transB": 1}),
+    ],
+)
+def test_a_product_whose_matrices_lie_around_their_batches(
+    tmp_path: Path, a: list[int], b: list[int], attributes: dict[str, Any]
+) -> None:
+    """As ONNX Runtime writes attention: six pairs of 5 x 7 and 7 x 9, to which it answers [2, 3, 5, 9]."""
+    made = helper.make_node("FusedMatMul", ["a", "b"], ["made"], domain=MICROSOFT, **attributes)
+    path = save(tmp_path, [made, helper.make_node("MatMul", ["made", "w"], ["y"])], {"a": a, "b": b}, {"w": [9, 4]})
+    pairs, linear = load_network(path).layers
+    assert dims(pairs) == {"G": 6, "P": 5, "C": 7, "M": 9}
+    assert pairs.dynamic_weights
+    assert dims(linear) == {"P": 2 * 3 * 5, "C": 9, "M": 4}
 
 
 # --- Attention ------------------------------------------------------------------------------------------------------

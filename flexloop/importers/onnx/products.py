@@ -25,18 +25,17 @@ def product(left: int, right: int) -> Callable[[Operator], list[Fields]]:
 
 
 def transposed_operands(node: Operands, left: int, right: int) -> tuple[Shape, Shape]:
-    """The shapes of two operands, transposed where the operator's attributes say so.
+    """The shapes of two operands, transposed where the operator's attributes say so."""
+    return _transposed(node, left, "A"), _transposed(node, right, "B")
 
-    Raises:
-        Unfit: if batches are transposed.
-    """
-    if node.number("transBatchA") or node.number("transBatchB"):
-        raise Unfit("it transposes batches, which is not modelled")
-    a, b = node.shape(left), node.shape(right)
-    return (
-        operators.transposed(a) if node.number("transA") else a,
-        operators.transposed(b) if node.number("transB") else b,
-    )
+
+def _transposed(node: Operands, index: int, side: str) -> Shape:
+    shape = node.shape(index)
+    if node.number(f"transBatch{side}"):
+        # ONNX Runtime's: the matrix's own axis lies before those of the batches.
+        first, *batches, last = shape
+        shape = (*batches, first, last)
+    return operators.transposed(shape) if node.number(f"trans{side}") else shape
 
 
 def _product(node: Operator, left: int, right: int, a: Shape, b: Shape) -> Fields:
