@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 from report_study import small_study
 from small_archs import plain
 from typer.testing import CliRunner
@@ -26,6 +27,7 @@ from flexloop.report import render_report, write_figures, write_report
 from flexloop.report.data import energy_levels, report_data
 from flexloop.report.findings import with_findings
 from flexloop.report.gains import rows_with_gains
+from flexloop.report.labels import round_ticks
 from flexloop.report.provenance import provenance
 from flexloop.report.roofline import attained, roofs
 from flexloop.results.table import Results, mean_gains
@@ -239,3 +241,80 @@ def test_the_command_says_where_results_come_from(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert answer.exit_code == 1
     assert "no results at" in answer.output
+
+
+def test_dashes_tell_the_axes_of_the_lattice_apart() -> None:
+    figure = small_study().plot.lattice()
+    (legend,) = figure.legends
+    named = {line.get_label(): dashes_of(line) for line in legend.get_lines()}
+    assert list(named) == ["T tiles", "O order", "P parallelism", "S shape"]
+    assert len(set(named.values())) == 4
+    drawn = [dashes_of(line) for line in figure.axes[0].get_lines()]
+    assert {pattern: drawn.count(pattern) for pattern in named.values()} == dict.fromkeys(named.values(), 8), (
+        "8 edges each"
+    )
+
+
+def dashes_of(line: Any) -> tuple[float, ...]:
+    """A line's dashes in parts of its width; none for a solid one."""
+    _, dashes = line._dash_pattern
+    return tuple(round(dash / line.get_linewidth(), 3) for dash in dashes or ())
+
+
+def test_heat_maps_have_numbers_where_they_fit() -> None:
+    def numbers(results: Results) -> list[str]:
+        return [text.get_text() for text in results.plot.layers("convolutions").axes[0].texts]
+
+    found = numbers(small_study())
+    gains: Any = small_study().rows.set_index(["layer", "class"])["edp"]
+    first = [
+        gains["conv", "T0O0P0S0"] / gains["conv", name] for name in sorted(set(small_study().rows["class"]), key=rank)
+    ]
+    assert found[:16] == [f"{gain:.0f}" if gain >= 9.95 else f"{gain:.1f}" for gain in first]
+    assert len(found) == 3 * 16
+    assert numbers(all_degrees()) == []
+
+
+def all_degrees() -> Results:
+    """The study with the 81 points of the lattice, all of one cost."""
+    rows = small_study().rows.drop_duplicates(["network", "layer"])
+    return Results(
+        pd.concat([rows.assign(**{"class": c}) for c in map(str, all_classes(degrees=True))], ignore_index=True)
+    )
+
+
+def test_all_degrees_take_two_columns_in_legible_type() -> None:
+    for figure in (all_degrees().plot.lattice(), all_degrees().plot.layers("linear")):
+        assert figure.get_figwidth() == 7
+        texts: Any = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text().strip()]
+        assert min(text.get_fontsize() for text in texts) >= 5
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Where a class stands in a figure."""
+    return FlexClass.parse(name).rank, name
+
+
+@pytest.mark.parametrize("most", [3, 5, 7])
+@pytest.mark.parametrize(
+    ("low", "high"), [(1, 1.05), (1, 3.21), (0.93, 4.4), (1, 26.2), (0.5, 97), (5.3, 512), (1, 3e7)]
+)
+def test_ticks_are_round_and_few(low: float, high: float, most: int) -> None:
+    ticks = round_ticks(low, high, most)
+    assert 1 < len(ticks) <= most
+    assert all(low * (1 - 1e-9) <= tick <= high * (1 + 1e-9) for tick in ticks)
+    assert ticks == sorted(set(ticks))
+    assert all(len(f"{tick:.9g}".replace(".", "").strip("0")) <= 4 for tick in ticks), "three digits after a leading 1"
+    if high / low > 50:
+        assert all(f"{tick:e}"[0] in "125" for tick in ticks)
+
+
+def test_a_roofline_names_the_layers_furthest_below_the_roof() -> None:
+    rows = small_study().rows
+    slow = rows.assign(cycles=rows["cycles"].where(rows["layer"] != "depthwise", rows["cycles"] * 100))
+    figure = replace(small_study(), rows=slow).plot.roofline("convolutions")
+    figure.draw_without_rendering()
+    texts = [text for text in figure.axes[0].texts if text.get_text() == "depthwise"]
+    assert len(texts) == 2, "in both classes"
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])

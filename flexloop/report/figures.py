@@ -179,26 +179,26 @@ def _save(figure: Figure, path: Path) -> Path:
 
 
 def _plans(results: Results) -> Iterator[_Plan]:
-    from flexloop.report import plots
+    from flexloop.report import plots, roofplot
 
     networks = list(dict.fromkeys(results.rows["network"]))
     classes = len(classes_of(results))
+    height, width = (2.75, WIDTH) if classes <= plots.CROWDED else (5.6, DOUBLE_WIDTH)
     for gain in GAINS:
-        yield _Plan(
-            f"lattice-{gain}", 2.6 if classes <= 40 else 4.6, partial(plots.lattice, results=results, gain=gain)
-        )
+        yield _Plan(f"lattice-{gain}", height, partial(plots.lattice, results=results, gain=gain), width)
     panels = len(networks) + (len(networks) > 1)
     bars = 0.6 + 0.115 * (classes + 2) * panels
-    height = bars if panels <= plots.MOST_BARS else 1.35 + 0.125 * panels
-    yield _Plan("networks", height, partial(plots.networks, results=results))
+    as_bars = panels <= plots.MOST_BARS
+    height = bars if as_bars else 1.35 + 0.125 * panels
+    yield _Plan("networks", height, partial(plots.networks, results=results), WIDTH if as_bars else width)
     arch = arch_of(results)
     for network in networks:
         layers = results.rows.loc[results.rows["network"] == network, "layer"].nunique()
         of = {"results": results, "network": network}
-        yield _Plan(f"layers-{network}", 1.35 + 0.125 * layers, partial(plots.layers, **of))
+        yield _Plan(f"layers-{network}", 1.35 + 0.125 * layers, partial(plots.layers, **of), width)
         yield _Plan(f"energy-{network}", 0.75 + 0.13 * classes, partial(plots.energy, **of))
         if arch is not None:
-            yield _Plan(f"roofline-{network}", 2.4, partial(plots.roofline, roof=roofs(arch)[0], **of))
+            yield _Plan(f"roofline-{network}", 2.4, partial(roofplot.roofline, roof=roofs(arch)[0], **of))
 
 
 def _exploration_plans(exploration: Exploration) -> Iterator[_Plan]:

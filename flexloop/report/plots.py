@@ -12,7 +12,7 @@ from flexloop.classes import Axis, Degree, FlexClass, all_classes
 from flexloop.lattice import lines, positions
 from flexloop.report.data import energy_levels
 from flexloop.report.gains import GAIN_WORDS, rows_with_gains
-from flexloop.report.roofline import Roof, attained
+from flexloop.report.labels import number_cells, round_ticks
 from flexloop.results.table import Results, classes_of, mean_gains
 
 if TYPE_CHECKING:
@@ -23,15 +23,26 @@ if TYPE_CHECKING:
 _CATEGORIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
 """Okabe and Ito, Color Universal Design (2008)."""
 
-_GREY, _DARK = "#b8b8b8", "#1a1d21"
-_CROWDED = 40
+GREY, DARK = "#b8b8b8", "#1a1d21"
+CROWDED = 40
+"""Classes from which on a figure takes two columns of the page."""
+
+_AXES: dict[Axis, tuple[str, str, Any]] = {
+    Axis.TILING: ("T tiles", "#0072b2", "-"),
+    Axis.ORDERING: ("O order", "#d55e00", (0, (5, 2))),
+    Axis.PARALLELIZATION: ("P parallelism", "#008a64", (0, (1, 1.4))),
+    Axis.SHAPE: ("S shape", "#9c4f80", (0, (6, 1.5, 1, 1.5))),
+}
+"""Each axis's name, colour and dashes; the dashes alone tell them apart."""
 
 MOST_BARS = 3
 """Panels of bars that fit a page; more networks become a heat map."""
 
 
 def lattice(figure: Figure, results: Results, gain: str) -> None:
-    """The Hasse diagram of the classes coloured by a gain; a line is the wider the more it gains."""
+    """The Hasse diagram of the classes coloured by a gain; a line's width is its gain, its dashes tell the axis."""
+    from matplotlib.lines import Line2D
+
     axes = figure.add_subplot()
     points = list(dict.fromkeys([*all_classes(), *classes_of(results)]))
     places = positions(points)
@@ -41,21 +52,26 @@ def lattice(figure: Figure, results: Results, gain: str) -> None:
     for lower, upper in lines(points):
         (x0, y0), (x1, y1) = places[lower], places[upper]
         ratio = gains[upper] / gains[lower]
-        single = sum(lower.degree(axis) is not upper.degree(axis) for axis in Axis) == 1
-        growth = log2(ratio) if single and isfinite(ratio) and ratio > 1 else 0.0
-        colour = _DARK if growth > 0.02 else _GREY
-        axes.plot([x0, x1], [y0 + 0.27, y1 - 0.27], color=colour, lw=0.4 + min(2.5, 1.2 * growth), zorder=1)
+        freed = [axis for axis in Axis if lower.degree(axis) is not upper.degree(axis)]
+        growth = log2(ratio) if len(freed) == 1 and isfinite(ratio) and ratio > 1 else 0.0
+        _, colour, dashes = _AXES[freed[0]] if len(freed) == 1 else ("", GREY, "-")
+        style: Any = {"color": colour if growth > 0.02 else GREY, "ls": dashes, "lw": 0.6 + min(2.5, 1.2 * growth)}
+        axes.plot([x0, x1], [y0 + 0.27, y1 - 0.27], zorder=1, **style)
     for point, place in places.items():
-        _draw_class(axes, point, place, gains[point], norm, 2.2 if len(points) > _CROWDED else 6.0)
+        _draw_class(axes, point, place, gains[point], norm, folded=len(points) > CROWDED)
     reach = max(abs(x) for x, _ in places.values()) + 0.5
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-0.3, max(y for _, y in places.values()) + 0.3)
     axes.set_axis_off()
+    handles = [Line2D([], [], color=colour, ls=dashes, lw=1.2, label=name) for name, colour, dashes in _AXES.values()]
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=4, frameon=False, handlelength=2.2, columnspacing=0.7
+    )
     _colour_bar(figure, axes, norm, f"{GAIN_WORDS[gain]} over {results.baseline}, {_scope(results)}")
 
 
 def _draw_class(
-    axes: Axes, point: FlexClass, place: tuple[float, float], gain: float, norm: LogNorm, size: float
+    axes: Axes, point: FlexClass, place: tuple[float, float], gain: float, norm: LogNorm, *, folded: bool
 ) -> None:
     from matplotlib.patches import FancyBboxPatch
 
@@ -65,8 +81,10 @@ def _draw_class(
     box.set(facecolor=fill, edgecolor="#5b646d", linewidth=0.5, linestyle="-" if known else "--")
     axes.add_patch(box)
     ink = _ink(fill)
-    axes.text(x, y + 0.12, str(point), ha="center", va="center", fontsize=size, color=ink, zorder=3)
-    axes.text(x, y - 0.12, times(gain), ha="center", va="center", fontsize=size + 1, color=ink, zorder=3)
+    name = str(point)
+    lines = [(name[:4], 0.17, 5.5), (name[4:], 0.0, 5.5)] if folded else [(name, 0.12, 6.0)]
+    for text, up, size in [*lines, (times(gain), -0.17, 6.0) if folded else (times(gain), -0.12, 7.0)]:
+        axes.text(x, y + up, text, ha="center", va="center", fontsize=size, color=ink, zorder=3)
 
 
 def networks(figure: Figure, results: Results) -> None:
@@ -96,8 +114,8 @@ def _gain_bars(axes: Axes, title: str, gains: pd.Series, norm: LogNorm) -> None:
             axes.barh(row, gain, height=0.8, color=_viridis()(norm(gain)))
         end = (gain if known else 0, row)
         axes.annotate(times(gain), end, (2, 0), textcoords="offset points", va="center", fontsize=7)
-    axes.axvline(1, color=_DARK, lw=0.6, ls=":")
-    axes.set_yticks(range(len(gains)), list(gains.index), fontsize=7 if len(gains) <= _CROWDED else 4)
+    axes.axvline(1, color=DARK, lw=0.6, ls=":")
+    axes.set_yticks(range(len(gains)), list(gains.index), fontsize=7 if len(gains) <= CROWDED else 5.5)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(gains) - 0.4, -0.6)
     axes.set_title(title, loc="left", pad=2)
@@ -119,13 +137,14 @@ def _heat_map(figure: Figure, grid: pd.DataFrame, label: str) -> None:
     axes, norm = figure.add_subplot(), _norm(values)
     axes.set_facecolor("#dddddd")
     axes.pcolormesh(np.ma.masked_invalid(values), norm=norm, cmap="viridis", edgecolors="white", linewidth=0.3)
-    size = 7 if len(grid.columns) <= _CROWDED else 2.5
+    size = 7 if len(grid.columns) <= CROWDED else 5
     axes.set_yticks(np.arange(len(grid.index)) + 0.5, list(grid.index), fontsize=7)
     axes.set_xticks(np.arange(len(grid.columns)) + 0.5, list(grid.columns), rotation=90, fontsize=size)
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     _colour_bar(figure, axes, norm, label)
+    number_cells(axes, values, [[_ink(_viridis()(norm(value))) for value in row] for row in values])
 
 
 def energy(figure: Figure, results: Results, network: str) -> None:
@@ -142,55 +161,11 @@ def energy(figure: Figure, results: Results, network: str) -> None:
         colour = _CATEGORIES[index % len(_CATEGORIES)]
         axes.barh(range(len(classes)), values, left=left, height=0.8, color=colour, label=level, ec="white", lw=0.2)
         left += values
-    axes.set_yticks(range(len(classes)), classes, fontsize=7 if len(classes) <= _CROWDED else 4)
+    axes.set_yticks(range(len(classes)), classes, fontsize=7 if len(classes) <= CROWDED else 5.5)
     axes.set_ylim(len(classes) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"energy of one {network} inference ({unit})")
     figure.legend(loc="outside upper center", ncols=4, frameon=False, handlelength=1, columnspacing=1.2)
-
-
-def roofline(figure: Figure, results: Results, network: str, roof: Roof) -> None:
-    """Each layer in the baseline (hollow) and in the most flexible class (filled) under the roof of a level."""
-    axes = figure.add_subplot()
-    rows = results.rows[(results.rows["network"] == network) & (results.rows["status"] == "ok")]
-    names = list(dict.fromkeys([str(results.baseline), str(classes_of(results)[-1])]))
-    tables = {name: rows[rows["class"] == name].set_index("layer") for name in names}
-    points = {n: pd.DataFrame({"x": roof.intensity(t), "y": attained(t)}) for n, t in tables.items()}
-    for layer in set.intersection(*(set(table.index) for table in tables.values())):
-        ends = [points[name].loc[layer] for name in names]
-        axes.plot([end["x"] for end in ends], [end["y"] for end in ends], color=_GREY, lw=0.5, zorder=1)
-    for name, table in tables.items():
-        hollow = name != names[-1]
-        latency = table["cycles"].astype(float) * table["count"]
-        axes.scatter(
-            points[name]["x"],
-            points[name]["y"],
-            s=6 + 90 * latency / latency.sum(),
-            c="white" if hollow else "#0072b2",
-            edgecolors="#b34700" if hollow else "white",
-            linewidths=0.7,
-            label=name,
-            zorder=2 if hollow else 3,
-        )
-    everything = pd.concat(points.values())
-    _draw_roof(axes, roof, everything["x"], everything["y"])
-    legend = axes.legend(title=network, title_fontsize=7, frameon=False, loc="lower right")
-    for handle in legend.legend_handles:
-        handle.set(sizes=[24])  # type: ignore[union-attr]
-
-
-def _draw_roof(axes: Axes, roof: Roof, x: pd.Series, y: pd.Series) -> None:
-    low, high = min([roof.ridge, *x]) / 2, max([roof.ridge, *x]) * 2
-    floor = min([roof.peak / 8, *y]) / 2
-    start = max(low, floor / roof.bandwidth)
-    axes.plot([start, roof.ridge, high], [start * roof.bandwidth, roof.peak, roof.peak], color=_DARK, lw=1, zorder=1)
-    small: Any = {"textcoords": "offset points", "fontsize": 7}
-    axes.annotate(f"{roof.peak} MAC/cycle, {roof.bandwidth:g} B/cycle", (high, roof.peak), (0, 4), ha="right", **small)
-    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(floor, roof.peak * 2))
-    _plain_log_ticks(axes.xaxis)
-    _plain_log_ticks(axes.yaxis)
-    axes.set_xlabel(f"intensity (MAC per byte moved at {roof.level})")
-    axes.set_ylabel("attained (MAC/cycle)")
 
 
 def pareto(figure: Figure, trials: pd.DataFrame) -> None:
@@ -206,26 +181,25 @@ def pareto(figure: Figure, trials: pd.DataFrame) -> None:
         panels, (("area_mm2", "cycles"), ("area_mm2", "energy"), ("energy", "cycles")), strict=True
     ):
         beaten = values[~values["front"]]
-        axes.scatter(beaten[x], beaten[y], s=10, facecolors="white", edgecolors=_GREY, linewidths=0.7)
+        axes.scatter(beaten[x], beaten[y], s=10, facecolors="white", edgecolors=GREY, linewidths=0.7)
         for rank in range(len(Axis) + 1):
             front = values[values["front"] & (freed == rank)]
             colour = _viridis()(rank / len(Axis))
-            axes.scatter(front[x], front[y], s=20, color=colour, ec=_DARK, lw=0.4, label=str(rank), zorder=3)
+            axes.scatter(front[x], front[y], s=20, color=colour, ec=DARK, lw=0.4, label=str(rank), zorder=3)
         axes.set(xscale="log", yscale="log", xlabel=labels[x], ylabel=labels[y])
         for side in (axes.xaxis, axes.yaxis):
-            _plain_log_ticks(side)
+            plain_log_ticks(side)
     handles, names = panels[0].get_legend_handles_labels()
     title = "flexible axes (hollow: not on the front)"
     figure.legend(handles, names, loc="outside upper center", ncols=6, frameon=False, title=title)
 
 
-def _plain_log_ticks(side: Any) -> None:
+def plain_log_ticks(side: Any) -> None:
     """A few round numbers on a logarithmic axis, however short its range."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
     low, high = side.get_view_interval()
-    subs = (1.0,) if high / low > 50 else (1.0, 2.0, 5.0) if high / low > 3 else tuple(range(1, 10))
-    side.set_major_locator(LogLocator(subs=subs, numticks=8))
+    side.set_major_locator(FixedLocator(round_ticks(low, high, 7)))
     side.set_minor_locator(NullLocator())
     side.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     side.set_minor_formatter(NullFormatter())
@@ -267,7 +241,7 @@ def _viridis() -> Colormap:
 def _ink(colour: Any) -> str:
     """Black or white, whichever stands out."""
     red, green, blue = (c**2.2 for c in colour[:3])
-    return _DARK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.28 else "white"
+    return DARK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.28 else "white"
 
 
 def _range(gains: Any) -> tuple[float, float]:
@@ -288,6 +262,6 @@ def _colour_bar(figure: Figure, axes: Axes, norm: LogNorm, label: str) -> None:
 
     bar = figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, orientation="horizontal", aspect=32, pad=0.03)
     bar.set_label(label, fontsize=7)
-    ticks = np.geomspace(norm.vmin or 1.0, norm.vmax or 1.0, 4)
-    bar.set_ticks(list(ticks), labels=[times(float(tick)) for tick in ticks])
+    ticks = round_ticks(norm.vmin or 1.0, norm.vmax or 1.0, 6)
+    bar.set_ticks(ticks, labels=[f"{tick:g}×" for tick in ticks])
     bar.ax.minorticks_off()

@@ -84,26 +84,25 @@ function linearTicks(maximum, steps = 5) {
 function roundTicks(low, high, most) {
   const within = ticks => ticks.filter(tick => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
   const decades = logTicks(low, high), powers = decades.filter(tick => Number.isInteger(Number(Math.log10(tick).toFixed(9))));
-  const choices = [decades, powers, powers.filter((_, index) => index % Math.ceil(powers.length / most) === 0)];
-  const found = choices.find(ticks => ticks.length <= most) || [];
-  if (found.length >= 3 && high / low > 4) return found;
+  const thinned = ticks => ticks.filter((_, index) => index % Math.ceil(ticks.length / most) === 0);
+  const found = [decades, powers, thinned(decades), thinned(powers)].find(ticks => ticks.length > 2 && ticks.length <= most);
+  if (found && high / low > 4) return found;
   for (let steps = most; steps > 0; steps--) {
     const step = linearTicks(high - low, steps)[1] || high - low, first = Math.ceil(low / step - 1e-9);
     const even = within(Array.from({length: most + 1}, (_, index) => Number(((first + index) * step).toPrecision(9))));
     if (even.length <= most && even.length > 1) return even;
   }
-  return found;
+  return found || [];
 }
 
 /** A gain at a tick, without zeros that say nothing. */
 const timesAt = tick => `${Number(tick.toPrecision(6))}×`;
 
-/** Powers of ten within a range, with 2 and 5 between them where the range is short. */
+/** Powers of ten within a range, with 2 and 5 between them. */
 function logTicks(low, high) {
-  const mantissas = high / low > 300 ? [1] : [1, 2, 5];
   const ticks = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
-    for (const mantissa of mantissas) {
+    for (const mantissa of [1, 2, 5]) {
       const value = Number((mantissa * 10 ** power).toPrecision(12));
       if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) ticks.push(value);
     }
