@@ -145,7 +145,17 @@ def test_ncf_is_the_configuration_of_mlperf() -> None:
 
 def test_the_networks_of_the_field_are_shipped() -> None:
     classics = {"alexnet", "vgg16", "resnet50", "mobilenet_v2", "mnasnet", "bert", "dlrm", "ncf"}
-    assert set(NAMES) == classics | {"vit_b16", "gpt2", "llama3_8b_prefill", "llama3_8b_decode"}
+    later = {"vit_b16", "gpt2", "llama3_8b_prefill", "llama3_8b_decode"}
+    assert set(NAMES) == classics | later | {f"kao_{name}" for name in classics - {"vgg16"}}
+
+
+def test_networks_of_the_paper_s_program_have_no_strides_and_no_padding() -> None:
+    """Its list of ResNet-50 has the layers of the published network, bar the last, each on its whole input."""
+    net, published = load_network("kao_resnet50"), load_network("resnet50")
+    assert all(layer.Wstride == layer.Hstride == 1 for layer in net.layers)
+    assert net.occurrences == published.occurrences - 1
+    assert net.weights == published.weights - 2048 * 1000
+    assert net.macs > published.macs
 
 
 @pytest.mark.parametrize("name", NAMES)
