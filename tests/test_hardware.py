@@ -40,6 +40,8 @@ def buffer(**attributes: Any) -> Spec:
         {"power_gated_at": "DRAM"},
         {"addr_gen_energy": 0.1},
         {"min_utilization": 0.5},
+        {"energy_per_hop": 0.1},
+        {"network_fill_latency": 5},
     ],
 )
 def test_the_exact_search_hands_over_what_its_bounds_do_not_count(attributes: dict[str, Any]) -> None:

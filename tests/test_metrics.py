@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -41,6 +42,8 @@ def small_spaces() -> list[tuple[Space, list[Evaluation]]]:
         space = random_space(seed, 150, networks=0.5)
         if space is None or any(len(bounds) > 1 for bounds in space.bounds.values()):
             continue
+        levels = tuple(replace(level, address_energy=0.3 * (seed % 2)) for level in space.spec.levels)
+        space = replace(space, spec=replace(space.spec, levels=levels))
         choices = choices_of(space)
         costing = Costing(space.spec, choices)
         rows = [genomes.take(slice(i, i + 1)) for genomes in choices.listed() for i in range(len(genomes))]
@@ -69,6 +72,7 @@ def test_the_search_finds_what_enumeration_finds(metrics: tuple[str, ...]) -> No
         assert found.certificate.optimal
         best = min(figures(space, evaluation, metrics) for evaluation in mappings)
         assert figures(space, evaluate(space.spec, found.mapping), metrics) == pytest.approx(best, rel=1e-9)
+        assert found.cost[0] == pytest.approx(best[0], rel=1e-9)  # with no energies of networks or addresses in it
 
 
 def test_energy_tells_equal_accesses_apart_up_to_a_row() -> None:
