@@ -16,6 +16,7 @@ from random_spaces import some_space
 
 from flexloop.engines.embedded.mapper import Seed, Space
 from flexloop.engines.embedded.mapper import general as general_module
+from flexloop.engines.embedded.mapper import general_orders
 from flexloop.engines.embedded.mapper.choices import Choices, Genomes
 from flexloop.engines.embedded.mapper.costing import Costing, facts_of
 from flexloop.engines.embedded.mapper.general import find_best_general
@@ -118,6 +119,15 @@ def test_bounds_never_exceed_the_cost_of_a_completion(seed: int, networks: float
                 energy, cycles = relaxation.bound(spans)
                 assert energy[0] <= costs.energy[row]
                 assert cycles[0] <= costs.cycles[row]
+
+
+@given(st.lists(st.tuples(*[st.frozensets(st.integers(0, 5))] * 2), min_size=1, max_size=30, unique=True))
+def test_of_the_orders_those_remain_that_no_other_leaves_as_much_still(kinds: list[tuple[frozenset[int], ...]]) -> None:
+    def no_less(one: tuple[frozenset[int], ...], other: tuple[frozenset[int], ...]) -> bool:
+        return all(a >= b for a, b in zip(one, other, strict=True))
+
+    best = [(i,) for i, kind in enumerate(kinds) if not any(o != kind and no_less(o, kind) for o in kinds)]
+    assert general_orders._undominated({kind: (i,) for i, kind in enumerate(kinds)}) == best
 
 
 def test_a_matmul_is_proved_without_the_exact_search(no_shortcuts: None) -> None:

@@ -100,11 +100,20 @@ def _watching(watching: _Watching, d: int, linked: bool) -> _Watching:
 
 
 def _undominated(kinds: dict[tuple[frozenset[int], ...], tuple[int, ...]]) -> list[tuple[int, ...]]:
-    return [
-        order
-        for still, order in kinds.items()
-        if not any(other != still and all(a >= b for a, b in zip(other, still, strict=True)) for other in kinds)
-    ]
+    """The orders for which no other leaves at least as many loops still, in every tensor."""
+    bits: dict[int, int] = {}
+    masks = np.array(
+        [[sum(1 << bits.setdefault(d, len(bits)) for d in still) for still in kind] for kind in kinds], dtype=np.int64
+    )
+    sizes = np.array([sum(map(len, kind)) for kind in kinds])
+    kept: list[int] = []
+    largest = np.empty_like(masks)
+    for i in np.argsort(-sizes, kind="stable"):  # only one with more loops in all may leave more in each
+        if not ((largest[: len(kept)] & masks[i]) == masks[i]).all(axis=1).any():
+            largest[len(kept)] = masks[i]
+            kept.append(int(i))
+    orders = list(kinds.values())
+    return [orders[i] for i in sorted(kept)]
 
 
 def _still(order: Sequence[int], view: TensorView) -> frozenset[int]:
