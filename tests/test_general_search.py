@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from nasty_spaces import document, space_of
 from random_spaces import some_space
 
-from flexloop.engines.embedded.mapper import Seed, Space
+from flexloop.engines.embedded.mapper import Seed, Space, general_orders
 from flexloop.engines.embedded.mapper import general as general_module
-from flexloop.engines.embedded.mapper import general_orders
 from flexloop.engines.embedded.mapper.choices import Choices, Genomes
 from flexloop.engines.embedded.mapper.costing import Costing, facts_of
 from flexloop.engines.embedded.mapper.general import find_best_general
