@@ -5,7 +5,7 @@ const designs = columns.trial.map((_, row) => Object.fromEntries(Object.keys(col
 
 const COSTS = {
   cycles: {label: 'latency (cycles)', show: si},
-  energy_pj: {label: 'energy', show: energy},
+  energy_pj: {label: 'energy', show: value => `${digits(value / energyUnit(value)[0])} ${energyUnit(value)[1]}`},
   area_mm2: {label: 'area (mm²)', show: value => digits(value, 3)},
 };
 const PLOTS = [['area_mm2', 'cycles'], ['area_mm2', 'energy_pj'], ['energy_pj', 'cycles']];
