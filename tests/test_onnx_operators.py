@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from onnx_models import MICROSOFT, dims, model, one, only_layer, save
 
 from flexloop.errors import SpecError, UnsupportedError
+from flexloop.importers import Choices
+from flexloop.importers.onnx import import_onnx
 from flexloop.importers.operators import transposed_convolution
 from flexloop.workloads.layers import Layer
 from flexloop.workloads.networks import load_network
@@ -389,6 +391,24 @@ def test_a_normalisation_for_which_onnx_has_no_rule(tmp_path: Path) -> None:
     product = helper.make_node("MatMul", ["n", "w"], ["y"])
     path = save(tmp_path, [normalised, product], {"x": [2, 4, 8]}, {"s": [4], "b": [4], "w": [8, 3]}, opset=21)
     assert dims(only_layer(path)) == {"P": 8, "C": 8, "M": 3}
+
+
+def test_types_follow_operators_that_change_them(tmp_path: Path) -> None:
+    """ONNX says nothing of an operator whose inputs differ in type: embedded tokens are no whole numbers."""
+    node = helper.make_node
+    nodes = [
+        node("EmbedLayerNormalization", ["ids", "", "words", "places", "", "g", "b"], ["e"], domain=MICROSOFT),
+        node("Add", ["e", "g"], ["sum"]),
+        node("Mix", ["sum"], ["mixed"], domain="com.example"),
+        node("Gather", ["sum", "mixed"], ["gathered"]),  # by something that is not known
+        node("MatMul", ["sum", "w"], ["y"]),
+    ]
+    made = model(nodes, {}, {"words": [99, 8], "places": [50, 8], "g": [8], "b": [8], "w": [8, 4]})
+    made.graph.input.append(helper.make_tensor_value_info("ids", onnx.TensorProto.INT32, [2, 3]))
+    onnx.save(made, str(tmp_path / "embedded.onnx"))
+    with pytest.warns(UserWarning, match=r"com\.example\.Mix"):
+        (layer,) = import_onnx(tmp_path / "embedded.onnx", choices=Choices(skip_unsupported=True)).layers
+    assert dims(layer) == {"P": 6, "C": 8, "M": 4}
 
 
 def test_the_sum_before_a_normalisation_has_its_shape(tmp_path: Path) -> None:

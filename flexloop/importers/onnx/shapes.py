@@ -21,6 +21,7 @@ from flexloop.importers.operators import Unfit
 if TYPE_CHECKING:
     import numpy as np
     from onnx import GraphProto, ModelProto, NodeProto, TypeProto
+    from onnx.defs import OpSchema
 
 
 @dataclass
@@ -96,12 +97,9 @@ class _Inference:
         return [known.types.get(output.name) for output in graph.output]
 
     def _standard(self, node: NodeProto, known: Known) -> dict[str, TypeProto]:
-        from onnx import TensorProto, defs, helper, numpy_helper, shape_inference
+        from onnx import checker, defs, helper, numpy_helper, shape_inference
 
         domain = "" if node.domain in STANDARD else node.domain
-        nothing = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
-        types = {name: known.types.get(name, nothing) for name in node.input if name}
-        data = {name: numpy_helper.from_array(known.data[name], name) for name in types if name in known.data}
         if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
             tensor = node.attribute[0].t  # may be large: not handed over
             return {node.output[0]: helper.make_tensor_type_proto(tensor.data_type, tuple(tensor.dims))}
@@ -109,8 +107,10 @@ class _Inference:
             schema = defs.get_schema(node.op_type, self.versions.get(domain, 1), domain)
             if not schema.has_type_and_shape_inference_function:
                 schema = defs.get_schema(node.op_type, domain)  # a later version has one
+            types = {name: _input_type(schema, node, index, known) for index, name in enumerate(node.input) if name}
+            data = {name: numpy_helper.from_array(known.data[name], name) for name in types if name in known.data}
             made = shape_inference.infer_node_outputs(schema, node, types, data)
-        except (defs.SchemaError, shape_inference.InferenceError, ValueError, RuntimeError):
+        except (defs.SchemaError, shape_inference.InferenceError, checker.ValidationError, ValueError, RuntimeError):
             return {}  # what is wrong is said where layers are made
         return dict(made)
 
@@ -130,8 +130,27 @@ def _view(node: NodeProto, known: Known) -> Operator:
     return operator(node, Values({name: s for name, s in shapes.items() if s is not None}, frozenset(), scalars))
 
 
+def _input_type(schema: OpSchema, node: NodeProto, index: int, known: Known) -> TypeProto:
+    """The type of an input; of one that is not known, one that the operator takes, of no shape."""
+    from onnx import TensorProto, helper
+
+    if node.input[index] in known.types:
+        return known.types[node.input[index]]
+    formal = [schema.inputs[min(position, len(schema.inputs) - 1)] for position in range(len(node.input))]
+    for name, other in zip(node.input, formal, strict=True):
+        if other.type_str == formal[index].type_str and name in known.types:
+            return helper.make_tensor_type_proto(known.types[name].tensor_type.elem_type, None)
+    names = ("float", "int64", "bool", "int32", "uint8")
+    element = next((name for name in names if f"tensor({name})" in formal[index].types), "float")
+    return helper.make_tensor_type_proto(getattr(TensorProto, element.upper()), None)
+
+
 def _is_whole(value: np.ndarray | None) -> bool:
     return value is not None and value.size == 1 and value.dtype.kind in "iub"
+
+
+_FRACTIONS = (1, 10, 11, 16)
+"""ONNX's numbers of the types float, float16, double and bfloat16."""
 
 
 def _fused(seen: Operator, known: Known) -> Sequence[TypeProto]:
@@ -141,6 +160,8 @@ def _fused(seen: Operator, known: Known) -> Sequence[TypeProto]:
         shapes = OUTPUTS[seen.kind](seen)
     except (Unfit, SpecError, ValueError, LookupError, ArithmeticError, RuntimeError):
         return []  # what is wrong is said where layers are made
-    first = known.types.get(seen.inputs[0])
+    first = known.types.get(seen.inputs[2 if seen.kind.endswith(".QuantizeLinear") else 0])
     element = TensorProto.FLOAT if first is None else first.tensor_type.elem_type
+    if element not in _FRACTIONS and "QLinear" not in seen.kind and ".Quantize" not in seen.kind:
+        element = TensorProto.FLOAT
     return [helper.make_tensor_type_proto(element, shape) for shape in shapes]
