@@ -508,6 +508,12 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> N
         load_network(path)
 
 
+def test_a_model_with_an_attribute_missing_is_refused(tmp_path: Path) -> None:
+    node = helper.make_node("If", ["c"], ["y"], otherwise=body(4))
+    with pytest.raises(SpecError, match="no well-formed ONNX model"):
+        load_network(save(tmp_path, [node], {"x": [2, 3], "c": []}))
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

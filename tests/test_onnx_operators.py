@@ -177,7 +177,7 @@ def test_other_sums_of_products_are_refused_by_name(
         load_network(one(tmp_path, "Einsum", shapes, equation=equation))
 
 
-@pytest.mark.parametrize("equation", ["ij,kj->ik", "i,jk->ik", "i$,jk->ik"])
+@pytest.mark.parametrize("equation", ["ij,kj->ik", "i,jk->ik", "i$,jk->ik", "...ij$...jk->...ik"])
 def test_an_equation_that_does_not_fit_is_named(tmp_path: Path, equation: str) -> None:
     with pytest.raises(SpecError, match="Einsum"):
         load_network(one(tmp_path, "Einsum", [[2, 3], [3, 4]], equation=equation))

@@ -39,9 +39,12 @@ def import_onnx(path: Path, sizes: Mapping[str, int] | None = None, choices: Cho
         UnsupportedError: if it holds operators whose work is no layer: all of them, each with its share of the MACs.
     """
     model = read_model(path)
-    given, still_open = set_sizes(model.graph, sizes or {}, path)
-    graph = inferred(model, choices)
-    findings = list(Walk(path, choices, still_open).findings(graph, values_of(graph)))
+    try:
+        given, still_open = set_sizes(model.graph, sizes or {}, path)
+        graph = inferred(model, choices)
+        findings = list(Walk(path, choices, still_open).findings(graph, values_of(graph)))
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+        raise SpecError(f"{path}: is no well-formed ONNX model: {error}") from error
     found = [finding for finding in findings if isinstance(finding, Found)]
     left_out = [finding for finding in findings if isinstance(finding, LeftOut)]
     lines = listing(left_out, sum(finding.macs for finding in found))

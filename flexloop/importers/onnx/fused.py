@@ -12,7 +12,7 @@ from typing import Any
 from flexloop.importers.onnx import attention, products
 from flexloop.importers.onnx.elementwise import MICROSOFT, SHAPED_AS_INPUT, STANDARD_LOOKING
 from flexloop.importers.onnx.values import Operands
-from flexloop.importers.operators import Shape
+from flexloop.importers.operators import Shape, Unfit
 
 Outputs = Callable[[Operands], Sequence[Shape]]
 
@@ -27,13 +27,16 @@ def like(name: str, *inputs: int) -> Outputs:
 
 
 def _standard_output(name: str, shapes: Sequence[Shape], attributes: Mapping[str, Any]) -> Shape:
-    from onnx import TensorProto, defs, helper, shape_inference
+    from onnx import TensorProto, checker, defs, helper, shape_inference
 
     schema = defs.get_schema(name, 17)
     kept = {key: value for key, value in attributes.items() if key in schema.attributes}
     node = helper.make_node(name, [str(i) for i in range(len(shapes))], ["out"], **kept)
     types = {str(i): helper.make_tensor_type_proto(TensorProto.FLOAT, shape) for i, shape in enumerate(shapes)}
-    made = shape_inference.infer_node_outputs(schema, node, types)["out"]
+    try:
+        made = shape_inference.infer_node_outputs(schema, node, types)["out"]
+    except (shape_inference.InferenceError, checker.ValidationError) as error:
+        raise Unfit(f"its inputs do not fit: {error}") from error
     return tuple(dim.dim_value for dim in made.tensor_type.shape.dim)
 
 
@@ -115,6 +118,7 @@ _OUTPUTS: dict[str, Outputs] = {
 OUTPUTS = (
     {f"{MICROSOFT}.{name}": rule for name, rule in _OUTPUTS.items()}
     | {name: _OUTPUTS[name] for name in STANDARD_LOOKING}
+    | {"Einsum": products.einsum_outputs}
     | dict.fromkeys(("GroupNormalization", "MeanVarianceNormalization"), like("Identity", 0))
 )
-"""The shapes of the outputs of ONNX Runtime's operators, and of the standard's for which ONNX has no rule, by kind."""
+"""The shapes of the outputs of ONNX Runtime's operators, and of the standard's where ONNX has no safe rule, by kind."""

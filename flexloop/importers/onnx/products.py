@@ -58,13 +58,7 @@ def einsum(node: Operator) -> list[Fields]:
     """A sum of products over two operands, where it is a matrix product; one operand takes no multiplication."""
     shapes = [node.shape(index) for index in range(len(node.inputs))]
     terms, out = _terms(node.attributes["equation"].decode(), shapes)
-    sizes: dict[str, int] = {}
-    for term, shape in zip(terms, shapes, strict=True):
-        for label, extent in zip(term, shape, strict=True):
-            if sizes.setdefault(label, extent) == 1:
-                sizes[label] = extent
-            elif extent not in (1, sizes[label]):
-                raise SpecError(f"operands of shapes {shapes[0]} and {shape} differ in {label!r}")
+    sizes = _sizes(terms, shapes)
     everything = prod(sizes.values())
     if len(terms) == 1:
         return []
@@ -85,6 +79,30 @@ def einsum(node: Operator) -> list[Fields]:
     if node.is_constant(0):
         size["P"], size["M"] = size["M"], size["P"]
     return [{**size, "dynamic_weights": not (node.is_constant(0) or node.is_constant(1))}]
+
+
+def einsum_outputs(node: Operands) -> list[Shape]:
+    """The shape of what such a sum makes."""
+    shapes = [node.shape(index) for index in range(len(node.shapes))]
+    terms, out = _terms(node.attributes["equation"].decode(), shapes)
+    sizes = _sizes(terms, shapes)
+    return [tuple(sizes[label] for label in out)]
+
+
+def _sizes(terms: list[str], shapes: list[Shape]) -> dict[str, int]:
+    """The extent of each label.
+
+    Raises:
+        SpecError: if two operands differ in one.
+    """
+    sizes: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        for label, extent in zip(term, shape, strict=True):
+            if sizes.setdefault(label, extent) == 1:
+                sizes[label] = extent
+            elif extent not in (1, sizes[label]):
+                raise SpecError(f"operands of shapes {shapes[0]} and {shape} differ in {label!r}")
+    return sizes
 
 
 def _terms(equation: str, shapes: list[Shape]) -> tuple[list[str], str]:

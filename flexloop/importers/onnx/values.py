@@ -112,6 +112,8 @@ def operator(node: NodeProto, values: Values) -> Operator:
 
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     shapes = [values.shapes.get(name, "unknown") if name else None for name in node.input]
+    if not all(isinstance(text, str) for text in (node.op_type, node.domain, node.name, *node.input, *node.output)):
+        raise ValueError("a name in it is no text")
     kind = node.op_type if node.domain in STANDARD else f"{node.domain}.{node.op_type}"
     name = node.name or next((output for output in node.output if output), node.op_type)
     return Operator(attributes, shapes, kind, name, tuple(node.input), tuple(node.output), values)
