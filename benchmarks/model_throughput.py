@@ -18,9 +18,9 @@ import numpy as np
 from _problems import problem
 
 from flexloop.engines.embedded.batch import Batch
-from flexloop.engines.embedded.mapper.choices import Genomes, concatenate
 from flexloop.engines.embedded.mapper.costing import Costing
 from flexloop.engines.embedded.mapper.sampler import choices_of
+from flexloop.engines.embedded.mapper.slots import Genomes, concatenate
 from flexloop.engines.embedded.model import evaluate_batch
 from flexloop.engines.embedded.spec import Spec
 

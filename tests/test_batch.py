@@ -10,9 +10,9 @@ from golden_specs import golden_space
 from test_golden import record_spec, records
 
 from flexloop.engines.embedded.batch import Batch, batch_of
-from flexloop.engines.embedded.mapper.choices import concatenate
 from flexloop.engines.embedded.mapper.costing import Costing
 from flexloop.engines.embedded.mapper.sampler import choices_of
+from flexloop.engines.embedded.mapper.slots import concatenate
 from flexloop.engines.embedded.model import Costs, evaluate, evaluate_batch
 from flexloop.engines.embedded.spec import Spec
 from flexloop.timeloop.constraints import LoopConstraint

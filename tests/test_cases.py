@@ -52,9 +52,7 @@ ANSWERED: dict[str, tuple[int, float] | None] = {
 }
 """Inputs that the real one gives no answer to, or another than it was asked for: cycles and pJ a computation."""
 
-PENDING = {
-    "residual": ("c12", "c77"),
-}  # fmt: skip
+PENDING: dict[str, tuple[str, ...]] = {}
 """What is still to come, by the part of the program that it needs."""
 
 

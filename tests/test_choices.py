@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexloop.engines.embedded.mapper.choices import Choices, Genomes
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.factors import Factorizations, divisors
+from flexloop.engines.embedded.mapper.slots import Genomes
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint, ParallelismConstraint
 
 LEVELS = ("Spad", "GlobalBuffer", "DRAM")
@@ -154,3 +156,5 @@ def test_large_factorizations_are_drawn_without_a_table() -> None:
 def test_a_dimension_without_factors_is_named() -> None:
     pinned = Constraints((LoopConstraint("DRAM", factors={"C": 4}),))
     assert Choices(LEVELS, [(1, 1)] * 3, {"C": (6,), "M": (2,)}, TENSORS, pinned).empty_dimension == "C"
+    rounded_up = replace(pinned, template="uber")
+    assert Choices(LEVELS, [(1, 1)] * 3, {"C": (6,), "M": (2,)}, TENSORS, rounded_up).empty_dimension is None

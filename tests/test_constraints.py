@@ -91,7 +91,7 @@ def test_the_places_where_timeloop_looks() -> None:
             assert constraints.loop("GlobalBuffer", spatial=True).split == 1
     assert from_config({"architecture": {"constraints": arch["targets"]}}, SUBJECT).loops
     assert from_config({"mapspace": {"template": "uber", "constraints": arch["targets"]}}, SUBJECT).loops
-    assert from_config({}, SUBJECT) == Constraints()
+    assert from_config({}, SUBJECT) == Constraints(template="uber")
 
 
 def test_nested_and_attribute_spellings() -> None:
@@ -102,11 +102,9 @@ def test_nested_and_attribute_spellings() -> None:
 @pytest.mark.parametrize(
     ("directive", "error", "message"),
     [
-        (temporal(remainders=1), UnsupportedError, "'remainders' at Spad"),
         (temporal(no_temporal_reuse=["Weigths"]), UnknownNameError, "no_temporal_reuse at Spad .* 'Weights'"),
         (temporal(no_reuse="Weights"), SpecError, "no_reuse at Spad .* is 'Weights': write a list"),
         ({"target": "Spad", "type": "max_overbooked_proportion"}, UnsupportedError, "max_overbooked_proportion"),
-        (temporal(factors="C=5"), UnsupportedError, "residual loops"),
         ({"target": "Spad", "type": "spatial", "factors": "C=2"}, SpecError, "no fanout"),
         ({"target": "Sqad", "type": "temporal"}, UnknownNameError, "did you mean 'Spad'"),
         (temporal(factors="K=2"), UnknownNameError, "dimension in factors"),
@@ -131,9 +129,33 @@ def test_repeating_a_factor_is_refused() -> None:
         read(temporal(factors="C=2"), temporal(factors="C=2"))
 
 
-def test_other_templates_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="ruby"):
-        from_config({"mapspace": {"template": "ruby"}}, SUBJECT)
+def test_ruby_lets_the_loops_of_some_levels_have_residuals() -> None:
+    mapspace = {"template": "ruby", "targets": [temporal(factors="C=5", remainders=3)]}
+    constraints = from_config({"mapspace": mapspace}, SUBJECT)
+    assert constraints.template == "ruby"
+    assert constraints.loop("Spad", spatial=False).remainders == 3
+    assert Constraints.from_directives(constraints.to_directives(), SUBJECT, "ruby") == constraints
+    assert from_config({"mapspace": {"targets": [temporal(factors="C=5")]}}, SUBJECT).template == "uber"
+
+
+def test_elsewhere_remainders_and_templates_have_no_effect() -> None:
+    with pytest.warns(UserWarning, match="remainders at Spad .temporal. has no effect outside of mapspace.template"):
+        assert read(temporal(remainders=3)).loop("Spad", spatial=False).remainders is None
+    with pytest.warns(UserWarning, match="arch_constraints.template has no effect"):
+        assert from_config({"arch_constraints": {"template": "ruby", "targets": []}}, SUBJECT).template == "uber"
+
+
+@pytest.mark.parametrize(
+    ("mapspace", "error", "message"),
+    [
+        ({"template": "rubin"}, UnsupportedError, "mapspace.template is 'rubin': there are uber and ruby"),
+        ({"targets": [temporal(remainders=-1)]}, SpecError, "remainders at Spad .temporal. is -1, not a number of"),
+        ({"targets": [temporal(permutation="R_P")]}, SpecError, "ruby takes no outermost loops after '_'"),
+    ],
+)
+def test_refusals_of_ruby(mapspace: dict[str, Any], error: type[FlexloopError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        from_config({"mapspace": {"template": "ruby", **mapspace}}, SUBJECT)
 
 
 @st.composite

@@ -81,6 +81,46 @@ def test_ranges_of_factors_are_kept(tmp_path: Path, spad: str, allowed: dict[str
         assert found.mapping.levels[0].factors[dimension] in factors
 
 
+def test_pinned_factors_that_do_not_divide_a_bound_leave_residuals(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"map.yaml is as Timeloop writes it, without residuals; .* \(Spad R=2,1\)"):
+        outcome = run_mapper(inputs(tmp_path, TINY.replace("R=0", "R=2")), tmp_path)
+    assert outcome.optimum.certificate.optimal
+    assert outcome.optimum.mapping.levels[0].residuals == {"R": 1}, "of R = 3, the second pass has one iteration"
+    assert "for R in [0:2,1)" in (tmp_path / "timeloop-mapper.map.txt").read_text(encoding="utf-8")
+    path = tmp_path / "mapping.yaml"
+    path.write_text(yamlio.dump({"mapping": outcome.optimum.mapping.to_directives()}), encoding="utf-8")
+    again = run_model([*golden_files("base-conv3x3"), path], tmp_path)
+    assert (again.cycles, again.energy_pj) == (outcome.evaluation.cycles, outcome.evaluation.energy_pj)
+
+
+def test_ruby_has_residuals_where_remainders_allow_them(tmp_path: Path) -> None:
+    cycles = {}
+    for template, more in (("uber", ""), ("ruby", ", remainders: 12")):
+        text = f"""
+mapper: {{optimization_metrics: [delay]}}
+mapspace:
+  template: {template}
+  targets:
+  - {{target: Spad, type: temporal, factors: C=1 M=1 N=1 P=1 Q=1 R=0 S=0, permutation: RSCMNPQ}}
+  - {{target: GlobalBuffer, type: spatial, factors: C<=12 M<=12 N=1 P=1 Q=1 R=1 S=1{more}}}
+  - {{target: GlobalBuffer, type: temporal, factors: C=1 M=1 N=1 P=1 Q=1 R=1 S=1, permutation: RSCMNPQ}}
+  - {{target: DRAM, type: temporal, permutation: RSCMNPQ}}
+"""
+        outcome = search_files(inputs(tmp_path, text))
+        assert outcome.optimum.certificate.optimal
+        assert outcome.optimum.mapping.is_perfect == (template == "uber")
+        cycles[template] = outcome.evaluation.cycles
+    assert cycles["ruby"] < cycles["uber"], "64 channels and 128 filters on up to 12 instances each, not on 8"
+
+
+@pytest.mark.parametrize("most", [6, 7])
+def test_no_more_temporal_loops_than_allowed(tmp_path: Path, most: int) -> None:
+    settings = f"optimization_metrics: [energy, delay]\n  max_temporal_loops_in_a_mapping: {most}"
+    outcome = search_files(inputs(tmp_path, TINY.replace("optimization_metrics: [delay, energy]", settings)))
+    assert outcome.optimum.certificate.optimal
+    assert sum(len(level.loops) for level in outcome.optimum.mapping.levels) <= most
+
+
 def test_bypass_is_searched_where_it_is_open_and_kept_where_it_is_not(tmp_path: Path) -> None:
     costs = {}
     pinned = "- {target: GlobalBuffer, type: dataspace, keep: [Inputs], bypass: [Weights, Outputs]}\n"
@@ -182,11 +222,15 @@ def test_a_factor_above_its_bound_is_ignored_with_timeloops_warning(tmp_path: Pa
     [
         ("mapper: {optimization_metrics: [latency]}", UnknownNameError, "unknown optimization metric 'latency'"),
         ("mapper: {optimization_metrics: edp}", SpecError, "write a list"),
-        ("mapper: {max_temporal_loops_in_a_mapping: 3}", UnsupportedError, "max_temporal_loops"),
+        ("mapper: {max_temporal_loops_in_a_mapping: few}", SpecError, "max_temporal_loops_in_a_mapping is 'few', not"),
+        (
+            TINY.replace("num_threads", "max_temporal_loops_in_a_mapping"),
+            UnmappableError,
+            "none has at most 1 temporal",
+        ),
         ("mapper: {}\nsparse_optimizations: {targets: [1]}", UnsupportedError, "sparse_optimizations"),
-        ("mapper: {}\nmapspace: {template: ruby}", UnsupportedError, "ruby"),
+        ("mapper: {}\nmapspace: {template: rubin}", UnsupportedError, "'rubin': there are uber and ruby"),
         ("mapspace: []", SpecError, "mapper"),
-        (TINY.replace("R=0", "R=2"), UnsupportedError, "residual loops"),
         (TINY.replace("S<=3", "S<=0"), SpecError, "must be positive"),
         (TINY.replace("min: 0.5", "min: 1.5"), UnmappableError, "least parallelism of 1.5"),
     ],

@@ -15,7 +15,7 @@ from random_spaces import some_space
 
 from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper import Space, find_best
-from flexloop.engines.embedded.mapper.choices import Choices, Genomes
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.costing import Costing, facts_of
 from flexloop.engines.embedded.mapper.general_facts import Facts
 from flexloop.engines.embedded.mapper.general_spread import Spread
@@ -23,6 +23,7 @@ from flexloop.engines.embedded.mapper.paths.grid import Grid
 from flexloop.engines.embedded.mapper.paths.prices import keeping_of
 from flexloop.engines.embedded.mapper.paths.shortest import Shortest, shortest
 from flexloop.engines.embedded.mapper.sampler import choices_of
+from flexloop.engines.embedded.mapper.slots import Genomes
 from flexloop.timeloop.constraints import LoopConstraint
 
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_spaces import some_space
 
-from flexloop.engines.embedded.mapper.choices import concatenate
 from flexloop.engines.embedded.mapper.costing import Costing
 from flexloop.engines.embedded.mapper.sampler import (
     best_of_all,
@@ -19,6 +18,7 @@ from flexloop.engines.embedded.mapper.sampler import (
     mutated,
     sample,
 )
+from flexloop.engines.embedded.mapper.slots import concatenate
 from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.timeloop.constraints import LoopConstraint
 

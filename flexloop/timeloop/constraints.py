@@ -10,7 +10,6 @@ import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
@@ -31,6 +30,8 @@ class LoopConstraint:
         permutation: the pinned innermost loops, leftmost innermost (all dimensions: the whole order is pinned).
         suffix: the pinned outermost loops, in the same direction.
         split: spatial only: how many dimensions of the order lie on X; None leaves it free.
+        remainders: in an imperfect mapspace, the greatest factor of loops here, which may have residuals; None: they
+            have none.
     """
 
     target: str
@@ -41,6 +42,7 @@ class LoopConstraint:
     permutation: tuple[str, ...] = ()
     suffix: tuple[str, ...] = ()
     split: int | None = None
+    remainders: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,15 @@ class Constraints:
     Attributes:
         loops, dataspaces, parallelism: what mappings may do.
         limits: by level, reuse that all mappings go without.
+        template: which factors there are: ``perfect``, those that multiply to a bound; or, as in Timeloop, ``uber``,
+            where they multiply to the next multiple of pinned ones that do not divide the bound, and ``ruby``.
     """
 
     loops: tuple[LoopConstraint, ...] = ()
     dataspaces: tuple[DataspaceConstraint, ...] = ()
     parallelism: ParallelismConstraint | None = None
     limits: Mapping[str, ReuseLimits] = field(default_factory=dict)
+    template: str = "perfect"
 
     def loop(self, target: str, *, spatial: bool) -> LoopConstraint:
         """Return the directive for a level's temporal loops or the fanout below it; an empty one if there is none."""
@@ -136,7 +141,7 @@ class Constraints:
 
     @classmethod
     def from_directives(
-        cls, directives: Sequence[Mapping[str, Any]], subject: Subject, *, residuals: bool = False
+        cls, directives: Sequence[Mapping[str, Any]], subject: Subject, template: str = "perfect"
     ) -> Constraints:
         """Read the list that stands under ``targets`` (or is the whole of ``mapspace_constraints``).
 
@@ -146,30 +151,27 @@ class Constraints:
         Args:
             directives: the list.
             subject: the names that the directives may use.
-            residuals: whether pinned factors that do not divide a bound pass. A search would make residual loops of
-                them; a mapping of perfect factors just does not keep to them.
+            template: of the mapspace.
 
         Raises:
             SpecError: a directive that is malformed or repeats another.
             UnknownNameError: a level, dimension or data space that does not exist.
-            UnsupportedError: a directive or an entry that is not modelled, residual loops among them.
+            UnsupportedError: a directive or an entry that is not modelled.
         """
-        reader = _Reader(subject)
+        reader = _Reader(subject, template)
         for position, directive in enumerate(directives):
             if not isinstance(directive, Mapping):
                 raise SpecError(f"constraint {position + 1} is {directive!r}, not a mapping with target and type")
             reader.read(directive)
-        if not residuals:
-            reader.refuse_residuals()
         return reader.constraints()
 
 
-def from_config(config: Mapping[str, Any], subject: Subject, *, residuals: bool = False) -> Constraints:
+def from_config(config: Mapping[str, Any], subject: Subject) -> Constraints:
     """Read the constraints of a whole Timeloop configuration, wherever ``timeloop-mapper`` looks for them.
 
     Architecture constraints stand in the architecture, in ``arch_constraints`` or in ``architecture_constraints``,
     mapspace constraints in ``mapspace`` or ``mapspace_constraints``; each is a list, or a mapping with a list under
-    ``targets`` or ``constraints``. For ``residuals`` see `Constraints.from_directives`.
+    ``targets`` or ``constraints``. Mapspace constraints may name a template.
 
     Raises:
         SpecError, UnknownNameError, UnsupportedError: as `Constraints.from_directives`.
@@ -187,7 +189,25 @@ def from_config(config: Mapping[str, Any], subject: Subject, *, residuals: bool 
         elif node is not None:
             nodes.append((key, node))
     directives = [d for key, node in nodes for d in _directive_list(key, node)]
-    return Constraints.from_directives(directives, subject, residuals=residuals)
+    return Constraints.from_directives(directives, subject, _template(nodes))
+
+
+_TEMPLATES = ("uber", "ruby")
+
+
+def _template(nodes: Sequence[tuple[str, Any]]) -> str:
+    """The template of the mapspace; architecture constraints, the last of the nodes, have none."""
+    found = "uber"
+    for key, node in nodes:
+        if not isinstance(node, Mapping) or "template" not in node:
+            continue
+        if not key.startswith("mapspace"):
+            warnings.warn(f"{key}.template has no effect: it stands under mapspace", stacklevel=3)
+        elif node["template"] not in _TEMPLATES:
+            raise UnsupportedError(f"{key}.template is {short(node['template'])}: there are {' and '.join(_TEMPLATES)}")
+        else:
+            found = node["template"]
+    return found
 
 
 def _in_architecture(architecture: Any) -> tuple[str, Any]:
@@ -213,9 +233,6 @@ def _directive_list(key: str, node: Any) -> list[Any]:
         return node
     if not isinstance(node, Mapping):
         raise SpecError(f"{key} is {node!r}: write a list of directives, or targets: with that list")
-    template = node.get("template", "uber")
-    if template != "uber":
-        raise UnsupportedError(f"{key}.template is {template!r}: only 'uber' (perfect factors) is modelled")
     for name in ("constraints", "targets"):
         found = node.get(name)
         if name == "constraints" and isinstance(found, str):  # the name of a list beside it
@@ -234,14 +251,13 @@ def _directive_list(key: str, node: Any) -> list[Any]:
 _DATASPACE_TYPES = ("dataspace", "datatype", "bypass", "bypassing")
 _PARALLELISM_TYPES = ("parallelism", "utilization")
 _COMMON_KEYS = {"target", "name", "type", "attributes"}
-_LOOP_KEYS = _COMMON_KEYS | {"factors", "permutation", "default_max_factor", "default_min_factor"}
+_LOOP_KEYS = _COMMON_KEYS | {"factors", "permutation", "default_max_factor", "default_min_factor", "remainders"}
 _KEYS = {
     "temporal": _LOOP_KEYS,
     "spatial": _LOOP_KEYS | {"split"},
     "dataspace": _COMMON_KEYS | {"keep", "bypass"},
     "parallelism": _COMMON_KEYS | {"min"},
 }
-_NOT_MODELLED = {"remainders"}
 """What may stand in a directive or under its ``attributes``; limits of reuse are looked for in the directive alone."""
 # Timeloop finds each kind of entry with a pattern of its own; an entry it does not recognise is skipped in silence,
 # which is why whatever stands between the entries is refused here.
@@ -258,11 +274,12 @@ class _Draft:
     permutation: tuple[str, ...] = ()
     suffix: tuple[str, ...] = ()
     split: int | None = None
+    remainders: int | None = None
 
 
 class _Reader:
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
+    def __init__(self, subject: Subject, template: str) -> None:
+        self.subject, self.template = subject, template
         self.drafts: dict[tuple[str, bool], _Draft] = {}
         self.bypass: dict[str, dict[str, bool]] = {}
         self.parallelism: ParallelismConstraint | None = None
@@ -286,10 +303,7 @@ class _Reader:
             raise SpecError(f"attributes of the constraint at {target} is {short(attributes)}, not a mapping")
         nested = set(attributes) if "attributes" in directive else set()
         for key in sorted((set(directive) - limit_keys(kind) | nested) - _KEYS[kind], key=str):
-            if key in _NOT_MODELLED and directive.get(key, attributes.get(key)) not in (None, [], ""):
-                raise UnsupportedError(f"constraint {key!r} at {target} ({kind}) is not modelled: remove it")
-            if key not in _NOT_MODELLED:
-                warnings.warn(f"constraint {short(key)} at {target} ({kind}) has no effect", stacklevel=4)
+            warnings.warn(f"constraint {short(key)} at {target} ({kind}) has no effect", stacklevel=4)
         self._limits(target, kind, directive)
         if kind == "dataspace":
             self._dataspace(target, attributes)
@@ -297,6 +311,7 @@ class _Reader:
             self._parallelism(target, attributes)
         else:
             self._loops(target, attributes, directive.get("split"), spatial=kind == "spatial")
+            self._remainders(target, directive.get("remainders"), spatial=kind == "spatial")
 
     def constraints(self) -> Constraints:
         """Return what was read, levels inner to outer."""
@@ -313,7 +328,7 @@ class _Reader:
             if level in self.bypass
         )
         limits = {level: ReuseLimits(**self.limits[level]) for level in self.subject.levels if level in self.limits}
-        return Constraints(tuple(loops), dataspaces, self.parallelism, limits)
+        return Constraints(tuple(loops), dataspaces, self.parallelism, limits, self.template)
 
     def _in_order(self) -> Iterator[tuple[tuple[str, bool], _Draft]]:
         for level in self.subject.levels:
@@ -379,6 +394,8 @@ class _Reader:
         if prefix or suffix:
             if draft.permutation or draft.suffix:
                 raise SpecError(f"permutation at {where} is set twice: set it once")
+            if suffix and self.template == "ruby":
+                raise SpecError(f"permutation at {where}: mapspace.template ruby takes no outermost loops after '_'")
             draft.permutation, draft.suffix = prefix, suffix
         if split is not None:
             if draft.split is not None:
@@ -386,6 +403,17 @@ class _Reader:
             if isinstance(split, bool) or not isinstance(split, int) or split < 0:
                 raise SpecError(f"split at {where} is {split!r}, not a number of dimensions")
             draft.split = split
+
+    def _remainders(self, target: str, value: Any, *, spatial: bool) -> None:
+        if value is None:
+            return
+        where = f"{target} ({'spatial' if spatial else 'temporal'})"
+        if self.template != "ruby":
+            warnings.warn(f"remainders at {where} has no effect outside of mapspace.template: ruby", stacklevel=5)
+        elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise SpecError(f"remainders at {where} is {short(value)}, not a number of iterations")
+        else:
+            self.drafts[target, spatial].remainders = value
 
     def _factors(self, attributes: Mapping[str, Any], where: str) -> dict[str, dict[str, int]]:
         text = _text(attributes.get("factors"), f"factors at {where}")
@@ -433,16 +461,6 @@ class _Reader:
             parts[seen_separator].append(name)
         return tuple(parts[0]), tuple(parts[1])
 
-    def refuse_residuals(self) -> None:
-        """Refuse pinned factors of a dimension whose product does not divide its bound."""
-        for dimension, bound in self.subject.bounds.items():
-            pinned = prod(draft.factors.get(dimension, 1) for draft in self.drafts.values())
-            if bound % pinned:
-                raise UnsupportedError(
-                    f"the pinned factors of {dimension} multiply to {pinned}, which does not divide its bound {bound}: "
-                    "Timeloop would make residual loops, which are not modelled; pad the bound or change the factors"
-                )
-
 
 def _kind(directive: Mapping[str, Any], target: str) -> str:
     kind = directive.get("type")
@@ -484,6 +502,7 @@ def _loop_directive(loop: LoopConstraint) -> dict[str, Any]:
     if loop.permutation or loop.suffix:
         names = (*loop.permutation, *(("_", *loop.suffix) if loop.suffix else ()))
         directive["permutation"] = order.text_of(names)
-    if loop.split is not None:
-        directive["split"] = loop.split
+    for name, value in (("split", loop.split), ("remainders", loop.remainders)):
+        if value is not None:
+            directive[name] = value
     return directive

@@ -277,7 +277,8 @@ def _tensor_figures(tensor: TensorReport) -> dict[str, object]:
 
 
 _WRAP = 2**64
-"""Timeloop counts operations without a sign: where tiles of outputs have gaps these are more than there are."""
+"""Timeloop counts operations without a sign, although tiles of outputs with gaps may be more than these, and loops
+with residuals may compute less than there are outputs."""
 
 
 def _operations(report: Report) -> tuple[int, int]:

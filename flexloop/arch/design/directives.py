@@ -83,7 +83,7 @@ def read(directives: Sequence[Mapping[str, Any]], levels: Sequence[str], fanouts
         SpecError, UnknownNameError, UnsupportedError: as Timeloop's constraints are read.
     """
     subject = Subject(tuple(levels), frozenset(fanouts), dict.fromkeys(DIMENSIONS, WHOLE), TENSORS)
-    return Constraints.from_directives([dict(directive) for directive in directives], subject, residuals=True)
+    return Constraints.from_directives([dict(directive) for directive in directives], subject)
 
 
 def write(constraints: Constraints) -> list[Directive]:

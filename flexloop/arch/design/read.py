@@ -107,8 +107,10 @@ def _constraints(config: Mapping[str, Any], hardware: Hardware, names: Names) ->
     fanouts = frozenset(hardware.names[i] for i in hardware.spreading())
     own = tuple(names.data_spaces)
     subject = Subject(hardware.names, fanouts, dict.fromkeys(names.dimensions, WHOLE), own)
-    found = from_config(config, subject, residuals=True)
-    return replace(found, loops=tuple(_whole(loop) for loop in found.loops))
+    found = from_config(config, subject)
+    if found.template == "ruby":
+        raise UnsupportedError("mapspace.template ruby: the classes of a design have no residuals; remove it")
+    return replace(found, loops=tuple(_whole(loop) for loop in found.loops), template="perfect")
 
 
 def _whole(loop: LoopConstraint) -> LoopConstraint:

@@ -209,7 +209,7 @@ def _constraints(spec: Spec, config: Map[str, Any]) -> Constraints:
     """The architecture constraints, which ``timeloop-model`` checks a mapping against, not those on mapspaces."""
     subject = Subject(spec.level_names, spec.fanouts, spec.problem.bounds, spec.data_space_names)
     keys = ("arch", "architecture", "arch_constraints", "architecture_constraints")
-    return from_config({key: config[key] for key in keys if key in config}, subject, residuals=True)
+    return from_config({key: config[key] for key in keys if key in config}, subject)
 
 
 def _satisfies(mapping: Mapping, constraints: Constraints, dimensions: Sequence[str]) -> bool:

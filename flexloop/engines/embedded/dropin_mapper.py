@@ -22,9 +22,10 @@ from flexloop.engines.embedded.mapper import Optimum, Space, Standing
 from flexloop.engines.embedded.metrics import Goal, find_best_for, goal_of
 from flexloop.engines.embedded.model import evaluate
 from flexloop.engines.embedded.spec import Spec, read_config, refuse_unmodelled
-from flexloop.errors import SpecError, UnsupportedError
+from flexloop.errors import SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
+from flexloop.timeloop.mapping import Mapping
 from flexloop.validation import short
 
 _LEAST_S = 0.3
@@ -126,8 +127,27 @@ def run_mapper(
         files, energy, time_limit=time_limit, deadline=deadline, standing=standing, defines=defines, roots=roots
     )
     beside = outcome.energies.written()
-    write_results(outcome.spec, outcome.optimum.mapping, outcome.evaluation, out_dir, "timeloop-mapper", beside)
+    mapping = outcome.optimum.mapping
+    write_results(outcome.spec, mapping, outcome.evaluation, out_dir, "timeloop-mapper", beside)
+    if not mapping.is_perfect:
+        warnings.warn(
+            "timeloop-mapper.map.yaml is as Timeloop writes it, without residuals; before it is given to a model, "
+            f"write these into its factors ({_residuals(mapping)})",
+            stacklevel=2,
+        )
     return outcome
+
+
+def _residuals(mapping: Mapping) -> str:
+    """The loops of a mapping that have residuals: level and factor, as directives have it."""
+    found = []
+    for level in mapping.levels:
+        for factors, residuals in (
+            (level.factors, level.residuals),
+            (level.spatial_factors, level.spatial_residuals),
+        ):
+            found += [f"{level.target} {d}={factors[d]},{r}" for d, r in residuals.items() if r != factors[d]]
+    return "; ".join(found)
 
 
 def search_files(
@@ -168,7 +188,7 @@ def search_files(
     spec = read_config(energies.config)
     tensors = set(spec.data_space_names)
     goal = _goal(config["mapper"], spec)
-    space = _space(spec, config)
+    space = space_of(spec, config)
     check_energies(spec, energies, idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
     deadline.grant(min(_LEAST_S, deadline.seconds))
     optimum = find_best_for(space, goal, deadline, standing)
@@ -176,12 +196,27 @@ def search_files(
     return MapperOutcome(spec, goal, optimum, evaluate(spec, optimum.mapping), energies, ended)
 
 
-def _space(spec: Spec, config: Map[str, Any]) -> Space:
+def _most_loops(config: Map[str, Any]) -> int | None:
+    """How many temporal loops > 1 a mapping may have; Timeloop takes a limit of 0 or less for none."""
+    mapper = config.get("mapper")
+    limit = mapper.get("max_temporal_loops_in_a_mapping", -1) if isinstance(mapper, Map) else -1
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        raise SpecError(f"mapper.max_temporal_loops_in_a_mapping is {short(limit)}, not a whole number")
+    return limit if limit > 0 else None
+
+
+def space_of(spec: Spec, config: Map[str, Any]) -> Space:
+    """The mapspace of a whole configuration.
+
+    Raises:
+        SpecError, UnknownNameError, UnsupportedError: constraints that are malformed, contradict each other or are not
+            modelled.
+    """
     bounds = spec.problem.bounds
     subject = Subject(spec.level_names, spec.fanouts, bounds, spec.data_space_names)
     constraints = from_config(config, subject)
-    loops = tuple(_ordered(spec, rule) for rule in constraints.loops)
-    return Space(spec, {d: (bound,) for d, bound in bounds.items()}, replace(constraints, loops=loops))
+    constraints = replace(constraints, loops=tuple(_ordered(spec, rule) for rule in constraints.loops))
+    return Space(spec, {d: (bound,) for d, bound in bounds.items()}, constraints, _most_loops(config))
 
 
 def _ordered(spec: Spec, rule: LoopConstraint) -> LoopConstraint:
@@ -201,9 +236,6 @@ def _goal(mapper: Any, spec: Spec) -> Goal:
     for key, value in mapper.items():
         if key not in SETTINGS | {"version"} and value is not False:  # the v4 front end adds some that are off
             warnings.warn(f"mapper: {short(key)} has no effect: timeloop-mapper has no such setting", stacklevel=2)
-    limit = mapper.get("max_temporal_loops_in_a_mapping", -1)
-    if not isinstance(limit, int) or limit > 0:
-        raise UnsupportedError(f"mapper.max_temporal_loops_in_a_mapping is {limit!r}: is not modelled; remove it")
     single, metrics = mapper.get("optimization_metric"), mapper.get("optimization_metrics")
     if isinstance(single, str):
         metrics = [single]

@@ -11,8 +11,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from math import factorial, inf, prod
 
 import numpy as np
@@ -20,145 +18,12 @@ import numpy.typing as npt
 
 from flexloop.deadline import Deadline
 from flexloop.engines.embedded.mapper.factors import Factorizations, exponents, factorizations
+from flexloop.engines.embedded.mapper.few_loops import FewLoops
+from flexloop.engines.embedded.mapper.imperfect import Imperfect, Products, Remainders, listed, padded_table
+from flexloop.engines.embedded.mapper.slots import BoolArray, Genomes, IntArray, Slot, concatenate, every_arrangement
+from flexloop.errors import UnsupportedError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.timeloop.reuse import ReuseLimits
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Genomes:
-    """A batch of n mappings as Timeloop parametrises them.
-
-    Attributes:
-        factors: [n, slots, dimensions].
-        orders: [n, slots, dimensions], dimensions from the innermost outwards, unit loops included.
-        splits: [n, slots], how many dimensions of a fanout's order lie on X; 0 for temporal slots.
-        keep: [n, levels, data spaces].
-    """
-
-    factors: IntArray
-    orders: IntArray
-    splits: IntArray
-    keep: BoolArray
-
-    def __len__(self) -> int:
-        return len(self.factors)
-
-    def take(self, rows: npt.NDArray[np.intp] | slice) -> Genomes:
-        """The chosen rows."""
-        return Genomes(self.factors[rows], self.orders[rows], self.splits[rows], self.keep[rows])
-
-    def on_x(self) -> BoolArray:
-        """[n, slots, dimensions]: whether a fanout's loop over the dimension lies on X."""
-        position = np.argsort(self.orders, axis=2)
-        return position < self.splits[:, :, None]
-
-
-def concatenate(parts: Sequence[Genomes]) -> Genomes:
-    """Batches one after the other."""
-    return Genomes(
-        np.concatenate([p.factors for p in parts]),
-        np.concatenate([p.orders for p in parts]),
-        np.concatenate([p.splits for p in parts]),
-        np.concatenate([p.keep for p in parts]),
-    )
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A place for loops: a level's temporal loops, or the fanout below it with its extents and its order's rule.
-
-    Attributes:
-        level: index of the storage level, innermost first.
-        spatial: whether this is the fanout below the level.
-        extent: instances along X and Y; (1, 1) for temporal slots.
-        prefix, middle, suffix: dimensions pinned innermost, free, and pinned outermost.
-        split: the pinned split, or None.
-        counted: whether the order of its loops can change a cost.
-    """
-
-    level: int
-    spatial: bool
-    extent: tuple[int, int]
-    prefix: tuple[int, ...]
-    middle: tuple[int, ...]
-    suffix: tuple[int, ...]
-    split: int | None
-    counted: bool
-
-    def order_count(self, middle: int, total: int) -> int:
-        """Distinct orders and splits of ``total`` loops > 1, ``middle`` of them free to move."""
-        orders = factorial(middle) if self.counted else 1
-        return orders * (len(self._x_counts(middle, total)) if self.spatial else 1)
-
-    def _x_counts(self, middle: int, total: int) -> range:
-        """How many free loops a split may put on X (split pinned), or loops at all (split free)."""
-        if self.split is None:
-            return range(total + 1)
-        reach = self.split - len(self.prefix)
-        if reach <= 0 or reach >= len(self.middle):
-            return range(1)
-        units = len(self.middle) - middle
-        return range(max(0, reach - units), min(reach, middle) + 1)
-
-    def arrangements(self, moving: frozenset[int]) -> tuple[IntArray, IntArray]:
-        """Every distinct order of the loops > 1, as orders of all dimensions [k, dimensions], and splits [k]."""
-        free = [d for d in self.middle if d in moving]
-        idle = [d for d in self.middle if d not in moving]
-        listed = itertools.permutations(free) if self.counted else [tuple(free)]
-        loops = np.array(list(listed), dtype=np.int64)
-        orders, splits = [], []
-        for x in self._x_counts(len(free), len(moving)) if self.spatial else range(1):
-            first, split = self._arrange(free, idle, x, moving)
-            order = np.tile(np.array(first, dtype=np.int64), (len(loops), 1))
-            order[:, [first.index(d) for d in free]] = loops
-            orders.append(order)
-            splits.append(np.full(len(loops), split, dtype=np.int64))
-        dims = len(self.prefix) + len(self.middle) + len(self.suffix)
-        return np.stack(orders, axis=1).reshape(-1, dims), np.stack(splits, axis=1).ravel()
-
-    def placed(self, factors: Sequence[int]) -> tuple[tuple[int, ...], int] | None:
-        """An order and a split with which the loops of these factors fit the extents, or None where none does."""
-        moving = frozenset(d for d, factor in enumerate(factors) if factor > 1)
-        free = [d for d in self.middle if d in moving]
-        idle = [d for d in self.middle if d not in moving]
-        for chosen, x in self._shares_of_x(free, moving):
-            loops = (*chosen, *(d for d in free if d not in chosen))
-            order, split = self._arrange(loops, idle, x, moving)
-            on_x, on_y = prod(factors[d] for d in order[:split]), prod(factors[d] for d in order[split:])
-            if not self.spatial or (on_x <= self.extent[0] and on_y <= self.extent[1]):
-                return order, split
-        return None
-
-    def _shares_of_x(self, free: Sequence[int], moving: frozenset[int]) -> Iterator[tuple[Sequence[int], int]]:
-        """What may lie on X: free loops > 1, and how many loops > 1 a split puts there, see `_x_counts`."""
-        if not self.spatial:
-            yield free, 0
-            return
-        counts = self._x_counts(len(free), len(moving))
-        before = sum(d in moving for d in self.prefix) if self.split is None else 0
-        for x in reversed(counts):
-            inside = min(max(x - before, 0), len(free))
-            # Outside the free loops a split leaves no choice of what lies on X.
-            for chosen in itertools.combinations(free, inside):
-                yield chosen, x
-
-    def _arrange(
-        self, loops: Sequence[int], idle: Sequence[int], x: int, moving: frozenset[int]
-    ) -> tuple[tuple[int, ...], int]:
-        if not self.spatial:
-            return (*self.prefix, *loops, *idle, *self.suffix), 0
-        if self.split is None:
-            order = (*self.prefix, *loops, *idle, *self.suffix)
-            seen = itertools.accumulate((d in moving for d in order), initial=0)
-            return order, next(position for position, count in enumerate(seen) if count == x)
-        reach = self.split - len(self.prefix)
-        if 0 < reach < len(self.middle):
-            cut = reach - x
-            return (*self.prefix, *loops[:x], *idle[:cut], *loops[x:], *idle[cut:], *self.suffix), self.split
-        return (*self.prefix, *loops, *idle, *self.suffix), self.split
 
 
 class Choices:
@@ -170,9 +35,12 @@ class Choices:
         bounds: for each dimension its allowed bounds.
         data_spaces: names.
         constraints: what is pinned.
+        most_loops: temporal loops > 1 that a mapping may have; None: any number.
 
     Attributes:
         reuse: for each level the reuse that all mappings go without.
+        imperfect: the dimensions whose factors may multiply to more than the bound.
+        few_loops: what a limit of temporal loops means; None: there is none.
     """
 
     def __init__(
@@ -182,6 +50,7 @@ class Choices:
         bounds: Mapping[str, tuple[int, ...]],
         data_spaces: Sequence[str],
         constraints: Constraints,
+        most_loops: int | None = None,
     ) -> None:
         self.levels, self.data_spaces = tuple(levels), tuple(data_spaces)
         self.dimensions = tuple(bounds)
@@ -198,10 +67,13 @@ class Choices:
                 rules.append(rule)
                 slots.append(self._slot(level, spatial, rule))
         self.slots = tuple(slots)
-        self.factorizations = [
-            [f for f in (self._factorizations(d, bound, rules) for bound in sorted(allowed)) if f.count]
-            for d, allowed in bounds.items()
+        self.imperfect = Imperfect([slot.spatial for slot in slots])
+        self.factorizations: list[list[Products]] = [
+            self._some_factors(d, sorted(allowed), rules, constraints.template) for d, allowed in bounds.items()
         ]
+        self.few_loops = None
+        if most_loops is not None:
+            self.few_loops = FewLoops(slots, self.factorizations, most_loops)
         self.limits = self._limits()
         self._set_bypass(constraints)
 
@@ -214,6 +86,27 @@ class Choices:
         # Without a fanout to the MACs every operand is read once a cycle, whatever the innermost order.
         counted = spatial or level > 0 or prod(self.fanouts[0]) > 1
         return Slot(level, spatial, extent, prefix, middle, suffix, rule.split, counted)
+
+    def _some_factors(
+        self, dimension: str, bounds: Sequence[int], rules: Sequence[LoopConstraint], template: str
+    ) -> list[Products]:
+        """The factorisations of a dimension, by their product."""
+        pinned = {slot: rule.factors[dimension] for slot, rule in enumerate(rules) if dimension in rule.factors}
+        if template == "perfect" or template == "uber" and not any(bound % prod(pinned.values()) for bound in bounds):
+            return [f for f in (self._factorizations(dimension, bound, rules) for bound in bounds) if f.count]
+        if len(bounds) > 1:
+            raise UnsupportedError(f"mapspace {template} with several bounds of {dimension}: give one")
+        lows = [rule.min_factors.get(dimension, 1) for rule in rules]
+        highs = [rule.max_factors.get(dimension, 1 << 62) for rule in rules]
+        if template == "uber":
+            for slot, factor in pinned.items():
+                lows[slot], highs[slot] = max(lows[slot], factor), min(highs[slot], factor)
+            table = padded_table(bounds[0], pinned, lows, highs)
+        else:
+            most = {slot: rule.remainders for slot, rule in enumerate(rules) if rule.remainders is not None}
+            table = Remainders(bounds[0], len(rules), pinned, most, lows, highs).table()
+        self.imperfect.add(self.dimensions.index(dimension), bounds[0], table)
+        return listed(table)
 
     def _factorizations(self, dimension: str, bound: int, rules: Sequence[LoopConstraint]) -> Factorizations:
         lows, highs = [], []
@@ -312,9 +205,11 @@ class Choices:
         return np.array(list(patterns), dtype=np.bool_), np.array(list(patterns.values()), dtype=np.float64)
 
     def fits_array(self, genomes: Genomes) -> BoolArray:
-        """[n]: whether every fanout holds its loops and the least parallelism is reached."""
+        """[n]: whether every fanout holds its loops, the least parallelism is reached, and loops are as they may be."""
         on_x = genomes.on_x()
-        fits = np.ones(len(genomes), dtype=np.bool_)
+        fits = self.imperfect.contain(genomes.factors)
+        if self.few_loops is not None:
+            fits &= self.few_loops.hold(genomes.factors)
         used = np.ones(len(genomes))
         for s, slot in enumerate(self.slots):
             if slot.spatial:
@@ -346,7 +241,7 @@ class Choices:
     def _all_orders(self, factors: IntArray, patterns: BoolArray, batch: int) -> Iterator[Genomes]:
         """Every order, split and bypass for one [slots, dimensions] of factors, at most ``batch`` at a time."""
         options = [
-            _arrangements(slot, frozenset(np.flatnonzero(row > 1).tolist()))
+            every_arrangement(slot, frozenset(np.flatnonzero(row > 1).tolist()))
             for slot, row in zip(self.slots, factors, strict=True)
         ]
         shape = [len(splits) for _, splits in options] + [len(patterns)]
@@ -363,9 +258,10 @@ class Choices:
 
     def sampled(self, rng: np.random.Generator, n: int) -> Genomes:
         """Draw n random mappings; those that do not fit the array are left in."""
-        factors = np.empty((n, len(self.slots), len(self.dimensions)), dtype=np.int64)
-        for d in range(len(self.dimensions)):
-            factors[:, :, d] = self.sampled_factors(rng, d, n)
+        if self.few_loops is not None:
+            factors = self.few_loops.sampled(rng, n)
+        else:
+            factors = np.stack([self.sampled_factors(rng, d, n) for d in range(len(self.dimensions))], axis=2)
         orders = np.stack([self.random_orders(rng, n, s) for s in range(len(self.slots))], axis=1)
         splits = np.stack(
             [self.random_splits(rng, factors[:, s], orders[:, s], s) for s in range(len(self.slots))], axis=1
@@ -442,11 +338,6 @@ class Choices:
         for level, t in reversed(self.free_bypass):
             keep[level, t] |= not keep[:, t].any()
         return keep
-
-
-@lru_cache(maxsize=4096)
-def _arrangements(slot: Slot, moving: frozenset[int]) -> tuple[IntArray, IntArray]:
-    return slot.arrangements(moving)
 
 
 def _spatially_possible(

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from flexloop.deadline import Deadline
 from flexloop.engines.embedded.batch import Batch
-from flexloop.engines.embedded.mapper.choices import BoolArray, Choices, Genomes, IntArray
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.general_facts import Facts, LevelFacts, TensorFacts
+from flexloop.engines.embedded.mapper.slots import BoolArray, Genomes, IntArray
 from flexloop.engines.embedded.mapper.space import Objective
 from flexloop.engines.embedded.model import evaluate_batch
 from flexloop.engines.embedded.networks import LEGACY, READ_FILL, NetworkSpec
@@ -87,7 +88,23 @@ class Costing:
             costs = evaluate_batch(self.spec, self.batch(genomes), self._choices.reuse)
         except UnsupportedError:
             return self._halved(genomes)
-        return Costs(costs.valid, costs.cycles, costs.energy_pj)
+        valid = costs.valid & self._fits_whole(genomes) if self._choices.imperfect else costs.valid
+        return Costs(valid, costs.cycles, costs.energy_pj)
+
+    def _fits_whole(self, genomes: Genomes) -> npt.NDArray[np.bool_]:
+        """[n]: whether tiles of full passes fit, which Timeloop's mapper asks for although there may be none."""
+        tiles = np.cumprod(genomes.factors, axis=1)[:, self._temporal].astype(np.float64)
+        fits = np.ones(len(genomes), dtype=np.bool_)
+        facts = facts_of(self.spec)
+        for level, storage in enumerate(facts.levels):
+            held = np.zeros(len(genomes))
+            for t, tensor in enumerate(facts.tensors):
+                words = np.ones(len(genomes))
+                for rank in tensor.ranks:
+                    words *= 1.0 + sum(c * (tiles[:, level, d] - 1) for d, c in rank)
+                held += np.where(genomes.keep[:, level, t], words, 0.0)
+            fits &= held <= storage.capacity
+        return fits
 
     def _halved(self, genomes: Genomes) -> Costs:
         """Cost what the model can count of a batch that it refuses."""
@@ -109,12 +126,19 @@ class Costing:
             orders[:, level] = genomes.orders[:, slot]
             splits[:, level] = genomes.splits[:, slot]
         temporal, order = genomes.factors[:, self._temporal], genomes.orders[:, self._temporal]
-        return Batch(temporal, order, factors, orders, splits, genomes.keep)
+        residual: tuple[IntArray, ...] = ()
+        if self._choices.imperfect:
+            every, spatial = self._choices.imperfect.residuals(genomes.factors), np.ones_like(factors)
+            for level, slot in self._spatial.items():
+                spatial[:, level] = every[:, slot]
+            residual = (every[:, self._temporal], spatial)
+        return Batch(temporal, order, factors, orders, splits, genomes.keep, *residual)
 
     def mapping(self, genomes: Genomes) -> tuple[dict[str, int], Mapping]:
         """The bounds and the mapping of a batch of one."""
         names, dims = self._choices.data_spaces, self._choices.dimensions
         factors, orders = genomes.factors[0], genomes.orders[0]
+        residuals = self._choices.imperfect.residuals(genomes.factors)[0]
         levels = []
         for level, target in enumerate(self._choices.levels):
             slot = self._temporal[level]
@@ -126,6 +150,7 @@ class Costing:
                 keep=tuple(t for t, kept in zip(names, keep, strict=True) if kept),
                 bypass=tuple(t for t, kept in zip(names, keep, strict=True) if not kept),
                 limits=self._choices.reuse[level],
+                residuals=_differing(dims, residuals[slot], factors[slot]),
             )
             if level in self._spatial:
                 slot = self._spatial[level]
@@ -134,9 +159,10 @@ class Costing:
                     spatial_factors=_named(dims, factors[slot]),
                     spatial_permutation=tuple(dims[d] for d in orders[slot]),
                     split=int(genomes.splits[0, slot]),
+                    spatial_residuals=_differing(dims, residuals[slot], factors[slot]),
                 )
             levels.append(mapped)
-        return _named(dims, factors.prod(axis=0)), Mapping(tuple(levels))
+        return _named(dims, self._choices.imperfect.true_bounds(genomes.factors)[0]), Mapping(tuple(levels))
 
     def genomes(self, mapping: Mapping) -> Genomes:
         """A batch of one mapping."""
@@ -165,7 +191,10 @@ class Costing:
 
         bounds, mapping = self.mapping(genomes)
         problem = replace(self.spec.problem, bounds=bounds)
-        return evaluate(replace(self.spec, problem=problem), mapping).reason
+        reason = evaluate(replace(self.spec, problem=problem), mapping).reason
+        if not reason and not self._fits_whole(genomes)[0]:
+            return "with residuals; tiles of all iterations do not, which Timeloop's mapper asks for"
+        return reason
 
 
 def facts_of(spec: Spec) -> Facts:
@@ -208,6 +237,10 @@ def _returned(spec: Spec, network: NetworkSpec) -> float:
     children = prod(spec.fanout_xy[network.level])
     entries = sum(children // multicast for multicast in range(1, children + 1))
     return (network.ingress_energy or 0.0) * spec.levels[network.level].instances * entries
+
+
+def _differing(dimensions: tuple[str, ...], residuals: IntArray, factors: IntArray) -> dict[str, int]:
+    return {d: int(r) for d, r, n in zip(dimensions, residuals, factors, strict=True) if r != n}
 
 
 def _named(dimensions: tuple[str, ...], factors: IntArray) -> dict[str, int]:

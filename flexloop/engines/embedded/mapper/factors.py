@@ -129,11 +129,22 @@ class Factorizations:
         return {tuple(moves): count for moves in every.tolist() if (count := self._count_with(moves))}
 
     def _count_with(self, moves: Sequence[int]) -> int:
+        part = self._only(moves)
+        return part.count if part else 0
+
+    def _only(self, moves: Sequence[int]) -> Factorizations | None:
+        """Those with a factor > 1 in just some slots; None where limits leave none."""
         lows = [max(low, 2) if move else low for low, move in zip(self.lows, moves, strict=True)]
         highs = [high if move else min(high, 1) for high, move in zip(self.highs, moves, strict=True)]
         if any(low > high for low, high in zip(lows, highs, strict=True)):
-            return 0
-        return factorizations(self.bound, tuple(lows), tuple(highs)).count
+            return None
+        return factorizations(self.bound, tuple(lows), tuple(highs))
+
+    def sample_of(self, pattern: tuple[bool, ...], rng: np.random.Generator, n: int) -> IntArray:
+        """[n, slots]: n of those of one of the patterns, each as likely as any other."""
+        part = self._only(pattern)
+        assert part is not None
+        return part.sample(rng, n)
 
     def steps(self, slot: int) -> tuple[IntArray, IntArray]:
         """Where a slot may take what the slots inside it multiply to.

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline, TimeUp
-from flexloop.engines.embedded.mapper.choices import Genomes, concatenate
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.costing import Costing
 from flexloop.engines.embedded.mapper.exact.form import Form, recognise
 from flexloop.engines.embedded.mapper.exact.optimal import Search, families
@@ -24,6 +24,7 @@ from flexloop.engines.embedded.mapper.general_roots import NOTHING, Key, Part, R
 from flexloop.engines.embedded.mapper.general_spread import spreads
 from flexloop.engines.embedded.mapper.paths.shortest import shortest
 from flexloop.engines.embedded.mapper.sampler import Found, better, choices_of, sample
+from flexloop.engines.embedded.mapper.slots import Genomes, concatenate
 from flexloop.engines.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
 from flexloop.errors import NoVerdictError, UnmappableError, UnsupportedError
 from flexloop.timeloop.constraints import DataspaceConstraint
@@ -37,6 +38,8 @@ _FORMS = 512
 """Patterns of bypass that are handed to the exact search at most."""
 _AGAIN = 0.5
 """Seconds of sampling for a second of proving, where proving takes long."""
+_RELAXED = 0.5
+"""Share of the time for an exact search that passes over a limit on loops."""
 _SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
 
@@ -105,6 +108,8 @@ class _Search:
         self._best: _Best | None = None
         self._evaluated = 0
         self._open = NOTHING
+        self._floor: Key = (0.0, 0.0)
+        """No mapping that is still to be searched costs less."""
 
     def start(self, seeds: Sequence[Seed]) -> None:
         """Cost the seeds and the mappings with the smallest tiles, for everything else to be compared with."""
@@ -174,8 +179,9 @@ class _Search:
                 before, rng_seed = self.deadline.now(), rng_seed + 1
                 self._improve(samples, rng_seed)
                 sampled += self.deadline.now() - before
-            self._standing.bound = min(self._open, least)[0]
-            if self._hopeless(least):
+            bound = max(least, self._floor)
+            self._standing.bound = min(self._open, bound)[0]
+            if self._hopeless(bound):
                 return
             root = roots.pop()
             try:
@@ -183,7 +189,7 @@ class _Search:
                 for part in self._taken_apart(root, roots.numbers):
                     roots.push(part)
             except TimeUp:
-                self._open = min(self._open, least)
+                self._leave(least)
                 return
 
     def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
@@ -242,30 +248,45 @@ class _Search:
         return best if self._objective == "energy" else best / cycles
 
     def prove_exactly(self) -> None:
-        """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent."""
+        """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent.
+
+        It knows no limit on loops: where its best mapping has too many, its cost bounds those with few.
+        """
         forms: list[tuple[int, Form]] = []
         owners: list[tuple[Part, bytes]] = []
+        whole = True
         for part in self._filled:
             if 1 << len(part.choices.free_bypass) > _FORMS:
+                whole = False
                 continue
             for keep in part.patterns():
                 if self.deadline.passed():
                     return
-                if (form := recognise(_pinned(part, keep))) is not None:
+                form = recognise(_pinned(part, keep))
+                whole &= form is not None
+                if form is not None:
                     forms.append((len(owners), form))
                     owners.append((part, keep.tobytes()))
         if not forms:
             return
-        for part, pattern in owners:
-            part.proved.add(pattern)
-        incumbent = self._best.key if self._best else (np.inf, np.inf)
-        search = Search(families(forms, self._objective), self._objective, incumbent, self.deadline)
-        outcome = search.run()
+        limited = any(part.choices.few_loops for part, _ in owners)
+        incumbent = self._best.key if self._best else NOTHING
+        until = self.deadline.part(_RELAXED) if limited else self.deadline
+        search = Search(families(forms, self._objective), self._objective, incumbent, until)
+        outcome, bound = search.run(), search.open
         if outcome is not None:
             part, _ = owners[outcome.place]
             self._evaluated += outcome.evaluated
-            self._note(part, part.costing.genomes(outcome.mapping))
-        self._open = min(self._open, search.open)
+            found = part.costing.genomes(outcome.mapping)
+            self._note(part, found)
+            if not part.choices.fits_array(found)[0]:
+                bound = min(bound, (search.lower_bound, 0.0))
+        if limited and bound < (self._best.key if self._best else NOTHING):
+            self._floor = (bound[0], 0.0) if whole else self._floor
+            return
+        for part, pattern in owners:
+            part.proved.add(pattern)
+        self._open = min(self._open, bound)
 
     def result(self) -> Optimum:
         """The best mapping with its certificate."""
@@ -283,8 +304,7 @@ class _Search:
 
     def _reason(self) -> str:
         for part in self._filled:
-            least = f"none reaches the least parallelism of {part.choices.min_parallelism:g}"
-            return f"no mapping fits: {part.costing.reason(part.choices.smallest()) or least}"
+            return f"no mapping fits: {part.costing.reason(part.choices.smallest()) or _unmet(part.choices)}"
         choices = self.parts[0].choices
         return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
 
@@ -320,13 +340,16 @@ class _Search:
         """Hear that nothing more will be learnt of what these bounds stand for."""
         if primary.size:
             least = primary.min()
-            self._open = min(self._open, (float(least), float(tie[primary == least].min())))
+            self._leave((float(least), float(tie[primary == least].min())))
+
+    def _leave(self, key: Key) -> None:
+        self._open = min(self._open, max(key, self._floor))
 
     def cost(self, part: Part, genomes: Genomes, floor: Key) -> None:
         """Cost mappings whose bounds are at least ``floor``; what time does not allow for is left open."""
         before = part.costing.uncounted
         if not self._note(part, genomes) or part.costing.uncounted > before:
-            self._open = min(self._open, floor)
+            self._leave(floor)
 
     def _note(self, part: Part, genomes: Genomes) -> bool:
         """Cost mappings and remember the best; whether there was time for all."""
@@ -344,8 +367,16 @@ class _Search:
             self._standing.best = found.key[0]
 
 
+def _unmet(choices: Choices) -> str:
+    """What no mapping of a space does that its constraints ask for, although some fit the hardware."""
+    wanted = [f"has at most {choices.few_loops.most} temporal loops"] if choices.few_loops else []
+    if choices.min_parallelism or not wanted:
+        wanted.append(f"reaches the least parallelism of {choices.min_parallelism:g}")
+    return "none " + " and ".join(wanted)
+
+
 def _pinned(part: Part, keep: npt.NDArray[np.bool_]) -> Space:
-    """A space with its bypass decided."""
+    """A space with its bypass decided, and without a limit on loops."""
     names = part.choices.data_spaces
     dataspaces = tuple(
         DataspaceConstraint(
@@ -355,4 +386,4 @@ def _pinned(part: Part, keep: npt.NDArray[np.bool_]) -> Space:
         )
         for level, row in zip(part.choices.levels, keep, strict=True)
     )
-    return replace(part.space, constraints=replace(part.space.constraints, dataspaces=dataspaces))
+    return replace(part.space, constraints=replace(part.space.constraints, dataspaces=dataspaces), most_loops=None)

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper.choices import Choices, Slot
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.factors import divisors
+from flexloop.engines.embedded.mapper.slots import Slot
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

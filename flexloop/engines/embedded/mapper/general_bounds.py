@@ -14,6 +14,8 @@ holds for each completion, whatever its orders. What is used of the cost model:
   for all but one of the tiles along a rank.
 * Rounding takes less than one word from each count of an instance.
 * Networks add their latency; the energy that they use is left out.
+* Residuals leave at least a certain share of the words that the same factors move without them
+  (`imperfect.Imperfect.least_shares`); the bounds here are then products of factors.
 
 The part that no decision touches yet is bounded by a dynamic programme over its slots (`general_beyond`).
 """
@@ -29,11 +31,12 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper.choices import Choices, Slot
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.general_beyond import Beyond
 from flexloop.engines.embedded.mapper.general_facts import Facts
 from flexloop.engines.embedded.mapper.general_spread import Spread, fillings
 from flexloop.engines.embedded.mapper.paths.shortest import Shortest
+from flexloop.engines.embedded.mapper.slots import Slot
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -94,6 +97,8 @@ class Relaxation:
         self.bounds = np.array(bounds, dtype=np.float64)
         self.macs = float(prod(int(b) for b in bounds))
         self._below_zero = facts.below_zero([int(b) for b in bounds])
+        self._share, computed = choices.imperfect.least_shares([int(b) for b in bounds])
+        self._compute_energy = self.macs * computed * facts.compute_energy
         self._dims = len(bounds)
         self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
@@ -176,7 +181,7 @@ class Relaxation:
             tiles: [n, k + 1, dimensions]: the extents spanned by the innermost 0, 1, ... k decided slots.
         """
         decided = tiles.shape[1] - 1
-        energy = np.full(len(tiles), self.macs * self.facts.compute_energy)
+        energy = np.full(len(tiles), self._compute_energy)
         cycles = self.macs / self._parallelism(tiles)
         reads: dict[int, Floats] = {}
         writes: dict[int, Floats] = {}
@@ -233,7 +238,7 @@ class Relaxation:
         sizes = itertools.accumulate((len(found) for found in every.values()), lambda a, b: a * b)
         loops = {level: found for (level, found), size in zip(every.items(), sizes, strict=True) if size <= _TOLD_APART}
         shape = [len(found) for found in loops.values()]
-        energy = np.full(shape, self.macs * self.facts.compute_energy + decided.operands.energy[0, row])
+        energy = np.full(shape, self._compute_energy + decided.operands.energy[0, row])
         reads = {level: np.full(shape, words[0, row]) for level, words in decided.operands.reads.items()}
         writes = {level: np.full(shape, words[0, row]) for level, words in decided.operands.writes.items()}
         for child, part in enumerate(decided.boundaries):
@@ -283,7 +288,7 @@ class Relaxation:
             for parent in receivers[-1] if 0 not in self._spatial else ():
                 most, _ = self._sharing(-1, parent, t, tiles, self.bounds / tiles[:, -1])
                 passed_on = self._passed_on(t, 0, parent, tiles, self.bounds / tiles[:, -1])
-                self._charge_parent(traffic, t, parent, (self.macs / most / passed_on)[None], tiles)
+                self._charge_parent(traffic, t, parent, (self._share * self.macs / most / passed_on)[None], tiles)
         return traffic
 
     def _boundary(self, child: int, tiles: Ints) -> _Traffic:
@@ -323,6 +328,7 @@ class Relaxation:
         for t, receivers in enumerate(self._receivers):
             for parent in receivers.get(child, ()):
                 fills, reads = self._words(t, child, parent, tile, families, tiles)
+                fills, reads = fills * self._share, reads * self._share
                 if parent == receivers[child][0]:
                     self._charge_child(traffic, t, child, fills, tiles)
                 self._charge_parent(traffic, t, parent, reads, tiles)

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper.choices import Genomes, concatenate
 from flexloop.engines.embedded.mapper.general_bounds import Decided, Floats, Ints, Relaxation
 from flexloop.engines.embedded.mapper.general_orders import shared_dims, starting_with, temporal_orders, view_of
 from flexloop.engines.embedded.mapper.general_roots import NOTHING, Key, Part, Root
 from flexloop.engines.embedded.mapper.general_spread import MOST_LOOPS, arrangements
+from flexloop.engines.embedded.mapper.slots import Genomes, concatenate, every_arrangement
 
 _CHUNK = 128
 """Partial mappings that are taken one slot further together."""
@@ -67,7 +67,7 @@ class Branch:
         self._search, self._part, self._keep = search, root.part, root.keep
         self._choices = root.part.choices
         self._spread = root.spread or {}
-        self._floor = root.key[0]
+        self._bounds, self._floor = root.bounds, root.key[0]
         self._relaxation = relaxation
         self._factorizations = [
             next(f for f in options if f.bound == bound)
@@ -130,7 +130,9 @@ class Branch:
         while waiting:
             rows, grown, d = waiting.pop()
             if d == len(self._factorizations):
-                yield np.concatenate([tiles[rows], grown[:, None]], axis=1)
+                spans = np.concatenate([tiles[rows], grown[:, None]], axis=1)
+                few = self._choices.few_loops
+                yield spans if few is None else spans[few.may_hold(spans, self._bounds)]
                 continue
             starts, _ = self._factorizations[d].steps(slot)
             first = starts[np.searchsorted(self._factorizations[d].divisors, grown[:, d])]
@@ -244,11 +246,16 @@ class Branch:
     def _arrangements(self, s: int, factors: Ints, linked: bool) -> _Orders:
         slot = self._choices.slots[s]
         loops = tuple((d, int(f)) for d, f in enumerate(factors.tolist()) if f > 1)
-        if not slot.spatial:
-            return _Orders(*temporal_orders(slot, tuple(d for d, _ in loops), self._views, linked=linked))
-        # The order of a fanout's loops matters to transfers between neighbours alone.
-        orders, splits = arrangements(slot, loops, all_orders=linked)
-        return _Orders(orders, splits, not linked or len(loops) <= MOST_LOOPS)
+        imperfect = bool(self._choices.imperfect)  # then every order may count differently
+        if imperfect and len(loops) <= MOST_LOOPS:
+            return _Orders(*every_arrangement(slot, frozenset(d for d, _ in loops)), True)
+        if slot.spatial:
+            # The order of a fanout's loops matters to transfers between neighbours alone.
+            orders, splits = arrangements(slot, loops, all_orders=linked)
+            complete = not linked or len(loops) <= MOST_LOOPS
+        else:
+            orders, splits, complete = temporal_orders(slot, tuple(d for d, _ in loops), self._views, linked=linked)
+        return _Orders(orders, splits, complete and not imperfect)
 
 
 def _unravelled(picked: range, sizes: Sequence[int]) -> list[npt.NDArray[np.intp]]:

@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.engines.embedded.mapper.choices import Slot
+from flexloop.engines.embedded.mapper.slots import Slot
 
 Ints = npt.NDArray[np.int64]
 

@@ -53,10 +53,11 @@ class Part:
 
     def compulsory(self, bounds: Sequence[int]) -> float:
         """Energy (pJ) that no mapping can do without: all MACs, and each word handed on once by the outermost level."""
-        energy = float(prod(bounds)) * self.facts.compute_energy
+        _, computed = self.choices.imperfect.least_shares(bounds)
+        energy = float(prod(bounds)) * computed * self.facts.compute_energy
         top = self.facts.levels[-1]
-        if any(slot.spatial and slot.level == 0 for slot in self.choices.slots):
-            return energy  # neighbours may feed the MACs
+        if self.choices.imperfect or any(slot.spatial and slot.level == 0 for slot in self.choices.slots):
+            return energy  # residuals may leave words out; neighbours may feed the MACs
         for t, tensor in enumerate(self.facts.tensors):
             if self.choices.kept[-1, t] and not tensor.is_diagonal:
                 # Where dimensions share a rank, steps may move nothing.

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper.choices import Choices, Genomes, concatenate
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.costing import Costing, Costs
+from flexloop.engines.embedded.mapper.slots import Genomes, concatenate
 from flexloop.engines.embedded.mapper.space import Objective, Space
 
 Rows = npt.NDArray[np.intp]
@@ -56,7 +57,7 @@ def choices_of(space: Space) -> Choices:
     """What a space leaves open."""
     spec = space.spec
     bounds = {d: space.bounds[d] for d in spec.problem.dimensions}
-    return Choices(spec.level_names, spec.fanout_xy, bounds, spec.data_space_names, space.constraints)
+    return Choices(spec.level_names, spec.fanout_xy, bounds, spec.data_space_names, space.constraints, space.most_loops)
 
 
 def best_of_all(costing: Costing, choices: Choices, objective: Objective) -> tuple[Found | None, int]:

@@ -28,11 +28,13 @@ class Space:
         spec: architecture, problem shape and energy table.
         bounds: for each dimension the allowed (padded) bounds, independent of the other dimensions.
         constraints: what is pinned; what no directive names is free.
+        most_loops: temporal loops of more than one iteration that a mapping may have; None: any number.
     """
 
     spec: Spec
     bounds: Map[str, tuple[int, ...]]
     constraints: Constraints
+    most_loops: int | None = None
 
     def limited(self, mapping: Mapping) -> Mapping:
         """A mapping with the limits of reuse that hold in this space."""

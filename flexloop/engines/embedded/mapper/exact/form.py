@@ -119,6 +119,8 @@ def recognise(space: Space) -> Form | None:
     spec, constraints = space.spec, space.constraints
     if constraints.parallelism is not None or any(limits.names for limits in constraints.limits.values()):
         return None
+    if space.most_loops is not None or not _divides(space):
+        return None
     if spec.costly_networks or spec.network_latency or not all(_is_plain(level) for level in spec.levels):
         return None
     roles = _roles(spec.problem)
@@ -168,6 +170,20 @@ def _is_plain(level: StorageSpec) -> bool:
     scaled = any(scale != 1 for _, scale in level.bandwidth_scale)
     gated = level.power_gated_at not in ("", level.name)
     return level.shared_bandwidth == inf and not (scaled or gated or level.min_utilization or level.address_energy)
+
+
+def _divides(space: Space) -> bool:
+    """Whether the factors of a space multiply to its bounds, so that no loop has a residual."""
+    rules, template = space.constraints.loops, space.constraints.template
+    return (
+        template == "perfect"
+        or template == "uber"
+        and all(
+            bound % prod(rule.factors.get(d, 1) for rule in rules) == 0
+            for d, bounds in space.bounds.items()
+            for bound in bounds
+        )
+    )
 
 
 def _plain(rule: LoopConstraint, dimensions: Sequence[str]) -> bool:

@@ -22,12 +22,14 @@ from math import inf
 import numpy as np
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper.choices import Choices, Slot
-from flexloop.engines.embedded.mapper.factors import Factorizations, divisors
+from flexloop.engines.embedded.mapper.choices import Choices
+from flexloop.engines.embedded.mapper.factors import divisors
 from flexloop.engines.embedded.mapper.general_spread import Spread
+from flexloop.engines.embedded.mapper.imperfect import Products
 from flexloop.engines.embedded.mapper.paths.grid import Floats, Grid
 from flexloop.engines.embedded.mapper.paths.prices import BYPASSED, KEPT, Keeping, Prices
 from flexloop.engines.embedded.mapper.paths.sliding import Run, Sliding
+from flexloop.engines.embedded.mapper.slots import Slot
 
 WAITS, SLIDES, SETTLED = range(3)
 Condition = tuple[int, ...]
@@ -81,7 +83,7 @@ class Programme:
     def __init__(
         self,
         choices: Choices,
-        factorizations: Sequence[Factorizations],
+        factorizations: Sequence[Products],
         keeping: Keeping,
         grid: Grid,
         prices: Prices,
@@ -317,7 +319,7 @@ def _runs(slot: Slot) -> list[tuple[int, ...]]:
     return [*((d,) for d in reversed(slot.suffix)), slot.middle, *((d,) for d in reversed(slot.prefix))]
 
 
-def _reachable(factorizations: Sequence[Factorizations], grid: Grid) -> list[Floats]:
+def _reachable(factorizations: Sequence[Products], grid: Grid) -> list[Floats]:
     """For each slot [size]: 0 at tiles that the slots inside it may span and the others complete, else infinite."""
     slots = len(factorizations[0].lows)
     masks = [np.zeros(grid.size, dtype=np.bool_) | True for _ in range(slots)]
@@ -327,7 +329,7 @@ def _reachable(factorizations: Sequence[Factorizations], grid: Grid) -> list[Flo
     return [np.where(mask, 0.0, inf) for mask in masks]
 
 
-def _spans(factorization: Factorizations) -> Iterator[list[int]]:
+def _spans(factorization: Products) -> Iterator[list[int]]:
     """For each slot what the slots inside it may multiply to so that the others complete the bound."""
     every = divisors(factorization.bound)
     allowed = [

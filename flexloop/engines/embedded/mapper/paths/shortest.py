@@ -8,13 +8,14 @@ from functools import lru_cache
 from math import inf, prod
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper.choices import Choices, Genomes
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.general_facts import Facts
 from flexloop.engines.embedded.mapper.general_spread import Spread
 from flexloop.engines.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
 from flexloop.engines.embedded.mapper.paths.prices import BYPASSED, Keeping, Prices
 from flexloop.engines.embedded.mapper.paths.programme import Programme
 from flexloop.engines.embedded.mapper.paths.trace import Walk
+from flexloop.engines.embedded.mapper.slots import Genomes
 
 _MOST = 40_000_000
 """Values at a time that a programme is run for."""
@@ -51,7 +52,7 @@ def shortest(
     most: float = inf,
     deadline: Deadline | None = None,
 ) -> Shortest | None:
-    """The shortest path, or None where there are too many tiles, or limits of reuse that paths do not know.
+    """The shortest path, or None where there are too many tiles, or what paths do not know: limits of reuse, residuals.
 
     Args:
         facts: architecture and problem.
@@ -62,10 +63,12 @@ def shortest(
         most: energies (pJ) above this one are of no interest.
         deadline: when to give up, with `TimeUp`.
     """
+    if choices.imperfect or any(limits.names for limits in choices.reuse):
+        return None
     values = size_of(bounds) * _profiles(facts, keeping, bounds)
     if not (runs := values <= _TRACED):
         values = size_of(bounds) * _profiles(facts, keeping, [1] * len(bounds))
-    if values > _MOST or any(limits.names for limits in choices.reuse):
+    if values > _MOST:
         return None
     grid = _grid(tuple(bounds))
     levels = {place: slot.level for place, slot in enumerate(choices.slots) if slot.spatial}

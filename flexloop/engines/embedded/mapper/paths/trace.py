@@ -7,11 +7,12 @@ from math import inf
 
 import numpy as np
 
-from flexloop.engines.embedded.mapper.choices import Choices, Genomes
+from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.engines.embedded.mapper.general_spread import Spread
 from flexloop.engines.embedded.mapper.paths.grid import Grid, Ints
 from flexloop.engines.embedded.mapper.paths.prices import KEPT, Keeping
 from flexloop.engines.embedded.mapper.paths.programme import SETTLED, Move, Profile, Programme, Stage, Values
+from flexloop.engines.embedded.mapper.slots import Genomes
 
 
 class Walk:
