@@ -71,8 +71,8 @@ def random_space(seed: int, most: int, networks: float = 0.2) -> Space | None:
         bounds[padded] = (*bounds[padded], bounds[padded][0] + 1)
     loops = [loop for name in names for loop in _loops(rng, name, dims, fanout=name in spec.fanouts)]
     least = ParallelismConstraint(names[0], rng.choice([0.25, 0.5])) if rng.random() < 0.1 else None
-    limits = _limits(rng, spec) if rng.random() < 0.4 else {}
-    space = Space(spec, bounds, Constraints(tuple(loops), _bypass(rng, spec), least, limits))
+    limits = reuse_limits(rng, spec) if rng.random() < 0.4 else {}
+    space = Space(spec, bounds, Constraints(tuple(loops), bypass(rng, spec), least, limits))
     choices = choices_of(space)
     return None if choices.empty_dimension or choices.size() > most else space
 
@@ -204,7 +204,7 @@ def _problem(rng: random.Random) -> dict[str, Any]:
     return {"shape": shape, "instance": instance}
 
 
-def _bypass(rng: random.Random, spec: Spec) -> tuple[DataspaceConstraint, ...]:
+def bypass(rng: random.Random, spec: Spec) -> tuple[DataspaceConstraint, ...]:
     free = 2
     found = []
     for name in spec.level_names:
@@ -221,7 +221,7 @@ def _bypass(rng: random.Random, spec: Spec) -> tuple[DataspaceConstraint, ...]:
     return tuple(found)
 
 
-def _limits(rng: random.Random, spec: Spec) -> dict[str, ReuseLimits]:
+def reuse_limits(rng: random.Random, spec: Spec) -> dict[str, ReuseLimits]:
     """Limits of reuse at random levels; the outermost one cannot pass accesses on."""
 
     def some() -> tuple[str, ...]:
