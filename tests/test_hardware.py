@@ -6,11 +6,13 @@ That they count as Timeloop counts them is in `test_recorded_runs`.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from golden_specs import golden_files, golden_space
+from golden_specs import SPECS, golden_files, golden_space
 
+from flexloop.engines.embedded.dropin import run_model
 from flexloop.engines.embedded.mapper import find_best
 from flexloop.engines.embedded.mapper.exact.form import recognise
 from flexloop.engines.embedded.spec import Spec, read_spec
@@ -75,3 +77,17 @@ def test_a_least_utilisation_is_of_a_capacity() -> None:
     top["local"][0]["attributes"]["min_utilization"] = 0.1
     with pytest.raises(SpecError, match=r"min_utilization is 0.1, of no capacity"):
         read_spec(files["architecture"], files["problem"], files["ERT"])
+
+
+def test_a_huge_array_takes_the_room_of_what_is_in_use(tmp_path: Path) -> None:
+    folder = SPECS.parent / "model" / "mac-without-compute"
+    found = []
+    for name, last in (("small", 7), ("huge", 2**36 - 1)):
+        files = [tmp_path / f"{name}-{part}.yaml" for part in ("arch", "ert", "mapping", "problem")]
+        for path in files:
+            text = (folder / path.name.partition("-")[2]).read_text(encoding="utf-8")
+            path.write_text(text.replace("PE[0..7]", f"PE[0..{last}]"), encoding="utf-8")
+        found.append(run_model(files, tmp_path / name))
+    small, huge = found
+    assert (huge.cycles, huge.computes) == (small.cycles, small.computes)
+    assert huge.utilization == pytest.approx(small.utilization / 2**33)

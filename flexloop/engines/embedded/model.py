@@ -140,7 +140,7 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
         raise ValueError(
             f"the batch has {batch.temporal.shape[1:]} levels and dimensions, the specification {expected}"
         )
-    room = make_room(tables)
+    room = make_room(tables, batch.spatial)
     outcome = np.zeros(n, np.int64)
     cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
     routes: Routes | None = None
@@ -179,7 +179,7 @@ def _run_residual(
     """Cost mappings with residuals, with more room from the first on that needs it."""
     temporal, spatial = batch.residuals()
     visits, first, n = _VISITS, 0, len(batch)
-    own = make_residual_room(tables, visits)
+    own = make_residual_room(tables, visits, room)
     while first < n:
         first = evaluate_residual_rows(
             tables, batch.temporal, batch.temporal_order, temporal, batch.spatial, batch.spatial_order, spatial,
@@ -189,7 +189,7 @@ def _run_residual(
             first += 1
         elif first < n:
             visits *= 8
-            own = make_residual_room(tables, visits)
+            own = make_residual_room(tables, visits, room)
 
 
 def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, run: _Run) -> Evaluation:

@@ -14,7 +14,7 @@ from flexloop.engines.embedded.rules.residual_flows import residual_flows, resid
 from flexloop.engines.embedded.rules.residual_nest import FIRST, lay_nest, measure
 from flexloop.engines.embedded.rules.route_tables import ROUTES
 from flexloop.engines.embedded.rules.routes import network_energy, own_words
-from flexloop.engines.embedded.rules.rows import ROOM, outermost
+from flexloop.engines.embedded.rules.rows import ROOM, Room, outermost
 from flexloop.engines.embedded.rules.tables import (
     B3,
     BELOW_ZERO,
@@ -25,7 +25,6 @@ from flexloop.engines.embedded.rules.tables import (
     I1,
     I2,
     I3,
-    INSTANCES,
     LEAKED,
     OUTER,
     READ_WRITE,
@@ -74,8 +73,8 @@ RESIDUAL_ROOM = types.NamedTuple([I2, I1, I3, F2, I1, I2, I2, I1, I2, I2, I1, I1
 """Numba's type of ResidualRoom."""
 
 
-def make_residual_room(tables: Tables, visits: int) -> ResidualRoom:
-    """Room on these tables for a power of two of visits of a loop."""
+def make_residual_room(tables: Tables, visits: int, room: Room) -> ResidualRoom:
+    """Room on these tables, beside the room for mappings without residuals, for a power of two of visits of a loop."""
     levels, dims = len(tables.fanout), tables.roles.shape[1]
     ranks = tables.members.shape[1]
     loops = 2 * levels * dims
@@ -91,7 +90,7 @@ def make_residual_room(tables: Tables, visits: int) -> ResidualRoom:
         states=np.zeros((visits // 4 + 2, 3 + 3 * ranks), np.int64),
         trail=np.zeros((loops + 2, 3 + ranks), np.int64),
         times=np.zeros(visits, np.int64),
-        before=np.zeros(4 * int(tables.hardware[-1, INSTANCES]) + 1, np.int64),
+        before=np.zeros(room.children.shape[1], np.int64),
         size=np.zeros(ranks, np.int64),
         pieces=np.zeros((2 * ranks, 2 * ranks), np.int64),
         others=np.zeros((2 * ranks, 2 * ranks), np.int64),

@@ -43,6 +43,7 @@ from flexloop.engines.embedded.rules.tables import (
     i64,
     types,
 )
+from flexloop.errors import UnsupportedError
 
 
 class Room(NamedTuple):
@@ -60,7 +61,7 @@ class Room(NamedTuple):
         spatials: int64[L] how many there are.
         pair: int64[R, 2], around: int64[1, D] passing values.
         reach: int64[R], moved: int64[R] passing values.
-        ranks: int64[4, R], children: int64[5, 4*A+1] with A the MACs, see `rules.links`.
+        ranks: int64[4, R], children: int64[5, 4*A+1] with A children of an instance, see `rules.links`.
         moves: int64[2*L*D+2], weight: float64[2*L*D+2] displacements of the steps that neighbours may serve, and words.
         entry: int64[ENTRIES+1, 2], access: float64[ENTRIES+1] a histogram of accesses.
         flow: float64[3, L+1], see `rules.counts`.
@@ -102,11 +103,26 @@ ROOM = types.NamedTuple(
 """Numba's type of Room."""
 
 
-def make_room(tables: Tables) -> Room:
-    """Room for mappings on these tables."""
+MOST_CHILDREN = 2**24
+"""Instances in use below one instance of a level, beyond which their tiles are not listed."""
+
+
+def make_room(tables: Tables, spatial: Ints) -> Room:
+    """Room for mappings on these tables.
+
+    Args:
+        tables: architecture and problem.
+        spatial: int64[n, L, D] their spatial factors.
+
+    Raises:
+        UnsupportedError: if one instance of a level has more than `MOST_CHILDREN` below it in use.
+    """
     levels, spaces, dims = len(tables.fanout), len(tables.about), tables.roles.shape[1]
     ranks = tables.members.shape[1]
-    most = int(tables.hardware[-1, INSTANCES])
+    spread = spatial[:, tables.fanout.prod(axis=1) > 1].prod(axis=2, dtype=np.float64)
+    most = int(min(spread.max(initial=1.0), tables.hardware[-1, INSTANCES]))
+    if most > MOST_CHILDREN:
+        raise UnsupportedError(f"{most:,} instances in use below one instance; at most {MOST_CHILDREN:,} are modelled")
     return Room(
         grid=np.ones((levels + 1, 4), np.int64),
         tile=np.ones((levels + 2, dims), np.int64),
