@@ -99,6 +99,8 @@ def complete_ert(ert: Any, arch: Arch, where: str | Path) -> dict[str, Any]:
             actions = [_action(action, component, where) for action in _list(found[component], "actions", where)]
         elif component in _made_of(arch):
             raise SpecError(f"{where}: ERT has no table for {path}; add one with its energy an action in pJ")
+        elif isinstance(arch, Design) and component not in arch.level_names:
+            continue  # a network, which Timeloop infers the energies of
         else:
             actions = [{"name": name, "arguments": {}, "energy": 0.0} for name in (*STORAGE_ACTIONS, LEAK)]
         tables.append({"name": path, "actions": actions})

@@ -50,7 +50,7 @@ def component_paths(arch: Arch) -> dict[str, str]:
     A design's tree is one list, and its components are found by their names.
     """
     if isinstance(arch, Design):
-        return {name: f"system.{name}" for name in (*reversed(arch.level_names), arch.hardware.mac.name)}
+        return {part.name: f"system.{part.name}" for part in reversed(arch.hardware.parts)}
     chip = "system.chip"
     pe = f"{chip}.{pe_name(arch)}"
     paths = {arch.levels[0].name: f"system.{arch.levels[0].name}"}

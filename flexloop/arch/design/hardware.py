@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import inf, prod
+from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,16 +47,35 @@ class Extents:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A component that Timeloop reads.
+
+    Attributes:
+        name: without its range of instances.
+        kind: its class.
+        attributes: as the file gives them, what follows from extents left out.
+        is_network: whether it stands between levels.
+    """
+
+    name: str
+    kind: str
+    attributes: Mapping[str, Any]
+    is_network: bool
+
+
+@dataclass(frozen=True)
 class Hardware:
     """What Timeloop reads of an architecture.
 
     Attributes:
         levels: storage levels, innermost first.
         mac: the arithmetic.
+        parts: all components, innermost first.
     """
 
     levels: tuple[StorageSpec, ...]
     mac: ArithmeticSpec
+    parts: tuple[Part, ...] = field(compare=False)
 
     @classmethod
     def read(cls, architecture: Mapping[str, Any]) -> Hardware:
@@ -65,9 +84,21 @@ class Hardware:
         Raises:
             SpecError, UnsupportedError: as the cost model reads it.
         """
-        from flexloop.engines.embedded.architecture import read_architecture  # which in turn needs to know of archs
+        # These in turn need to know of archs.
+        from flexloop.engines.embedded.architecture import read_architecture
+        from flexloop.engines.embedded.components import base_name, components, own_attributes
+        from flexloop.engines.embedded.fields import Fields
 
-        return cls(*read_architecture(architecture, {}, {}))
+        levels, mac = read_architecture(architecture, {}, {})
+        drams = {level.name for level in levels if level.technology == "DRAM"}
+        parts = []
+        for component, kind, _ in components(Fields(architecture, "architecture")):
+            name = base_name(component)
+            usual = "intmac" if kind == "compute" else "DRAM" if name in drams else "SRAM"
+            own = own_attributes(component).content
+            attributes = {key: value for key, value in own.items() if key not in _OF_TREE and value is not None}
+            parts.append(Part(name, str(component.get("class") or usual), attributes, kind == "network"))
+        return cls(levels, mac, tuple(parts))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,60 +117,37 @@ class Hardware:
 
     def tree(self, extents: Extents) -> dict[str, Any]:
         """The architecture at some extents, as one list of components with the instances that each has in all."""
-        top = self.levels[-1]
-        mesh = (top.mesh_x, top.mesh_y)
-        local = []
-        for level, (x, y) in zip(reversed(self.levels), reversed(extents.fanouts), strict=True):
-            local.append(_storage(level, mesh))
-            mesh = (mesh[0] * x, mesh[1] * y)
-        attributes = {"datawidth": self.mac.word_bits, "meshX": mesh[0], "meshY": mesh[1]}
-        local.append({"name": _ranged(self.mac.name, mesh), "class": "intmac", "attributes": attributes})
+        meshes = self._meshes(extents)
+        local = [
+            {"name": part.name, "class": part.kind, "attributes": dict(part.attributes)}
+            if part.is_network
+            else _placed(part, *meshes[part.name])
+            for part in reversed(self.parts)
+        ]
         return {"version": 0.4, "subtree": [{"name": "system", "local": local}]}
+
+    def _meshes(self, extents: Extents) -> dict[str, Fanout]:
+        """Instances along X and along Y of every component, by its name."""
+        mesh = (self.levels[-1].mesh_x, self.levels[-1].mesh_y)
+        found = {}
+        for level, (x, y) in zip(reversed(self.levels), reversed(extents.fanouts), strict=True):
+            found[level.name] = mesh
+            mesh = (mesh[0] * x, mesh[1] * y)
+        return found | {self.mac.name: mesh}
 
     def is_possible(self, extents: Extents) -> bool:
         """Whether instances that share a row (``cluster_size``) come out even at some extents."""
-        x, y = self.levels[-1].mesh_x, self.levels[-1].mesh_y
-        for level, (fan_x, fan_y) in zip(reversed(self.levels), reversed(extents.fanouts), strict=True):
-            if x * y % level.cluster_size:
-                return False
-            x, y = x * fan_x, y * fan_y
-        return True
+        meshes = self._meshes(extents)
+        return all(prod(meshes[level.name]) % level.cluster_size == 0 for level in self.levels)
 
 
-def _ranged(name: str, mesh: Fanout) -> str:
-    return f"{name}[1..{mesh[0] * mesh[1]}]"
+_OF_TREE = {"name", "class", "subclass", "required_actions", "enabled", "instances", "meshX", "meshY"}
+"""What the place in a tree says of a component, or Accelergy alone reads."""
 
 
-def _storage(level: StorageSpec, mesh: Fanout) -> dict[str, Any]:
-    """A level with the attributes that Timeloop reads, those at their defaults left out."""
-    attributes: dict[str, Any] = {
-        "datawidth": level.word_bits,
-        "block_size": level.block_size,
-        "cluster_size": level.cluster_size,
-        "width": level.word_bits * level.block_size * level.cluster_size,
-        "meshX": mesh[0],
-        "meshY": mesh[1],
-    }
-    if level.size is not None:
-        attributes["entries"] = level.size
-    if level.multiple_buffering != 1:
-        attributes["multiple_buffering"] = level.multiple_buffering
-    for name in ("read_bandwidth", "write_bandwidth", "shared_bandwidth"):
-        if getattr(level, name) != inf:
-            attributes[name] = getattr(level, name)
-    if level.bandwidth_scale:
-        attributes["per_dataspace_bandwidth_consumption_scale"] = dict(level.bandwidth_scale)
-    if level.energy_source == "user":
-        attributes["vector_access_energy"] = level.read_energy
-    if level.address_energy:
-        attributes["addr_gen_energy"] = level.address_energy
-    if level.min_utilization:
-        attributes["min_utilization"] = level.min_utilization
-    if level.allow_overbooking:
-        attributes["allow_overbooking"] = True
-    if level.power_gated_at not in ("", level.name):
-        attributes["power_gated_at"] = level.power_gated_at
-    return {"name": _ranged(level.name, mesh), "class": level.technology, "attributes": attributes}
+def _placed(part: Part, x: int, y: int) -> dict[str, Any]:
+    attributes = {**part.attributes, "meshX": x, "meshY": y}
+    return {"name": f"{part.name}[1..{x * y}]", "class": part.kind, "attributes": attributes}
 
 
 def assignments(fanouts: Sequence[Fanout], flexible: Sequence[int]) -> list[tuple[Fanout, ...]]:
