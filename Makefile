@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(USABLE)' >/dev/null 2>&1 
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint format bench wheel clean
+.PHONY: run test lint format bench docs docs-outputs wheel clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/flexloop run --class $(CLASS) --net $(NET)
@@ -32,6 +32,12 @@ BENCHMARKS := $(filter-out benchmarks/_% benchmarks/quality.py benchmarks/scalin
 
 bench: $(VENV)/.installed-dev
 	for script in $(BENCHMARKS); do $(VENV)/bin/python "$$script" || exit 1; done
+
+docs: $(VENV)/.installed-dev # the site, into build/site
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
+
+docs-outputs: $(VENV)/.installed-dev # what the blocks of the documentation print, written into the pages
+	PYTHONPATH=tools $(VENV)/bin/python -m docsite.run --write $(PAGES)
 
 wheel: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m hatchling build --target wheel
