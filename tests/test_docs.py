@@ -24,6 +24,7 @@ NOT_RUN = {
     "docs/figures/README.md": ["minutes"],
     "docs/formats.md": ["Timeloop"],
     "docs/install.md": ["packages", "container"],
+    "docs/networks.md": ["yours"],
     "docs/questions.md": ["minutes", "yours"],
     "docs/studies.md": ["minutes", "minutes"],
     "docs/timeloop.md": ["yours"],
