@@ -62,7 +62,13 @@ def _link(match: re.Match[str], folder: Path, page: Page) -> str:
 
 def on_page_content(html: str, **_: Any) -> str:
     """Write formulas as MathML, which browsers show without a script from anywhere."""
-    return _MATH.sub(lambda match: convert(_unescaped(match[2]), "block" if match[1] == "div" else "inline"), html)
+    return _MATH.sub(lambda match: _formula(_unescaped(match[2]), block=match[1] == "div"), html)
+
+
+def _formula(text: str, *, block: bool) -> str:
+    if not block:
+        return convert(text)
+    return f'<div class="formula">{convert(text, "block")}</div>'  # which scrolls by itself where it is too wide
 
 
 def _unescaped(text: str) -> str:
