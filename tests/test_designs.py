@@ -23,6 +23,7 @@ from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all
 from flexloop.cli import app
 from flexloop.engines.embedded.mapper.choices import Choices
 from flexloop.errors import SpecError, UnsupportedError
+from flexloop.flexion.designs import DesignFlexion
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer, Network
 
 DESIGNS = Path(__file__).parent / "data" / "designs"
@@ -347,3 +348,30 @@ def test_templates_name_the_design(tmp_path: Path) -> None:
     assert found.name == "mine"
     assert found.constraints == design("simba_like").constraints
     assert found.where["inter_PE_spatial spatial factors"].startswith("mine/arch.yaml:")
+
+
+def test_what_a_design_leaves_open_is_pinned_to_the_best_mapping_for_a_network(tmp_path: Path, small_net: Path) -> None:
+    """The rigid machine then has one mapping of each layer, and costs what the open design's best mapping costs."""
+    mine = tmp_path / "rigid.yaml"
+    network = flexloop.load_network(str(small_net))
+    flexloop_command("arch", "import", DESIGNS / "simba_like.yaml", "--rigid-for", small_net, "-o", mine)
+    own = load_arch(mine)
+    assert isinstance(own, Design)
+    assert "pinned to the best mapping of small's layer fc" in own.description
+    for axis in (Axis.TILING, Axis.ORDERING, Axis.PARALLELIZATION):
+        assert DesignFlexion(own, network.layers[0]).choices(axis, Degree.FIXED).value == 1
+    costs = [
+        flexloop.run("T0O0P0S0", network, arch, use_store=False, engine="embedded", time_limit=5).rows["edp"].iloc[0]
+        for arch in (own, design("simba_like"))
+    ]
+    assert costs[0] == pytest.approx(costs[1])
+
+
+def test_a_design_is_pinned_to_a_mapping_in_a_file(tmp_path: Path, small_net: Path) -> None:
+    results = flexloop.run("T0O0P0S0", str(small_net), design("nested"), use_store=False, engine="embedded")
+    results.save(tmp_path / "out")
+    path = next((tmp_path / "out").rglob("map.yaml"))
+    mine = tmp_path / "rigid.yaml"
+    flexloop_command("arch", "import", DESIGNS / "nested.yaml", "--rigid", path, "-o", mine)
+    again = flexloop.run("T0O0P0S0", str(small_net), str(mine), use_store=False, engine="embedded")
+    assert again.rows["edp"].iloc[0] == pytest.approx(results.rows["edp"].iloc[0])

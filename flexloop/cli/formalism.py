@@ -13,6 +13,7 @@ from flexloop.cli.common import console, parse_defines
 from flexloop.cli.show import arch_app
 
 if TYPE_CHECKING:
+    from flexloop.arch.design.model import Design
     from flexloop.arch.kinds import Arch as ArchKind
 
 Arch = Annotated[
@@ -132,18 +133,52 @@ def arch_import(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The YAML file (default: printed).")] = None,
     define: Define = [],  # noqa: B006
     name: Annotated[str | None, typer.Option("--name", help="What tables call it.")] = None,
+    rigid: Annotated[
+        Path | None,
+        typer.Option("--rigid", metavar="FILE", help="Pin what is open to a mapping (canonical names of dimensions)."),
+    ] = None,
+    rigid_for: Annotated[
+        str | None, typer.Option("--rigid-for", metavar="NETWORK", help="Pin it to the best one for a network.")
+    ] = None,
+    objective: Annotated[str, typer.Option(help="What is best: latency, energy or edp.")] = "edp",
+    time_limit: Annotated[float, typer.Option(min=0, help="Seconds a layer's search for --rigid-for may take.")] = 5.0,
 ) -> None:
     """Write a Timeloop design as a commented file, its constraints by axis, which --arch takes."""
     from flexloop.arch.design.read import read_design
     from flexloop.arch.design.text import design_text
+    from flexloop.errors import FlexloopError
 
+    if rigid is not None and rigid_for is not None:
+        raise FlexloopError("arch import: give one of --rigid and --rigid-for")
     design = read_design(files, parse_defines(define), name=name)
+    if rigid is not None:
+        design = _pinned_by_file(design, rigid)
+    if rigid_for is not None:
+        from flexloop.studies.rigiddesign import rigid_for as best_for
+        from flexloop.study import StudyOptions
+        from flexloop.workloads.networks import load_network
+
+        options = StudyOptions.of(objective=objective, time_limit=time_limit, engine="embedded")
+        design = best_for(design, load_network(rigid_for), options)
     text = design_text(design)
     if output is None:
         typer.echo(text, nl=False)
         return
     write_file(output, text)
     console().print(f"{output}: `flexloop arch check {output}` says in words what it is", markup=False)
+
+
+def _pinned_by_file(design: Design, path: Path) -> Design:
+    """A design pinned to the mapping in a file, such as the ``map.yaml`` of a cell of `flexloop run`."""
+    from flexloop.arch.design.rigid import pinned_by
+    from flexloop.errors import SpecError
+    from flexloop.timeloop import yamlio
+    from flexloop.timeloop.mapping import Mapping
+
+    content = yamlio.load(path)
+    if not isinstance(content, dict) or "mapping" not in content:
+        raise SpecError(f"{path}: no mapping; a file such as a cell's map.yaml has a top-level key mapping")
+    return pinned_by(design, Mapping.from_directives(content["mapping"], design.level_names), str(path))
 
 
 @arch_app.command("check")
