@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 import flexloop
+from flexloop.arch.design.model import Design
 from flexloop.arch.kinds import Arch
 from flexloop.classes import FlexClass, all_classes
 from flexloop.deadline import Deadline
@@ -186,11 +187,16 @@ def _find(
     """Run each shape of one arch in each class; what comes out is put into ``found`` as soon as it is there."""
     placement = Placement(processes(options.jobs, options.threads, available_cores()), options.dask)
     layers = [same[0] for same in alike.values()]
-    for result in run_layers(plan, classes, layers, placement, *([progress.handed_in] if progress else [])):
-        found[result.flexclass, result.layer.shape_key] = result
-        if progress:
-            for _ in alike[result.layer.shape_key]:
-                progress.finished(result)
+    same_space: dict[FlexClass, list[FlexClass]] = {}
+    for flexclass in classes:
+        least = plan.arch.least_alike(flexclass) if isinstance(plan.arch, Design) else flexclass
+        same_space.setdefault(least, []).append(flexclass)
+    for result in run_layers(plan, list(same_space), layers, placement, *([progress.handed_in] if progress else [])):
+        for flexclass in same_space[result.flexclass]:
+            found[flexclass, result.layer.shape_key] = replace(result, flexclass=flexclass)
+            if progress:
+                for _ in alike[result.layer.shape_key]:
+                    progress.finished(result)
 
 
 def run(

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from test_designs import DESIGNS, NAMES, design, flexloop_command, partial
 
+import flexloop
 from flexloop.arch.design.clip import clipped
 from flexloop.arch.design.directives import merged
 from flexloop.arch.design.model import Design
-from flexloop.classes import Axis, Degree
+from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.flexion import designtiles, flexion_table
 from flexloop.flexion.designs import DesignFlexion, assignments
 from flexloop.flexion.tilings import Sampling
@@ -165,3 +166,14 @@ def test_classify_prints_and_reports_what_freeing_gains(tmp_path: Path) -> None:
     assert all(row["alone"] >= 1 and row["last"] >= 1 for row in rows)
     assert max(row["alone"] for row in rows) > 1
     assert "The class of the design as it stands" in report.read_text(encoding="utf-8")
+
+
+def test_classes_with_the_same_mapspaces_are_searched_once_and_cost_the_same(tmp_path: Path) -> None:
+    """Simba's example pins no order, so that freeing it changes nothing; degree p without alternatives is degree 0."""
+    own = design("simba_like")
+    assert str(own.least_alike(FlexClass.parse("TpO1P0Sp"))) == "T0O0P0S0"
+    assert str(partial().least_alike(FlexClass.parse("TpO1P0Sp"))) == "TpO1P0Sp"
+    network = Network(name="net", layers=(Layer(name="fc", C=8, M=12),))
+    results = flexloop.run(["T0O0P0S0", "T0O1P0S0"], network, own, use_store=False, engine="embedded", time_limit=0.5)
+    costs = results.rows.set_index("class")["edp"]
+    assert costs["T0O0P0S0"] == costs["T0O1P0S0"]

@@ -73,10 +73,17 @@ def classify(
 
 def _texts(rows: pd.DataFrame) -> pd.DataFrame:
     """A classification as a report shows it: small numbers with three digits."""
-    columns = {
-        name: rows[name].map(lambda value: f"{value:.3g}") for name in ("h_f", "w_f", "alone", "last") if name in rows
-    }
-    return rows.assign(**columns).drop(columns=["w_f_low", "w_f_high"])
+    texts = {name: rows[name].map(_number) for name in ("h_f", "w_f")}
+    for name in ("alone", "last"):
+        if name in rows:
+            marks = rows[f"{name}_proved"].map(lambda proved: "" if proved else "~")
+            texts[name] = marks + rows[name].map(_number)
+    hidden = [name for name in rows if str(name).endswith(("_low", "_high", "_proved"))]
+    return rows.assign(**texts).drop(columns=hidden)
+
+
+def _number(value: float) -> str:
+    return "-" if value != value else f"{value:.3g}"
 
 
 def _print(rows: pd.DataFrame, title: str) -> None:

@@ -25,13 +25,15 @@ from flexloop.study import Progress, StudyOptions, run_study
 from flexloop.workloads.layers import Layer, Network
 
 COLUMNS = (
-    "arch", "network", "axis", "digit", "h_f", "w_f", "w_f_low", "w_f_high", "alone", "last", "constraints", "where",
+    "arch", "network", "axis", "digit", "h_f", "w_f", "w_f_low", "w_f_high", "alone", "alone_proved", "last",
+    "last_proved", "constraints", "where",
 )  # fmt: skip
 
 WORDS = (
     "digit: 0 where one choice is left on every layer, 1 where nothing is pinned, p between; H-F and W-F: the share "
     "of all choices that the hardware has, and that it has for the layers (mean, weighed by count); alone: gain of "
-    "freeing the axis by itself over the design as it stands; last: gain of freeing it after all others."
+    "freeing the axis by itself over the design as it stands; last: gain of freeing it after all others; ~ marks gains "
+    "of mappings that are not all proved to be the best."
 )
 """What the columns of a classification mean."""
 
@@ -64,8 +66,9 @@ def classification(
 
     Returns:
         One row for each network and axis: ``digit``, ``h_f``, ``w_f`` with its interval, ``alone`` and ``last`` (gains
-        in the objective that was searched; NaN where a class has no total), ``constraints`` that are responsible in
-        words, and ``where`` they stand, by file and line.
+        in the objective that was searched; NaN where a class has no total), ``alone_proved`` and ``last_proved``
+        (whether all mappings behind a gain are proved to be the best), ``constraints`` that are responsible in words,
+        and ``where`` they stand, by file and line.
     """
     known: dict[tuple[int, ...], LayerFlexion | DesignFlexion] = {}
     records = []
@@ -78,7 +81,7 @@ def classification(
             record |= {"digit": digit_of([flexion for flexion, _ in found]).value, **_means(found)}
             record |= {} if costs is None else _gains(costs, axis)
             records.append(record | _reasons(arch, axis))
-    columns = [c for c in COLUMNS if results is not None or c not in ("alone", "last")]
+    columns = [c for c in COLUMNS if results is not None or not c.startswith(("alone", "last"))]
     return pd.DataFrame.from_records(records, columns=columns)
 
 
@@ -115,18 +118,21 @@ def _means(found: Sequence[tuple[AxisFlexion, int]]) -> dict[str, float]:
     return {"h_f": float(found[0][0].hardware), **means}
 
 
-def _costs(results: Results, arch: Arch, network: Network) -> dict[str, float]:
+def _costs(results: Results, arch: Arch, network: Network) -> dict[str, tuple[float, bool]]:
+    """The network's cost in each class, and whether it is proved to be the least."""
     totals = results.totals
     own = totals[(totals["arch"] == arch.name) & (totals["network"] == network.name)]
-    return dict(zip(own["class"], own[cost_column(results)].astype(float), strict=True))
+    costs = zip(own[cost_column(results)].astype(float), own["optimal"].astype(bool), strict=True)
+    return dict(zip(own["class"], costs, strict=True))
 
 
-def _gains(costs: dict[str, float], axis: Axis) -> dict[str, float]:
+def _gains(costs: dict[str, tuple[float, bool]], axis: Axis) -> dict[str, Any]:
     alone, without = RIGID.replace(axis, Degree.FULL), FULLY_FLEXIBLE.replace(axis, Degree.FIXED)
-    return {
-        "alone": costs[str(RIGID)] / costs[str(alone)],
-        "last": costs[str(without)] / costs[str(FULLY_FLEXIBLE)],
-    }
+    found: dict[str, Any] = {}
+    for name, lower, upper in (("alone", RIGID, alone), ("last", without, FULLY_FLEXIBLE)):
+        before, after = costs[str(lower)], costs[str(upper)]
+        found |= {name: before[0] / after[0], f"{name}_proved": before[1] and after[1]}
+    return found
 
 
 def _reasons(arch: Arch, axis: Axis) -> dict[str, str]:

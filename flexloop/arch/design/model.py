@@ -15,7 +15,7 @@ from flexloop.arch.design import directives
 from flexloop.arch.design.directives import Directive
 from flexloop.arch.design.hardware import Extents, Hardware, assignments
 from flexloop.arch.spec import DepthwiseRule, Name, Size
-from flexloop.classes import Axis, Degree
+from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.errors import FlexloopError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.validation import unknown_fields
@@ -175,6 +175,15 @@ class Design(_Model):
             for index in range(len(getattr(self.partial, axis.value))):
                 found.append(tuple(loop for loop in self._loops(axis, index) if self._is_free(axis, loop)))
         return list({repr(choice): choice for choice in found}.values())
+
+    def least_alike(self, flexclass: FlexClass) -> FlexClass:
+        """The least flexible class with the same mapspaces: p is 0 without alternatives, and so is 1 without pins."""
+        for axis in Axis:
+            part = len(self.extents(Degree.PART)) if axis is Axis.SHAPE else len(self.choices(axis, Degree.PART))
+            is_open = len(self.extents(Degree.FULL)) == 1 if axis is Axis.SHAPE else not self.pinned(axis)
+            if part == 1 and (is_open or flexclass.degree(axis) is Degree.PART):
+                flexclass = flexclass.replace(axis, Degree.FIXED)
+        return flexclass
 
     def _held(self, axis: Axis) -> tuple[LoopConstraint, ...]:
         return tuple(loop for loop in self._loops(axis, None) if not self._is_free(axis, loop))
