@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from flexloop.errors import UnsupportedError
+from flexloop.tiles import divisors
+
 if TYPE_CHECKING:
     from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec
+
+MOST_SHAPES = 10_000
+"""Assignments of extents above which a design is refused."""
 
 Fanout = tuple[int, int]
 """Instances along X and along Y of what lies below one instance of a level."""
@@ -173,5 +179,12 @@ def _products(total: int, count: int) -> list[tuple[int, ...]]:
         return [()] if total == 1 else []
     if count == 1:
         return [(total,)]
-    divisors = [n for n in range(1, total + 1) if total % n == 0]
-    return [(n, *rest) for n in divisors for rest in _products(total // n, count - 1)]
+    found: list[tuple[int, ...]] = []
+    for n in divisors(total):
+        found += [(n, *rest) for rest in _products(total // n, count - 1)]
+        if len(found) > MOST_SHAPES:
+            raise UnsupportedError(
+                f"the flexible fanouts can share their {total} PEs in more than {MOST_SHAPES} ways; name fewer of them "
+                "under flexible:"
+            )
+    return found
