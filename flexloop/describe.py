@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from flexloop.arch.design.model import Design
 from flexloop.arch.design.words import described
 from flexloop.arch.kinds import Arch
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.spec import UNLIMITED, ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.mapspace import shapes
 from flexloop.timeloop.constraints import DataspaceConstraint
 from flexloop.timeloop.tree import component_paths
-from flexloop.workloads.layers import TENSORS
+from flexloop.workloads.layers import DIMENSIONS, TENSORS
 
 _WORDS = {
     Axis.TILING: "tile sizes",
@@ -42,6 +43,14 @@ LEVEL_COLUMNS = [
 """Headings of `describe_levels`."""
 
 
+def _sizes(tile: Mapping[Any, int | str]) -> str:
+    """A tile's sizes along its dimensions: C2 P7, or R=bound."""
+    said = {str(d): n for d, n in tile.items()}
+    return " ".join(
+        f"{d}{said[d]}" if isinstance(said[d], int) else f"{d}={said[d]}" for d in DIMENSIONS if said.get(d, 1) != 1
+    )
+
+
 def pinned_and_free(flexclass: FlexClass) -> tuple[str, str]:
     """What a class pins and what it leaves free, each as a list in words."""
     pinned = [_WORDS[a] for a in Axis if flexclass.degree(a) is Degree.FIXED]
@@ -56,7 +65,9 @@ def pinned_and_free(flexclass: FlexClass) -> tuple[str, str]:
 def arch_summary(arch: ArchSpec) -> tuple[str, str, str, str, str]:
     """Name, array, MACs, buffers and description of an arch spec."""
     shape = arch.axes.shape.fixed
-    buffers = ", ".join(f"{level.name} {_bytes(level.depth or 0, level.width)}" for level in arch.levels[1:])
+    buffers = ", ".join(
+        f"{level.name} {_bytes(level.depth, level.width) if level.depth else UNLIMITED}" for level in arch.levels[1:]
+    )
     return arch.name, f"{shape.X}x{shape.Y}", str(arch.pes * arch.lanes), buffers, arch.description
 
 
@@ -104,8 +115,8 @@ def describe_levels(arch: Arch, ert: Mapping[str, Any]) -> list[tuple[str, ...]]
             "unbounded" if level.capacity is None else str(level.capacity),
             str(level.datawidth),
             str(level.block_size),
-            f"{level.read_bandwidth:g}",
-            f"{level.write_bandwidth:g}",
+            _words_a_cycle(level.read_bandwidth),
+            _words_a_cycle(level.write_bandwidth),
             f"{energies[paths[level.name]]['read']:.4g}",
             f"{energies[paths[level.name]]['write']:.4g}",
             ", ".join(level.keep),
@@ -122,15 +133,21 @@ def _kept(level: str, rules: Mapping[str, DataspaceConstraint], *, outermost: bo
     return ", ".join([*kept, *free])
 
 
+def _words_a_cycle(bandwidth: float) -> str:
+    return UNLIMITED if bandwidth == inf else f"{bandwidth:g}"
+
+
 def describe_axes(arch: Arch) -> list[tuple[str, str, str, str]]:
     """For each axis: its fixed value, its partial values, and what full means."""
     if isinstance(arch, Design):
         return described(arch)
     axes = arch.axes
     tiles = "; ".join(
-        f"{level.name}: " + (" ".join(f"{d}{n}" for d, n in arch.fixed_tile(level.name).items() if n > 1) or "1 word")
+        f"{level.name}: " + (_sizes(axes.tiling.fixed[level.name]) or ("1" if arch.pins == "unit" else "1 word"))
         for level in reversed(arch.loop_levels[:-1])
     )
+    if arch.pins == "unit":
+        tiles = f"factors per unit, {tiles}"
     orders = [", ".join(f"{level} {''.join(p)}" for level, p in order.items()) for order in axes.ordering.partial]
     fixed_order = ", ".join(f"{level} {''.join(p)}" for level, p in axes.ordering.fixed.items())
     shares = ", ".join(f"{tensor} {share}" for tensor, share in axes.tiling.partial.items())

@@ -12,14 +12,13 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flexloop.arch.capacity import fixed_tile_exceeds_only_the_partition
 from flexloop.arch.design.hardware import Extents
 from flexloop.arch.design.model import Design
 from flexloop.arch.design.variants import design_variants
 from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec, Pair, Shape
 from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.tiles import FixedTiles, as_seen, divisors, fixed_tiles, inner_factors, padded_bounds, spatial_factor
+from flexloop.tiles import FixedTiles, as_seen, divisors, fixed_tiles, inner_factors, padded_bounds
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
@@ -67,32 +66,29 @@ class MapSpace:
 
 
 def mapspace(flexclass: FlexClass, arch: Arch, layer: Layer) -> MapSpace:
-    """Return the mapspace of a class (degrees allowed) on an arch spec or a design for one layer."""
+    """Return the mapspace of a class (degrees allowed) on an arch spec or a design for one layer.
+
+    It holds what its subclasses may do: constraints fall away from degree to degree, and where fixed tiles are padded to
+    bounds that free ones are not, or exceed their share of the buffer, their variants are added.
+    """
     if isinstance(arch, Design):
         own = design_variants(flexclass, arch, layer)
         found = (Variant(arch, layer, v.shape, v.bounds, False, v.constraints) for v in own)
         return MapSpace(flexclass, arch, layer, tuple(found))
-    return MapSpace(flexclass, arch, layer, tuple(_variants(flexclass, arch, layer)))
-
-
-def _variants(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> Iterator[Variant]:
     tiling = flexclass.degree(Axis.TILING)
-    if tiling is Degree.PART and fixed_tile_exceeds_only_the_partition(arch, layer):
-        # A buffer with a partition can still be run as fixed tiling runs it; without this, nesting would break. These
-        # come first, so that a mapping carried over from fixed tiling meets them before the partition it exceeds.
-        yield from _tiled(flexclass, arch, layer, Degree.FIXED)
-    yield from _tiled(flexclass, arch, layer, tiling)
+    variants = list(_own(flexclass, arch, layer, tiling))
+    if tiling is not Degree.FIXED:
+        rigid = [v for v in _own(flexclass, arch, layer, Degree.FIXED) if not any(_holds(free, v) for free in variants)]
+        variants = rigid + variants
+    return MapSpace(flexclass, arch, layer, tuple(variants))
 
 
-def _tiled(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> Iterator[Variant]:
+def _own(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> Iterator[Variant]:
+    """The variants of a class at one degree of tiling."""
     fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
-    bounds = padded_bounds(arch, layer)
-    if fixed:
-        bounds = {d: (bound,) for d, bound in fixed.bounds.items()}
-    for shape, order, pair in itertools.product(
-        shapes(arch, flexclass.degree(Axis.SHAPE)),
-        orders(arch, flexclass.degree(Axis.ORDERING)),
-        pairs(arch, flexclass.degree(Axis.PARALLELIZATION)),
+    free_bounds = padded_bounds(arch, layer)
+    for (shape, pair), order in itertools.product(
+        placements(flexclass, arch, layer), orders(arch, flexclass.degree(Axis.ORDERING))
     ):
         loops = [
             *_temporal_constraints(arch, order, fixed),
@@ -101,7 +97,34 @@ def _tiled(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -
         if tiling is Degree.PART:
             loops.extend(_idle(name) for name in partition_levels(arch).values())
         constraints = Constraints(tuple(loops), tuple(_dataspaces(arch, partitioned=tiling is Degree.PART)))
+        bounds = fixed.allowed(shape, pair) if fixed else free_bounds
         yield Variant(arch, layer, shape, bounds, tiling is Degree.PART, constraints)
+
+
+def _holds(variant: Variant, other: Variant) -> bool:
+    """Whether a variant without a partition surely has all mappings of another: the same or fewer constraints."""
+    if variant.partitioned or variant.shape != other.shape:
+        return False
+    if any(not set(other.bounds[d]) <= set(variant.bounds[d]) for d in DIMENSIONS):
+        return False
+    for loop in variant.constraints.loops:
+        pinned = other.constraints.loop(loop.target, spatial=loop.spatial)
+        if not loop.factors.items() <= pinned.factors.items():
+            return False
+        if loop.permutation and (loop.permutation, loop.split) != (pinned.permutation, pinned.split):
+            return False
+    return True
+
+
+def placements(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> list[tuple[Shape, tuple[str, str] | None]]:
+    """The array shapes of a class, and what may lie on X and Y of each: a pair, or any dimensions (None)."""
+    chosen = pairs(arch, flexclass.degree(Axis.PARALLELIZATION))
+    seen = [(as_seen(arch, layer, pair.X), as_seen(arch, layer, pair.Y)) if pair else None for pair in chosen]
+    found = list(itertools.product(shapes(arch, flexclass.degree(Axis.SHAPE)), seen))
+    if arch.depthwise == "on_both_axes" and layer.is_depthwise:
+        row = (Shape(X=arch.pes, Y=1), None if None in seen else ("G", "C"))
+        found += [row] * (row not in found)
+    return found
 
 
 def shapes(arch: ArchSpec, degree: Degree) -> list[Shape]:
@@ -150,7 +173,7 @@ def _temporal_constraints(
             permutation = DIMENSIONS
         elif order is not None:
             permutation = order[level.name]
-        factors = _pinned_factors(index, fixed) if fixed and index != arch.array_index else {}
+        factors = fixed.factors[index] if fixed else {}
         if factors or permutation:
             yield LoopConstraint(level.name, factors=factors, permutation=permutation)
 
@@ -160,20 +183,13 @@ def _idle(level: str) -> LoopConstraint:
     return LoopConstraint(level, factors=dict.fromkeys(DIMENSIONS, 1), permutation=DIMENSIONS)
 
 
-def _pinned_factors(index: int, fixed: FixedTiles) -> dict[str, int]:
-    """Temporal factors at one level: its tile, or the whole bound at the outermost, over what lies inside it."""
-    inside = fixed.tiles[index - 1] if index else fixed.inner
-    outside = fixed.tiles[index] if index < len(fixed.tiles) else fixed.bounds
-    return {d: outside[d] // inside[d] for d in DIMENSIONS}
-
-
 def _spatial_constraints(
-    arch: ArchSpec, layer: Layer, shape: Shape, pair: Pair | None, fixed: FixedTiles | None
+    arch: ArchSpec, layer: Layer, shape: Shape, pair: tuple[str, str] | None, fixed: FixedTiles | None
 ) -> Iterator[LoopConstraint]:
     if arch.array.inner is not None:
         yield _inner_fanout(arch, layer)
     if pair is not None:
-        yield _array_pair(arch, layer, shape, pair, fixed)
+        yield _array_pair(arch, shape, pair, fixed)
 
 
 def _inner_fanout(arch: ArchSpec, layer: Layer) -> LoopConstraint:
@@ -185,13 +201,11 @@ def _inner_fanout(arch: ArchSpec, layer: Layer) -> LoopConstraint:
     return LoopConstraint(target, spatial=True, factors=factors, permutation=tuple(permutation), split=len(on_x))
 
 
-def _array_pair(arch: ArchSpec, layer: Layer, shape: Shape, pair: Pair, fixed: FixedTiles | None) -> LoopConstraint:
-    on_x, on_y = as_seen(arch, layer, pair.X), as_seen(arch, layer, pair.Y)
-    factors = {d: 1 for d in DIMENSIONS if d not in (on_x, on_y)}
+def _array_pair(arch: ArchSpec, shape: Shape, pair: tuple[str, str], fixed: FixedTiles | None) -> LoopConstraint:
+    on_x, on_y = pair
+    factors = {d: 1 for d in DIMENSIONS if d not in pair}
     if fixed is not None:
-        outside, inside = fixed.tiles[arch.array_index], fixed.tiles[arch.array_index - 1]
-        factors[on_x] = spatial_factor(outside[on_x], inside[on_x], shape.X)
-        factors[on_y] = spatial_factor(outside[on_y], inside[on_y], shape.Y)
+        factors |= {on_x: fixed.spread(on_x, shape.X), on_y: fixed.spread(on_y, shape.Y)}
     rest = [d for d in DIMENSIONS if d not in (on_x, on_y)]
     return LoopConstraint(
         arch.array.below,

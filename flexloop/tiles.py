@@ -1,20 +1,24 @@
 """Fixed tiles on layers that they do not divide, and the bounds that free tiles may be padded to.
 
-Everything here follows one rule per dimension. Let f be the pinned factor of the inner fanout, s the tile of the level
-below the array, g the tile of the level above it, u the fixed shape's extent along the dimension (its X or Y where the
-fixed pair unrolls the dimension, else 1). A tile that a layer does not fill shrinks (``edge: clip``) to what the layer
-needs, and the bound is padded to a whole number of tiles. The rule is this project's own definition.
+What a fixed tile is, has two readings (``pins`` of an arch spec). ``unit``: the temporal factors inside a PE and at each
+on-chip level are pinned; what they hold grows with what is spread over the array. ``buffer``: the extents of each
+buffer's tile are pinned, array included. In both a tile that a layer does not fill shrinks (``edge: clip``) to what the
+layer needs, and the bound is padded to a whole number of tiles. The rules are this project's own definition; see
+docs/formalism.md.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from math import isqrt
+from dataclasses import dataclass, replace
+from math import isqrt, prod
 from typing import Protocol
 
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.workloads.layers import DIMENSIONS, Layer
+
+Factors = dict[str, int]
 
 
 class HasDepthwiseRule(Protocol):
@@ -27,23 +31,130 @@ class HasDepthwiseRule(Protocol):
 
 
 @dataclass(frozen=True)
-class FixedTiles:
+class FixedTiles(ABC):
     """The spec's tiles as they fall on one layer.
 
     Attributes:
-        tiles: extent of the tile at each level with loops except the outermost, innermost first, for every dimension.
+        tiles: extent of the tile at each level with loops except the outermost, innermost first, for every dimension:
+            what the rigid class has, with the spec's own pair and shape.
         bounds: the layer's bounds, padded to whole tiles of the outermost of them.
         inner: the pinned spatial factor below the innermost level, for every dimension.
+        factors: the pinned temporal factors at each level with loops, innermost first, the outermost included; empty
+            where they are free.
     """
 
-    tiles: tuple[dict[str, int], ...]
-    bounds: dict[str, int]
-    inner: dict[str, int]
+    tiles: tuple[Factors, ...]
+    bounds: Factors
+    inner: Factors
+    factors: tuple[Factors, ...]
+
+    @abstractmethod
+    def spread(self, dimension: str, extent: int) -> int:
+        """The pinned spatial factor of a dimension that lies on a mesh axis of some extent."""
+
+    @abstractmethod
+    def allowed(self, shape: Shape, pair: tuple[str, str] | None) -> dict[str, tuple[int, ...]]:
+        """The padded bounds on an array of some shape: with a pair of dimensions on X and Y, or with any (None)."""
+
+    @abstractmethod
+    def passes_of(self, dimension: str, bound: int) -> int:
+        """What of a padded bound may be spread over PEs or repeated: spatial factors divide it."""
+
+    @abstractmethod
+    def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
+        """The tile along a dimension at each on-chip level with loops, innermost first, with a spatial factor."""
+
+
+@dataclass(frozen=True)
+class BufferTiles(FixedTiles):
+    """Fixed tiles under ``pins: buffer``; ``array_index`` is the index of the level above the array."""
+
+    array_index: int
+
+    def spread(self, dimension: str, extent: int) -> int:
+        """The largest divisor of what lies between the tiles in and above the array that fits the mesh axis."""
+        return max(n for n in divisors(self.passes_of(dimension, 0)) if n <= extent)
+
+    def allowed(self, shape: Shape, pair: tuple[str, str] | None) -> dict[str, tuple[int, ...]]:
+        """Those of the rigid class: nothing else is padded."""
+        return {d: (bound,) for d, bound in self.bounds.items()}
+
+    def passes_of(self, dimension: str, bound: int) -> int:
+        """What lies between the tiles in and above the array."""
+        return self.tiles[self.array_index][dimension] // self.tiles[self.array_index - 1][dimension]
+
+    def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
+        """The same, whatever is spread."""
+        return tuple(tile[dimension] for tile in self.tiles)
+
+
+@dataclass(frozen=True)
+class UnitTiles(FixedTiles):
+    """Fixed tiles under ``pins: unit``.
+
+    Attributes:
+        passes: for each dimension, how many PEs or repetitions are needed for the pinned factors to cover the layer.
+        clip: whether no more PEs are used than are needed.
+        array_index: index of the level above the array.
+    """
+
+    passes: Factors
+    clip: bool
+    array_index: int
+
+    def spread(self, dimension: str, extent: int) -> int:
+        """The least number of PEs that needs no more repetitions than all would; without ``clip`` all of them."""
+        return balanced(self.passes[dimension], extent) if self.clip else extent
+
+    def allowed(self, shape: Shape, pair: tuple[str, str] | None) -> dict[str, tuple[int, ...]]:
+        """Any number of PEs up to the extent may be used along a dimension, with as few repetitions as that leaves.
+
+        What a pair unrolls has one bound. With any pair, besides what fills X or Y, the passes themselves and the
+        least 7-smooth number above them may be factorised.
+        """
+        return {d: tuple(sorted({self._unit(d) * n for n in self._passes(d, shape, pair)})) for d in DIMENSIONS}
+
+    def passes_of(self, dimension: str, bound: int) -> int:
+        """The bound in units of what is pinned."""
+        return bound // self._unit(dimension)
+
+    def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
+        """The pinned factors' products, times the spatial factor from the array outwards."""
+        tiles, tile = [], self.inner[dimension]
+        for index, level in enumerate(self.factors[:-1]):
+            tile *= level[dimension] * (spread if index == self.array_index else 1)
+            tiles.append(tile)
+        return tuple(tiles)
+
+    def _unit(self, d: str) -> int:
+        return self.inner[d] * prod(level[d] for level in self.factors[:-1])
+
+    def _passes(self, d: str, shape: Shape, pair: tuple[str, str] | None) -> set[int]:
+        needed = self.passes[d]
+        if pair is not None:
+            extent = shape.X if d == pair[0] else shape.Y if d == pair[1] else 1
+            return {self._filled(d, extent)}
+        if needed == 1 and self.clip:
+            return {1}
+        return {needed, smooth_above(needed), self._filled(d, shape.X), self._filled(d, shape.Y)}
+
+    def _filled(self, d: str, extent: int) -> int:
+        return _multiple(self.passes[d], self.spread(d, extent))
+
+
+def balanced(passes: int, extent: int) -> int:
+    """The least number of PEs, at most ``extent``, that takes no more repetitions for ``passes`` than ``extent`` PEs.
+
+    Examples:
+        >>> balanced(20, 16), balanced(5, 16), balanced(32, 16)
+        (10, 5, 16)
+    """
+    return -(-passes // -(-passes // extent))
 
 
 def follows_depthwise_rule(arch: HasDepthwiseRule, layer: Layer) -> bool:
     """Whether the layer's G takes the fixed values of M, as on hardware that sees groups as output channels."""
-    return arch.depthwise == "as_output_channels" and layer.is_depthwise
+    return arch.depthwise != "off" and layer.is_depthwise
 
 
 def _role(arch: ArchSpec, layer: Layer, dimension: str) -> str | None:
@@ -72,27 +183,68 @@ def inner_factors(arch: ArchSpec, layer: Layer) -> dict[str, int]:
 def fixed_tiles(arch: ArchSpec, layer: Layer) -> FixedTiles:
     """Return the spec's fixed tiles on a layer, and the bounds they pad it to."""
     inner = inner_factors(arch, layer)
+    return (_unit_tiles if arch.pins == "unit" else _buffer_tiles)(arch, layer, inner)
+
+
+def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
+    clip = arch.edge == "clip"
+    levels = range(len(arch.loop_levels) - 1)
+    chains, passes, spread = {}, {}, {}
+    for d in DIMENSIONS:
+        role = _role(arch, layer, d)
+        unrolled = arch.unrolled(role) if role else 1
+        needed = -(-layer.bounds[d] // inner[d])
+        chains[d] = (
+            _factors_along(arch, role, layer.bounds | {role: layer.bounds[d]}, needed) if role else [1] * len(levels)
+        )
+        passes[d] = -(-needed // prod(chains[d]))
+        spread[d] = balanced(passes[d], unrolled) if clip else unrolled
+    factors = tuple({d: chains[d][level] for d in DIMENSIONS} for level in levels)
+    unit = UnitTiles((), {}, inner, (*factors, {}), passes, clip, arch.array_index)
+    along = {d: unit.tiles_with(d, spread[d]) for d in DIMENSIONS}
+    tiles = tuple({d: along[d][level] for d in DIMENSIONS} for level in levels)
+    return replace(unit, tiles=tiles, bounds={d: _multiple(layer.bounds[d], along[d][-1]) for d in DIMENSIONS})
+
+
+def _factors_along(arch: ArchSpec, role: str, bounds: Factors, needed: int) -> list[int]:
+    """Temporal factors along one dimension, innermost first; ``role`` names the spec's dimension.
+
+    They shrink to what is needed with the spec's own extent of the array in place; under ``edge: pad`` only those that
+    are named after the layer's bounds do.
+    """
+    factors = []
+    for index, level in enumerate(arch.loop_levels[:-1]):
+        size = arch.tile_sizes(role, bounds)[index]
+        if index == arch.array_index:
+            needed = -(-needed // arch.unrolled(role))
+        if arch.edge == "clip" or not isinstance(arch.axes.tiling.fixed[level.name].get(role, 1), int):  # type: ignore[call-overload]
+            size = min(size, needed)
+        factors.append(size)
+        needed = -(-needed // size)
+    return factors
+
+
+def _buffer_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> BufferTiles:
     by_dimension = {d: _tiles_along(arch, _role(arch, layer, d), layer.bounds[d], inner[d]) for d in DIMENSIONS}
     levels = range(len(arch.loop_levels) - 1)
     tiles = tuple({d: by_dimension[d][level] for d in DIMENSIONS} for level in levels)
-    bounds = {d: by_dimension[d][-1] * -(-layer.bounds[d] // by_dimension[d][-1]) for d in DIMENSIONS}
-    return FixedTiles(tiles, bounds, inner)
+    bounds = {d: _multiple(layer.bounds[d], tiles[-1][d]) for d in DIMENSIONS}
+    extents = [inner, *tiles, bounds]
+    factors = tuple(
+        {} if index == arch.array_index else {d: outside[d] // inside[d] for d in DIMENSIONS}
+        for index, (inside, outside) in enumerate(zip(extents, extents[1:], strict=False))
+    )
+    return BufferTiles(tiles, bounds, inner, factors, arch.array_index)
 
 
 def _tiles_along(arch: ArchSpec, role: str | None, bound: int, inner: int) -> list[int]:
     """Tiles along one dimension, innermost level first; ``role`` names the spec's dimension."""
     if role is None:
         return [1] * (len(arch.loop_levels) - 1)
-    full = arch.inner_factors[role]
-    spec = [arch.fixed_tile(level.name)[role] // full for level in arch.loop_levels[:-1]]
+    spec = [tile // arch.inner_factors[role] for tile in arch.tile_sizes(role)]
     if arch.edge == "clip":
-        spec = _clip(spec, arch.array_index, _unrolled(arch, role), -(-bound // inner))
+        spec = _clip(spec, arch.array_index, arch.unrolled(role), -(-bound // inner))
     return [tile * inner for tile in spec]
-
-
-def _unrolled(arch: ArchSpec, role: str) -> int:
-    pair, shape = arch.axes.parallelization.fixed, arch.axes.shape.fixed
-    return {pair.X: shape.X, pair.Y: shape.Y}.get(role, 1)  # type: ignore[call-overload, no-any-return]
 
 
 def _clip(spec: list[int], array_index: int, unrolled: int, bound: int) -> list[int]:
@@ -161,12 +313,6 @@ def divisors(n: int) -> list[int]:
     """The divisors of a positive number, ascending."""
     small = [k for k in range(1, isqrt(n) + 1) if n % k == 0]
     return small + [n // k for k in reversed(small) if k * k != n]
-
-
-def spatial_factor(tile: int, below: int, extent: int) -> int:
-    """The pinned spatial factor of a dimension: the largest divisor of ``tile / below`` that fits the mesh axis."""
-    ratio = tile // below
-    return max(n for n in divisors(ratio) if n <= extent)
 
 
 def uniform_paddings(arch: ArchSpec, layer: Layer) -> dict[str, dict[str, int]]:

@@ -40,14 +40,14 @@ class BufferUse:
     """
 
     level: str
-    capacity: int
+    capacity: int | None
     words: dict[str, int]
     limits: dict[str, int]
 
     @property
     def used(self) -> float:
         """Fraction of the capacity."""
-        return sum(self.words.values()) / self.capacity
+        return sum(self.words.values()) / self.capacity if self.capacity else 0.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class LayerFault:
     """A layer that some classes cannot map, and why.
 
     Attributes:
-        classes: ``T0`` where only the fixed tile is too large, ``all`` where no tile fits.
+        classes: ``T0`` where only the fixed tile is too large (on the spec's own array), ``all`` where no tile fits.
     """
 
     network: str
@@ -191,7 +191,6 @@ def _buffer_uses(arch: ArchSpec) -> Iterator[BufferUse]:
     for index, group in enumerate(arch.buffer_groups):
         tile = arch.fixed_tile(arch.loop_levels[index].name)
         for level in group:
-            assert level.capacity is not None
             yield BufferUse(
                 level=level.name,
                 capacity=level.capacity,
@@ -211,7 +210,8 @@ def _sentences(report: ArchReport) -> Iterator[str]:
         )
     for use in report.buffers:
         parts = ", ".join(f"{tensor} {words:,}" for tensor, words in use.words.items())
-        yield f"The fixed tile takes {100 * use.used:.0f}% of {use.level}'s {use.capacity:,} words ({parts})."
+        room = f"{100 * use.used:.0f}% of {use.level}'s {use.capacity:,} words" if use.capacity else use.level
+        yield f"The fixed tile takes {room} ({parts})."
     for axis, (_, fixed, partial, full) in zip(Axis, describe_axes(arch), strict=True):
         least, some = (float(hardware_flexion(arch, axis, degree)) for degree in (Degree.FIXED, Degree.PART))
         yield (

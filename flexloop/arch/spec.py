@@ -8,12 +8,13 @@ among them, and gives for each of the four axes the fixed value (degree 0) and t
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
-from math import floor, prod
+from math import floor, inf, prod
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from flexloop.htmltable import html_table
 from flexloop.validation import no_boolean, plain_number, unknown_fields
@@ -24,7 +25,28 @@ LevelName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z
 Tensor = Literal["Weights", "Inputs", "Outputs"]
 Dimension = Literal["N", "G", "C", "M", "R", "S", "P", "Q"]
 Size = Annotated[int, Field(ge=1, le=2**40), BeforeValidator(no_boolean)]
-Bandwidth = Annotated[float, Field(gt=0, le=2**40, allow_inf_nan=False), BeforeValidator(no_boolean)]
+UNLIMITED = "unlimited"
+"""What a depth or a bandwidth is called that limits nothing."""
+
+
+def _bandwidth(value: Any) -> Any:
+    return inf if value == UNLIMITED else no_boolean(value)
+
+
+def _depth(value: Any) -> Any:
+    return None if value == UNLIMITED else no_boolean(value)
+
+
+def _bandwidth_text(value: float) -> float | str:
+    return UNLIMITED if value == inf else value
+
+
+Bandwidth = Annotated[float, Field(gt=0), BeforeValidator(_bandwidth), PlainSerializer(_bandwidth_text)]
+"""Words a cycle, or ``unlimited``."""
+
+TileSize = Annotated[int, Field(ge=1, le=2**40), BeforeValidator(no_boolean)] | Literal["bound", "parent"] | Dimension
+"""How many of the tiles inside it a level's tile holds along a dimension: a number; ``bound``: as many as the layer has;
+``parent``: as many as the next level out says, which then holds one; or the bound of a dimension, such as ``R``."""
 
 
 def _permutation(value: Any) -> Any:
@@ -48,6 +70,9 @@ def _share(value: Any) -> Any:
 
 _FRACTION = re.compile(r"[0-9]{1,15}(/[1-9][0-9]{0,14}|\.[0-9]{1,15})?", re.ASCII)
 
+MOST_WORDS = 2**60
+"""The share, in words, of a buffer without a limit."""
+
 Share = Annotated[Fraction, BeforeValidator(_share), Field(gt=0, le=1)]
 
 
@@ -55,7 +80,7 @@ def _switch(value: Any) -> Any:
     return "off" if value is False else value  # an unquoted ``off`` is a boolean in YAML
 
 
-DepthwiseRule = Annotated[Literal["as_output_channels", "off"], BeforeValidator(_switch)]
+DepthwiseRule = Annotated[Literal["as_output_channels", "on_both_axes", "off"], BeforeValidator(_switch)]
 
 
 class _Model(BaseModel):
@@ -79,8 +104,9 @@ class StorageLevel(_Model):
         component: what it is made of, which picks its energy: ``DRAM``, ``SRAM`` or ``regfile``.
         datawidth: bits of one word.
         width: bits of one row; ``width / datawidth`` words are read or written by one access.
-        depth: rows; absent means unbounded (DRAM).
-        read_bandwidth, write_bandwidth: words a cycle of one instance.
+        depth: rows; absent or ``unlimited`` means unbounded (DRAM).
+        energy_depth: rows that energies and areas are estimated for where the depth is unlimited on chip.
+        read_bandwidth, write_bandwidth: words a cycle of one instance, or ``unlimited``.
         multiple_buffering: the capacity is divided by it (2 for double buffering).
         keep: data spaces stored here; the others bypass this level, in every class.
         loops: whether temporal loops may stand at this level. Buffers side by side, each for a tensor of its own, are
@@ -91,7 +117,8 @@ class StorageLevel(_Model):
     component: Literal["DRAM", "SRAM", "regfile"] = Field(alias="class")
     datawidth: Annotated[int, Field(ge=1, le=1024), BeforeValidator(no_boolean)]
     width: Annotated[int, Field(ge=1, le=2**20), BeforeValidator(no_boolean)]
-    depth: Size | None = None
+    depth: Annotated[Size | None, BeforeValidator(_depth)] = None
+    energy_depth: Size | None = None
     read_bandwidth: Bandwidth
     write_bandwidth: Bandwidth
     multiple_buffering: Annotated[float, Field(ge=1, le=64), BeforeValidator(no_boolean)] = 1.0
@@ -107,6 +134,11 @@ class StorageLevel(_Model):
     def capacity(self) -> int | None:
         """Words that a tile may occupy, or None where unbounded (Timeloop: floor(depth * block / buffering))."""
         return None if self.depth is None else floor(self.depth * self.block_size / self.multiple_buffering)
+
+    @property
+    def priced_depth(self) -> int | None:
+        """Rows that energies and areas are estimated for."""
+        return self.depth or self.energy_depth
 
     @property
     def bypass(self) -> tuple[str, ...]:
@@ -215,11 +247,13 @@ class Tiling(_Model):
     """The T axis: tile size per level and dimension (dimensions not named: 1), and the shares of the partition.
 
     Attributes:
-        fixed: for each level with loops but the outermost, the extent of its tile along each dimension.
+        fixed: for each level with loops but the outermost, the factor of its temporal loops along each dimension: how
+            many tiles of the next level in, on all PEs that are used, its tile holds. With ``pins: buffer`` the extent
+            of its tile.
         partial: for the level above the array, the share of its capacity that each tensor it keeps may use.
     """
 
-    fixed: dict[LevelName, dict[Dimension, Size]]
+    fixed: dict[LevelName, dict[Dimension, TileSize]]
     partial: dict[Tensor, Share]
 
 
@@ -287,8 +321,12 @@ class ArchSpec(_Model):
         mac: the arithmetic unit.
         array: where the flexible array stands.
         axes: the values of the four axes.
+        pins: what a fixed tile is. ``unit``: what one PE and one pass over each buffer repeat, so that a buffer's tile
+            grows with what is spread over the array. ``buffer``: the buffer's whole tile, so that what is spread only
+            divides it.
         edge: ``clip`` shrinks a fixed tile at a layer that it exceeds, ``pad`` never does.
-        depthwise: ``as_output_channels`` gives the fixed values of M to G where C = M = 1 and G > 1; ``off`` does not.
+        depthwise: ``as_output_channels`` gives the fixed values of M to G where C = M = 1 and G > 1;
+            ``on_both_axes`` besides lets G lie along both mesh axes, as if the array were one row; ``off`` does neither.
     """
 
     name: Name
@@ -299,6 +337,7 @@ class ArchSpec(_Model):
     mac: Mac = Mac()
     array: Array
     axes: Axes
+    pins: Literal["unit", "buffer"] = "unit"
     edge: Literal["clip", "pad"] = "clip"
     depthwise: DepthwiseRule = "as_output_channels"
 
@@ -352,18 +391,55 @@ class ArchSpec(_Model):
         """Return the storage level of that name (KeyError if there is none)."""
         return {level.name: level for level in self.levels}[name]
 
+    def unrolled(self, dimension: str) -> int:
+        """The spec's own extent of the array along a dimension: its X or Y where the fixed pair unrolls it, else 1."""
+        pair, shape = self.axes.parallelization.fixed, self.axes.shape.fixed
+        return {pair.X: shape.X, pair.Y: shape.Y}.get(dimension, 1)  # type: ignore[call-overload, no-any-return]
+
+    def tile_sizes(self, dimension: str, bounds: Mapping[str, int] | None = None) -> list[int]:
+        """What the spec says of each on-chip level's tile along a dimension, innermost first.
+
+        Args:
+            dimension: the dimension.
+            bounds: those of a layer, which ``bound`` and names of dimensions refer to; without a layer they count as 1.
+        """
+        named = self.axes.tiling.fixed
+        said = [named[level.name].get(dimension, 1) for level in self.loop_levels[:-1]]  # type: ignore[call-overload]
+        bounds = bounds or dict.fromkeys(DIMENSIONS, 1)
+        sizes: list[int] = []
+        parent = bounds[dimension]
+        for size in reversed(said):
+            if size == "parent":
+                if sizes:
+                    sizes[-1] = 1
+            elif isinstance(size, int):
+                parent = size
+            else:
+                parent = bounds[dimension if size == "bound" else size]
+            sizes.append(parent)
+        return sizes[::-1]
+
     def fixed_tile(self, level: str) -> dict[str, int]:
-        """The spec's tile extents at a level with loops, for every dimension."""
-        named = self.axes.tiling.fixed[level]
-        return {d: named.get(d, 1) for d in DIMENSIONS}  # type: ignore[call-overload]
+        """The extents of the spec's tile at a level with loops, for every dimension, on the spec's own array.
+
+        Sizes that refer to a layer count as 1.
+        """
+        index = [each.name for each in self.loop_levels].index(level)
+        if self.pins == "buffer":
+            return {d: self.tile_sizes(d)[index] for d in DIMENSIONS}
+        return {
+            d: self.inner_factors[d]
+            * prod(self.tile_sizes(d)[: index + 1])
+            * (self.unrolled(d) if index >= self.array_index else 1)
+            for d in DIMENSIONS
+        }
 
     def partition(self) -> dict[str, int]:
         """Capacity limit in words of each tensor in the partitioned buffer (the T axis at degree p)."""
         limits: dict[str, int] = {}
         for tensor, share in self.axes.tiling.partial.items():
             capacity = self._buffer_of(tensor).capacity
-            assert capacity is not None
-            limits[tensor] = floor(capacity * share)
+            limits[tensor] = MOST_WORDS if capacity is None else floor(capacity * share)
         return limits
 
     def _buffer_of(self, tensor: str) -> StorageLevel:
@@ -411,8 +487,11 @@ class ArchSpec(_Model):
                 raise ValueError(
                     f"levels: {level.name} is DRAM below the outermost level; on-chip levels are SRAM or regfile"
                 )
-            if level.depth is None:
-                raise ValueError(f"levels: {level.name} has no depth; only the outermost level is unbounded")
+            if level.depth is None and level.energy_depth is None:
+                raise ValueError(
+                    f"levels: {level.name} has no depth; give one, or `depth: unlimited` with an `energy_depth`, the "
+                    "rows that its energy is estimated for"
+                )
         if not self.levels[-1].loops:
             raise ValueError(f"levels: the innermost, {self.levels[-1].name}, must have loops")
         if self.array.below not in [level.name for level in self.loop_levels]:
@@ -433,13 +512,21 @@ class ArchSpec(_Model):
         expected = {level.name for level in self.loop_levels[:-1]}
         if set(self.axes.tiling.fixed) != expected:
             raise ValueError(f"axes.tiling.fixed: give a tile for each of {sorted(expected)} and no other level")
-        pair, shape = self.axes.parallelization.fixed, self.axes.shape.fixed
-        unrolled = {pair.X: shape.X, pair.Y: shape.Y}
+        if self.pins == "buffer":
+            self._check_whole_tiles()
+        self._check_capacities()
+        self._check_partition()
+
+    def _check_whole_tiles(self) -> None:
+        for level, sizes in self.axes.tiling.fixed.items():
+            for d, size in sizes.items():
+                if not isinstance(size, int):
+                    raise ValueError(f"axes.tiling.fixed.{level}.{d}: {size!r} needs `pins: unit`; write a number here")
         for d in DIMENSIONS:
             below, where = self.inner_factors[d], "the inner fanout"
             for index, level in enumerate(self.loop_levels[:-1]):
                 if index == self.array_index:
-                    below *= unrolled.get(d, 1)  # type: ignore[call-overload]
+                    below *= self.unrolled(d)
                     where += " times the array's extent"
                 tile = self.fixed_tile(level.name)[d]
                 if tile % below:
@@ -447,16 +534,13 @@ class ArchSpec(_Model):
                         f"axes.tiling.fixed.{level.name}.{d}: {tile} is not a multiple of {below}, {where} along {d}"
                     )
                 below, where = tile, f"the tile of {level.name}"
-        self._check_capacities()
-        self._check_partition()
 
     def _check_capacities(self) -> None:
         for group, level in zip(self.buffer_groups, self.loop_levels, strict=False):
             words = self._fixed_words(level.name)
             for buffer in group:
-                assert buffer.capacity is not None
                 needed = {t: words[t] for t in TENSORS if t in buffer.keep}
-                if sum(needed.values()) > buffer.capacity:
+                if buffer.capacity is not None and sum(needed.values()) > buffer.capacity:
                     parts = " + ".join(f"{tensor} {n:,}" for tensor, n in needed.items())
                     raise ValueError(
                         f"axes.tiling.fixed.{level.name}: the tile needs {parts} = {sum(needed.values()):,} words, but "

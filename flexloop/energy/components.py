@@ -143,7 +143,7 @@ class Model(Protocol):
 
 def storage_part(level: StorageLevel, technology: str) -> Part:
     """A storage level of an arch spec."""
-    size = {} if level.depth is None else {"depth": level.depth}
+    size = {} if level.priced_depth is None else {"depth": level.priced_depth}
     return Part(level.component, {"technology": technology, "width": level.width, **size})
 
 

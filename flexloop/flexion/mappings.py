@@ -2,27 +2,26 @@
 
 A mapping is the padded bounds, the tiles, the spatial factors with their mesh axes, the array's shape, and an order at
 each level. The axes are not independent on a layer: what parallelism may unroll depends on the tiles, and what fits
-depends on the array's shape. With fixed tiles mappings are counted exactly, else by sampling from the product of what
-each dimension could do by itself.
+depends on the array's shape. Mappings are counted by looking at all combinations of what each dimension could do by
+itself, or at a sample of them where they are many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.arch.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
-from flexloop.arch.spec import ArchSpec, Pair, Shape
+from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.flexion.intervals import Estimate, proportion
 from flexloop.flexion.layers import count_orders
 from flexloop.flexion.tilings import Floats, Ints, Sampling, chains_along, fits
-from flexloop.mapspace import pairs, shapes
-from flexloop.tiles import as_seen, divisors, fixed_tiles, inner_factors, padded_bounds, spatial_factor
+from flexloop.mapspace import placements
+from flexloop.tiles import FixedTiles, divisors, fixed_tiles, inner_factors, padded_bounds
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
 Assignment = tuple[str, str]
@@ -41,63 +40,19 @@ def count_unordered_mappings(
     arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: Sampling | None = None
 ) -> Estimate:
     """Number of mappings that a class allows for a layer, those that differ in order alone counted once."""
+    sampling = sampling or Sampling()
     tiling = flexclass.degree(Axis.TILING)
     if tiling is Degree.FIXED:
-        return Estimate.exactly(0 if fixed_overflows(arch, layer) else _unrollings(arch, layer, flexclass))
-    found = _sampled(arch, layer, flexclass, sampling or Sampling())
-    if tiling is Degree.PART and fixed_tile_exceeds_only_the_partition(arch, layer):
-        found += Estimate.exactly(_unrollings(arch, layer, flexclass))
-    return found
+        return _rigidly_tiled(arch, layer, flexclass, sampling, beyond=None)
+    found = _freely_tiled(arch, layer, flexclass, sampling)
+    return found + _rigidly_tiled(arch, layer, flexclass, sampling, beyond=tiling)
 
 
-# -- fixed tiles: exact ------------------------------------------------------------------------------------------------
+Places = dict[str, tuple[bool, bool]]
+"""Whether each dimension may lie on X, and on Y."""
 
-
-def _unrollings(arch: ArchSpec, layer: Layer, flexclass: FlexClass) -> int:
-    """Ways to fill the array between the fixed tiles, over all shapes of the class."""
-    fixed = fixed_tiles(arch, layer)
-    inside, outside = fixed.tiles[arch.array_index - 1], fixed.tiles[arch.array_index]
-    degree = flexclass.degree(Axis.PARALLELIZATION)
-    chosen = _assignments(arch, layer, pairs(arch, degree))
-    total = 0
-    for shape in shapes(arch, flexclass.degree(Axis.SHAPE)):
-        if degree is Degree.FULL:
-            total += _free_unrollings([outside[d] // inside[d] for d in DIMENSIONS], shape)
-        else:
-            total += len({_pinned(inside, outside, assignment, shape) for assignment in chosen})
-    return total
-
-
-def _pinned(
-    inside: dict[str, int], outside: dict[str, int], assignment: Assignment, shape: Shape
-) -> tuple[tuple[str, int] | None, ...]:
-    """What a pair puts on X and on Y; a factor of 1 puts nothing there."""
-    placed = []
-    for d, extent in zip(assignment, (shape.X, shape.Y), strict=True):
-        factor = spatial_factor(outside[d], inside[d], extent)
-        placed.append((d, factor) if factor > 1 else None)
-    return tuple(placed)
-
-
-def _free_unrollings(ratios: list[int], shape: Shape) -> int:
-    """Ways to unroll a divisor of each ratio on X, on Y, or nothing of it, within the array."""
-    used = {(1, 1): 1}
-    for ratio in ratios:
-        grown = dict(used)
-        for factor in divisors(ratio)[1:]:
-            for (x, y), ways in used.items():
-                for place in ((x * factor, y), (x, y * factor)):
-                    if place[0] <= shape.X and place[1] <= shape.Y:
-                        grown[place] = grown.get(place, 0) + ways
-        used = grown
-    return sum(used.values())
-
-
-def _assignments(arch: ArchSpec, layer: Layer, chosen: list[Pair | None]) -> list[Assignment]:
-    return [(as_seen(arch, layer, pair.X), as_seen(arch, layer, pair.Y)) for pair in chosen if pair is not None]
-
-
-# -- free and partitioned tiles: sampled -------------------------------------------------------------------------------
+ENUMERATED = 200_000
+"""Combinations of what the dimensions can do up to which all are looked at."""
 
 
 @dataclass(frozen=True)
@@ -105,51 +60,164 @@ class _Columns:
     """What one dimension can do by itself, one choice a row.
 
     Attributes:
+        bound: the padded bound.
         tiles: the tile at each on-chip level with loops, innermost first, unrolled factor included from the array up.
         x, y: the factor on each mesh axis.
     """
 
+    bound: Ints
     tiles: Ints
     x: Ints
     y: Ints
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> _Columns:
-        return _Columns(self.tiles[rows], self.x[rows], self.y[rows])
+        return _Columns(self.bound[rows], self.tiles[rows], self.x[rows], self.y[rows])
 
 
-def _sampled(arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: Sampling) -> Estimate:
+Drawn = dict[str, _Columns]
+
+
+# -- fixed tiles -------------------------------------------------------------------------------------------------------
+
+
+def _rigidly_tiled(
+    arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: Sampling, beyond: Degree | None
+) -> Estimate:
+    """Mappings with fixed tiles; with ``beyond`` only those that a class of that degree of tiling does not have."""
+    fixed, free = fixed_tiles(arch, layer), padded_bounds(arch, layer)
+
+    def counts(drawn: Drawn) -> npt.NDArray[np.bool_]:
+        legal = _fit(arch, layer, drawn, partitioned=False)
+        if beyond is None:
+            return legal
+        known = np.logical_and.reduce([np.isin(c.bound, free[d]) for d, c in drawn.items()])
+        if beyond is Degree.PART:
+            known &= _fit(arch, layer, drawn, partitioned=True)
+        return legal & ~known
+
+    by_shape: dict[Shape, list[Assignment | None]] = {}
+    for shape, pair in placements(flexclass, arch, layer):
+        by_shape.setdefault(shape, []).append(pair)
+    total = Estimate.exactly(0)
+    for shape, chosen in by_shape.items():
+        if None in chosen:
+            columns = _fixed_columns(arch, fixed, fixed.allowed(shape, None), shape)
+            total += _counted(columns, [shape], counts, sampling)
+        else:
+            total += Estimate.exactly(_pinned(arch, fixed, shape, [pair for pair in chosen if pair], counts))
+    return total
+
+
+def _pinned(
+    arch: ArchSpec,
+    fixed: FixedTiles,
+    shape: Shape,
+    chosen: list[Assignment],
+    counts: Callable[[Drawn], npt.NDArray[np.bool_]],
+) -> int:
+    """How many different mappings some pairs give; a factor of 1 places nothing."""
+    different = {}
+    for on_x, on_y in chosen:
+        placed = {on_y: (1, fixed.spread(on_y, shape.Y)), on_x: (fixed.spread(on_x, shape.X), 1)}
+        bounds = fixed.allowed(shape, (on_x, on_y))
+        rows = {d: (bounds[d][0], *placed.get(d, (1, 1))) for d in DIMENSIONS}
+        different[tuple(rows.values())] = {
+            d: _Columns(np.array([bound]), _fixed_tile_rows(arch, fixed, d, [x * y]), np.array([x]), np.array([y]))
+            for d, (bound, x, y) in rows.items()
+        }
+    return sum(bool(counts(drawn)[0]) for drawn in different.values())
+
+
+def _fixed_columns(arch: ArchSpec, fixed: FixedTiles, bounds: dict[str, tuple[int, ...]], shape: Shape) -> Drawn:
+    columns = {}
+    for d in DIMENSIONS:
+        rows: list[tuple[int, int, int]] = []
+        for bound in bounds[d]:
+            for factor in divisors(fixed.passes_of(d, bound)):
+                rows += [(bound, factor, 1)] * (factor <= shape.X)
+                rows += [(bound, 1, factor)] * (1 < factor <= shape.Y)
+        bound_of, x, y = np.array(rows, dtype=np.int64).T
+        columns[d] = _Columns(bound_of, _fixed_tile_rows(arch, fixed, d, x * y), x, y)
+    return columns
+
+
+def _fixed_tile_rows(arch: ArchSpec, fixed: FixedTiles, d: str, spread: Ints | list[int]) -> Ints:
+    """The tile at each on-chip level, a row for each spatial factor."""
+    return np.array([fixed.tiles_with(d, int(n)) for n in spread], dtype=np.int64).reshape(len(spread), -1)
+
+
+# -- free and partitioned tiles ----------------------------------------------------------------------------------------
+
+
+def _freely_tiled(arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: Sampling) -> Estimate:
     partitioned = flexclass.degree(Axis.TILING) is Degree.PART
-    extents = shapes(arch, flexclass.degree(Axis.SHAPE))
-    degree = flexclass.degree(Axis.PARALLELIZATION)
-    chosen = None if degree is Degree.FULL else _assignments(arch, layer, pairs(arch, degree))
-    columns = _columns(arch, layer, extents, chosen)
-    columns = _drop_hopeless(arch, layer, columns, partitioned=partitioned)
-    total = float(len(extents) * prod(len(c.x) for c in columns.values()))
-    if total == 0:
-        return Estimate.exactly(0)
+    placed = placements(flexclass, arch, layer)
+    extents = list(dict.fromkeys(shape for shape, _ in placed))
+    chosen: dict[Shape, list[Assignment]] | None = None
+    if all(pair is not None for _, pair in placed):
+        chosen = {shape: [pair for s, pair in placed if s == shape and pair] for shape in extents}
 
-    generator = np.random.default_rng(sampling.seed)
-    drawn = {d: c.take(generator.integers(len(c.x), size=sampling.samples)) for d, c in columns.items()}
-    shape = generator.integers(len(extents), size=sampling.samples)
-    legal = _product(c.x for c in drawn.values()) <= np.array([s.X for s in extents])[shape]
-    legal &= _product(c.y for c in drawn.values()) <= np.array([s.Y for s in extents])[shape]
-    if chosen is not None:
-        legal &= _keeps_to_one_pair(drawn, chosen)
+    columns = _free_columns(arch, layer, extents, chosen)
+    columns = _drop_hopeless(arch, layer, columns, partitioned=partitioned)
+    if chosen is None:
+        return _counted(columns, extents, lambda drawn: _fit(arch, layer, drawn, partitioned=partitioned), sampling)
+    groups: dict[tuple[Assignment, ...], list[Shape]] = {}
+    for shape, pairs in chosen.items():
+        groups.setdefault(tuple(pairs), []).append(shape)
+    total = Estimate.exactly(0)
+    for pairs, some in groups.items():
+        total += _counted(
+            columns,
+            some,
+            lambda drawn, pairs=pairs: (  # type: ignore[misc]
+                _fit(arch, layer, drawn, partitioned=partitioned) & _keeps_to_one_pair(drawn, list(pairs))
+            ),
+            sampling,
+        )
+    return total
+
+
+def _counted(
+    columns: Drawn, extents: list[Shape], counts: Callable[[Drawn], npt.NDArray[np.bool_]], sampling: Sampling
+) -> Estimate:
+    """How many combinations of what the dimensions can do count and fit an array of some shape, over all shapes.
+
+    All are looked at where they are few, else as many as are sampled.
+    """
+    size = len(extents) * prod(len(c.x) for c in columns.values())
+    if size == 0:
+        return Estimate.exactly(0)
+    few = size <= ENUMERATED
+    if few:
+        index = np.unravel_index(np.arange(size), (len(extents), *(len(c.x) for c in columns.values())))
+    else:
+        generator = np.random.default_rng(sampling.seed)
+        drawn_rows = [generator.integers(len(c.x), size=sampling.samples) for c in columns.values()]
+        index = (generator.integers(len(extents), size=sampling.samples), *drawn_rows)
+    drawn = {d: c.take(rows) for (d, c), rows in zip(columns.items(), index[1:], strict=True)}
+    legal = _product(c.x for c in drawn.values()) <= np.array([s.X for s in extents])[index[0]]
+    legal &= _product(c.y for c in drawn.values()) <= np.array([s.Y for s in extents])[index[0]]
+    legal &= counts(drawn)
+    hits = int(legal.sum())
+    return Estimate.exactly(hits) if few else proportion(hits, sampling.samples, sampling.confidence, of=float(size))
+
+
+def _fit(arch: ArchSpec, layer: Layer, drawn: Drawn, *, partitioned: bool) -> npt.NDArray[np.bool_]:
+    """Whether the tiles fit every on-chip level, and with a partition each tensor its share."""
+    legal = np.ones(len(drawn["N"].x), dtype=np.bool_)
     for index in range(len(arch.loop_levels) - 1):
         tile = {d: c.tiles[:, index].astype(np.float64) for d, c in drawn.items()}
         legal &= fits(arch, layer, index, tile, partitioned=partitioned)
-    if prod(len(c.x) for c in columns.values()) == 1 and len(extents) == 1:
-        return Estimate.exactly(float(legal[0]))
-    return proportion(int(legal.sum()), sampling.samples, sampling.confidence, of=total)
+    return legal
 
 
 def _product(factors: Iterator[Ints]) -> Floats:
     return np.asarray(prod(f.astype(np.float64) for f in factors))
 
 
-def _columns(
-    arch: ArchSpec, layer: Layer, extents: list[Shape], chosen: list[Assignment] | None
-) -> dict[str, _Columns]:
+def _free_columns(
+    arch: ArchSpec, layer: Layer, extents: list[Shape], chosen: dict[Shape, list[Assignment]] | None
+) -> Drawn:
     inner, bounds = inner_factors(arch, layer), padded_bounds(arch, layer)
     widest, highest = max(s.X for s in extents), max(s.Y for s in extents)
     columns = {}
@@ -157,15 +225,15 @@ def _columns(
         chains = chains_along(bounds[d], inner[d], len(arch.loop_levels) - 1)
         between = chains[:, arch.array_index] // chains[:, arch.array_index - 1]
         rows: list[tuple[int, int, int]] = []
-        on_x = chosen is None or d in [x for x, _ in chosen]
-        on_y = chosen is None or d in [y for _, y in chosen]
+        on_x = chosen is None or d in [x for pairs in chosen.values() for x, _ in pairs]
+        on_y = chosen is None or d in [y for pairs in chosen.values() for _, y in pairs]
         for row, ratio in enumerate(between):
             rows.append((row, 1, 1))
             for factor in divisors(int(ratio))[1:]:
                 rows += [(row, factor, 1)] * (on_x and factor <= widest)
                 rows += [(row, 1, factor)] * (on_y and factor <= highest)
         index, x, y = np.array(rows, dtype=np.int64).T
-        columns[d] = _Columns(chains[index, :-1], x, y)
+        columns[d] = _Columns(chains[index, -1], chains[index, :-1], x, y)
     return columns
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ class Renderer:
         return {
             "arch": arch,
             "shape": shape,
+            "unlimited": inf,
             "outer": arch.levels[0],
             "above": tree.levels_above_array(arch),
             "in_pe": tree.levels_in_pe(arch),
