@@ -33,7 +33,7 @@ PLAIN: dict[str, Any] = {
     "array": {"below": "GlobalBuffer"},
     "axes": {
         "tiling": {
-            "fixed": {"Spad": {"P": 2}, "GlobalBuffer": {"C": 2, "M": 4, "P": 2}},
+            "fixed": {"Spad": {"P": 2}, "GlobalBuffer": {"M": 2}},
             "partial": {"Weights": "1/3", "Inputs": "1/3", "Outputs": "1/3"},
         },
         "ordering": {
@@ -62,7 +62,29 @@ def plain() -> ArchSpec:
 def padded() -> ArchSpec:
     """Tiles that never shrink."""
     spec = copy.deepcopy(PLAIN) | {"name": "padded4", "edge": "pad"}
-    spec["axes"]["tiling"]["fixed"] = {"Spad": {}, "GlobalBuffer": {"C": 2, "M": 4}}
+    spec["axes"]["tiling"]["fixed"] = {"Spad": {}, "GlobalBuffer": {"M": 2}}
+    return ArchSpec.model_validate(spec)
+
+
+def whole_buffer() -> ArchSpec:
+    """The same rigid design, its tiles read as what the buffers hold in all, array included."""
+    spec = copy.deepcopy(PLAIN) | {"name": "whole_buffer4", "pins": "buffer"}
+    spec["axes"]["tiling"]["fixed"] = {"Spad": {"P": 2}, "GlobalBuffer": {"C": 2, "M": 4, "P": 2}}
+    return ArchSpec.model_validate(spec)
+
+
+def row() -> ArchSpec:
+    """The groups of a depthwise layer may lie along both mesh axes."""
+    return ArchSpec.model_validate(PLAIN | {"name": "row4", "depthwise": "on_both_axes"})
+
+
+def symbols() -> ArchSpec:
+    """Tiles named after the layer, in buffers without limits, on an array whose shape divides little."""
+    spec = copy.deepcopy(PLAIN) | {"name": "symbols6"}
+    for level in spec["levels"][1:]:
+        level |= {"depth": "unlimited", "energy_depth": 64, "read_bandwidth": "unlimited"}
+    spec["axes"]["tiling"]["fixed"] = {"Spad": {"R": "bound"}, "GlobalBuffer": {"C": "R"}}
+    spec["axes"]["shape"] = {"fixed": {"X": 2, "Y": 3}, "block": {"X": 2, "Y": 1}}
     return ArchSpec.model_validate(spec)
 
 
@@ -79,7 +101,7 @@ def lanes() -> ArchSpec:
     spec["levels"] = [dram, glb | {"keep": ["Inputs", "Outputs"]}, weights, spad | {"keep": ["Inputs", "Outputs"]}]
     spec["array"] = {"below": "GlobalBuffer", "inner": {"X": 2, "x_factors": {"C": 2}}}
     tiling = spec["axes"]["tiling"]
-    tiling["fixed"] = {"Spad": {"C": 2, "P": 2}, "GlobalBuffer": {"C": 4, "M": 2, "P": 2}}
+    tiling["fixed"] = {"Spad": {"P": 2}, "GlobalBuffer": {}}
     tiling["partial"] = {"Inputs": "1/2", "Outputs": "1/2"}
     return ArchSpec.model_validate(spec)
 
@@ -89,10 +111,12 @@ def four_levels() -> ArchSpec:
     spec = copy.deepcopy(PLAIN) | {"name": "deep4"}
     dram, glb, spad = spec["levels"]
     spec["levels"] = [dram, glb | {"name": "LastLevel", "depth": 40}, glb, spad]
-    spec["axes"]["tiling"]["fixed"]["LastLevel"] = {"C": 2, "M": 4, "P": 4}
+    spec["axes"]["tiling"]["fixed"]["LastLevel"] = {"P": 2}
     for order in [spec["axes"]["ordering"]["fixed"], *spec["axes"]["ordering"]["partial"]]:
         order["LastLevel"] = order["DRAM"]
     return ArchSpec.model_validate(spec)
 
 
-ALL = {make.__name__: make for make in (plain, padded, own_channels, lanes, four_levels)}
+ALL = {
+    make.__name__: make for make in (plain, padded, whole_buffer, row, symbols, own_channels, lanes, four_levels)
+}

@@ -10,26 +10,25 @@ import small_archs
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.tiles import (
     as_seen,
     fixed_tiles,
     padded_bounds,
     smooth_above,
-    spatial_factor,
     uniform_paddings,
 )
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
 
 def arch_with(s: int, u: int, g: int, *, edge: str = "clip") -> ArchSpec:
-    """An arch whose fixed tiles along C are s (Spad) and g (GlobalBuffer), with C unrolled over X = u."""
+    """An arch whose buffers' fixed tiles along C are s (Spad) and g (GlobalBuffer), with C unrolled over X = u."""
     spec = copy.deepcopy(small_archs.PLAIN)
     for level in spec["levels"][1:]:
         level["depth"] = 2**20
     spec["axes"]["tiling"]["fixed"] = {"Spad": {"C": s}, "GlobalBuffer": {"C": g, "M": 2}}
     spec["axes"]["shape"] = {"fixed": {"X": u, "Y": 2}, "block": {"X": 1, "Y": 1}}
-    return ArchSpec.model_validate(spec | {"edge": edge})
+    return ArchSpec.model_validate(spec | {"edge": edge, "pins": "buffer"})
 
 
 layers = st.builds(
@@ -155,8 +154,73 @@ def test_the_least_smooth_number_at_or_above() -> None:
         assert smooth_above(bound) == expected
 
 
-@given(below=st.integers(1, 8), ratio=st.integers(1, 200), extent=st.integers(1, 64))
-def test_the_spatial_factor_is_the_largest_divisor_that_fits(below: int, ratio: int, extent: int) -> None:
-    factor = spatial_factor(below * ratio, below, extent)
-    assert ratio % factor == 0 and factor <= extent
-    assert not any(ratio % n == 0 for n in range(factor + 1, min(ratio, extent) + 1))
+@given(s=st.integers(1, 4), u=st.integers(1, 64), k=st.integers(1, 200))
+def test_what_lies_between_two_buffers_tiles_is_spread_by_the_largest_divisor_that_fits(s: int, u: int, k: int) -> None:
+    fixed = fixed_tiles(arch_with(s, 1, s * k), Layer(name="l", C=s * k))
+    factor = fixed.spread("C", u)
+    assert k % factor == 0 and factor <= u
+    assert not any(k % n == 0 for n in range(factor + 1, min(k, u) + 1))
+
+
+# -- tiles per unit ----------------------------------------------------------------------------------------------------
+
+
+def units_with(spad: int | str, glb: int | str, u: int, *, edge: str = "clip") -> ArchSpec:
+    """An arch whose temporal factors along C are pinned in the Spad and at the GlobalBuffer, with C spread over X = u."""
+    spec = copy.deepcopy(small_archs.PLAIN)
+    for level in spec["levels"][1:]:
+        level["depth"] = 2**30
+    spec["axes"]["tiling"]["fixed"] = {"Spad": {"C": spad}, "GlobalBuffer": {"C": glb}}
+    spec["axes"]["shape"] = {"fixed": {"X": u, "Y": 2}, "block": {"X": 1, "Y": 1}}
+    return ArchSpec.model_validate(spec | {"edge": edge})
+
+
+@pytest.mark.parametrize(
+    ("bound", "spad", "spread", "glb", "padded"),
+    [
+        (1, 1, 1, 1, 1),
+        (2, 2, 1, 1, 2),
+        (7, 3, 3, 1, 9),  # three PEs have work
+        (13, 3, 3, 2, 18),  # five passes of a PE: three PEs take two each
+        (24, 3, 4, 2, 24),
+        (25, 3, 3, 2, 36),  # two passes over the buffer, and three PEs are enough for them
+    ],
+)
+def test_worked_examples_of_tiles_per_unit(bound: int, spad: int, spread: int, glb: int, padded: int) -> None:
+    layer = Layer(name="l", C=bound)
+    fixed = fixed_tiles(units_with(3, 2, 4), layer)
+    assert (fixed.factors[0]["C"], fixed.spread("C", 4), fixed.factors[1]["C"]) == (spad, spread, glb)
+    assert fixed.bounds["C"] == padded
+
+
+@given(s=st.integers(1, 5), t=st.integers(1, 5), u=st.integers(1, 9), bound=st.integers(1, 300), x=st.integers(1, 12))
+def test_no_fewer_pes_would_do_and_no_repetition_is_idle(s: int, t: int, u: int, bound: int, x: int) -> None:
+    fixed = fixed_tiles(units_with(s, t, u), Layer(name="l", C=bound))
+    unit = fixed.factors[0]["C"] * fixed.factors[1]["C"]
+    spread = fixed.spread("C", x)
+    (padded,) = fixed.allowed(Shape(X=x, Y=1), ("C", "M"))["C"]
+    repetitions = padded // (unit * spread)
+    assert padded >= bound and spread <= x
+    assert unit * spread * (repetitions - 1) < bound
+    assert repetitions == 1 or unit * (spread - 1) * repetitions < bound
+    assert repetitions == ceil(ceil(bound / unit) / x)
+
+
+def test_with_any_parallelism_every_mesh_axis_may_be_filled_and_nothing_need_be_padded() -> None:
+    fixed = fixed_tiles(units_with(1, 1, 4), Layer(name="l", C=29, P=1))
+    exact, smooth, on_four, on_six = 29, 30, 32, 30
+    assert fixed.allowed(Shape(X=4, Y=6), None)["C"] == tuple(sorted({exact, smooth, on_four, on_six}))
+    assert fixed.allowed(Shape(X=4, Y=6), None)["P"] == (1,)
+
+
+def test_a_tile_may_be_named_after_the_layer_or_its_parent() -> None:
+    layer = Layer(name="l", C=12, R=3)
+    assert [f["C"] for f in fixed_tiles(units_with("R", 1, 2), layer).factors[:2]] == [3, 1]
+    assert [f["C"] for f in fixed_tiles(units_with(1, "bound", 2), layer).factors[:2]] == [1, 6]
+    assert [f["C"] for f in fixed_tiles(units_with("parent", 5, 2), layer).factors[:2]] == [5, 1]
+    assert [f["C"] for f in fixed_tiles(units_with("bound", 4, 2, edge="pad"), layer).factors[:2]] == [12, 4]
+
+
+def test_without_clipping_all_pes_are_used() -> None:
+    fixed = fixed_tiles(units_with(3, 2, 4, edge="pad"), Layer(name="l", C=7))
+    assert (fixed.factors[0]["C"], fixed.spread("C", 4), fixed.bounds["C"]) == (3, 4, 24)
