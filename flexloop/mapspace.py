@@ -68,8 +68,8 @@ class MapSpace:
 def mapspace(flexclass: FlexClass, arch: Arch, layer: Layer) -> MapSpace:
     """Return the mapspace of a class (degrees allowed) on an arch spec or a design for one layer.
 
-    It holds what its subclasses may do: constraints fall away from degree to degree, and where fixed tiles are padded to
-    bounds that free ones are not, or exceed their share of the buffer, their variants are added.
+    It holds what its subclasses may do: constraints fall away from degree to degree, and where fixed tiles are padded
+    to bounds that free ones are not, or exceed their share of the buffer, their variants are added.
     """
     if isinstance(arch, Design):
         own = design_variants(flexclass, arch, layer)

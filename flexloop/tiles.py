@@ -1,7 +1,7 @@
 """Fixed tiles on layers that they do not divide, and the bounds that free tiles may be padded to.
 
-What a fixed tile is, has two readings (``pins`` of an arch spec). ``unit``: the temporal factors inside a PE and at each
-on-chip level are pinned; what they hold grows with what is spread over the array. ``buffer``: the extents of each
+What a fixed tile is, has two readings (``pins`` of an arch spec). ``unit``: the temporal factors inside a PE and at
+each on-chip level are pinned; what they hold grows with what is spread over the array. ``buffer``: the extents of each
 buffer's tile are pinned, array included. In both a tile that a layer does not fill shrinks (``edge: clip``) to what the
 layer needs, and the bound is padded to a whole number of tiles. The rules are this project's own definition; see
 docs/formalism.md.
@@ -26,7 +26,7 @@ class HasDepthwiseRule(Protocol):
 
     @property
     def depthwise(self) -> str:
-        """``as_output_channels`` or ``off``."""
+        """``as_output_channels``, ``on_both_axes`` or ``off``."""
         ...
 
 
@@ -139,7 +139,7 @@ class UnitTiles(FixedTiles):
         return {needed, smooth_above(needed), self._filled(d, shape.X), self._filled(d, shape.Y)}
 
     def _filled(self, d: str, extent: int) -> int:
-        return _multiple(self.passes[d], self.spread(d, extent))
+        return multiple(self.passes[d], self.spread(d, extent))
 
 
 def balanced(passes: int, extent: int) -> int:
@@ -203,7 +203,7 @@ def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
     unit = UnitTiles((), {}, inner, (*factors, {}), passes, clip, arch.array_index)
     along = {d: unit.tiles_with(d, spread[d]) for d in DIMENSIONS}
     tiles = tuple({d: along[d][level] for d in DIMENSIONS} for level in levels)
-    return replace(unit, tiles=tiles, bounds={d: _multiple(layer.bounds[d], along[d][-1]) for d in DIMENSIONS})
+    return replace(unit, tiles=tiles, bounds={d: multiple(layer.bounds[d], along[d][-1]) for d in DIMENSIONS})
 
 
 def _factors_along(arch: ArchSpec, role: str, bounds: Factors, needed: int) -> list[int]:
@@ -228,7 +228,7 @@ def _buffer_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> BufferTiles:
     by_dimension = {d: _tiles_along(arch, _role(arch, layer, d), layer.bounds[d], inner[d]) for d in DIMENSIONS}
     levels = range(len(arch.loop_levels) - 1)
     tiles = tuple({d: by_dimension[d][level] for d in DIMENSIONS} for level in levels)
-    bounds = {d: _multiple(layer.bounds[d], tiles[-1][d]) for d in DIMENSIONS}
+    bounds = {d: multiple(layer.bounds[d], tiles[-1][d]) for d in DIMENSIONS}
     extents = [inner, *tiles, bounds]
     factors = tuple(
         {} if index == arch.array_index else {d: outside[d] // inside[d] for d in DIMENSIONS}
@@ -281,12 +281,13 @@ def padded_bounds(arch: ArchSpec, layer: Layer) -> dict[str, tuple[int, ...]]:
     for d, bound in layer.bounds.items():
         choices = {bound, fixed.bounds[d]}
         if bound > 1:
-            choices |= {smooth_above(bound), _multiple(bound, shape.X), _multiple(bound, shape.Y)}
-        allowed[d] = tuple(sorted({_multiple(choice, fixed.inner[d]) for choice in choices}))
+            choices |= {smooth_above(bound), multiple(bound, shape.X), multiple(bound, shape.Y)}
+        allowed[d] = tuple(sorted({multiple(choice, fixed.inner[d]) for choice in choices}))
     return allowed
 
 
-def _multiple(value: int, step: int) -> int:
+def multiple(value: int, step: int) -> int:
+    """The least multiple of ``step`` at or above ``value``."""
     return step * -(-value // step)
 
 
@@ -326,11 +327,11 @@ def uniform_paddings(arch: ArchSpec, layer: Layer) -> dict[str, dict[str, int]]:
     rules: dict[str, Callable[[int], int]] = {
         "exact": lambda bound: bound,
         "smooth": smooth_above,
-        "X": lambda bound: _multiple(bound, shape.X) if bound > 1 else 1,
-        "Y": lambda bound: _multiple(bound, shape.Y) if bound > 1 else 1,
+        "X": lambda bound: multiple(bound, shape.X) if bound > 1 else 1,
+        "Y": lambda bound: multiple(bound, shape.Y) if bound > 1 else 1,
     }
     paddings = {
-        name: {d: _multiple(rule(bound), fixed.inner[d]) for d, bound in layer.bounds.items()}
+        name: {d: multiple(rule(bound), fixed.inner[d]) for d, bound in layer.bounds.items()}
         for name, rule in rules.items()
     }
     paddings["fixed"] = fixed.bounds

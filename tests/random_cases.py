@@ -114,6 +114,7 @@ def _random_spec(rng: random.Random) -> dict[str, Any]:
         spec["array"] = {"below": "GlobalBuffer", "inner": {"X": 2, "x_factors": lanes}}
     spec["depthwise"], spec["edge"] = rng.choice(("off", "as_output_channels")), rng.choice(("clip", "pad"))
     spec["axes"] = _random_axes(rng, spec["levels"], lanes)
+    spec["pins"] = "buffer"
     return spec
 
 

@@ -6,7 +6,7 @@ import copy
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from math import isfinite, prod
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from flexloop.arch import spec as archspec
 from flexloop.arch.load import arch_names, load_arch_spec
 from flexloop.arch.spec import ArchSpec, Shape, StorageLevel
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
-from flexloop.tiles import fixed_tiles, spatial_factor
+from flexloop.tiles import fixed_tiles
 from flexloop.workloads.layers import DIMENSIONS, Layer, tile_size
 from flexloop.workloads.networks import load_network, network_names
 
@@ -127,10 +127,9 @@ def test_the_rigid_design_suits_the_networks_of_its_time(name: str, share: float
     """The part of the array that the fixed tiles unroll on a middle layer of VGG-16 (Eyeriss: 3 of 12 rows)."""
     arch = load_arch_spec(name)
     layer = next(layer for layer in load_network("vgg16").layers if (layer.C, layer.M, layer.P) == (256, 256, 56))
-    inside, outside = fixed_tiles(arch, layer).tiles
     pair, shape = arch.axes.parallelization.fixed, arch.axes.shape.fixed
-    unrolled = {pair.X: shape.X, pair.Y: shape.Y}
-    assert prod(spatial_factor(outside[d], inside[d], n) for d, n in unrolled.items()) == share * arch.pes
+    fixed = fixed_tiles(arch, layer)
+    assert fixed.spread(pair.X, shape.X) * fixed.spread(pair.Y, shape.Y) == share * arch.pes
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -189,7 +188,7 @@ def test_capacity_is_what_multiple_buffering_leaves() -> None:
 @pytest.mark.parametrize("share", ["1/3", 0.5, 1])
 def test_shares_are_exact_fractions(share: object) -> None:
     def edit(spec: dict[str, Any]) -> None:
-        spec["axes"]["tiling"]["fixed"] = {"Spad": {}, "GlobalBuffer": {"C": 2, "M": 2}}
+        spec["axes"]["tiling"]["fixed"] = {"Spad": {}, "GlobalBuffer": {}}
         spec["axes"]["tiling"]["partial"] = {"Inputs": share, "Outputs": "1/4"}
         spec["levels"][1]["keep"] = ["Inputs", "Outputs"]
 
@@ -224,6 +223,16 @@ def _set(*path: str | int, to: object) -> Edit:
     return edit
 
 
+def _whole_buffers(**tile: int | str) -> Edit:
+    """Tiles read as what the buffers hold in all."""
+
+    def edit(spec: dict[str, Any]) -> None:
+        spec["pins"] = "buffer"
+        spec["axes"]["tiling"]["fixed"]["GlobalBuffer"] = tile
+
+    return edit
+
+
 WRONG: list[tuple[Edit, str]] = [
     (_set("tecnology", to="45nm"), "unknown field 'tecnology'; did you mean 'technology'?"),
     (_set("levels", 2, "dpth", to=3), "levels[2]: unknown field 'dpth'; did you mean 'depth'?"),
@@ -232,13 +241,14 @@ WRONG: list[tuple[Edit, str]] = [
     (_set("levels", 1, "datawidth", to="eight"), "levels[1].datawidth: 'eight': Input should be a valid integer"),
     (
         _set("levels", 0, "read_bandwidth", to=float("inf")),
-        "levels[0].read_bandwidth: inf: Input should be a finite number",
+        "levels[0].read_bandwidth: inf is no finite number; write `unlimited` where nothing limits it",
     ),
+    (_set("levels", 0, "read_bandwidth", to=-1), "levels[0].read_bandwidth: -1: Input should be greater than 0"),
     (_set("levels", 1, "class", to="flash"), "levels[1].class: 'flash': Input should be 'DRAM', 'SRAM' or 'regfile'"),
     (_set("levels", 1, "width", to=17), "levels[1]: width 17 is not a multiple of datawidth 8"),
     (_set("levels", 1, "keep", to=[]), "levels[1]: keep is empty"),
     (_set("levels", 2, "name", to="GlobalBuffer"), "levels: the name 'GlobalBuffer' stands twice"),
-    (_set("levels", 1, "depth", to=None), "levels: GlobalBuffer has no depth; only the outermost level is unbounded"),
+    (_set("levels", 1, "depth", to=None), "levels: GlobalBuffer has no depth; give one, or `depth: unlimited`"),
     (_set("levels", 0, "depth", to=5), "levels: the outermost, DRAM, must keep all tensors, have loops and no depth"),
     (_set("levels", 1, "class", to="DRAM"), "levels: GlobalBuffer is DRAM below the outermost level"),
     (_set("levels", 2, "loops", to=False), "levels: the innermost, Spad, must have loops"),
@@ -254,11 +264,15 @@ WRONG: list[tuple[Edit, str]] = [
         "axes.tiling.fixed: give a tile for each of ['GlobalBuffer', 'Spad'] and no other level",
     ),
     (
-        _set("axes", "tiling", "fixed", "GlobalBuffer", "C", to=3),
+        _whole_buffers(C=3, M=4, P=2),
         "axes.tiling.fixed.GlobalBuffer.C: 3 is not a multiple of 2, the tile of Spad times the array's extent along C",
     ),
     (
-        _set("axes", "tiling", "fixed", "GlobalBuffer", "P", to=600),
+        _whole_buffers(C="bound"),
+        "axes.tiling.fixed.GlobalBuffer.C: 'bound' needs `pins: unit`; write a number here",
+    ),
+    (
+        _set("axes", "tiling", "fixed", "GlobalBuffer", "P", to=300),
         "axes.tiling.fixed.GlobalBuffer: the tile needs Weights 8 + Inputs 1,200 + Outputs 2,400 = 3,608 words, "
         "but GlobalBuffer holds ",
     ),

@@ -18,10 +18,10 @@ from flexloop.errors import UnmappableError, UnsupportedError
 from flexloop.mapspace import shapes
 from flexloop.studies.design import design, write_design
 from flexloop.studies.futureproof import future_proof, neutral, scaled, sensitivity, variations
-from flexloop.studies.rigid import Designs, Hardware, largest_divisors
+from flexloop.studies.rigid import Designs, Hardware
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import run_study
-from flexloop.tiles import fixed_tiles, spatial_factor
+from flexloop.tiles import fixed_tiles
 from flexloop.workloads.layers import DIMENSIONS
 
 NET = Network(name="past", layers=(Layer(name="conv", C=4, M=6, R=3, P=7, count=2), Layer(name="fc", C=9, M=8)))
@@ -52,10 +52,6 @@ def test_many_designs_follow_the_rule_of_one(name: str, edge: str, layer: Layer)
     assert tiles.inner[0].tolist() == [expected.tiles[0][d] for d in DIMENSIONS]
     assert tiles.outer[0].tolist() == [expected.tiles[1][d] for d in DIMENSIONS]
     assert tiles.bounds[0].tolist() == [expected.bounds[d] for d in DIMENSIONS]
-
-
-def test_largest_divisors() -> None:
-    assert all(largest_divisors(60, 16)[n] == spatial_factor(n, 1, 16) for n in range(1, 61))
 
 
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
@@ -123,7 +119,7 @@ def test_what_a_square_network_cannot_tell_apart_is_laid_along_rows() -> None:
     """Height and width cost a square convolution the same, but only P holds the rows of a matrix product."""
     square = Network(name="square", layers=(Layer(name="conv", C=2, M=2, R=2, S=2, P=8, Q=8),))
     along_q = plain().model_dump(by_alias=True)
-    along_q["axes"]["tiling"]["fixed"] = {"Spad": {"Q": 4}, "GlobalBuffer": {"C": 2, "M": 2, "Q": 4}}
+    along_q["axes"]["tiling"]["fixed"] = {"Spad": {"Q": 4}, "GlobalBuffer": {}}
     design_of = design(square, ArchSpec.model_validate(along_q), objective="energy", starts=0).arch
     spad = design_of.fixed_tile("Spad")
     assert spad["P"] > spad["Q"]

@@ -52,7 +52,7 @@ def arch_with_buffer(words: int, shares: dict[str, str]) -> ArchSpec:
     """The small arch with fixed tiles of one word, so that a buffer of any size holds them."""
     spec = copy.deepcopy(small_archs.PLAIN)
     spec["levels"][1] |= {"width": 8, "depth": words}
-    spec["axes"]["tiling"] = {"fixed": {"Spad": {}, "GlobalBuffer": {"C": 2, "M": 2}}, "partial": shares}
+    spec["axes"]["tiling"] = {"fixed": {"Spad": {}, "GlobalBuffer": {}}, "partial": shares}
     return ArchSpec.model_validate(spec)
 
 

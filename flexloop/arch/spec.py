@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
-from math import floor, inf, prod
+from math import floor, inf, isfinite, prod
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
@@ -30,6 +30,8 @@ UNLIMITED = "unlimited"
 
 
 def _bandwidth(value: Any) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{value} is no finite number; write `{UNLIMITED}` where nothing limits it")
     return inf if value == UNLIMITED else no_boolean(value)
 
 

@@ -106,6 +106,11 @@ def design(
         raise UnsupportedError(
             f"design: {spec.name} has an inner fanout or not three levels with loops; choose another"
         )
+    if spec.depthwise == "on_both_axes":
+        raise UnsupportedError(
+            f"design: {spec.name} lays groups on both mesh axes, which a rigid design cannot choose; set `depthwise: "
+            "as_output_channels`"
+        )
     net, *others = load_networks([network, *must_map], network_parameters or {})
     goal, tables = parse_objective(objective), energy_tables(energy, spec, engines)
     bounds = [_bound(spec, tables, layer, goal) for layer in net.layers]
@@ -143,7 +148,7 @@ def as_arch(hardware: Hardware, design: Designs, name: str, description: str) ->
     arch = hardware.arch
     below, above = arch.loop_levels[0].name, arch.array.below
     inner, outer = design.inner[0], hardware.outer_tile(design)[0]
-    tile = {below: _named(inner), above: _named(outer)}
+    tile = {below: _named(inner), above: _named(design.times[0])}
     order = {
         level.name: hardware.orders[int(index)]
         for level, index in zip(arch.ordered_levels, design.order[0], strict=True)
@@ -159,7 +164,7 @@ def as_arch(hardware: Hardware, design: Designs, name: str, description: str) ->
     }
     block = Shape(X=gcd(arch.axes.shape.block.X, shape.X), Y=gcd(arch.axes.shape.block.Y, shape.Y))
     axes["shape"] = {"fixed": shape.model_dump(), "block": block.model_dump()}
-    made = arch.model_dump(by_alias=True) | {"name": name, "description": description, "axes": axes}
+    made = arch.model_dump(by_alias=True) | {"name": name, "description": description, "axes": axes, "pins": "unit"}
     return ArchSpec.model_validate(made)
 
 

@@ -1,6 +1,6 @@
 """Rigid designs by the thousand: the one mapping that each has for a layer, and what it costs.
 
-A rigid design is a fixed tile, order, pair and array shape. `flexloop.tiles` says what each makes of one layer; here
+A rigid design is a fixed tile per unit, order, pair and array shape. `flexloop.tiles` says what each makes of one layer; here
 the same rule is applied to arrays of designs at once, and a test holds the two to each other.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.arch.spec import ArchSpec, Shape
+from flexloop.arch.spec import MOST_WORDS, ArchSpec, Shape
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.embedded.batch import Batch
 from flexloop.engines.embedded.model import evaluate_batch
@@ -57,9 +57,17 @@ class Designs:
 
 @dataclass(frozen=True)
 class Tiles:
-    """What designs make of one layer: int64[n, 8] each."""
+    """What designs make of one layer: int64[n, 8] each.
+
+    Attributes:
+        inner: tile of the level below the array.
+        spread: PEs used along each dimension.
+        outer: tile of the level above the array.
+        bounds: padded bounds.
+    """
 
     inner: Ints
+    spread: Ints
     outer: Ints
     bounds: Ints
 
@@ -95,23 +103,19 @@ class Hardware:
         return designs.inner * self.unrolled(designs) * designs.times
 
     def tiles(self, designs: Designs, layer: Layer) -> Tiles:
-        """Tiles and padded bounds on a layer, by the rule of `flexloop.tiles.fixed_tiles`."""
-        along = self.unrolled(designs)
-        whole, outer = designs.inner, designs.inner * along * designs.times
+        """Tiles and padded bounds on a layer, by the rule of `flexloop.tiles.fixed_tiles` for tiles per unit."""
+        inner, along, times = designs.inner, self.unrolled(designs), designs.times
         if follows_depthwise_rule(self.arch, layer):
-            whole, along, outer = (_as_groups(part) for part in (whole, along, outer))
+            inner, along, times = (_as_groups(part) for part in (inner, along, times))
         bound = np.array([layer.bounds[d] for d in DIMENSIONS], np.int64)
+        spread = along
         if self.arch.edge == "clip":
-            unrolled = whole * along
-            outer = np.where(
-                bound <= whole,
-                bound,
-                np.where(
-                    bound <= unrolled, whole * -(-bound // whole), np.minimum(outer, unrolled * -(-bound // unrolled))
-                ),
-            )
-            whole = np.minimum(whole, bound)
-        return Tiles(whole, outer, outer * -(-bound // outer))
+            inner = np.minimum(inner, bound)
+            times = np.minimum(times, _ceil(_ceil(bound, inner), along))
+            passes = _ceil(bound, inner * times)
+            spread = _ceil(passes, _ceil(passes, along))
+        outer = inner * spread * times
+        return Tiles(inner, spread, outer, outer * _ceil(bound, outer))
 
     def fits(self, designs: Designs, layers: Sequence[Layer]) -> Bools:
         """Which designs' tiles fit every on-chip level: as they are, and as they fall on every layer."""
@@ -132,7 +136,7 @@ class Hardware:
         good = np.ones(len(tiles[0]), np.bool_)
         for group, tile in zip(self.arch.buffer_groups, tiles, strict=True):
             for level in group:
-                good &= sum(words(t, tile, layer) for t in level.keep) <= (level.capacity or 0)
+                good &= sum(words(t, tile, layer) for t in level.keep) <= (level.capacity or MOST_WORDS)
         return good
 
     def costs(self, designs: Designs, layer: Layer) -> tuple[Floats, Floats]:
@@ -165,13 +169,9 @@ class Hardware:
         temporal_order = np.tile(np.arange(dims), (n, levels, 1))
         spatial_order = temporal_order.copy()
         split = np.zeros((n, levels), np.int64)
-        rows = np.arange(n)
         ratio = tiles.outer // tiles.inner
         pair = self._seen(designs.pair, layer)
-        extents = (self.shapes[shape].X, self.shapes[shape].Y)
-        for axis in (0, 1):
-            largest = largest_divisors(int(ratio.max()), extents[axis])
-            spatial[rows, loops[1], pair[:, axis]] = largest[ratio[rows, pair[:, axis]]]
+        spatial[:, loops[1]] = tiles.spread
         temporal[:, loops[0]] = tiles.inner
         temporal[:, loops[1]] = ratio // spatial[:, loops[1]]
         temporal[:, loops[2]] = tiles.bounds // tiles.outer
@@ -193,6 +193,10 @@ class Hardware:
         return np.array(seen, np.int64)[pair]
 
 
+def _ceil(values: Ints, by: Ints) -> Ints:
+    return -(-values // by)
+
+
 def _as_groups(values: Ints) -> Ints:
     """The values of output channels given to groups: int64[n, 8]."""
     moved = values.copy()
@@ -210,14 +214,6 @@ def words(tensor: str, tile: Ints, layer: Layer) -> Ints:
     height = 1 + layer.Hdilation * (s - 1) + layer.Hstride * (q - 1)
     box: Ints = n * g * c * width * height
     return box
-
-
-def largest_divisors(most: int, extent: int) -> Ints:
-    """For every number up to ``most`` its largest divisor that is at most ``extent``: int64[most + 1]."""
-    largest = np.ones(most + 1, np.int64)
-    for divisor in range(2, min(most, extent) + 1):
-        largest[::divisor] = divisor
-    return largest
 
 
 def _pair_first(pair: Ints) -> Ints:

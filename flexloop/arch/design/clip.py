@@ -22,7 +22,7 @@ from math import prod
 from flexloop.arch.design.directives import merged, renamed
 from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree
-from flexloop.tiles import follows_depthwise_rule, smooth_above
+from flexloop.tiles import balanced, follows_depthwise_rule, multiple, smooth_above
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
@@ -149,10 +149,5 @@ def _pinned(d: str, loops: Sequence[LoopConstraint]) -> int:
 
 def _padded(bound: int, pinned: int, extents: Sequence[int]) -> set[int]:
     rest = -(-bound // pinned)
-    return {pinned * n for n in (rest, smooth_above(rest), *(_balanced(rest, extent) for extent in extents))}
-
-
-def _balanced(rest: int, extent: int) -> int:
-    """The bound of as many units as share the work evenly, in the fewest rounds that the extent allows."""
-    rounds = -(-rest // extent)
-    return rounds * -(-rest // rounds)
+    shared = [multiple(rest, balanced(rest, extent)) for extent in extents]
+    return {pinned * n for n in (rest, smooth_above(rest), *shared)}
