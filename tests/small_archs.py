@@ -117,6 +117,4 @@ def four_levels() -> ArchSpec:
     return ArchSpec.model_validate(spec)
 
 
-ALL = {
-    make.__name__: make for make in (plain, padded, whole_buffer, row, symbols, own_channels, lanes, four_levels)
-}
+ALL = {make.__name__: make for make in (plain, padded, whole_buffer, row, symbols, own_channels, lanes, four_levels)}

@@ -80,6 +80,7 @@ def test_a_layer_too_large_for_the_fixed_tile_is_a_fault_of_fixed_tiling_alone()
 
 def test_a_buffer_too_small_for_any_tile_is_a_fault_of_every_class() -> None:
     spec = copy.deepcopy(small_archs.PLAIN)
+    spec["axes"]["tiling"]["fixed"] = {"Spad": {}, "GlobalBuffer": {}}
     spec["array"]["inner"] = {"X": 2, "x_factors": {"P": 2}}  # two lanes need two outputs' inputs at once
     network = Network(name="net", layers=(Layer(name="wide", P=2, Wstride=30),))
     report = check_arch(ArchSpec.model_validate(spec), [network])

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from small_archs import lanes, plain
 
-from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch_spec
+from flexloop import EngineSettings, Layer, Network, StudyOptions
+from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec, Pair
 from flexloop.classes import Degree
 from flexloop.energy.source import shipped_tables

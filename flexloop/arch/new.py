@@ -48,11 +48,11 @@ array:
 # P and Q output width and height.
 axes:
   tiling:
-    fixed:                    # degree 0: the extent of each level's tile; a dimension not named is 1
+    # Degree 0: the factors of each level's temporal loops, per unit; a dimension not named is 1. What the array spreads
+    # comes on top: the GlobalBuffer's tile has C 2 * 16 and M 4 * 16. A name stands for the layer's bound: R, bound.
+    fixed:
       Spad: {M: 4, P: 4}
-      # A multiple of the Spad's tile, times the array's extent where the fixed pair unrolls the dimension:
-      # C 1 * 16, M 4 * 16.
-      GlobalBuffer: {C: 32, M: 64, R: 3, S: 3, P: 16, Q: 4}
+      GlobalBuffer: {C: 2, R: bound, S: bound, P: 4, Q: 4}
     partial:                  # degree p: each tensor's share of the buffer above the array; the fixed tile must fit
       Weights: 1/2
       Inputs: 3/8
@@ -73,8 +73,10 @@ axes:
     fixed: {X: 16, Y: 16}     # 256 PEs
     block: {X: 4, Y: 4}       # degree p: every X by Y = 256 PEs made of such blocks
 
+pins: unit                    # unit: tiles as above; buffer: the extents of each buffer's tile, array included
 edge: clip                    # clip: a fixed tile shrinks at a layer that it exceeds; pad: it never does
-depthwise: as_output_channels # fixed values of M go to G where C = M = 1; "off": they do not
+depthwise: as_output_channels # fixed values of M go to G where C = M = 1; "off": they do not; on_both_axes: and G may
+                              # lie along both mesh axes
 """
 
 

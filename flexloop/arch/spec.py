@@ -47,8 +47,9 @@ Bandwidth = Annotated[float, Field(gt=0), BeforeValidator(_bandwidth), PlainSeri
 """Words a cycle, or ``unlimited``."""
 
 TileSize = Annotated[int, Field(ge=1, le=2**40), BeforeValidator(no_boolean)] | Literal["bound", "parent"] | Dimension
-"""How many of the tiles inside it a level's tile holds along a dimension: a number; ``bound``: as many as the layer has;
-``parent``: as many as the next level out says, which then holds one; or the bound of a dimension, such as ``R``."""
+"""How many of the tiles inside it a level's tile holds along a dimension: a number; ``bound``: as many as the layer
+has; ``parent``: as many as the next level out says, which then holds one; or the bound of a dimension, such as
+``R``."""
 
 
 def _permutation(value: Any) -> Any:
@@ -328,7 +329,8 @@ class ArchSpec(_Model):
             divides it.
         edge: ``clip`` shrinks a fixed tile at a layer that it exceeds, ``pad`` never does.
         depthwise: ``as_output_channels`` gives the fixed values of M to G where C = M = 1 and G > 1;
-            ``on_both_axes`` besides lets G lie along both mesh axes, as if the array were one row; ``off`` does neither.
+            ``on_both_axes`` besides lets G lie along both mesh axes, as if the array were one row; ``off`` does
+            neither.
     """
 
     name: Name

@@ -51,8 +51,8 @@ def count_unordered_mappings(
 Places = dict[str, tuple[bool, bool]]
 """Whether each dimension may lie on X, and on Y."""
 
-ENUMERATED = 200_000
-"""Combinations of what the dimensions can do up to which all are looked at."""
+ENUMERATED, ENUMERATED_RIGIDLY = 20_000, 200_000
+"""Combinations of what the dimensions can do up to which all are looked at: of free tiles, and of fixed ones."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _rigidly_tiled(
     for shape, chosen in by_shape.items():
         if None in chosen:
             columns = _fixed_columns(arch, fixed, fixed.allowed(shape, None), shape)
-            total += _counted(columns, [shape], counts, sampling)
+            total += _counted(columns, [shape], counts, sampling, ENUMERATED_RIGIDLY)
         else:
             total += Estimate.exactly(_pinned(arch, fixed, shape, [pair for pair in chosen if pair], counts))
     return total
@@ -178,16 +178,20 @@ def _freely_tiled(arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: 
 
 
 def _counted(
-    columns: Drawn, extents: list[Shape], counts: Callable[[Drawn], npt.NDArray[np.bool_]], sampling: Sampling
+    columns: Drawn,
+    extents: list[Shape],
+    counts: Callable[[Drawn], npt.NDArray[np.bool_]],
+    sampling: Sampling,
+    most: int = ENUMERATED,
 ) -> Estimate:
     """How many combinations of what the dimensions can do count and fit an array of some shape, over all shapes.
 
-    All are looked at where they are few, else as many as are sampled.
+    All are looked at where there are ``most`` at most, else as many as are sampled.
     """
     size = len(extents) * prod(len(c.x) for c in columns.values())
     if size == 0:
         return Estimate.exactly(0)
-    few = size <= ENUMERATED
+    few = size <= most
     if few:
         index = np.unravel_index(np.arange(size), (len(extents), *(len(c.x) for c in columns.values())))
     else:

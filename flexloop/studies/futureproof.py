@@ -268,11 +268,9 @@ def scaled(arch: ArchSpec, *, pes: float = 1, buffer: float = 1, bandwidth: floa
 
 
 def _neutral(document: dict[str, Any]) -> ArchSpec:
-    axes = document["axes"]
-    tiles: dict[str, dict[str, int]] = {level: {} for level in axes["tiling"]["fixed"]}
-    pair, shape = axes["parallelization"]["fixed"], axes["shape"]["fixed"]
-    tiles[document["array"]["below"]] = {pair["X"]: shape["X"], pair["Y"]: shape["Y"]}
-    axes["tiling"]["fixed"] = tiles
+    tiling = document["axes"]["tiling"]
+    tiling["fixed"] = {level: {} for level in tiling["fixed"]}
+    document["pins"] = "unit"
     try:
         return ArchSpec.model_validate(document)
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """Rigid designs by the thousand: the one mapping that each has for a layer, and what it costs.
 
-A rigid design is a fixed tile per unit, order, pair and array shape. `flexloop.tiles` says what each makes of one layer; here
-the same rule is applied to arrays of designs at once, and a test holds the two to each other.
+A rigid design is a fixed tile per unit, order, pair and array shape. `flexloop.tiles` says what each makes of one
+layer; here the same rule is applied to arrays of designs at once, and a test holds the two to each other.
 """
 
 from __future__ import annotations
