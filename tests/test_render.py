@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_archs import lanes, plain
+from small_archs import lanes, plain, whole_buffer
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
@@ -29,9 +29,12 @@ GOLDEN = Path(__file__).parent / "golden_render"
 LAYER = Layer(name="conv", C=6, M=5, R=3, P=4, Wstride=2)
 
 
-def rendered(flexclass: FlexClass) -> str:
+READINGS = {"unit": plain, "buffer": whole_buffer}
+
+
+def rendered(flexclass: FlexClass, reading: str) -> str:
     """All files of a class on the small arch and LAYER, one after the other."""
-    arch, renderer = plain(), Renderer()
+    arch, renderer = READINGS[reading](), Renderer()
     ert = renderer.ert(build_ert(arch))
     parts = []
     for variant, name, bounds in run_variants(mapspace(flexclass, arch, LAYER).variants):
@@ -40,9 +43,10 @@ def rendered(flexclass: FlexClass) -> str:
     return "".join(parts)
 
 
+@pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("flexclass", all_classes(), ids=str)
-def test_the_files_of_each_class_are_the_golden_ones(flexclass: FlexClass) -> None:
-    assert rendered(flexclass) == (GOLDEN / f"{flexclass}.txt").read_text(encoding="utf-8")
+def test_the_files_of_each_class_are_the_golden_ones(flexclass: FlexClass, reading: str) -> None:
+    assert rendered(flexclass, reading) == (GOLDEN / reading / f"{flexclass}.txt").read_text(encoding="utf-8")
 
 
 def test_a_fixed_axis_is_a_constraint_and_a_free_one_is_none() -> None:
@@ -54,7 +58,7 @@ def test_a_fixed_axis_is_a_constraint_and_a_free_one_is_none() -> None:
     assert directives("T1O1P1S1") == [innermost]
     assert directives("T1O0P1S1") == [innermost, ("temporal", "GlobalBuffer"), ("temporal", "DRAM")]
     assert directives("T1O1P0S1") == [innermost, ("spatial", "GlobalBuffer")]
-    assert directives("T0O1P1S1") == [innermost, ("temporal", "DRAM")]
+    assert directives("T0O1P1S1") == [innermost, ("temporal", "GlobalBuffer")]
 
 
 @pytest.mark.parametrize("name", ["T0O0P0S0", "T0O1P0S1", "TpO0PpSp", "T1O0P0S1"])

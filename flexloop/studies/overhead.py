@@ -317,8 +317,8 @@ def _word_bits(arch: ArchSpec) -> dict[str, int]:
 
 
 def _address_bits(level: StorageLevel) -> int:
-    assert level.capacity is not None
-    return level.capacity.bit_length()
+    words = level.capacity or (level.priced_depth or 1) * level.block_size
+    return words.bit_length()
 
 
 def _select_bits(choices: int) -> int:

@@ -90,10 +90,12 @@ def _paddings(variant: Variant) -> dict[str, dict[str, int]]:
         return {"fixed": {d: variant.bounds[d][0] for d in DIMENSIONS}}
     if isinstance(variant.arch, Design):
         return _by_size(variant)
-    return uniform_paddings(variant.arch, variant.layer)
+    uniform = uniform_paddings(variant.arch, variant.layer)
+    allowed = all(bounds[d] in variant.bounds[d] for bounds in uniform.values() for d in DIMENSIONS)
+    return uniform if allowed else _by_size(variant)
 
 
 def _by_size(variant: Variant) -> dict[str, dict[str, int]]:
-    """A design's paddings that treat every dimension alike: each its least bound, the next one, and so on."""
+    """Paddings that treat every dimension alike where no rule names them: each its least bound, the next one, so on."""
     steps = range(max(len(choices) for choices in variant.bounds.values()))
     return {f"step{i}": {d: variant.bounds[d][min(i, len(variant.bounds[d]) - 1)] for d in DIMENSIONS} for i in steps}
