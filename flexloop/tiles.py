@@ -96,11 +96,13 @@ class UnitTiles(FixedTiles):
         passes: for each dimension, how many PEs or repetitions are needed for the pinned factors to cover the layer.
         clip: whether no more PEs are used than are needed.
         array_index: index of the level above the array.
+        paired: the dimensions that some pair of the spec unrolls.
     """
 
     passes: Factors
     clip: bool
     array_index: int
+    paired: frozenset[str]
 
     def spread(self, dimension: str, extent: int) -> int:
         """The least number of PEs that needs no more repetitions than all would; without ``clip`` all of them."""
@@ -134,7 +136,7 @@ class UnitTiles(FixedTiles):
         if pair is not None:
             extent = shape.X if d == pair[0] else shape.Y if d == pair[1] else 1
             return {self._filled(d, extent)}
-        if needed == 1 and self.clip:
+        if needed == 1 and (self.clip or d not in self.paired):
             return {1}
         return {needed, smooth_above(needed), self._filled(d, shape.X), self._filled(d, shape.Y)}
 
@@ -200,10 +202,15 @@ def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
         passes[d] = -(-needed // prod(chains[d]))
         spread[d] = balanced(passes[d], unrolled) if clip else unrolled
     factors = tuple({d: chains[d][level] for d in DIMENSIONS} for level in levels)
-    unit = UnitTiles((), {}, inner, (*factors, {}), passes, clip, arch.array_index)
+    unit = UnitTiles((), {}, inner, (*factors, {}), passes, clip, arch.array_index, _paired(arch, layer))
     along = {d: unit.tiles_with(d, spread[d]) for d in DIMENSIONS}
     tiles = tuple({d: along[d][level] for d in DIMENSIONS} for level in levels)
     return replace(unit, tiles=tiles, bounds={d: multiple(layer.bounds[d], along[d][-1]) for d in DIMENSIONS})
+
+
+def _paired(arch: ArchSpec, layer: Layer) -> frozenset[str]:
+    pairs = (arch.axes.parallelization.fixed, *arch.axes.parallelization.partial)
+    return frozenset(as_seen(arch, layer, d) for pair in pairs for d in (pair.X, pair.Y))
 
 
 def _factors_along(arch: ArchSpec, role: str, bounds: Factors, needed: int) -> list[int]:

@@ -260,6 +260,7 @@ def test_the_digest_knows_all_that_a_template_may_take_in(tmp_path: Path) -> Non
 
 
 if __name__ == "__main__":
-    GOLDEN.mkdir(exist_ok=True)
-    for each in all_classes():
-        (GOLDEN / f"{each}.txt").write_text(rendered(each), encoding="utf-8")
+    for name in READINGS:
+        (GOLDEN / name).mkdir(parents=True, exist_ok=True)
+        for each in all_classes():
+            (GOLDEN / name / f"{each}.txt").write_text(rendered(each, name), encoding="utf-8")

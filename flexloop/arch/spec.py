@@ -522,10 +522,12 @@ class ArchSpec(_Model):
         self._check_partition()
 
     def _check_whole_tiles(self) -> None:
-        for level, sizes in self.axes.tiling.fixed.items():
-            for d, size in sizes.items():
+        for name, sizes in self.axes.tiling.fixed.items():
+            for along, size in sizes.items():
                 if not isinstance(size, int):
-                    raise ValueError(f"axes.tiling.fixed.{level}.{d}: {size!r} needs `pins: unit`; write a number here")
+                    raise ValueError(
+                        f"axes.tiling.fixed.{name}.{along}: {size!r} needs `pins: unit`; write a number here"
+                    )
         for d in DIMENSIONS:
             below, where = self.inner_factors[d], "the inner fanout"
             for index, level in enumerate(self.loop_levels[:-1]):

@@ -90,7 +90,7 @@ def _rigidly_tiled(
         legal = _fit(arch, layer, drawn, partitioned=False)
         if beyond is None:
             return legal
-        known = np.logical_and.reduce([np.isin(c.bound, free[d]) for d, c in drawn.items()])
+        known: npt.NDArray[np.bool_] = np.all([np.isin(c.bound, free[d]) for d, c in drawn.items()], axis=0)
         if beyond is Degree.PART:
             known &= _fit(arch, layer, drawn, partitioned=True)
         return legal & ~known
@@ -162,8 +162,8 @@ def _freely_tiled(arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: 
     if chosen is None:
         return _counted(columns, extents, lambda drawn: _fit(arch, layer, drawn, partitioned=partitioned), sampling)
     groups: dict[tuple[Assignment, ...], list[Shape]] = {}
-    for shape, pairs in chosen.items():
-        groups.setdefault(tuple(pairs), []).append(shape)
+    for shape, allowed in chosen.items():
+        groups.setdefault(tuple(allowed), []).append(shape)
     total = Estimate.exactly(0)
     for pairs, some in groups.items():
         total += _counted(
