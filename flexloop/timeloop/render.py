@@ -96,10 +96,11 @@ class Renderer:
             "arch": arch,
             "shape": shape,
             "unlimited": inf,
+            "unbounded": UNBOUNDED,
             "outer": arch.levels[0],
             "above": tree.levels_above_array(arch),
             "in_pe": tree.levels_in_pe(arch),
-            "partition": [{"name": name, "words": words, "datawidth": datawidth} for name, _, words in nodes],
+            "partition": [{"name": n, "words": min(words, UNBOUNDED), "datawidth": datawidth} for n, _, words in nodes],
             "partition_before": tree.partitioned_group_start(arch),
         }
 
@@ -170,7 +171,6 @@ class Renderer:
         return self._render(
             "v4.yaml.j2",
             **self._chain(arch, variant.shape, partitioned=variant.partitioned),
-            unbounded=UNBOUNDED,
             constraints=constraints_by_node(directives, arch),
             layer=variant.layer,
             bounds={d: bounds[d] for d in DIMENSIONS},

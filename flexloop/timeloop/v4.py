@@ -24,7 +24,10 @@ FILE = V4_FILE
 """The file that ``tl mapper`` or ``tl model`` reads; it holds everything."""
 
 UNBOUNDED = 2**32 - 1
-"""Rows of an unbounded level: the newest front end demands a depth of every level, and Timeloop reads 32 bits."""
+"""Rows of an unbounded level where a depth is demanded: by Timeloop of all but DRAM, by v4 of every level.
+
+Timeloop reads 32 bits of it.
+"""
 
 TOP = "system_top_level"
 """What the front end names the tree after its first node."""
