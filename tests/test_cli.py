@@ -234,7 +234,7 @@ def test_what_makes_no_sense_is_refused_at_once(
     ("arguments", "first"),
     [
         (["classes"], {"class": "T0O0P0S0"}),
-        (["archs"], {"name": "cloud1024"}),
+        (["archs"], {"name": "brainwave"}),
         (["nets"], {"name": "alexnet"}),
         (["doctor"], {"what": "engine embedded", "state": "works"}),
         (["taxonomy"], {"accelerator": "DianNao"}),
