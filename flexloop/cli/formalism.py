@@ -10,11 +10,15 @@ import typer
 from flexloop.atomic import write_file
 from flexloop.cli import complete
 from flexloop.cli.common import console, parse_defines
+from flexloop.cli.options import with_study_options
 from flexloop.cli.show import arch_app
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from flexloop.arch.design.model import Design
     from flexloop.arch.kinds import Arch as ArchKind
+    from flexloop.study import StudyOptions
 
 Arch = Annotated[
     str, typer.Option("--arch", "-a", autocompletion=complete.archs, help="Arch spec: a shipped name or a YAML file.")
@@ -29,7 +33,7 @@ Define = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("flexion")(flexion)
-    app.command("taxonomy")(taxonomy)
+    app.command("taxonomy")(with_study_options(taxonomy))
 
 
 def flexion(
@@ -81,20 +85,53 @@ def flexion(
 
 
 def taxonomy(
+    options: StudyOptions,
     figure: Annotated[Path | None, typer.Option(help="Draw the catalogue on the lattice: .svg, .pdf or .png.")] = None,
     reasons: Annotated[bool, typer.Option("--reasons", help="Give each axis's reason and citation.")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Run each that has an arch spec, as it is and with every axis freed.")
+    ] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Run what publications give figures for, and show both.")
+    ] = False,
+    net: Annotated[
+        list[str],
+        typer.Option(
+            "--net", "-n", autocompletion=complete.networks, help="Network to measure; may be repeated (resnet50)."
+        ),
+    ] = [],  # noqa: B006
+    only: Annotated[
+        list[str], typer.Option("--only", help="An accelerator or arch spec to run; may be repeated (default: all).")
+    ] = [],  # noqa: B006
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write all columns to this CSV file.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of a table.")] = False,
 ) -> None:
-    """Show where published accelerators stand among the classes.
+    """Show where published accelerators stand among the classes; measure them.
 
-    Judged is what software may choose from layer to layer on the chip as built: 0 nothing, p a few choices, 1 any. An
-    axis that the sources do not settle is ?.
+    The options of a study count with --measure and --published alone.
     """
     from flexloop.cli.tables import listing, table
+    from flexloop.errors import SpecError
     from flexloop.taxonomy.accelerators import taxonomy_cells, taxonomy_markdown
 
+    if measure and published:
+        raise SpecError("--measure and --published are two tables; ask for one at a time")
+    if net and not measure:
+        raise SpecError("--net says what to measure: give it with --measure")
+    if only and not (measure or published):
+        raise SpecError("--only says what to run: give it with --measure or --published")
     out = console()
-    if json:
+    if measure or published:
+        run = _measured if measure else _published
+        rows = run(net, only, options, quiet or json)
+        if output is not None:
+            write_file(output, rows.to_csv(index=False))
+        if json:
+            typer.echo(rows.to_json(orient="records"))
+        elif not quiet:
+            _show_measured(rows, options.objective) if measure else _show_published(rows)
+    elif json:
         typer.echo(listing(*taxonomy_cells()))
     elif reasons:
         typer.echo(taxonomy_markdown())
@@ -105,6 +142,48 @@ def taxonomy(
         from flexloop.taxonomy.figure import taxonomy_figure
 
         out.print(f"figure: {taxonomy_figure(figure)}", markup=False)
+
+
+def _measured(nets: list[str], only: list[str], options: StudyOptions, quiet: bool) -> pd.DataFrame:
+    from flexloop.cli.progress import CellProgress
+    from flexloop.studies.catalogue import measure_catalogue
+
+    with CellProgress(quiet=quiet) as progress:
+        return measure_catalogue(nets or ["resnet50"], only, options, progress)
+
+
+def _published(_nets: list[str], only: list[str], options: StudyOptions, quiet: bool) -> pd.DataFrame:
+    from flexloop.cli.progress import CellProgress
+    from flexloop.studies.catalogue import compare_published
+
+    with CellProgress(quiet=quiet) as progress:
+        return compare_published(only, options, progress)
+
+
+def _show_measured(rows: pd.DataFrame, objective: str) -> None:
+    from flexloop.cli.tables import table
+    from flexloop.studies.catalogue import AS_IS, STATES, measured_cells
+
+    out = console()
+    for network, part in rows.groupby("network", sort=False):
+        columns, cells = measured_cells(part)
+        out.print(table(out, f"The catalogue on {network}", columns, cells, text=columns[:3], goes=["H-F", "area mm2"]))
+    said = [f"{state}: {meaning}" for state, meaning in STATES.items() if state in set(rows["state"])]
+    said.append(f"gain: in {objective}, over {AS_IS}")
+    if not rows["optimal"].all():
+        said.append("*: not every cell is proved to be the best, or some layer has no mapping")
+    out.print("; ".join(said) + ".", markup=False)
+
+
+def _show_published(rows: pd.DataFrame) -> None:
+    from flexloop.cli.tables import table
+    from flexloop.studies.catalogue import published_cells
+
+    out = console()
+    columns, cells = published_cells(rows)
+    out.print(table(out, "Published figures and ours", columns, cells, text=columns[:4]))
+    for name, remark in dict(zip(rows["arch"] + ", " + rows["network"], rows["remark"], strict=True)).items():
+        out.print(f"{name}: {remark}", markup=False)
 
 
 @arch_app.command("new")

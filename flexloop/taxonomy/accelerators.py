@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -42,6 +42,37 @@ class AxisEntry(_Model):
     source: str
 
 
+class Published(_Model):
+    """A figure that a publication gives for a network, and what it was measured on.
+
+    Attributes:
+        value: the figure.
+        unit: ``inferences/s``, ``utilization`` (real MACs over all that the array could do) or ``TOPS`` (two operations
+            a MAC).
+        network: what `flexloop.load_network` takes: the name of a shipped network, or the fields of one of its own.
+        parameters: values of its parameters, such as ``batch``; a batch counts as that many inferences.
+        layers: beginnings of the names of the layers that the figure is about; all of them where none is given.
+        clock_mhz: the clock that it was measured at.
+        dram_bandwidth: words a cycle, where the measurement had another memory than the arch spec.
+        arch_spec: the arch spec that stands for what was measured.
+        source: key of the source that gives it.
+        read: whether the figure was looked up there for this catalogue; otherwise it stands as it is generally quoted.
+        remark: what differs between what was measured and what is modelled, and why the figures do.
+    """
+
+    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    unit: Literal["inferences/s", "utilization", "TOPS"]
+    network: str | dict[str, Any]
+    parameters: dict[str, int] = {}
+    layers: tuple[str, ...] = ()
+    clock_mhz: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    dram_bandwidth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    arch_spec: str
+    source: str
+    read: bool
+    remark: Annotated[str, Field(min_length=10, max_length=600, pattern=r"\.$")]
+
+
 class Accelerator(_Model):
     """One published accelerator.
 
@@ -50,7 +81,8 @@ class Accelerator(_Model):
         year: of the publication.
         sources: citations, by a short key.
         tiling, ordering, parallelization, shape: the four axes.
-        arch_spec: name of the shipped arch spec modelled on it, if there is one.
+        arch_specs: names of the shipped arch specs modelled on it, if there are any.
+        published: figures to compare those with.
     """
 
     name: str
@@ -60,7 +92,8 @@ class Accelerator(_Model):
     ordering: AxisEntry
     parallelization: AxisEntry
     shape: AxisEntry
-    arch_spec: str | None = None
+    arch_specs: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
 
     def axis(self, axis: Axis) -> AxisEntry:
         """The entry of one axis."""
@@ -101,6 +134,11 @@ class Accelerator(_Model):
         for axis in Axis:
             if self.axis(axis).source not in self.sources:
                 raise ValueError(f"{self.name}, {axis.name.lower()}: sources has no {self.axis(axis).source!r}")
+        for index, figure in enumerate(self.published):
+            if figure.source not in self.sources:
+                raise ValueError(f"{self.name}, published[{index}]: sources has no {figure.source!r}")
+            if figure.arch_spec not in self.arch_specs:
+                raise ValueError(f"{self.name}, published[{index}]: arch_specs has no {figure.arch_spec!r}")
         return self
 
 
@@ -141,7 +179,7 @@ def taxonomy_table(accelerators: tuple[Accelerator, ...] | None = None) -> pd.Da
             "year": a.year,
             "class": a.class_name,
             "degrees": a.degrees,
-            "arch_spec": a.arch_spec or "",
+            "arch_specs": ", ".join(a.arch_specs),
         }
         for axis in Axis:
             entry = a.axis(axis)
@@ -156,11 +194,11 @@ def taxonomy_table(accelerators: tuple[Accelerator, ...] | None = None) -> pd.Da
 
 def taxonomy_cells(accelerators: tuple[Accelerator, ...] | None = None) -> tuple[list[str], list[list[str]]]:
     """Headings and cells of a table for the terminal; reasons and citations are in `taxonomy_table`."""
-    columns = ["accelerator", "year", "class", "T", "O", "P", "S", "arch spec"]
+    columns = ["accelerator", "year", "class", "T", "O", "P", "S", "arch specs"]
     rows = []
     for a in accelerators or load_taxonomy():
         degrees = [a.axis(axis).degree for axis in Axis]
-        rows.append([a.name, str(a.year), a.class_name, *degrees, a.arch_spec or ""])
+        rows.append([a.name, str(a.year), a.class_name, *degrees, ", ".join(a.arch_specs)])
     return columns, rows
 
 
@@ -168,7 +206,8 @@ def taxonomy_markdown(accelerators: tuple[Accelerator, ...] | None = None) -> st
     """The catalogue as Markdown for docs/: a table that links the arch specs, then the reasons and citations."""
     accelerators = accelerators or load_taxonomy()
     columns, rows = taxonomy_cells(accelerators)
-    rows = [[*row, f"[{spec}](../arch_specs/{spec}.yaml)" if spec else ""] for *row, spec in rows]
+    linked = [", ".join(f"[{name}](../arch_specs/{name}.yaml)" for name in a.arch_specs) for a in accelerators]
+    rows = [[*row[:-1], links] for row, links in zip(rows, linked, strict=True)]
     lines = [" | ".join(["", *cells, ""]).strip() for cells in [columns, ["---"] * len(columns), *rows]]
     for a in accelerators:
         lines += ["", f"**{a.name}** ({a.year}), {a.degrees}", ""]
