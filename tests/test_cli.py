@@ -281,5 +281,5 @@ def test_a_wrong_configuration_is_named(text: str, words: list[str], tmp_path: P
 
 def test_shells_complete_what_there_is() -> None:
     assert complete.networks("mo") == ["mobilenet_v2"]
-    assert complete.archs("e") == ["edge256", "eyeriss"]
+    assert complete.archs("e") == ["edge256", "eyeriss", "eyeriss_v2"]
     assert complete.classes("t1o1p1") == ["T1O1P1S0", "T1O1P1S1"]
