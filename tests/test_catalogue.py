@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from flexloop import StudyOptions
+from flexloop import Layer, Network, StudyOptions, run
 from flexloop.arch.load import load_arch_spec
 from flexloop.cli import app
 from flexloop.errors import SpecError, UnknownNameError
@@ -124,6 +124,16 @@ def test_a_figure_may_be_about_some_layers_and_a_batch() -> None:
     net = network_of(eyeriss.published[0])
     assert [layer.name for layer in net.layers] == ["conv1", "conv2", "conv3", "conv4", "conv5"]
     assert {layer.N for layer in net.layers} == {4}
+
+
+def test_where_nothing_limits_latency_is_work_over_the_pes_in_use() -> None:
+    """Kao et al.'s NVDLA-like base spreads 64 input channels and 16 output channels, and holds filters whole."""
+    layers = [Layer(name="full", C=128, M=32, R=3, S=3, P=7), Layer(name="first", C=3, M=32, R=3, S=3, P=7)]
+    rows = run(
+        "T0O0P0S0", Network(name="two", layers=tuple(layers)), "kao_dla", engine="embedded", use_store=False
+    ).rows
+    assert list(rows["cycles"]) == [2 * 2 * 9 * 7, 2 * 9 * 7]
+    assert list(rows["utilization"]) == [1, 3 / 64]
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------
