@@ -130,8 +130,8 @@ def _outermost(config: dict[str, Any]) -> dict[str, Any]:
     [
         (lambda c: _outermost(c).update(name="DRAM[0..99999999999999999999]"), "range of none or too many instances"),
         (lambda c: _outermost(c).update(name="DRAM[0.." + "9" * 5000 + "]"), "range of none or too many instances"),
-        (lambda c: _outermost(c)["attributes"].update(depth=2**40, block_size=2**20, width=2**23), "words; at most"),
-        (lambda c: _outermost(c)["attributes"].update(depth=9, multiple_buffering=1e-300), "words; at most"),
+        (lambda c: _outermost(c)["attributes"].update(depth=2**40, block_size=2**26, width=2**29), "below 2.64"),
+        (lambda c: _outermost(c)["attributes"].update(depth=9, multiple_buffering=1e-300), "below 2.64"),
         (lambda c: _outermost(c)["attributes"].update(instances=2**63), "not a whole number from 1 to"),
         (lambda c: _outermost(c)["attributes"].update(vector_access_energy=-1), "must be at least 0"),
         (lambda c: _outermost(c)["attributes"].update(read_bandwidth="nan"), "not a finite number"),

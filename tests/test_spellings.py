@@ -257,8 +257,8 @@ def test_a_constraint_without_effect_is_named_and_one_that_is_not_modelled_refus
     rule = "mapspace: [{target: Reg, type: temporal, factors: M=2, %s}]"
     with pytest.warns(UserWarning, match="constraint 'comment' at Reg .temporal. has no effect"):
         constrained(rule % "comment: mine")
-    with pytest.raises(UnsupportedError, match="'remainders' at Reg"):
-        constrained(rule % "remainders: 2")
+    with pytest.raises(UnsupportedError, match="constraint type 'sparse' at Reg is not modelled"):
+        constrained("mapspace: [{target: Reg, type: sparse}]")
 
 
 def test_of_the_places_for_architecture_constraints_the_first_counts() -> None:

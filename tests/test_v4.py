@@ -121,7 +121,8 @@ def _loops(loop: LoopConstraint, spec: Spec) -> tuple[Any, ...]:
 
 
 def _facts(level: dict[str, Any]) -> dict[str, Any]:
-    facts = {name: value for name, value in level.items() if "area" not in name}
+    # The front end gives DRAM the technology of the whole, after which it may add up; only networks ask for that.
+    facts = {name: value for name, value in level.items() if "area" not in name and name != "reduces"}
     for name in ("capacity", "size"):  # of an unbounded level: more than any tile
         if facts[name] is not None and facts[name] >= v4.UNBOUNDED:
             facts[name] = None

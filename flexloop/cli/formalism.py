@@ -109,6 +109,8 @@ def taxonomy(
 ) -> None:
     """Show where published accelerators stand among the classes; measure them.
 
+    How flexible each is on each axis: 0 nothing, p a few choices, 1 any.
+
     The options of a study count with --measure and --published alone.
     """
     from flexloop.cli.tables import listing, table

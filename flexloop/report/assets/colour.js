@@ -26,7 +26,7 @@ function viridis(fraction) {
 /** Black or white, whichever stands out from a background. */
 function inkOn(hex) {
   const [r, g, b] = channels(hex).map(c => (c / 255) ** 2.2);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.28 ? '#111111' : '#ffffff';
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? '#111111' : '#ffffff';
 }
 
 /** A logarithmic colour scale over gains; it always covers 1 to 1.5, so that small gains do not look large. */
