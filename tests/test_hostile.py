@@ -244,3 +244,9 @@ def test_results_that_are_none_are_refused(tmp_path: Path, damage: str) -> None:
         (tmp_path / "results.parquet").write_bytes(b"PAR1" * 9)
     with pytest.raises(SpecError, match="damaged results"):
         flexloop.load(tmp_path)
+
+
+@pytest.mark.parametrize("tag", ["seq", "map", "set", "omap", "pairs"])
+def test_a_key_that_is_tagged_as_a_collection_is_refused(tag: str) -> None:
+    with pytest.raises(SpecError, match="a key that is a list or a mapping"):
+        yamlio.load(f"!!{tag} a: 1\nb: 2")

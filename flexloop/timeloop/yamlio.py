@@ -29,6 +29,8 @@ MAX_DIGITS = 100
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {_TAG + kind for kind in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
+_COLLECTIONS = {f"tag:yaml.org,2002:{kind}" for kind in ("seq", "map", "set", "omap", "pairs")}
+"""Tags of what cannot be a key, even where a text is tagged so."""
 _MERGE = _TAG + "merge"
 _NUMBERS = (_TAG + "int", _TAG + "float")
 
@@ -209,7 +211,7 @@ class _Checker:
         seen: set[Any] = set()
         pairs = []
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or key.tag in _COLLECTIONS:
                 raise SpecError(f"{self._at(key)}: a key that is a list or a mapping")
             self.check(key)
             # 1 and 01 are one key, and so are 1, 1.0 and true in a dict; a merge key is none.
