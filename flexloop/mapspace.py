@@ -85,20 +85,21 @@ def mapspace(flexclass: FlexClass, arch: Arch, layer: Layer) -> MapSpace:
 
 def _own(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> Iterator[Variant]:
     """The variants of a class at one degree of tiling."""
+    partitioned = tiling is Degree.PART
     fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
-    free_bounds = padded_bounds(arch, layer)
-    for (shape, pair), order in itertools.product(
-        placements(flexclass, arch, layer), orders(arch, flexclass.degree(Axis.ORDERING))
-    ):
-        loops = [
-            *_temporal_constraints(arch, order, fixed),
-            *_spatial_constraints(arch, layer, shape, pair, fixed),
-        ]
-        if tiling is Degree.PART:
-            loops.extend(_idle(name) for name in partition_levels(arch).values())
-        constraints = Constraints(tuple(loops), tuple(_dataspaces(arch, partitioned=tiling is Degree.PART)))
-        bounds = fixed.allowed(shape, pair) if fixed else free_bounds
-        yield Variant(arch, layer, shape, bounds, tiling is Degree.PART, constraints)
+    bounds = {} if fixed else padded_bounds(arch, layer)
+    for shape, pair in placements(flexclass, arch, layer):
+        if fixed:
+            bounds = fixed.allowed(shape, pair)
+        for order in orders(arch, flexclass.degree(Axis.ORDERING)):
+            loops = [
+                *_temporal_constraints(arch, order, fixed),
+                *_spatial_constraints(arch, layer, shape, pair, fixed),
+            ]
+            if partitioned:
+                loops.extend(_idle(name) for name in partition_levels(arch).values())
+            constraints = Constraints(tuple(loops), tuple(_dataspaces(arch, partitioned=partitioned)))
+            yield Variant(arch, layer, shape, bounds, partitioned, constraints)
 
 
 def _holds(variant: Variant, other: Variant) -> bool:

@@ -9,10 +9,12 @@ docs/formalism.md.
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from math import isqrt, prod
+from operator import mul
 from typing import Protocol
 
 from flexloop.arch.spec import ArchSpec, Shape
@@ -73,7 +75,7 @@ class BufferTiles(FixedTiles):
 
     def spread(self, dimension: str, extent: int) -> int:
         """The largest divisor of what lies between the tiles in and above the array that fits the mesh axis."""
-        return max(n for n in divisors(self.passes_of(dimension, 0)) if n <= extent)
+        return max(n for n in divisors(self._between(dimension)) if n <= extent)
 
     def allowed(self, shape: Shape, pair: tuple[str, str] | None) -> dict[str, tuple[int, ...]]:
         """Those of the rigid class: nothing else is padded."""
@@ -81,11 +83,14 @@ class BufferTiles(FixedTiles):
 
     def passes_of(self, dimension: str, bound: int) -> int:
         """What lies between the tiles in and above the array."""
-        return self.tiles[self.array_index][dimension] // self.tiles[self.array_index - 1][dimension]
+        return self._between(dimension)
 
     def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
         """The same, whatever is spread."""
         return tuple(tile[dimension] for tile in self.tiles)
+
+    def _between(self, dimension: str) -> int:
+        return self.tiles[self.array_index][dimension] // self.tiles[self.array_index - 1][dimension]
 
 
 @dataclass(frozen=True)
@@ -122,11 +127,8 @@ class UnitTiles(FixedTiles):
 
     def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
         """The pinned factors' products, times the spatial factor from the array outwards."""
-        tiles, tile = [], self.inner[dimension]
-        for index, level in enumerate(self.factors[:-1]):
-            tile *= level[dimension] * (spread if index == self.array_index else 1)
-            tiles.append(tile)
-        return tuple(tiles)
+        along = [level[dimension] for level in self.factors[:-1]]
+        return _products(self.inner[dimension], along, self.array_index, spread)
 
     def _unit(self, d: str) -> int:
         return self.inner[d] * prod(level[d] for level in self.factors[:-1])
@@ -191,7 +193,7 @@ def fixed_tiles(arch: ArchSpec, layer: Layer) -> FixedTiles:
 def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
     clip = arch.edge == "clip"
     levels = range(len(arch.loop_levels) - 1)
-    chains, passes, spread = {}, {}, {}
+    chains, passes, along = {}, {}, {}
     for d in DIMENSIONS:
         role = _role(arch, layer, d)
         unrolled = arch.unrolled(role) if role else 1
@@ -200,12 +202,18 @@ def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
             _factors_along(arch, role, layer.bounds | {role: layer.bounds[d]}, needed) if role else [1] * len(levels)
         )
         passes[d] = -(-needed // prod(chains[d]))
-        spread[d] = balanced(passes[d], unrolled) if clip else unrolled
+        spread = balanced(passes[d], unrolled) if clip else unrolled
+        along[d] = _products(inner[d], chains[d], arch.array_index, spread)
     factors = tuple({d: chains[d][level] for d in DIMENSIONS} for level in levels)
-    unit = UnitTiles((), {}, inner, (*factors, {}), passes, clip, arch.array_index, _paired(arch, layer))
-    along = {d: unit.tiles_with(d, spread[d]) for d in DIMENSIONS}
     tiles = tuple({d: along[d][level] for d in DIMENSIONS} for level in levels)
-    return replace(unit, tiles=tiles, bounds={d: multiple(layer.bounds[d], along[d][-1]) for d in DIMENSIONS})
+    bounds = {d: multiple(layer.bounds[d], along[d][-1]) for d in DIMENSIONS}
+    return UnitTiles(tiles, bounds, inner, (*factors, {}), passes, clip, arch.array_index, _paired(arch, layer))
+
+
+def _products(inner: int, factors: Sequence[int], array_index: int, spread: int) -> tuple[int, ...]:
+    """Tiles along one dimension, innermost level first: what factors multiply to, the spatial one from the array on."""
+    spatial = (spread if index == array_index else 1 for index in range(len(factors)))
+    return tuple(itertools.accumulate((f * s for f, s in zip(factors, spatial, strict=True)), mul, initial=inner))[1:]
 
 
 def _paired(arch: ArchSpec, layer: Layer) -> frozenset[str]:
@@ -220,8 +228,7 @@ def _factors_along(arch: ArchSpec, role: str, bounds: Factors, needed: int) -> l
     are named after the layer's bounds do.
     """
     factors = []
-    for index, level in enumerate(arch.loop_levels[:-1]):
-        size = arch.tile_sizes(role, bounds)[index]
+    for index, (level, size) in enumerate(zip(arch.loop_levels, arch.tile_sizes(role, bounds), strict=False)):
         if index == arch.array_index:
             needed = -(-needed // arch.unrolled(role))
         if arch.edge == "clip" or not isinstance(arch.axes.tiling.fixed[level.name].get(role, 1), int):  # type: ignore[call-overload]

@@ -39,8 +39,8 @@ def overflows(arch: ArchSpec, layer: Layer, tiles: tuple[dict[str, int], ...]) -
     for group, tile in zip(arch.buffer_groups, tiles, strict=True):
         for level in group:
             words: dict[str, int] = {t: tile_size(t, tile, layer.coefficients) for t in level.keep}
-            if level.capacity is not None and sum(words.values()) > level.capacity:
-                found.append(Overflow(level.name, words, level.capacity))
+            if sum(words.values()) > level.room:
+                found.append(Overflow(level.name, words, level.room))
     return found
 
 

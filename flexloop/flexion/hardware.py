@@ -14,7 +14,7 @@ import itertools
 from fractions import Fraction
 from math import comb, factorial, prod
 
-from flexloop.arch.spec import MOST_WORDS, ArchSpec, StorageLevel
+from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.mapspace import orders, pairs, shapes
 from flexloop.workloads.layers import DIMENSIONS
@@ -47,12 +47,11 @@ def _footprints_of(level: StorageLevel, limits: dict[str, int]) -> int:
 
     Without limits there are comb(capacity, tensors) of them; limits are taken off by inclusion and exclusion.
     """
-    capacity = level.capacity or MOST_WORDS
     limited = [limits[t] for t in level.keep if t in limits]
     total = 0
     for size in range(len(limited) + 1):
         for exceeded in itertools.combinations(limited, size):
-            room = capacity - sum(exceeded)
+            room = level.room - sum(exceeded)
             total += (-1) ** size * (comb(room, len(level.keep)) if room > 0 else 0)
     return total
 

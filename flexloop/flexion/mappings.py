@@ -8,7 +8,7 @@ itself, or at a sample of them where they are many.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -47,9 +47,6 @@ def count_unordered_mappings(
     found = _freely_tiled(arch, layer, flexclass, sampling)
     return found + _rigidly_tiled(arch, layer, flexclass, sampling, beyond=tiling)
 
-
-Places = dict[str, tuple[bool, bool]]
-"""Whether each dimension may lie on X, and on Y."""
 
 ENUMERATED, ENUMERATED_RIGIDLY = 20_000, 200_000
 """Combinations of what the dimensions can do up to which all are looked at: of free tiles, and of fixed ones."""
@@ -95,11 +92,8 @@ def _rigidly_tiled(
             known &= _fit(arch, layer, drawn, partitioned=True)
         return legal & ~known
 
-    by_shape: dict[Shape, list[Assignment | None]] = {}
-    for shape, pair in placements(flexclass, arch, layer):
-        by_shape.setdefault(shape, []).append(pair)
     total = Estimate.exactly(0)
-    for shape, chosen in by_shape.items():
+    for shape, chosen in _pairs_by_shape(arch, layer, flexclass).items():
         if None in chosen:
             columns = _fixed_columns(arch, fixed, fixed.allowed(shape, None), shape)
             total += _counted(columns, [shape], counts, sampling, ENUMERATED_RIGIDLY)
@@ -151,30 +145,39 @@ def _fixed_tile_rows(arch: ArchSpec, fixed: FixedTiles, d: str, spread: Ints | l
 
 def _freely_tiled(arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: Sampling) -> Estimate:
     partitioned = flexclass.degree(Axis.TILING) is Degree.PART
-    placed = placements(flexclass, arch, layer)
-    extents = list(dict.fromkeys(shape for shape, _ in placed))
-    chosen: dict[Shape, list[Assignment]] | None = None
-    if all(pair is not None for _, pair in placed):
-        chosen = {shape: [pair for s, pair in placed if s == shape and pair] for shape in extents}
+    shapes_with: dict[tuple[Assignment | None, ...], list[Shape]] = {}
+    for shape, chosen in _pairs_by_shape(arch, layer, flexclass).items():
+        shapes_with.setdefault(tuple(chosen), []).append(shape)
+    found = (
+        _with_pairs(arch, layer, extents, chosen, sampling, partitioned) for chosen, extents in shapes_with.items()
+    )
+    return sum(found, start=Estimate.exactly(0))
+
+
+def _with_pairs(
+    arch: ArchSpec,
+    layer: Layer,
+    extents: list[Shape],
+    chosen: Sequence[Assignment | None],
+    sampling: Sampling,
+    partitioned: bool,
+) -> Estimate:
+    """Mappings with free tiles on arrays of some shapes that may all have the same pairs on them."""
+
+    def counts(drawn: Drawn) -> npt.NDArray[np.bool_]:
+        legal = _fit(arch, layer, drawn, partitioned=partitioned)
+        return legal if None in chosen else legal & _keeps_to_one_pair(drawn, [pair for pair in chosen if pair])
 
     columns = _free_columns(arch, layer, extents, chosen)
-    columns = _drop_hopeless(arch, layer, columns, partitioned=partitioned)
-    if chosen is None:
-        return _counted(columns, extents, lambda drawn: _fit(arch, layer, drawn, partitioned=partitioned), sampling)
-    groups: dict[tuple[Assignment, ...], list[Shape]] = {}
-    for shape, allowed in chosen.items():
-        groups.setdefault(tuple(allowed), []).append(shape)
-    total = Estimate.exactly(0)
-    for pairs, some in groups.items():
-        total += _counted(
-            columns,
-            some,
-            lambda drawn, pairs=pairs: (  # type: ignore[misc]
-                _fit(arch, layer, drawn, partitioned=partitioned) & _keeps_to_one_pair(drawn, list(pairs))
-            ),
-            sampling,
-        )
-    return total
+    return _counted(_drop_hopeless(arch, layer, columns, partitioned=partitioned), extents, counts, sampling)
+
+
+def _pairs_by_shape(arch: ArchSpec, layer: Layer, flexclass: FlexClass) -> dict[Shape, list[Assignment | None]]:
+    """The pairs that a class may have on each array shape; None stands for any."""
+    by_shape: dict[Shape, list[Assignment | None]] = {}
+    for shape, pair in placements(flexclass, arch, layer):
+        by_shape.setdefault(shape, []).append(pair)
+    return by_shape
 
 
 def _counted(
@@ -219,9 +222,7 @@ def _product(factors: Iterator[Ints]) -> Floats:
     return np.asarray(prod(f.astype(np.float64) for f in factors))
 
 
-def _free_columns(
-    arch: ArchSpec, layer: Layer, extents: list[Shape], chosen: dict[Shape, list[Assignment]] | None
-) -> Drawn:
+def _free_columns(arch: ArchSpec, layer: Layer, extents: list[Shape], chosen: Sequence[Assignment | None]) -> Drawn:
     inner, bounds = inner_factors(arch, layer), padded_bounds(arch, layer)
     widest, highest = max(s.X for s in extents), max(s.Y for s in extents)
     columns = {}
@@ -229,8 +230,8 @@ def _free_columns(
         chains = chains_along(bounds[d], inner[d], len(arch.loop_levels) - 1)
         between = chains[:, arch.array_index] // chains[:, arch.array_index - 1]
         rows: list[tuple[int, int, int]] = []
-        on_x = chosen is None or d in [x for pairs in chosen.values() for x, _ in pairs]
-        on_y = chosen is None or d in [y for pairs in chosen.values() for _, y in pairs]
+        on_x = None in chosen or d in [pair[0] for pair in chosen if pair]
+        on_y = None in chosen or d in [pair[1] for pair in chosen if pair]
         for row, ratio in enumerate(between):
             rows.append((row, 1, 1))
             for factor in divisors(int(ratio))[1:]:

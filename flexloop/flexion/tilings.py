@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.arch.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
-from flexloop.arch.spec import MOST_WORDS, ArchSpec
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Degree
 from flexloop.flexion.intervals import Estimate, proportion
 from flexloop.tiles import divisors, inner_factors, padded_bounds
@@ -165,7 +165,7 @@ def fits(
     legal = np.ones(np.broadcast_shapes(*(extent.shape for extent in tile.values())), dtype=np.bool_)
     for level in arch.buffer_groups[index]:
         words = {t: tensor_words(t, tile, layer) for t in level.keep}
-        legal &= np.asarray(sum(words.values())) <= (level.capacity or MOST_WORDS)
+        legal &= np.asarray(sum(words.values())) <= level.room
         for tensor, limit in limits.items():
             if tensor in words:
                 legal &= words[tensor] <= limit

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.arch.spec import MOST_WORDS, ArchSpec, Shape
+from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.embedded.batch import Batch
 from flexloop.engines.embedded.model import evaluate_batch
@@ -136,7 +136,7 @@ class Hardware:
         good = np.ones(len(tiles[0]), np.bool_)
         for group, tile in zip(self.arch.buffer_groups, tiles, strict=True):
             for level in group:
-                good &= sum(words(t, tile, layer) for t in level.keep) <= (level.capacity or MOST_WORDS)
+                good &= sum(words(t, tile, layer) for t in level.keep) <= level.room
         return good
 
     def costs(self, designs: Designs, layer: Layer) -> tuple[Floats, Floats]:

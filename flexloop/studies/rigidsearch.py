@@ -12,7 +12,7 @@ from math import inf
 
 import numpy as np
 
-from flexloop.arch.spec import MOST_WORDS, ArchSpec, Pair
+from flexloop.arch.spec import ArchSpec, Pair
 from flexloop.classes import Degree
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective
@@ -245,7 +245,7 @@ class RigidSearch:
     def _tuples(self, steps: tuple[int, ...], level: str, most: int) -> Ints:
         """Extents that fit a level on their own, at most so many dimensions above 1, none above what any layer has."""
         limits = {d: max(layer.bounds[d] for layer in self._layers) for d in DIMENSIONS}
-        capacity = self.hardware.arch.level(level).capacity or MOST_WORDS
+        capacity = self.hardware.arch.level(level).room
         kept = self.hardware.arch.level(level).keep
         unit = Layer(name="unit")
         grid: Ints = np.ones((1, 0), np.int64)
