@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flexloop.arch.design.model import Design
 from flexloop.arch.design.words import described
 from flexloop.arch.kinds import Arch
-from flexloop.arch.spec import UNLIMITED, ArchSpec
+from flexloop.arch.spec import UNLIMITED, ArchSpec, StorageLevel
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.mapspace import shapes
 from flexloop.timeloop.constraints import DataspaceConstraint
 from flexloop.timeloop.tree import component_paths
 from flexloop.workloads.layers import DIMENSIONS, TENSORS
+
+if TYPE_CHECKING:
+    from flexloop.engines.embedded.architecture import StorageSpec
 
 _WORDS = {
     Axis.TILING: "tile sizes",
@@ -91,38 +94,30 @@ def describe_levels(arch: Arch, ert: Mapping[str, Any]) -> list[tuple[str, ...]]
     """One row a storage level, outermost first; columns as in `LEVEL_COLUMNS`."""
     energies = {t["name"]: {a["name"]: a["energy"] for a in t["actions"]} for t in ert["tables"]}
     paths = component_paths(arch)
-    if isinstance(arch, Design):
-        kept = {rule.target: rule for rule in arch.always.dataspaces}
-        return [
-            (
-                level.name,
-                level.technology,
-                "unbounded" if level.capacity is None else str(level.capacity),
-                str(level.word_bits),
-                str(level.block_size),
-                f"{level.read_bandwidth:g}",
-                f"{level.write_bandwidth:g}",
-                f"{energies[paths[level.name]]['read']:.4g}",
-                f"{energies[paths[level.name]]['write']:.4g}",
-                _kept(level.name, kept, outermost=level.name == arch.level_names[-1]),
-            )
-            for level in reversed(arch.hardware.levels)
-        ]
-    return [
-        (
+
+    def row(level: StorageLevel | StorageSpec, kind: str, bits: int, keeps: str) -> tuple[str, ...]:
+        costs = energies[paths[level.name]]
+        return (
             level.name,
-            level.component,
+            kind,
             "unbounded" if level.capacity is None else str(level.capacity),
-            str(level.datawidth),
+            str(bits),
             str(level.block_size),
             _words_a_cycle(level.read_bandwidth),
             _words_a_cycle(level.write_bandwidth),
-            f"{energies[paths[level.name]]['read']:.4g}",
-            f"{energies[paths[level.name]]['write']:.4g}",
-            ", ".join(level.keep),
+            f"{costs['read']:.4g}",
+            f"{costs['write']:.4g}",
+            keeps,
         )
-        for level in arch.levels
-    ]
+
+    if isinstance(arch, Design):
+        rules = {rule.target: rule for rule in arch.always.dataspaces}
+        outermost = arch.level_names[-1]
+        return [
+            row(level, level.technology, level.word_bits, _kept(level.name, rules, outermost=level.name == outermost))
+            for level in reversed(arch.hardware.levels)
+        ]
+    return [row(level, level.component, level.datawidth, ", ".join(level.keep)) for level in arch.levels]
 
 
 def _kept(level: str, rules: Mapping[str, DataspaceConstraint], *, outermost: bool) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from flexloop.errors import SpecError
 
@@ -82,6 +82,22 @@ def unknown_fields(names: Iterable[str], known: Iterable[str]) -> str | None:
             way_out = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
             return f"unknown field {name!r}; {way_out}"
     return None
+
+
+class FileModel(BaseModel):
+    """What stands in a file that people write: immutable, and a field that it has not is answered by the nearest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields_exist(cls, content: Any) -> Any:
+        if isinstance(content, dict):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            given = [str(name) for name in content if name not in cls.model_fields]
+            if message := unknown_fields(given, known):
+                raise ValueError(message)
+        return content
 
 
 def _causes(error: ValidationError) -> list[Any]:

@@ -392,13 +392,17 @@ def body(columns: int, inputs: Sequence[Any] = (), outputs: Sequence[Any] = ()) 
 def condition(folder: Path, constant: bool | None = None) -> Path:
     """An If whose branches take 24 and 30 MACs."""
     node = helper.make_node("If", ["c"], ["y"], name="if", then_branch=body(4), else_branch=body(5))
-    made = model([node], {"x": [2, 3]})
+    return saved(folder / "if.onnx", model([node], {"x": [2, 3]}), "c", TensorProto.BOOL, constant)
+
+
+def saved(path: Path, made: Any, decider: str, kind: int, constant: int | None) -> Path:
+    """A file of a model whose body an input decides, or a constant."""
     if constant is None:
-        made.graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+        made.graph.input.append(helper.make_tensor_value_info(decider, kind, []))
     else:
-        made.graph.initializer.append(helper.make_tensor("c", TensorProto.BOOL, [], [constant]))
-    onnx.save(made, str(folder / "if.onnx"))
-    return folder / "if.onnx"
+        made.graph.initializer.append(helper.make_tensor(decider, kind, [], [constant]))
+    onnx.save(made, str(path))
+    return path
 
 
 def test_what_follows_a_condition_has_the_shape_of_the_branch(tmp_path: Path) -> None:
@@ -437,12 +441,7 @@ def loop(folder: Path, trips: int | None) -> Path:
     count = helper.make_tensor_value_info("i", TensorProto.INT64, [])
     inner = body(4, [count, flags[0]], [flags[1]])
     made = model([helper.make_node("Loop", ["n", ""], ["y"], name="loop", body=inner)], {"x": [2, 3]})
-    if trips is None:
-        made.graph.input.append(helper.make_tensor_value_info("n", TensorProto.INT64, []))
-    else:
-        made.graph.initializer.append(helper.make_tensor("n", TensorProto.INT64, [], [trips]))
-    onnx.save(made, str(folder / "loop.onnx"))
-    return folder / "loop.onnx"
+    return saved(folder / "loop.onnx", made, "n", TensorProto.INT64, trips)
 
 
 def test_a_loop_runs_as_often_as_chosen(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from functools import cached_property
 from math import floor, inf, isfinite, prod
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from flexloop.htmltable import html_table
-from flexloop.validation import no_boolean, plain_number, unknown_fields
+from flexloop.validation import FileModel, no_boolean, plain_number
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, tile_size
 
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z][A-Za-z0-9_\-]*$")]
@@ -74,7 +74,7 @@ def _share(value: Any) -> Any:
 _FRACTION = re.compile(r"[0-9]{1,15}(/[1-9][0-9]{0,14}|\.[0-9]{1,15})?", re.ASCII)
 
 MOST_WORDS = 2**60
-"""The share, in words, of a buffer without a limit."""
+"""Words that a buffer without a limit holds."""
 
 Share = Annotated[Fraction, BeforeValidator(_share), Field(gt=0, le=1)]
 
@@ -86,20 +86,7 @@ def _switch(value: Any) -> Any:
 DepthwiseRule = Annotated[Literal["as_output_channels", "on_both_axes", "off"], BeforeValidator(_switch)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fields_exist(cls, content: Any) -> Any:
-        if isinstance(content, dict):
-            known = [field.alias or name for name, field in cls.model_fields.items()]
-            if message := unknown_fields(map(str, content), [*known, *(set(cls.model_fields) & set(content))]):
-                raise ValueError(message)
-        return content
-
-
-class StorageLevel(_Model):
+class StorageLevel(FileModel):
     """One storage level of the chain.
 
     Attributes:
@@ -139,6 +126,11 @@ class StorageLevel(_Model):
         return None if self.depth is None else floor(self.depth * self.block_size / self.multiple_buffering)
 
     @property
+    def room(self) -> int:
+        """Words that a tile may occupy; where unbounded, more than any tile has."""
+        return MOST_WORDS if self.capacity is None else self.capacity
+
+    @property
     def priced_depth(self) -> int | None:
         """Rows that energies and areas are estimated for."""
         return self.depth or self.energy_depth
@@ -157,7 +149,7 @@ class StorageLevel(_Model):
         return self
 
 
-class Mac(_Model):
+class Mac(FileModel):
     """The arithmetic unit of a PE.
 
     Attributes:
@@ -169,7 +161,7 @@ class Mac(_Model):
     datawidth: Annotated[int, Field(ge=1, le=128), BeforeValidator(no_boolean)] = 8
 
 
-class Shape(_Model):
+class Shape(FileModel):
     """Extents of an array along its two mesh axes.
 
     Attributes:
@@ -186,7 +178,7 @@ class Shape(_Model):
         return self.X * self.Y
 
 
-class Pair(_Model):
+class Pair(FileModel):
     """The dimension unrolled along X and the one along Y.
 
     Attributes:
@@ -204,7 +196,7 @@ class Pair(_Model):
         return self
 
 
-class InnerFanout(_Model):
+class InnerFanout(FileModel):
     """A further fanout below the innermost storage level (vector lanes), pinned in every class.
 
     Attributes:
@@ -232,7 +224,7 @@ class InnerFanout(_Model):
         return self
 
 
-class Array(_Model):
+class Array(FileModel):
     """The flexible PE array.
 
     Attributes:
@@ -246,7 +238,7 @@ class Array(_Model):
     inner: InnerFanout | None = None
 
 
-class Tiling(_Model):
+class Tiling(FileModel):
     """The T axis: tile size per level and dimension (dimensions not named: 1), and the shares of the partition.
 
     Attributes:
@@ -260,7 +252,7 @@ class Tiling(_Model):
     partial: dict[Tensor, Share]
 
 
-class Ordering(_Model):
+class Ordering(FileModel):
     """The O axis: an order is a permutation at each level with loops except the innermost.
 
     Attributes:
@@ -272,7 +264,7 @@ class Ordering(_Model):
     partial: Annotated[tuple[dict[LevelName, Permutation], ...], Field(min_length=1)]
 
 
-class Parallelization(_Model):
+class Parallelization(FileModel):
     """The P axis: which dimension lies on X and which on Y.
 
     Attributes:
@@ -284,7 +276,7 @@ class Parallelization(_Model):
     partial: Annotated[tuple[Pair, ...], Field(min_length=1)]
 
 
-class ArrayShape(_Model):
+class ArrayShape(FileModel):
     """The S axis: the array's extents, and the building block that partial shapes are multiples of.
 
     Attributes:
@@ -296,7 +288,7 @@ class ArrayShape(_Model):
     block: Shape
 
 
-class Axes(_Model):
+class Axes(FileModel):
     """The fixed and partial values of the four axes.
 
     Attributes:
@@ -312,7 +304,7 @@ class Axes(_Model):
     shape: ArrayShape
 
 
-class ArchSpec(_Model):
+class ArchSpec(FileModel):
     """An accelerator: storage levels, array, MAC, and the values of the four axes.
 
     Attributes:
@@ -442,8 +434,8 @@ class ArchSpec(_Model):
         """Capacity limit in words of each tensor in the partitioned buffer (the T axis at degree p)."""
         limits: dict[str, int] = {}
         for tensor, share in self.axes.tiling.partial.items():
-            capacity = self._buffer_of(tensor).capacity
-            limits[tensor] = MOST_WORDS if capacity is None else floor(capacity * share)
+            buffer = self._buffer_of(tensor)
+            limits[tensor] = MOST_WORDS if buffer.capacity is None else floor(buffer.capacity * share)
         return limits
 
     def _buffer_of(self, tensor: str) -> StorageLevel:
@@ -546,11 +538,11 @@ class ArchSpec(_Model):
             words = self._fixed_words(level.name)
             for buffer in group:
                 needed = {t: words[t] for t in TENSORS if t in buffer.keep}
-                if buffer.capacity is not None and sum(needed.values()) > buffer.capacity:
+                if sum(needed.values()) > buffer.room:
                     parts = " + ".join(f"{tensor} {n:,}" for tensor, n in needed.items())
                     raise ValueError(
                         f"axes.tiling.fixed.{level.name}: the tile needs {parts} = {sum(needed.values()):,} words, but "
-                        f"{buffer.name} holds {buffer.capacity:,}; shrink the tile or enlarge the buffer"
+                        f"{buffer.name} holds {buffer.room:,}; shrink the tile or enlarge the buffer"
                     )
 
     def _check_partition(self) -> None:

@@ -60,7 +60,8 @@ def _native(text: str) -> bool:
         content = yamlio.load(text)
     except SpecError:
         return False
-    if isinstance(content, Mapping) and ("globals" in content or any(map(_reaches_in, _texts(content)))):
+    texts = (value for value in yamlio.values_in(content) if isinstance(value, str))
+    if isinstance(content, Mapping) and ("globals" in content or any(map(_reaches_in, texts))):
         return False
     if not isinstance(content, Mapping) or "arch" in content:
         return content is None
@@ -99,17 +100,6 @@ def libraries(config: Mapping[str, Any], files: Sequence[Path]) -> dict[str, str
                     stacklevel=5,
                 )
     return found
-
-
-def _texts(content: Any) -> Iterator[str]:
-    if isinstance(content, Mapping):
-        for value in content.values():
-            yield from _texts(value)
-    elif isinstance(content, list):
-        for value in content:
-            yield from _texts(value)
-    elif isinstance(content, str):
-        yield content
 
 
 def _reaches_in(text: str) -> bool:

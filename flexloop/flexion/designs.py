@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from math import factorial, nan, prod
 
 from flexloop.arch.design.clip import Clipped, Loops, clipped
-from flexloop.arch.design.directives import merged
+from flexloop.arch.design.directives import keeping_nothing, merged
 from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.flexion.designtiles import DesignTiles
@@ -24,7 +24,7 @@ from flexloop.flexion.intervals import Estimate
 from flexloop.flexion.measure import AxisFlexion, ClassFlexion
 from flexloop.flexion.tilings import Sampling
 from flexloop.timeloop.constraints import LoopConstraint
-from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
+from flexloop.workloads.layers import DIMENSIONS, Layer
 
 REFERENCE = Layer(name="reference", **dict.fromkeys(DIMENSIONS, 8))
 """The layer that H-F is taken on: every dimension has 8 steps."""
@@ -80,7 +80,7 @@ class DesignFlexion:
     @cached_property
     def _ordered_levels(self) -> list[str]:
         """Levels where an order can change a cost: all that keep something, but the innermost without lanes."""
-        idle = {rule.target for rule in self.design.always.dataspaces if set(rule.bypass) == set(TENSORS)}
+        idle = keeping_nothing(self.design.always)
         first = 0 if prod(self.design.hardware.fanouts[0]) > 1 else 1
         return [name for name in self.design.level_names[first:] if name not in idle]
 

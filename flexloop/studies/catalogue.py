@@ -15,7 +15,8 @@ from flexloop.classes import FULLY_FLEXIBLE, FlexClass
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.flexion import Sampling, flexion_table
 from flexloop.flexion.table import WHOLE
-from flexloop.results.table import TOTAL_COST_COLUMN, Results
+from flexloop.results.table import Results
+from flexloop.studies.analysis import cost_column
 from flexloop.study import Progress, StudyOptions, count_cells, run_study
 from flexloop.subjects import Networks, load_networks
 from flexloop.taxonomy.accelerators import Accelerator, Published, load_taxonomy
@@ -108,7 +109,7 @@ def _of_network(
 ) -> Iterator[dict[str, Any]]:
     totals = results.totals
     found = _by_class(totals[totals["network"] == net.name])
-    column = TOTAL_COST_COLUMN[results.meta["objective"]]
+    column = cost_column(results)
     for state, point in points.items():
         total = found[str(point)]
         yield {

@@ -7,7 +7,7 @@ through aliases beyond `MAX_NODES`, gives one key twice, has another tag, or a n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,6 +45,17 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Dumper: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def values_in(content: Any) -> Iterator[Any]:
+    """Everything that a document holds, itself first: its lists, its mappings, and what stands in them, keys apart."""
+    yield content
+    if isinstance(content, Mapping):
+        for value in content.values():
+            yield from values_in(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from values_in(value)
 
 
 def load(source: Path | str) -> Any:

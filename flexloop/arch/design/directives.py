@@ -37,7 +37,7 @@ def sort(found: Constraints, lanes: frozenset[str]) -> Sorted:
         found: of a design.
         lanes: levels whose fanouts are vector lanes, pinned in every class.
     """
-    nothing_kept = {rule.target for rule in found.dataspaces if set(rule.bypass) == set(TENSORS)}
+    nothing_kept = keeping_nothing(found)
     always: list[LoopConstraint] = []
     axes: dict[Axis, list[LoopConstraint]] = {axis: [] for axis in Axis}
     for loop in found.loops:
@@ -50,6 +50,11 @@ def sort(found: Constraints, lanes: frozenset[str]) -> Sorted:
             axes[Axis.ORDERING].append(LoopConstraint(loop.target, permutation=loop.permutation, suffix=loop.suffix))
     said = {axis: tuple(loop for loop in loops if says_something(loop)) for axis, loops in axes.items()}
     return Sorted(replace(found, loops=tuple(always)), said)
+
+
+def keeping_nothing(constraints: Constraints) -> set[str]:
+    """Names of the levels that every tensor bypasses."""
+    return {rule.target for rule in constraints.dataspaces if set(rule.bypass) == set(TENSORS)}
 
 
 def says_something(loop: LoopConstraint) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from flexloop.arch.design import directives
 from flexloop.arch.design.directives import Directive
@@ -18,24 +18,13 @@ from flexloop.arch.spec import DepthwiseRule, Name, Size
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.errors import FlexloopError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
-from flexloop.validation import unknown_fields
+from flexloop.validation import FileModel
 
 Directives = tuple[Directive, ...]
 AxisLetter = Literal["T", "O", "P", "S"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fields_exist(cls, content: Any) -> Any:
-        if isinstance(content, dict) and (message := unknown_fields(map(str, content), cls.model_fields)):
-            raise ValueError(message)
-        return content
-
-
-class Labelled(_Model):
+class Labelled(FileModel):
     """Directives in Timeloop's own form, by what frees them.
 
     Attributes:
@@ -51,7 +40,7 @@ class Labelled(_Model):
     P: Directives = ()
 
 
-class Alternatives(_Model):
+class Alternatives(FileModel):
     """What degree p of an axis may choose among, beside degree 0's.
 
     Attributes:
@@ -65,7 +54,7 @@ class Alternatives(_Model):
     S: tuple[dict[str, tuple[Size, Size]], ...] = ()
 
 
-class Design(_Model):
+class Design(FileModel):
     """A Timeloop design.
 
     Attributes:
@@ -164,16 +153,14 @@ class Design(_Model):
 
     def pinned(self, axis: Axis) -> tuple[LoopConstraint, ...]:
         """Degree 0 of an axis, without what is held in every class."""
-        return tuple(loop for loop in self._loops(axis, None) if self._is_free(axis, loop))
+        return tuple(loop for loop in self._alternatives[axis][0] if self._is_free(axis, loop))
 
     def choices(self, axis: Axis, degree: Degree) -> list[tuple[LoopConstraint, ...]]:
         """What an axis may pin at a degree, degree 0's choice first; T, O and P alone."""
         if degree is Degree.FULL:
             return [()]
-        found = [self.pinned(axis)]
-        if degree is Degree.PART:
-            for index in range(len(getattr(self.partial, axis.value))):
-                found.append(tuple(loop for loop in self._loops(axis, index) if self._is_free(axis, loop)))
+        given = self._alternatives[axis] if degree is Degree.PART else self._alternatives[axis][:1]
+        found = [tuple(loop for loop in loops if self._is_free(axis, loop)) for loops in given]
         return list({repr(choice): choice for choice in found}.values())
 
     def least_alike(self, flexclass: FlexClass) -> FlexClass:
@@ -186,16 +173,19 @@ class Design(_Model):
         return flexclass
 
     def _held(self, axis: Axis) -> tuple[LoopConstraint, ...]:
-        return tuple(loop for loop in self._loops(axis, None) if not self._is_free(axis, loop))
+        return tuple(loop for loop in self._alternatives[axis][0] if not self._is_free(axis, loop))
 
     def _is_free(self, axis: Axis, loop: LoopConstraint) -> bool:
         return loop.target in self.free.get(axis.value, self.level_names)
 
-    def _loops(self, axis: Axis, index: int | None) -> tuple[LoopConstraint, ...]:
-        if axis is Axis.SHAPE:
-            return ()
-        given = getattr(self.constraints, axis.value) if index is None else getattr(self.partial, axis.value)[index]
-        return self._read(given).loops
+    @cached_property
+    def _alternatives(self) -> dict[Axis, list[tuple[LoopConstraint, ...]]]:
+        """What each axis pins at degree 0, then what degree p adds; nothing for the shape."""
+        found: dict[Axis, list[tuple[LoopConstraint, ...]]] = {Axis.SHAPE: [()]}
+        for axis in (Axis.TILING, Axis.ORDERING, Axis.PARALLELIZATION):
+            given = [getattr(self.constraints, axis.value), *getattr(self.partial, axis.value)]
+            found[axis] = [self._read(each).loops for each in given]
+        return found
 
     def _read(self, given: Directives) -> Constraints:
         names = self.level_names

@@ -23,7 +23,6 @@ from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.inputs.folders import files_of
 from flexloop.timeloop.v4front import plain, tags
 from flexloop.validation import short, validated
-from flexloop.workloads.layers import TENSORS
 
 _GENERIC = {"arch", "architecture", "top", "input", "inputs", "spec", "eyeriss.arch", "parsed-processed-input"}
 """Names of files that say nothing of the design; their folder's does."""
@@ -122,7 +121,7 @@ def _labelled(design: Design, found: Constraints, absent: Sequence[str]) -> Labe
     """Constraints by axis; dimensions that the problem lacks run at the outermost level, one step after the other."""
     by_kind = directives.sort(found, design.lane_levels)
     names, outermost = design.level_names, design.level_names[-1]
-    idle = {rule.target for rule in found.dataspaces if set(rule.bypass) == set(TENSORS)}
+    idle = directives.keeping_nothing(found)
     still = dict.fromkeys(absent, 1)
     if still:
         temporal = [LoopConstraint(name, factors=still) for name in names if name != outermost]

@@ -10,7 +10,7 @@ from flexloop.classes import Axis
 from flexloop.errors import SpecError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping
-from flexloop.workloads.layers import DIMENSIONS, TENSORS
+from flexloop.workloads.layers import DIMENSIONS
 
 
 def pinned_by(design: Design, mapping: Mapping, source: str) -> Design:
@@ -32,7 +32,7 @@ def pinned_by(design: Design, mapping: Mapping, source: str) -> Design:
     for level in mapping.levels:
         if unknown := sorted({*level.factors, *level.spatial_factors} - set(DIMENSIONS)):
             raise SpecError(f"{source}: dimension {unknown[0]!r} at {level.target}; write those of the canonical layer")
-    idle = {rule.target for rule in design.always.dataspaces if set(rule.bypass) == set(TENSORS)}
+    idle = directives.keeping_nothing(design.always)
     names = [name for name in design.level_names if name not in idle]
     fanouts = [design.level_names[i] for i in design.flexible_levels]
     own = {axis: {loop.target: loop for loop in design.pinned(axis)} for axis in Axis}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Source:
 
     def count(self, content: Any, name: str) -> None:
         """Keep count of all values that the files hold."""
-        self._values += sum(1 for _ in _values(content))
+        self._values += sum(1 for _ in yamlio.values_in(content))
         if self._values > yamlio.MAX_NODES:
             raise SpecError(f"{name}: the files hold more than {yamlio.MAX_NODES} values")
 
@@ -147,13 +147,3 @@ def _under(content: Any, keys: Sequence[str]) -> Any:
             raise SpecError(f"no key {key!r} in the file that is included; it holds {known[:200]}")
         content = content[key]
     return content
-
-
-def _values(content: Any) -> Iterator[Any]:
-    yield content
-    if isinstance(content, dict):
-        for value in content.values():
-            yield from _values(value)
-    elif isinstance(content, list):
-        for value in content:
-            yield from _values(value)
