@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from copy import deepcopy
@@ -20,6 +21,7 @@ from golden_specs import golden_files
 from hostile import ARCH, KEY, TARGETS, VALUES, V4Dumper, assert_sound, attempt, mutated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 from test_v4front import DESIGN
 
 import flexloop
@@ -286,6 +288,16 @@ def test_damaged_tables_of_results_are_read_or_refused(saved: Path, at: float, d
             assert str(saved) in str(error)
         finally:
             (saved / name).write_bytes(whole)
+
+
+def test_a_table_that_does_not_name_its_columns_for_pandas_is_refused(tmp_path: Path, saved: Path) -> None:
+    table = parquet.read_table(saved / "results.parquet")
+    described = json.loads(table.schema.metadata[b"pandas"])
+    del described["columns"][0]["name"]
+    damaged = table.replace_schema_metadata({b"pandas": json.dumps(described)})
+    parquet.write_table(damaged, tmp_path / "results.parquet")
+    with pytest.raises(FlexloopError, match="damaged results"):
+        flexloop.load(tmp_path)
 
 
 @fuzzed

@@ -134,7 +134,7 @@ def load(folder: str | Path) -> Results:
             raise ValueError("meta.json holds no object")
         if meta.get("format", 1) > FORMAT:
             raise ValueError(f"written by flexloop {meta.get('flexloop')}, which is newer than this one")
-    except (ArrowException, OSError, OverflowError, RecursionError, TypeError, ValueError) as error:
+    except (ArrowException, LookupError, OSError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise SpecError(f"{table.parent}: damaged results ({error}); run the study again") from error
     return Results(rows, _upgraded(meta), _mappings(table.parent, rows))
 
