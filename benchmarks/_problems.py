@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from _timeloop import SPECS
 
-from flexloop.engines.embedded.mapper import Space
+from flexloop.embedded.mapper import Space
 
 sys.path.insert(0, str(SPECS.parents[1]))
 from golden_specs import golden_space

@@ -17,12 +17,12 @@ import _timeloop
 import numpy as np
 from _problems import problem
 
-from flexloop.engines.embedded.batch import Batch
-from flexloop.engines.embedded.mapper.costing import Costing
-from flexloop.engines.embedded.mapper.sampler import choices_of
-from flexloop.engines.embedded.mapper.slots import Genomes, concatenate
-from flexloop.engines.embedded.model import evaluate_batch
-from flexloop.engines.embedded.spec import Spec
+from flexloop.embedded.batch import Batch
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.slots import Genomes, concatenate
+from flexloop.embedded.model import evaluate_batch
+from flexloop.embedded.spec import Spec
 
 CASES = ("base-conv3x3", "base-depthwise3x3", "base-attention", "starved-conv5x5s2", "rowstationary-conv_dilated")
 MAPPINGS, RUNS = 50_000, 15

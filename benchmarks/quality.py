@@ -30,7 +30,7 @@ from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energy.choose import energy_tables
 from flexloop.engines.base import Objective, SearchOptions, Winner, cost
-from flexloop.engines.embedded.engine import EmbeddedEngine
+from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import NoVerdictError, UnmappableError
 from flexloop.evaluation import Evaluation

@@ -15,8 +15,8 @@ import matplotlib as mpl
 from _problems import convolution, depthwise, matmul
 from search import timed
 
-from flexloop.engines.embedded.mapper import Space
-from flexloop.engines.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper import Space
+from flexloop.embedded.mapper.sampler import choices_of
 
 FIGURE = Path(__file__).resolve().parent.parent / "docs" / "figures" / "search_time.svg"
 

@@ -17,8 +17,8 @@ from _problems import convolution, depthwise, matmul, problem
 from _timeloop import Throughput, mapper_throughput, missing
 
 import flexloop
-from flexloop.engines.embedded.mapper import Objective, Optimum, Space, find_best
-from flexloop.engines.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper import Objective, Optimum, Space, find_best
+from flexloop.embedded.mapper.sampler import choices_of
 
 NETWORKS = ("bert", "resnet50", "mobilenet_v2")
 SEVEN = ("alexnet", "resnet50", "mobilenet_v2", "mnasnet", "bert", "dlrm", "ncf")

@@ -17,7 +17,7 @@ from flexloop.timeloop.tree import component_paths
 from flexloop.workloads.layers import DIMENSIONS, TENSORS
 
 if TYPE_CHECKING:
-    from flexloop.engines.embedded.architecture import StorageSpec
+    from flexloop.embedded.architecture import StorageSpec
 
 _WORDS = {
     Axis.TILING: "tile sizes",

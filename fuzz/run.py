@@ -18,7 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-PARTS = ["timeloop", "arch", "workloads", "energy", "taxonomy", "engines.embedded", "validation", "running.store"]
+PARTS = ["timeloop", "arch", "workloads", "energy", "taxonomy", "embedded", "validation", "running.store"]
 
 with atheris.instrument_imports(include=["yaml", "jinja2", *(f"flexloop.{part}" for part in PARTS)]):
     import hostile

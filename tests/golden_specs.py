@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flexloop.engines.embedded.mapper import Space
-from flexloop.engines.embedded.spec import read_spec
+from flexloop.embedded.mapper import Space
+from flexloop.embedded.spec import read_spec
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
 from flexloop.timeloop.inputs import read_inputs
 

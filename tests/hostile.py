@@ -23,13 +23,13 @@ import yaml
 
 from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
+from flexloop.embedded.spec import read_config
 from flexloop.energy.accelergyinput import written
 from flexloop.energy.classes import read_classes
 from flexloop.energy.estimate import Estimator
 from flexloop.energy.source import complete_art, complete_ert
 from flexloop.energy.table import load_table
 from flexloop.energy.timeloop_tree import of_timeloop
-from flexloop.engines.embedded.spec import read_config
 from flexloop.errors import FlexloopError, SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.running.store import decode, encode

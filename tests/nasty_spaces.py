@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flexloop.engines.embedded.mapper import Space
-from flexloop.engines.embedded.spec import read_config
+from flexloop.embedded.mapper import Space
+from flexloop.embedded.spec import read_config
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint
 
 CONVOLUTION = {

@@ -12,11 +12,11 @@ from small_archs import PLAIN
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
-from flexloop.engines.embedded.mapper import Space
-from flexloop.engines.embedded.mapper.costing import Costing
-from flexloop.engines.embedded.mapper.sampler import choices_of
-from flexloop.engines.embedded.mapper.space import Objective
-from flexloop.engines.embedded.spec import read_spec
+from flexloop.embedded.mapper import Space
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.space import Objective
+from flexloop.embedded.spec import read_spec
 from flexloop.mapspace import mapspace
 from flexloop.timeloop import tree, yamlio
 from flexloop.timeloop.render import shared_renderer

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from flexloop.engines.embedded.mapper.sampler import choices_of
-from flexloop.engines.embedded.mapper.space import Space
-from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.space import Space
+from flexloop.embedded.spec import Spec, read_spec
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint, ParallelismConstraint
 from flexloop.timeloop.reuse import ReuseLimits
 

@@ -9,12 +9,12 @@ import pytest
 from golden_specs import golden_space
 from test_golden import record_spec, records
 
-from flexloop.engines.embedded.batch import Batch, batch_of
-from flexloop.engines.embedded.mapper.costing import Costing
-from flexloop.engines.embedded.mapper.sampler import choices_of
-from flexloop.engines.embedded.mapper.slots import concatenate
-from flexloop.engines.embedded.model import Costs, evaluate, evaluate_batch
-from flexloop.engines.embedded.spec import Spec
+from flexloop.embedded.batch import Batch, batch_of
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.slots import concatenate
+from flexloop.embedded.model import Costs, evaluate, evaluate_batch
+from flexloop.embedded.spec import Spec
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.timeloop.mapping import Mapping
 

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from flexloop.engines.embedded.dropin import run_model, write_results
-from flexloop.engines.embedded.dropin_mapper import run_mapper
-from flexloop.engines.embedded.mapper import Objective
-from flexloop.engines.embedded.mapper.find import cost_of
-from flexloop.engines.embedded.model import evaluate
+from flexloop.embedded.dropin import run_model, write_results
+from flexloop.embedded.dropin_mapper import run_mapper
+from flexloop.embedded.mapper import Objective
+from flexloop.embedded.mapper.find import cost_of
+from flexloop.embedded.model import evaluate
 from flexloop.errors import FlexloopError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexloop.engines.embedded.mapper.choices import Choices
-from flexloop.engines.embedded.mapper.factors import Factorizations, divisors
-from flexloop.engines.embedded.mapper.slots import Genomes
+from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.factors import Factorizations, divisors
+from flexloop.embedded.mapper.slots import Genomes
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint, ParallelismConstraint
 
 LEVELS = ("Spad", "GlobalBuffer", "DRAM")

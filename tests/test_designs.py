@@ -21,7 +21,7 @@ from flexloop.arch.design.variants import DesignVariant, design_variants
 from flexloop.arch.load import load_arch
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.cli import app
-from flexloop.engines.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.choices import Choices
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.flexion.designs import DesignFlexion
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer, Network

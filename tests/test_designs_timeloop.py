@@ -14,7 +14,7 @@ from flexloop.arch.design.model import Design
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energy.choose import energy_tables
 from flexloop.engines.base import SearchOptions
-from flexloop.engines.embedded.engine import EmbeddedEngine
+from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.timeloop.bundle import mapspace_files, run_variants

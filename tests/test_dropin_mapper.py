@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from golden_specs import golden_files
 
-from flexloop.engines.embedded.dropin import run_model
-from flexloop.engines.embedded.dropin_mapper import run_mapper, search_files
-from flexloop.engines.embedded.metrics import Goal
+from flexloop.embedded.dropin import run_model
+from flexloop.embedded.dropin_mapper import run_mapper, search_files
+from flexloop.embedded.metrics import Goal
 from flexloop.errors import FlexloopError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs

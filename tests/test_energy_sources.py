@@ -16,12 +16,12 @@ import flexloop
 from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.cli import app
+from flexloop.embedded.ert import read_ert
 from flexloop.energy import EnergyTables, hwmodels, read_tables, shipped_tables
 from flexloop.energy.choose import energy_tables, find_kept, keep, kept, table_files
 from flexloop.energy.complete import EnergyChoice, complete_energies
 from flexloop.engines import accelergy
 from flexloop.engines.accelergy import Accelergy, Answer
-from flexloop.engines.embedded.ert import read_ert
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.studies.overhead import base_area
 from flexloop.study import StudyOptions

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from nasty_spaces import document, space_of
 from random_spaces import some_space
 
-from flexloop.engines.embedded.mapper import Seed, Space, general_orders
-from flexloop.engines.embedded.mapper import general as general_module
-from flexloop.engines.embedded.mapper.choices import Choices
-from flexloop.engines.embedded.mapper.costing import Costing, facts_of
-from flexloop.engines.embedded.mapper.general import find_best_general
-from flexloop.engines.embedded.mapper.general_bounds import Relaxation
-from flexloop.engines.embedded.mapper.sampler import best_of_all, choices_of
-from flexloop.engines.embedded.mapper.slots import Genomes
-from flexloop.engines.embedded.mapper.space import Objective
-from flexloop.engines.embedded.model import evaluate
+from flexloop.embedded.mapper import Seed, Space, general_orders
+from flexloop.embedded.mapper import general as general_module
+from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.general import find_best_general
+from flexloop.embedded.mapper.general_bounds import Relaxation
+from flexloop.embedded.mapper.sampler import best_of_all, choices_of
+from flexloop.embedded.mapper.slots import Genomes
+from flexloop.embedded.mapper.space import Objective
+from flexloop.embedded.model import evaluate
 from flexloop.errors import UnmappableError
 
 objectives = st.sampled_from(["latency", "energy", "edp"])

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.embedded.model import evaluate
+from flexloop.embedded.spec import Spec, read_spec
 from flexloop.evaluation import Evaluation, LevelStats
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping

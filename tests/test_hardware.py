@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from golden_specs import SPECS, golden_files, golden_space
 
-from flexloop.engines.embedded.dropin import run_model
-from flexloop.engines.embedded.mapper import find_best
-from flexloop.engines.embedded.mapper.exact.form import recognise
-from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.embedded.dropin import run_model
+from flexloop.embedded.mapper import find_best
+from flexloop.embedded.mapper.exact.form import recognise
+from flexloop.embedded.spec import Spec, read_spec
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.timeloop.inputs import read_inputs
 

@@ -18,10 +18,10 @@ from flexloop import Layer, Network
 from flexloop.arch.load import load_arch_spec
 from flexloop.cli import app
 from flexloop.cli.common import printable
+from flexloop.embedded.dropin import run_model
+from flexloop.embedded.dropin_mapper import run_mapper
 from flexloop.energy.ert import build_art, build_ert
 from flexloop.engines.containercli import Container, container_name, find_container
-from flexloop.engines.embedded.dropin import run_model
-from flexloop.engines.embedded.dropin_mapper import run_mapper
 from flexloop.errors import EngineError, FlexloopError, SpecError, UnknownNameError
 from flexloop.resources import find, shipped
 from flexloop.results.table import totals

@@ -21,17 +21,17 @@ import numpy as np
 import pytest
 import random_spaces
 
-from flexloop.engines.embedded.dropin_mapper import space_of
-from flexloop.engines.embedded.mapper import general
-from flexloop.engines.embedded.mapper.costing import Costing, facts_of
-from flexloop.engines.embedded.mapper.general import find_best_general
-from flexloop.engines.embedded.mapper.general_bounds import Relaxation
-from flexloop.engines.embedded.mapper.imperfect import Remainders, padded_table, residuals
-from flexloop.engines.embedded.mapper.sampler import best_of_all, choices_of
-from flexloop.engines.embedded.mapper.space import Objective, Space
-from flexloop.engines.embedded.metrics import OBJECTIVES
-from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.spec import Spec, read_config
+from flexloop.embedded.dropin_mapper import space_of
+from flexloop.embedded.mapper import general
+from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.general import find_best_general
+from flexloop.embedded.mapper.general_bounds import Relaxation
+from flexloop.embedded.mapper.imperfect import Remainders, padded_table, residuals
+from flexloop.embedded.mapper.sampler import best_of_all, choices_of
+from flexloop.embedded.mapper.space import Objective, Space
+from flexloop.embedded.metrics import OBJECTIVES
+from flexloop.embedded.model import evaluate
+from flexloop.embedded.spec import Spec, read_config
 from flexloop.errors import UnmappableError, UnsupportedError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping

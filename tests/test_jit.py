@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from numba.core.errors import NumbaError
 
-from flexloop.engines.embedded import kernelcache
-from flexloop.engines.embedded.jit import Kernel, allocating, interpreted, kernel
-from flexloop.engines.embedded.mapper.prepare import entries
+from flexloop.embedded import kernelcache
+from flexloop.embedded.jit import Kernel, allocating, interpreted, kernel
+from flexloop.embedded.mapper.prepare import entries
 
 MODULE = """
-from flexloop.engines.embedded.jit import kernel
+from flexloop.embedded.jit import kernel
 
 FACTOR = {factor}
 
@@ -96,7 +96,7 @@ def test_a_claim_is_one_process_s_and_ends_with_it(tmp_path: Path) -> None:
     file = tmp_path / "kernel.bin"
     holder = (
         "import sys, pathlib, time\n"
-        "from flexloop.engines.embedded import kernelcache\n"
+        "from flexloop.embedded import kernelcache\n"
         "with kernelcache.claimed(pathlib.Path(sys.argv[1]), wait=False) as mine:\n"
         "    print(mine, flush=True)\n"
         "    time.sleep(600)\n"
@@ -150,7 +150,7 @@ def test_a_global_whose_change_would_go_unseen_is_refused() -> None:
 STUDY = """
 import sys
 import flexloop
-from flexloop.engines.embedded.jit import Kernel
+from flexloop.embedded.jit import Kernel
 flexloop.run("T1O1P1S1", "ncf", use_store=False, jobs=1)
 modules = [m for name, m in list(sys.modules.items()) if name.startswith("flexloop.")]
 kernels = {k for m in modules for k in vars(m).values() if isinstance(k, Kernel)}

@@ -9,11 +9,11 @@ from functools import cache
 import pytest
 from random_spaces import random_space
 
-from flexloop.engines.embedded.mapper import Space
-from flexloop.engines.embedded.mapper.costing import Costing
-from flexloop.engines.embedded.mapper.sampler import choices_of
-from flexloop.engines.embedded.metrics import Goal, find_best_for, goal_of
-from flexloop.engines.embedded.model import evaluate
+from flexloop.embedded.mapper import Space
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.metrics import Goal, find_best_for, goal_of
+from flexloop.embedded.model import evaluate
 from flexloop.errors import UnknownNameError
 from flexloop.evaluation import Evaluation
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from nasty_spaces import document
 
-from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.spec import Spec, read_config
+from flexloop.embedded.model import evaluate
+from flexloop.embedded.spec import Spec, read_config
 from flexloop.errors import FlexloopError, SpecError, UnsupportedError
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 

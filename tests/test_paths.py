@@ -14,16 +14,16 @@ from nasty_spaces import CONVOLUTION, document, space_of
 from random_spaces import some_space
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper import Space, find_best
-from flexloop.engines.embedded.mapper.choices import Choices
-from flexloop.engines.embedded.mapper.costing import Costing, facts_of
-from flexloop.engines.embedded.mapper.general_facts import Facts
-from flexloop.engines.embedded.mapper.general_spread import Spread
-from flexloop.engines.embedded.mapper.paths.grid import Grid
-from flexloop.engines.embedded.mapper.paths.prices import keeping_of
-from flexloop.engines.embedded.mapper.paths.shortest import Shortest, shortest
-from flexloop.engines.embedded.mapper.sampler import choices_of
-from flexloop.engines.embedded.mapper.slots import Genomes
+from flexloop.embedded.mapper import Space, find_best
+from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.general_facts import Facts
+from flexloop.embedded.mapper.general_spread import Spread
+from flexloop.embedded.mapper.paths.grid import Grid
+from flexloop.embedded.mapper.paths.prices import keeping_of
+from flexloop.embedded.mapper.paths.shortest import Shortest, shortest
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.slots import Genomes
 from flexloop.timeloop.constraints import LoopConstraint
 
 

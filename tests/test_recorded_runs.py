@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from flexloop.engines.embedded.dropin import complete
-from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.report import make_report
-from flexloop.engines.embedded.spec import read_config
+from flexloop.embedded.dropin import complete
+from flexloop.embedded.model import evaluate
+from flexloop.embedded.report import make_report
+from flexloop.embedded.spec import read_config
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.writer import stats_text
 

@@ -14,8 +14,8 @@ from small_archs import lanes, plain, whole_buffer
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
+from flexloop.embedded.spec import read_spec
 from flexloop.energy.ert import build_ert
-from flexloop.engines.embedded.spec import read_spec
 from flexloop.errors import SpecError
 from flexloop.mapspace import mapspace
 from flexloop.timeloop.bundle import mapspace_files, run_variants

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flexloop.engines.embedded.batch import Batch, batch_of
-from flexloop.engines.embedded.dropin import complete, run_model
-from flexloop.engines.embedded.model import evaluate, evaluate_batch
-from flexloop.engines.embedded.report import make_report
-from flexloop.engines.embedded.spec import Spec, read_spec
+from flexloop.embedded.batch import Batch, batch_of
+from flexloop.embedded.dropin import complete, run_model
+from flexloop.embedded.model import evaluate, evaluate_batch
+from flexloop.embedded.report import make_report
+from flexloop.embedded.spec import Spec, read_spec
 from flexloop.errors import SpecError, UnmappableError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop import yamlio

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from golden_specs import golden_space
 
-from flexloop.engines.embedded.mapper import Seed, find_best
-from flexloop.engines.embedded.mapper.exact.form import recognise
-from flexloop.engines.embedded.model import evaluate
+from flexloop.embedded.mapper import Seed, find_best
+from flexloop.embedded.mapper.exact.form import recognise
+from flexloop.embedded.model import evaluate
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints, Subject

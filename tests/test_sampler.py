@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_spaces import some_space
 
-from flexloop.engines.embedded.mapper.costing import Costing
-from flexloop.engines.embedded.mapper.sampler import (
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.sampler import (
     best_of_all,
     choices_of,
     count_mappings,
@@ -18,8 +18,8 @@ from flexloop.engines.embedded.mapper.sampler import (
     mutated,
     sample,
 )
-from flexloop.engines.embedded.mapper.slots import concatenate
-from flexloop.engines.embedded.mapper.space import Objective
+from flexloop.embedded.mapper.slots import concatenate
+from flexloop.embedded.mapper.space import Objective
 from flexloop.timeloop.constraints import LoopConstraint
 
 SMALL = (

@@ -11,13 +11,13 @@ from small_archs import lanes, plain
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import all_classes
+from flexloop.embedded.mapper import Seed, find_best
+from flexloop.embedded.mapper.exact import orders
+from flexloop.embedded.mapper.exact.form import recognise
+from flexloop.embedded.mapper.find import cost_of
+from flexloop.embedded.mapper.space import Objective
+from flexloop.embedded.model import evaluate
 from flexloop.energy.ert import build_ert
-from flexloop.engines.embedded.mapper import Seed, find_best
-from flexloop.engines.embedded.mapper.exact import orders
-from flexloop.engines.embedded.mapper.exact.form import recognise
-from flexloop.engines.embedded.mapper.find import cost_of
-from flexloop.engines.embedded.mapper.space import Objective
-from flexloop.engines.embedded.model import evaluate
 from flexloop.errors import UnmappableError
 from flexloop.workloads.layers import Layer
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flexloop.engines.embedded.architecture import read_architecture
-from flexloop.engines.embedded.problem import read_problem
+from flexloop.embedded.architecture import read_architecture
+from flexloop.embedded.problem import read_problem
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.constraints import Constraints, Subject, from_config

@@ -12,8 +12,8 @@ from small_archs import lanes, plain
 import flexloop
 from flexloop import EngineSettings, Layer, Network, StudyOptions
 from flexloop.arch.spec import ArchSpec
-from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.spec import read_spec
+from flexloop.embedded.model import evaluate
+from flexloop.embedded.spec import read_spec
 from flexloop.errors import EngineError, FlexloopError, UnknownNameError
 from flexloop.results.table import check_lattice
 from flexloop.study import run_study

@@ -7,11 +7,11 @@ from random_cases import random_case
 from random_spaces import some_space
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper import Optimum, Space, find_best
-from flexloop.engines.embedded.mapper import general as general_module
-from flexloop.engines.embedded.mapper.costing import Costing
-from flexloop.engines.embedded.mapper.sampler import best_of_all, choices_of
-from flexloop.engines.embedded.metrics import goal_of
+from flexloop.embedded.mapper import Optimum, Space, find_best
+from flexloop.embedded.mapper import general as general_module
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.sampler import best_of_all, choices_of
+from flexloop.embedded.metrics import goal_of
 from flexloop.errors import NoVerdictError
 
 

@@ -24,11 +24,11 @@ from typer.testing import CliRunner
 from flexloop.cli import app
 from flexloop.cli.progress import SearchProgress
 from flexloop.deadline import Deadline, TimeUp
-from flexloop.engines.embedded.mapper import Objective, Optimum, Space, Standing, costing, find_best
-from flexloop.engines.embedded.mapper.exact import optimal
-from flexloop.engines.embedded.mapper.factors import Factorizations
-from flexloop.engines.embedded.mapper.general_bounds import Relaxation
-from flexloop.engines.embedded.model import evaluate
+from flexloop.embedded.mapper import Objective, Optimum, Space, Standing, costing, find_best
+from flexloop.embedded.mapper.exact import optimal
+from flexloop.embedded.mapper.factors import Factorizations
+from flexloop.embedded.mapper.general_bounds import Relaxation
+from flexloop.embedded.model import evaluate
 from flexloop.errors import NoVerdictError, SpecError, UnknownNameError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
@@ -190,7 +190,7 @@ def test_an_interrupted_search_writes_the_best_it_has(number: signal.Signals, st
 
 SIGNALLED = """
 import os, sys
-from flexloop.engines.embedded.mapper import general
+from flexloop.embedded.mapper import general
 from flexloop.__main__ import main
 prove, number = general._Search.prove, int(sys.argv.pop(1))
 def signalled(search, *rest):

@@ -11,12 +11,12 @@ import pytest
 
 from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass
+from flexloop.embedded.dropin import run_model
+from flexloop.embedded.dropin_mapper import run_mapper, search_files
+from flexloop.embedded.mapper import Objective
 from flexloop.energy.choose import energy_tables
 from flexloop.engines.base import SearchOptions, cost
-from flexloop.engines.embedded.dropin import run_model
-from flexloop.engines.embedded.dropin_mapper import run_mapper, search_files
-from flexloop.engines.embedded.engine import EmbeddedEngine
-from flexloop.engines.embedded.mapper import Objective
+from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import UnmappableError
 from flexloop.mapspace import mapspace

@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 import pytest
 
 import flexloop.timeloop_api as tl
-from flexloop.engines.embedded.dropin_mapper import run_mapper
-from flexloop.engines.embedded.mapper import Standing
+from flexloop.embedded.dropin_mapper import run_mapper
+from flexloop.embedded.mapper import Standing
 from flexloop.errors import SpecError, UnknownNameError, UnmappableError, UnsupportedError
 
 DATA = Path(__file__).parent / "data" / "scripting"

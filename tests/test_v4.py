@@ -15,10 +15,10 @@ from small_archs import lanes, plain
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
+from flexloop.embedded.spec import Spec, read_config
 from flexloop.energy import EnergyTables, shipped_tables
 from flexloop.engines.base import SearchOptions
-from flexloop.engines.embedded.engine import EmbeddedEngine
-from flexloop.engines.embedded.spec import Spec, read_config
+from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.formats import V4Format
 from flexloop.engines.select import EngineSettings, select_engines
 from flexloop.engines.timeloop import TimeloopEngine

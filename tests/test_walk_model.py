@@ -18,8 +18,8 @@ from test_golden import case_spec, record_spec, records
 from test_recorded_runs import runs
 from walk_model import Figures, walk
 
-from flexloop.engines.embedded.model import evaluate
-from flexloop.engines.embedded.spec import Spec, read_config
+from flexloop.embedded.model import evaluate
+from flexloop.embedded.spec import Spec, read_config
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.reuse import ReuseLimits

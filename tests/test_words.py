@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from test_golden import case_spec
 
-from flexloop.engines.embedded.model import unlimited
-from flexloop.engines.embedded.problem import DataSpace
-from flexloop.engines.embedded.rules.nest import close_nest, tile_size
-from flexloop.engines.embedded.rules.tables import COUNT, DIM, STRIDE, tables
-from flexloop.engines.embedded.rules.words import words_into
+from flexloop.embedded.model import unlimited
+from flexloop.embedded.problem import DataSpace
+from flexloop.embedded.rules.nest import close_nest, tile_size
+from flexloop.embedded.rules.tables import COUNT, DIM, STRIDE, tables
+from flexloop.embedded.rules.words import words_into
 
 Loop = tuple[str, int, int]
 """Dimension, iterations, stride."""

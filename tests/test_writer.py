@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flexloop.engines.embedded.dropin import complete, run_model
-from flexloop.engines.embedded.spec import read_config
+from flexloop.embedded.dropin import complete, run_model
+from flexloop.embedded.spec import read_config
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor, inf, prod
 
-from flexloop.engines.embedded.problem import DataSpace
-from flexloop.engines.embedded.spec import Spec
+from flexloop.embedded.problem import DataSpace
+from flexloop.embedded.spec import Spec
 from flexloop.timeloop.mapping import Mapping
 
 Loop = tuple[str, int, int]

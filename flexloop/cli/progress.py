@@ -122,7 +122,7 @@ class SearchProgress:
     """
 
     def __init__(self, deadline: Deadline) -> None:
-        from flexloop.engines.embedded.mapper import Standing
+        from flexloop.embedded.mapper import Standing
 
         self.standing = Standing()
         self._deadline = deadline
@@ -133,7 +133,7 @@ class SearchProgress:
         )
 
     def __enter__(self) -> SearchProgress:
-        from flexloop.engines.embedded.mapper.prepare import is_prepared
+        from flexloop.embedded.mapper.prepare import is_prepared
 
         if not is_prepared():
             self._out.print("compiling the kernels of the embedded engine, once (about 20 s)", markup=False)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flexloop.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
+from flexloop.embedded.components import NAMELESS
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Component, Part
-from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
-from flexloop.engines.embedded.components import NAMELESS
 from flexloop.errors import SpecError
 from flexloop.timeloop.componentname import component_name
 from flexloop.validation import plain_number, short

@@ -181,7 +181,7 @@ def _mapspaces(
     uniform = list(run_variants(space.variants))
     yield from uniform
     if any(variant.paddings > 1 for variant in space.variants):
-        from flexloop.engines.embedded.engine import EmbeddedEngine  # compiled code, loaded where it is needed
+        from flexloop.engines.embedded import EmbeddedEngine  # compiled code, loaded where it is needed
 
         quick = replace(options, effort="quick")
         try:

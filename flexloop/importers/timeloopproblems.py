@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flexloop.engines.embedded.problem import Problem, read_problem
+from flexloop.embedded.problem import Problem, read_problem
 from flexloop.errors import UnsupportedError
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.workloads.layers import DIMENSIONS

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.arch.spec import ArchSpec, Shape
+from flexloop.embedded.batch import Batch
+from flexloop.embedded.model import evaluate_batch
+from flexloop.embedded.spec import Spec, read_spec
 from flexloop.energy.source import EnergyTables
-from flexloop.engines.embedded.batch import Batch
-from flexloop.engines.embedded.model import evaluate_batch
-from flexloop.engines.embedded.spec import Spec, read_spec
 from flexloop.tiles import follows_depthwise_rule
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.render import shared_renderer

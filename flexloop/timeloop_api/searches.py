@@ -11,7 +11,7 @@ from threading import Event, Thread, current_thread, main_thread
 from typing import Any, TextIO
 
 from flexloop.deadline import Deadline
-from flexloop.engines.embedded.mapper import Standing
+from flexloop.embedded.mapper import Standing
 from flexloop.errors import NoVerdictError
 
 SIGN_OF_LIFE_S = 10.0

@@ -11,9 +11,9 @@ from flexloop.arch.design.model import Design
 from flexloop.arch.design.variants import DesignVariant, design_variants
 from flexloop.arch.design.words import axis_sentences
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass
-from flexloop.engines.embedded.mapper.choices import Choices
-from flexloop.engines.embedded.mapper.costing import Costing
-from flexloop.engines.embedded.spec import Spec, read_config
+from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.spec import Spec, read_config
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.render import shared_renderer
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer, Network

@@ -11,7 +11,7 @@ from flexloop.errors import UnsupportedError
 from flexloop.tiles import divisors
 
 if TYPE_CHECKING:
-    from flexloop.engines.embedded.architecture import ArithmeticSpec, StorageSpec
+    from flexloop.embedded.architecture import ArithmeticSpec, StorageSpec
 
 MOST_SHAPES = 10_000
 """Assignments of extents above which a design is refused."""
@@ -91,9 +91,9 @@ class Hardware:
             SpecError, UnsupportedError: as the cost model reads it.
         """
         # These in turn need to know of archs.
-        from flexloop.engines.embedded.architecture import read_architecture
-        from flexloop.engines.embedded.components import base_name, components, own_attributes
-        from flexloop.engines.embedded.fields import Fields
+        from flexloop.embedded.architecture import read_architecture
+        from flexloop.embedded.components import base_name, components, own_attributes
+        from flexloop.embedded.fields import Fields
 
         levels, mac = read_architecture(architecture, {}, {})
         drams = {level.name for level in levels if level.technology == "DRAM"}

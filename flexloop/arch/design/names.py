@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flexloop.arch.design import directives
-from flexloop.engines.embedded.problem import Problem, read_problem
-from flexloop.engines.embedded.roles import N, P, R, S, roles_of
+from flexloop.embedded.problem import Problem, read_problem
+from flexloop.embedded.roles import N, P, R, S, roles_of
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
 from flexloop.timeloop.reuse import ReuseLimits
 from flexloop.workloads.layers import DIMENSIONS, TENSORS

@@ -43,7 +43,7 @@ def design_variants(flexclass: FlexClass, design: Design, layer: Layer) -> tuple
 
 
 def _variants(flexclass: FlexClass, design: Design, on_layer: Clipped) -> Iterator[tuple[DesignVariant, bool]]:
-    from flexloop.engines.embedded.mapper.choices import Choices  # brings the mapper, loaded where it is needed
+    from flexloop.embedded.mapper.choices import Choices  # brings the mapper, loaded where it is needed
 
     bounds = on_layer.bounds(flexclass.tiling)
     axes = (Axis.TILING, Axis.ORDERING, Axis.PARALLELIZATION)

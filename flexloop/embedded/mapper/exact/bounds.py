@@ -1,0 +1,332 @@
+"""Lower bounds of a configuration (PE tile and spatial factors), alone or with a buffer tile: compiled.
+
+Orders fall into families by their innermost loop: it leaves weights in place (N, P, Q), inputs (M), outputs (C, R, S)
+or nothing (G), or there is no loop at all. In each family the words of the two other tensors are known but for the
+overlap of input tiles, which is bounded. See docs/search.md, "Bounds".
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from flexloop.embedded.jit import kernel
+from flexloop.embedded.mapper.exact.cost import (
+    ALL,
+    FIRST,
+    PEER,
+    W_ARRAY,
+    W_BUFFER,
+    W_DRAM,
+    W_MAC,
+    W_OTHER,
+    W_PE,
+    totals,
+)
+from flexloop.embedded.mapper.exact.links import can_link, unserved
+from flexloop.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, SLACK, Record
+from flexloop.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
+from flexloop.embedded.mapper.exact.words import (
+    IRRELEVANT,
+    displacement,
+    distinct,
+    offsets,
+    rank_extents,
+    tile_words,
+)
+
+FAMILIES = 5
+BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
+
+
+@kernel
+def least_factor(n: I64) -> I64:
+    """Least prime factor, 1 for 1."""
+    if n == 1:
+        return 1
+    k = 2
+    while k * k <= n:
+        if n % k == 0:
+            return k
+        k += 1
+    return n
+
+
+@kernel
+def configure(m: Record, bounds: IntArray, c: Record) -> None:
+    """Fill in what follows from c.tile and c.x."""
+    used = above = macs = inner = 1
+    for d in range(8):
+        c.array[d] = c.tile[d] * c.x[d]
+        c.left[d] = bounds[d] // c.array[d]
+        c.least[d] = least_factor(c.left[d])
+        used *= c.x[d]
+        above *= c.left[d]
+        macs *= bounds[d]
+        inner *= c.tile[d] // m.lanes[d]
+    c.used = used
+    c.steps = above * inner
+    c.above = above
+    c.macs = macs
+    for t in range(3):
+        c.groups[t] = offsets(c.x, c.tile, m.coef, t)
+        c.size[t] = tile_words(c.tile, m.coef, t)
+    linked = m.links != NO_LINKS and used > 1 and can_link(c.tile, c.x, c.array, bounds, m.coef)
+    c.linked = 1 if linked else 0
+    uneven = c.groups[1] < used // c.x[3]
+    added = m.in_pe[1] and m.links != SCALED and (linked or uneven)
+    c.short = 1 if added and used & (used - 1) else 0
+    c.most_shared = c.x[3] * min(c.x[4], c.x[6]) * min(c.x[5], c.x[7])
+    _overlaps(m, c)
+
+
+@kernel
+def _overlaps(m: Record, c: Record) -> None:
+    """Fill c.overlap; see docs/search.md, "Overlap and neighbours"."""
+    _, width, height = rank_extents(c.tile, m.coef)
+    full, groups = c.size[1], c.groups[1]
+    for k in range(4):
+        d, partner = 4 + k, 4 + (k + 2) % 4
+        step, other = m.coef[_slot(d)] * c.array[d], m.coef[_slot(partner)] * c.array[partner]
+        extent = width if d % 2 == 0 else height
+        moved = full / extent * min(step, extent)
+        # The most that the loops over d inside a loop over its partner displace; a larger partner's step cannot undo
+        # it.
+        most = step + (step * c.left[d] // c.least[d] if c.left[d] > c.least[d] else 0)
+        meets = c.left[partner] > 1 and other <= most
+        still = meets and other * c.left[partner] >= step
+        c.overlap[k, 0] = moved
+        c.overlap[k, 1] = 1.0 if still else 0.0
+        c.overlap[k, 2] = moved * groups
+        c.overlap[k, 3] = 0.0 if still else moved * groups
+        c.overlap[k, 4] = 0.0
+        if not c.linked or c.left[d] == 1:
+            continue
+        s1, s2, x1, x2 = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(partner)] * c.tile[partner], c.x[d], c.x[partner]
+        reach = s1 * (x1 - 1) + s2 * (x2 - 1)
+        part = moved < full
+        repeats_move = c.least[d] == 2 or (c.left[partner] > 1 and other <= most + step)
+        served = step <= reach and (not part or repeats_move)
+        ranks = groups / distinct(x1, s1, x2, s2)
+        left = ranks * unserved(x1, s1, x2, s2, step, True) if served else groups
+        c.overlap[k, 2] = moved * left
+        c.overlap[k, 4] = moved * (groups - left)
+        if still:
+            continue
+        if part:
+            c.overlap[k, 3] = moved * left
+        else:
+            least = 1
+            if not meets:
+                least = min(step, other - most) if c.left[partner] > 1 else step
+            far = ranks * unserved(x1, s1, x2, s2, least, False) if least <= reach else groups
+            if meets:
+                far = min(far, groups / _rank_groups(m, c, 5 - d % 2))
+            c.overlap[k, 3] = full * far
+
+
+@kernel
+def _rank_groups(m: Record, c: Record, d: I64) -> F64:
+    """Distinct offsets in the array along the rank of filter dimension d."""
+    a, b = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(d + 2)] * c.tile[d + 2]
+    return float(distinct(c.x[d], a, c.x[d + 2], b))
+
+
+@kernel
+def _slot(d: I64) -> I64:
+    """Position of a coupled dimension's coefficient: R, P, S, Q."""
+    return (0, 2, 1, 3)[d - 4]
+
+
+@kernel
+def first_loop(c: Record, k: I64, n: F64, iterations: F64) -> tuple[F64, F64, F64]:
+    """Least words of inputs into a PE, reads of the buffer, and words handed over, with R, S, P or Q innermost.
+
+    Args:
+        c: configuration.
+        k: 0 to 3 for R, S, P, Q.
+        n: iterations of that loop.
+        iterations: of all loops above the array.
+    """
+    stepping = iterations * (n - 1) / n
+    carrying = iterations / n - 1
+    words = c.overlap[k, 0] * (stepping + (0.0 if c.overlap[k, 1] else carrying)) + c.size[1]
+    reads = c.overlap[k, 2] * stepping + c.overlap[k, 3] * carrying + c.size[1] * c.groups[1]
+    return words, reads, c.overlap[k, 4] * stepping
+
+
+@kernel
+def handed_pj(m: Record, c: Record, handed: F64) -> F64:
+    """Least energy of taking words from neighbours instead of leaving them to the reads of the buffer.
+
+    Each word less read there is taken over by x[M] PEs or more. What rounding may hide is granted.
+    """
+    return max(0.0, handed * min(m.link_pj * c.x[3], m.read_pj) - m.link_row_pj * c.used - m.read_row_pj)
+
+
+@kernel
+def _inputs(
+    m: Record, c: Record, family: I64, present: IntArray, least: IntArray, most: IntArray, run: F64
+) -> tuple[F64, F64, F64]:
+    """Least words of inputs into a PE, reads of the buffer for them, and pJ of handing over, in a family."""
+    iterations = c.above / run
+    words, reads, pj = inf, inf, inf
+    for k in range(4):
+        d = 4 + k
+        # Where M is innermost, any loop left may come next.
+        if not (present[d] > 0 or (family == BY_INPUTS and c.left[d] > 1)) or family >= BY_NONE:
+            continue
+        if (family == BY_WEIGHTS and d < 6) or (family == BY_OUTPUTS and d >= 6):
+            continue
+        into, least_reads, handed = first_loop(c, k, float(least[d]), iterations)
+        if c.overlap[k, 3] > c.overlap[k, 2]:
+            _, most_reads, _ = first_loop(c, k, float(most[d]), iterations)
+            least_reads = min(least_reads, most_reads)
+        if family == BY_INPUTS:
+            least_reads, handed = into * c.groups[1], 0.0
+        words = min(words, into)
+        reads = min(reads, least_reads)
+        pj = min(pj, handed_pj(m, c, handed))
+    closes = (
+        (present[0] > 0 and family == BY_WEIGHTS)
+        or (present[2] > 0 and family == BY_OUTPUTS)
+        or (present[1] > 0 and family == BY_NONE)
+        or (family == BY_INPUTS and (c.left[0] > 1 or c.left[1] > 1 or c.left[2] > 1))
+    )
+    if closes or words == inf:
+        words = min(words, c.size[1] * iterations)
+        reads = min(reads, c.size[1] * iterations * c.groups[1])
+        pj = 0.0
+    return max(words, c.size[1]), reads, pj
+
+
+@kernel
+def _exists(family: I64, present: IntArray) -> bool:
+    if family == BY_WEIGHTS:
+        return present[0] + present[6] + present[7] > 0
+    if family == BY_INPUTS:
+        return present[3] > 0
+    if family == BY_OUTPUTS:
+        return present[2] + present[4] + present[5] > 0
+    if family == BY_NONE:
+        return present[1] > 0
+    for d in range(8):
+        if present[d] > 0:
+            return False
+    return True
+
+
+@kernel
+def stays_in_lanes(t: I64, d: I64, stride: I64, coef: IntArray, s1: I64, s2: I64) -> tuple[bool, I64, I64, bool]:
+    """One loop further out.
+
+    Returns whether no step can leave the tensor in place any more, the displacements so far along width and height,
+    and whether the steps of this loop leave it in place.
+    """
+    if t != 1:
+        return not IRRELEVANT[t, d], 0, 0, IRRELEVANT[t, d]
+    d1, d2, du = displacement(d, stride, coef)
+    stays = du == 0 and d1 == s1 and d2 == s2
+    s1, s2 = s1 + d1, s2 + d2
+    return du != 0 or (s1 != 0 and s2 != 0), s1, s2, stays
+
+
+@kernel
+def lane_steps(m: Record, c: Record, t: I64) -> tuple[F64, bool, I64, I64, F64]:
+    """Steps of the PE's own loops that leave a tensor in place in the lanes, and the state after them.
+
+    The state: whether no further loop can, displacements along width and height, iterations of the loops above.
+    """
+    still = 0.0
+    outer = c.steps
+    ended = False
+    s1 = s2 = 0
+    for i in range(8):
+        d = m.lane_order[i]
+        n = c.tile[d] // m.lanes[d]
+        if n == 1 or ended:
+            continue
+        outer /= n
+        ended, s1, s2, stays = stays_in_lanes(t, d, m.lanes[d], m.coef, s1, s2)
+        if stays:
+            still += (n - 1) * outer
+    return still, ended, s1, s2, outer
+
+
+@kernel
+def _lane_words(m: Record, c: Record, t: I64) -> F64:
+    """Least accesses of the innermost level by the MACs."""
+    if m.lane_groups_still[t] == m.lane_groups[t]:
+        return c.steps * m.lane_groups[t]
+    still, ended, _, _, _ = lane_steps(m, c, t)
+    moving = c.steps - still
+    if not ended:
+        moving /= c.above
+    return m.lane_groups[t] * moving + m.lane_groups_still[t] * (c.steps - moving)
+
+
+@kernel
+def family_cost(
+    m: Record,
+    c: Record,
+    family: I64,
+    present: IntArray,
+    least: IntArray,
+    most: IntArray,
+    runs: FloatArray,
+    extra: FloatArray,
+    words: FloatArray,
+) -> tuple[F64, F64]:
+    """Least cycles and energy of the nests of one family (inf where it has none).
+
+    Args:
+        m, c: machine and configuration.
+        family: which.
+        present: [8] the dimensions that may be innermost.
+        least, most: [8] least and greatest factor of the loops that may be innermost.
+        runs: [3] most iterations for which each tensor can stay in place.
+        extra: cost of the outermost boundary, see `cost.totals`.
+        words: scratch [6, 3].
+    """
+    if not _exists(family, present):
+        return inf, inf
+    iterations = c.above
+    if family == BY_INPUTS:
+        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(m, c, family, present, c.least, c.left, runs[1])
+    else:
+        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(m, c, family, present, least, most, 1.0)
+    for t in (0, 2):
+        words[W_PE, t] = c.size[t] * iterations / (runs[t] if family == t else 1.0)
+        words[W_ARRAY, t] = words[W_PE, t] * c.groups[t]
+    for t in range(3):
+        words[W_MAC, t] = _lane_words(m, c, t)
+        if not m.in_pe[t] or (t == 1 and m.links == SCALED):
+            into = words[W_PE, t] if m.in_pe[t] else words[W_MAC, t]
+            many = c.used / c.most_shared if t == 1 and c.linked else c.groups[t]
+            words[W_ARRAY, t] = into * many
+        words[W_BUFFER, t] = 0.0
+        words[W_DRAM, t] = words[W_ARRAY, t]
+    words[W_BUFFER, 2] = words[W_OTHER, ALL]
+    words[W_OTHER, PEER] = 0.0
+    words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
+    words[W_PE, 1] -= c.short
+    pj = c.macs * m.compute_pj + handed
+    return totals(words, c.used, c.steps, pj, m, m.levels_b, extra)
+
+
+@kernel
+def hopeless(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool:
+    """Whether nothing that costs at least this much can beat the incumbent, ties included."""
+    energy *= 1 - SLACK
+    if objective == LATENCY:
+        return cycles > cost[0] or (cycles == cost[0] and energy >= cost[1])
+    if objective == ENERGY:
+        return energy > cost[0] or (energy == cost[0] and cycles >= cost[1])
+    return cycles * energy > cost[0]
+
+
+@kernel
+def rank_of(objective: I64, cycles: F64, energy: F64) -> F64:
+    """The objective's value."""
+    if objective == LATENCY:
+        return cycles
+    return energy if objective == ENERGY else cycles * energy

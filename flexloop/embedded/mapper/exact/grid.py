@@ -1,0 +1,224 @@
+"""The lattice of tiles of one padded problem, and what the outermost boundary costs at each of its points.
+
+A tile's extent along a dimension divides the bound. A point of the lattice is a tile; points are numbered by the
+divisors' indices. Going from a tile to a multiple of it is going up the lattice, so "the least over all buffer tiles
+that a PE tile can grow into" is a minimum over everything above a point, formed for all points at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from flexloop.deadline import Deadline
+from flexloop.embedded.jit import entry, kernel
+from flexloop.embedded.mapper.exact.cost import BLOCK, E_FILL, E_READ, E_UPDATE, GROUP, KEPT
+from flexloop.embedded.mapper.exact.problem import (
+    BUFFER_TILE,
+    DRAM_ORDERS,
+    LATTICE,
+    LATTICE_TYPE,
+    MACHINE_TYPE,
+    Record,
+)
+from flexloop.embedded.mapper.exact.types import F64, F_MATRIX, I64, INTEGER, MATRIX, FloatArray, IntArray
+from flexloop.embedded.mapper.exact.words import append_loops, input_words, repeats, tile_words
+from flexloop.embedded.mapper.factors import divisors
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Divisors of the eight bounds and how they multiply.
+
+    Attributes:
+        record: of type LATTICE, without the flags of what is allowed.
+        multiples: [2, k] for each divisor of each bound, from ``start`` on: the indices of its multiples among the
+            divisors, and of the factors that lead to them.
+        points: number of points.
+    """
+
+    record: Record
+    multiples: IntArray
+    points: int
+
+
+@lru_cache(maxsize=4096)
+def _multiples(n: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """For each divisor of n: how many divisors are its multiples; then all their indices and those of the factors."""
+    of = divisors(n)
+    index = {k: i for i, k in enumerate(of)}
+    counts, product, factor = [], [], []
+    for k in of:
+        above = [m for m in of if m % k == 0]
+        counts.append(len(above))
+        product += [index[m] for m in above]
+        factor += [index[m // k] for m in above]
+    return tuple(counts), tuple(product), tuple(factor)
+
+
+@lru_cache(maxsize=64)
+def grid(bounds: tuple[int, ...]) -> Grid:
+    """The lattice of tiles for the eight bounds."""
+    record = np.zeros(1, dtype=LATTICE)[0]
+    multiples: list[tuple[int, ...]] = [(), ()]
+    record["bounds"][:] = bounds
+    for d, bound in enumerate(bounds):
+        divs = divisors(bound)
+        counts, product, factor = _multiples(bound)
+        record["counts"][d] = len(divs)
+        record["divisors"][d, : len(divs)] = divs
+        record["start"][d, : len(counts) + 1] = len(multiples[0]) + np.cumsum([0, *counts])
+        multiples = [multiples[0] + product, multiples[1] + factor]
+    strides = record["strides"]
+    strides[7] = 1
+    for d in range(6, -1, -1):
+        strides[d] = strides[d + 1] * record["counts"][d + 1]
+    return Grid(record, np.array(multiples, dtype=np.int64), int(record["counts"].prod()))
+
+
+_POINTS = 20_000
+"""Points that a table is filled at between two looks at the clock."""
+
+E2, FILLS2, READS2, WRITES2 = range(4)
+"""Rows of the table: pJ of DRAM and of filling the buffer, words into the buffer, words read from, written to DRAM."""
+
+
+@kernel
+def fits(m: Record, tile: IntArray, group: I64) -> bool:
+    """Whether a tile fits every capacity of a group."""
+    for i in range(m.n_limits):
+        if m.limits[i, 0] == group:
+            need = 0
+            for t in range(3):
+                if m.limits[i, 2 + t]:
+                    need += tile_words(tile, m.coef, t)
+            if need > m.limits[i, 1]:
+                return False
+    return True
+
+
+@kernel
+def outer_words(
+    row: IntArray, tile: IntArray, factors: IntArray, coef: IntArray, nest: IntArray, out: FloatArray
+) -> None:
+    """Words of each tensor that DRAM loops in a given order move into a buffer tile."""
+    length = append_loops(row, factors, tile, nest, 0)
+    out[0] = tile_words(tile, coef, 0) * repeats(nest, length, 0)
+    out[1] = input_words(tile, coef, nest, length)
+    out[2] = tile_words(tile, coef, 2) * repeats(nest, length, 2)
+
+
+@kernel
+def outer_energy(m: Record, words: FloatArray, whole: F64) -> F64:
+    """pJ of DRAM accesses and buffer fills for the tensors that the buffer group keeps."""
+    energy = 0.0
+    for level in range(m.n_levels):
+        group, block = m.levels_i[level, GROUP], m.levels_i[level, BLOCK]
+        for t in range(3):
+            if group == 0 or not m.levels_i[level, KEPT + t] or not m.in_buffer[t]:
+                continue
+            less = whole if t == 2 else 0.0
+            if group == 1:
+                energy += np.ceil((words[t] - less) / block) * m.levels_f[level, E_FILL]
+            else:
+                energy += np.ceil((words[t] - less) / block) * m.levels_f[level, E_READ]
+                if t == 2:
+                    energy += np.ceil(words[t] / block) * m.levels_f[level, E_UPDATE]
+    return energy
+
+
+@entry(MACHINE_TYPE, MATRIX, LATTICE_TYPE, INTEGER, INTEGER, F_MATRIX, allocates=True)
+def outer_tables(m: Record, rows: IntArray, g: Record, begin: I64, end: I64, table: FloatArray) -> None:
+    """Fill [4, begin:end] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
+    index = np.zeros(8, dtype=np.int64)
+    tile = np.ones(8, dtype=np.int64)
+    for d in range(8):
+        index[d] = begin // g.strides[d] % g.counts[d]
+        tile[d] = g.divisors[d, index[d]]
+    outer = np.empty(8, dtype=np.int64)
+    nest = np.zeros((16, 3), dtype=np.int64)
+    words = np.zeros(3)
+    whole = np.float64(tile_words(g.bounds, m.coef, 2))
+    for point in range(begin, end):
+        good = True
+        mask = 0
+        for d in range(8):
+            good = good and g.ok[BUFFER_TILE, d, index[d]] != 0
+            outer[d] = g.bounds[d] // tile[d]
+            if outer[d] > 1:
+                mask |= 1 << d
+        if good and fits(m, tile, 1):
+            for k in range(m.starts[DRAM_ORDERS, mask], m.starts[DRAM_ORDERS, mask + 1]):
+                outer_words(rows[k], tile, outer, m.coef, nest, words)
+                moved = 0.0
+                for t in range(3):
+                    if m.in_buffer[t]:
+                        moved += words[t]
+                if m.in_buffer[2]:
+                    moved -= whole
+                table[0, point] = min(table[0, point], outer_energy(m, words, whole))
+                table[1, point] = min(table[1, point], moved)
+                table[2, point] = min(table[2, point], moved)
+                table[3, point] = min(table[3, point], words[2] if m.in_buffer[2] else 0.0)
+        for d in range(7, -1, -1):
+            index[d] += 1
+            if index[d] < g.counts[d]:
+                tile[d] = g.divisors[d, index[d]]
+                break
+            index[d] = 0
+            tile[d] = 1
+
+
+@entry(LATTICE_TYPE, MATRIX, INTEGER, INTEGER, INTEGER, F_MATRIX)
+def least_above(g: Record, multiples: IntArray, d: I64, begin: I64, end: I64, least: FloatArray) -> None:
+    """Lower entries of [4, begin:end] to the least over all points whose tile is a multiple of theirs along d alone.
+
+    Points are taken in ascending order, one dimension after the other.
+    """
+    stride, count = g.strides[d], g.counts[d]
+    for base in range(begin, end):
+        i = base // stride % count
+        for p in range(g.start[d, i] + 1, g.start[d, i + 1]):
+            other = base + (multiples[0, p] - i) * stride
+            for row in range(4):
+                least[row, base] = min(least[row, base], least[row, other])
+
+
+def tables(m: Record, rows: IntArray, g: Record, on: Grid, deadline: Deadline) -> FloatArray:
+    """[2, 4, points]: the outermost boundary's least cost at each buffer tile, and at it or any multiple of it.
+
+    Raises:
+        TimeUp: at the deadline.
+    """
+    both = np.full((2, 4, on.points), np.inf)
+    for begin in range(0, on.points, _POINTS):
+        deadline.check()
+        outer_tables(m, rows, g, begin, min(begin + _POINTS, on.points), both[0])
+    both[1] = both[0]
+    for d in np.flatnonzero(g["counts"] > 1).tolist():
+        for begin in range(0, on.points, 4 * _POINTS):
+            deadline.check()
+            least_above(g, on.multiples, d, begin, min(begin + 4 * _POINTS, on.points), both[1])
+    return both
+
+
+@kernel
+def advance(index: IntArray, counts: IntArray, over: bool) -> bool:
+    """Go to the next point, last dimension fastest; where ``over``, past every point above the present one."""
+    d = 7
+    if over:
+        while d >= 0 and index[d] == 0:
+            d -= 1
+        if d < 0:
+            return False
+        index[d] = 0
+        d -= 1
+    while d >= 0:
+        index[d] += 1
+        if index[d] < counts[d]:
+            return True
+        index[d] = 0
+        d -= 1
+    return False

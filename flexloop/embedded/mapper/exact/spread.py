@@ -1,0 +1,148 @@
+"""Lower bounds of an assignment of spatial factors, over all PE tiles at once: compiled."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from flexloop.embedded.jit import entry, kernel
+from flexloop.embedded.mapper.exact.bounds import rank_of
+from flexloop.embedded.mapper.exact.cost import (
+    ALL,
+    FIRST,
+    PEER,
+    W_ARRAY,
+    W_BUFFER,
+    W_DRAM,
+    W_MAC,
+    W_OTHER,
+    W_PE,
+    totals,
+)
+from flexloop.embedded.mapper.exact.grid import advance, fits
+from flexloop.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, PE_TILE, SCRATCH_TYPE, Record
+from flexloop.embedded.mapper.exact.types import F64, F_CUBE, F_VECTOR, I64, MATRIX, FloatArray, IntArray
+from flexloop.embedded.mapper.exact.words import rank_extents, tile_words
+
+# Over all PE tiles that fit: most MACs for one word of weights and of outputs, least words of inputs for one MAC where
+# another tensor stays in place, and the same times the tile's M, for where inputs stay.
+PER_WEIGHT, PER_OUTPUT, INPUTS, INPUTS_STAY = range(4)
+
+
+@entry(MACHINE_TYPE, LATTICE_TYPE, allocates=True)
+def tile_extremes(m: Record, g: Record) -> FloatArray:
+    """The best that any PE tile does for each tensor taken alone; all inf where none fits."""
+    best = np.zeros(4)
+    best[INPUTS] = best[INPUTS_STAY] = inf
+    index = np.zeros(8, dtype=np.int64)
+    tile = np.ones(8, dtype=np.int64)
+    while True:
+        good = True
+        for d in range(8):
+            tile[d] = g.divisors[d, index[d]]
+            good = good and g.ok[PE_TILE, d, index[d]] != 0
+        over = not fits(m, tile, 0)
+        if good and not over:
+            rest, width, height = rank_extents(tile, m.coef)
+            macs = 1.0
+            for d in range(8):
+                macs *= tile[d]
+            least = np.float64(rest * width * height)
+            for k in range(4):
+                d, partner = 4 + k, 4 + (k + 2) % 4
+                if tile[d] == g.bounds[d]:
+                    continue
+                step = m.coef[(0, 2, 1, 3)[k]] * tile[d]
+                extent = width if d % 2 == 0 else height
+                still = 0.5 if tile[partner] < g.bounds[partner] else 1.0
+                least = min(least, still * rest * width * height / extent * min(step, extent))
+            best[PER_WEIGHT] = max(best[PER_WEIGHT], np.float64(tile[0] * tile[6] * tile[7]))
+            best[PER_OUTPUT] = max(best[PER_OUTPUT], np.float64(tile[2] * tile[4] * tile[5]))
+            best[INPUTS] = min(best[INPUTS], least / macs)
+            best[INPUTS_STAY] = min(best[INPUTS_STAY], least / macs * tile[3])
+        if not advance(index, g.counts, over):
+            break
+    if best[INPUTS] == inf:
+        for i in range(4):
+            best[i] = inf
+    return best
+
+
+@entry(MACHINE_TYPE, LATTICE_TYPE, F_CUBE, MATRIX, F_VECTOR, SCRATCH_TYPE, allocates=True)
+def spatial_bounds(
+    m: Record, g: Record, table: FloatArray, choices: IntArray, extremes: FloatArray, s: Record
+) -> FloatArray:
+    """[n, 2] least objective and least tie-break of each assignment of spatial factors (indices [n, 8])."""
+    bounds = np.full((choices.shape[0], 2), inf)
+    x = np.ones(8, dtype=np.int64)
+    for i in range(choices.shape[0]):
+        point = 0
+        for d in range(8):
+            x[d] = g.divisors[d, choices[i, d]]
+            point += g.strides[d] * choices[i, d]
+        for row in range(4):
+            s.extra[row] = table[1, row, point]
+        if s.extra[0] == inf:
+            continue
+        if not m.one_buffer:
+            s.extra[1] = 0.0
+        for family in range(4):
+            cycles, energy = _family(m, g, x, family, extremes, s)
+            value = rank_of(m.objective, cycles, energy)
+            tie = cycles if m.objective == 1 else energy
+            bounds[i, 0] = min(bounds[i, 0], value)
+            bounds[i, 1] = min(bounds[i, 1], tie)
+    return bounds
+
+
+@kernel
+def _family(m: Record, g: Record, x: IntArray, family: I64, extremes: FloatArray, s: Record) -> tuple[F64, F64]:
+    words = s.words
+    used = lanes = 1
+    each = np.float64(1)
+    for d in range(8):
+        used *= x[d]
+        lanes *= m.lanes[d]
+        each *= g.bounds[d] // x[d]
+    for t in (0, 2):
+        words[W_PE, t] = each / extremes[PER_WEIGHT if t == 0 else PER_OUTPUT]
+        if family == t:
+            still = 1
+            for d in range(8):
+                if (t == 0 and d not in (0, 6, 7)) or (t == 2 and d not in (2, 4, 5)):
+                    still *= g.bounds[d] // x[d]
+            words[W_PE, t] = np.float64(still)
+    words[W_PE, 1] = each * extremes[INPUTS]
+    if family == 1:
+        words[W_PE, 1] = each * extremes[INPUTS_STAY] / (g.bounds[3] // x[3])
+    groups_w = x[1] * x[2] * x[3] * x[4] * x[5]
+    groups_o = x[0] * x[1] * x[3] * x[6] * x[7]
+    coupled = (g.bounds[4] > 1 and g.bounds[6] > 1) or (g.bounds[5] > 1 and g.bounds[7] > 1)
+    groups_i = x[0] * x[1] * x[2]
+    if not coupled:
+        groups_i *= x[4] * x[5] * x[6] * x[7]
+    elif family == 1:
+        groups_i *= (x[4] + x[6] - 1) * (x[5] + x[7] - 1)
+    steps = each / lanes
+    for t in range(3):
+        many = groups_w if t == 0 else groups_i if t == 1 else groups_o
+        still = m.lane_groups_still[t] != m.lane_groups[t]
+        words[W_MAC, t] = 0.0 if still else steps * m.lane_groups[t]
+        words[W_ARRAY, t] = (words[W_PE, t] if m.in_pe[t] else words[W_MAC, t]) * many
+        words[W_BUFFER, t] = 0.0
+    whole = np.float64(tile_words(g.bounds, m.coef, 2))
+    words[W_OTHER, ALL] = whole
+    words[W_OTHER, FIRST] = whole / groups_o
+    words[W_OTHER, PEER] = 0.0
+    words[W_BUFFER, 2] = whole
+    # Every output word passes each level at least once.
+    words[W_PE, 2] = max(words[W_PE, 2], words[W_OTHER, FIRST])
+    words[W_MAC, 2] = max(words[W_MAC, 2], words[W_OTHER, FIRST])
+    words[W_ARRAY, 2] = max(words[W_ARRAY, 2], whole)
+    for t in range(3):
+        words[W_DRAM, t] = words[W_ARRAY, t]
+    if used & (used - 1) and coupled:
+        words[W_PE, 1] = max(0.0, words[W_PE, 1] - 1)  # see `arrival`
+    macs = each * used
+    return totals(words, used, steps, macs * m.compute_pj, m, m.levels_b, s.extra)

@@ -1,0 +1,143 @@
+"""Words that cross a boundary between two tiles, for the canonical problem: compiled helpers.
+
+Dimensions are N G C M R S P Q = 0..7. Inputs have the ranks N, G, C, width = R*coef[0] + P*coef[1] and
+height = S*coef[2] + Q*coef[3]; weights and outputs have one dimension a rank. The rules are those of
+docs/search.md, "What a mapping costs".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flexloop.embedded.jit import kernel
+from flexloop.embedded.mapper.exact.types import I64, IntArray
+
+WEIGHTS, INPUTS, OUTPUTS = 0, 1, 2
+IRRELEVANT = np.zeros((3, 8), dtype=np.bool_)
+IRRELEVANT[WEIGHTS, [0, 6, 7]] = True
+IRRELEVANT[INPUTS, 3] = True
+IRRELEVANT[OUTPUTS, [2, 4, 5]] = True
+
+
+@kernel
+def rank_extents(tile: IntArray, coef: IntArray) -> tuple[I64, I64, I64]:
+    """Words of an input tile along its uncoupled ranks together, its width and its height."""
+    width = 1 + coef[0] * (tile[4] - 1) + coef[1] * (tile[6] - 1)
+    height = 1 + coef[2] * (tile[5] - 1) + coef[3] * (tile[7] - 1)
+    return tile[0] * tile[1] * tile[2], width, height
+
+
+@kernel
+def tile_words(tile: IntArray, coef: IntArray, tensor: I64) -> I64:
+    """Words of a tile of one tensor."""
+    if tensor == INPUTS:
+        rest, width, height = rank_extents(tile, coef)
+        return rest * width * height
+    words = 1
+    for d in range(8):
+        if not IRRELEVANT[tensor, d]:
+            words *= tile[d]
+    return words
+
+
+@kernel
+def append_loops(row: IntArray, factors: IntArray, strides: IntArray, nest: IntArray, length: I64) -> I64:
+    """Append the loops > 1 of one level, innermost first, to a nest of (dimension, factor, stride); its new length."""
+    for i in range(8):
+        d = row[i]
+        if factors[d] > 1:
+            nest[length, 0] = d
+            nest[length, 1] = factors[d]
+            nest[length, 2] = strides[d]
+            length += 1
+    return length
+
+
+@kernel
+def repeats(nest: IntArray, length: I64, tensor: I64) -> I64:
+    """How often a tile of weights or outputs is moved: all loops from the innermost relevant one outwards."""
+    times = 1
+    moving = False
+    for j in range(length):
+        moving = moving or not IRRELEVANT[tensor, nest[j, 0]]
+        if moving:
+            times *= nest[j, 1]
+    return times
+
+
+@kernel
+def displacement(d: I64, stride: I64, coef: IntArray) -> tuple[I64, I64, I64]:
+    """Displacement of an input tile by one step of a loop: along the width, the height, and any uncoupled rank."""
+    if d == 4:
+        return coef[0] * stride, 0, 0
+    if d == 6:
+        return coef[1] * stride, 0, 0
+    if d == 5:
+        return 0, coef[2] * stride, 0
+    if d == 7:
+        return 0, coef[3] * stride, 0
+    return 0, 0, 0 if d == 3 else 1
+
+
+@kernel
+def input_words(tile: IntArray, coef: IntArray, nest: IntArray, length: I64) -> I64:
+    """Words of inputs moved into one tile over the whole nest, with the overlap of successive tiles credited."""
+    rest, width, height = rank_extents(tile, coef)
+    full = rest * width * height
+    outer = 1
+    for j in range(length):
+        outer *= nest[j, 1]
+    words = full
+    started = False
+    sub = full
+    a1 = a2 = s1 = s2 = su = 0
+    for j in range(length):
+        d1, d2, du = displacement(nest[j, 0], nest[j, 2], coef)
+        outer //= nest[j, 1]
+        moves = d1 != 0 or d2 != 0 or du != 0
+        if not started:
+            if not moves:
+                continue
+            started = True
+            a1, a2 = d1, d2
+            if du == 0:
+                sub = full - rest * max(0, width - d1) * max(0, height - d2)
+            cost = sub
+        elif su != 0 or du != 0:
+            cost = full
+        elif d1 == s1 and d2 == s2:
+            cost = 0
+        elif d1 - s1 == a1 and d2 - s2 == a2:
+            cost = sub
+        else:
+            cost = full
+        words += cost * (nest[j, 1] - 1) * outer
+        s1 += d1
+        s2 += d2
+        su += du
+    return words
+
+
+@kernel
+def distinct(n1: I64, step1: I64, n2: I64, step2: I64) -> I64:
+    """Number of distinct sums i*step1 + j*step2, i < n1, j < n2."""
+    if n1 == 1 or n2 == 1:
+        return n1 * n2
+    a, b = step1, step2
+    while b:
+        a, b = b, a % b
+    return n1 * n2 - max(0, n1 - step2 // a) * max(0, n2 - step1 // a)
+
+
+@kernel
+def offsets(x: IntArray, strides: IntArray, coef: IntArray, tensor: I64) -> I64:
+    """Distinct offsets of a tensor's tiles in the array (tiles of equal offset are multicast)."""
+    if tensor == INPUTS:
+        across = distinct(x[4], coef[0] * strides[4], x[6], coef[1] * strides[6])
+        down = distinct(x[5], coef[2] * strides[5], x[7], coef[3] * strides[7])
+        return x[0] * x[1] * x[2] * across * down
+    words = 1
+    for d in range(8):
+        if not IRRELEVANT[tensor, d]:
+            words *= x[d]
+    return words

@@ -1,0 +1,204 @@
+"""What branch and bound begins with: a mapspace with its bounds decided, then its fanouts and its bypass, step by step.
+
+There may be more of them than can be listed: each is made when its turn comes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from math import inf, prod
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.general_facts import Facts
+from flexloop.embedded.mapper.general_spread import Spread
+from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
+from flexloop.embedded.mapper.paths.shortest import Shortest
+from flexloop.embedded.mapper.space import Space
+
+Key = tuple[float, float]
+"""The objective and its tie-break."""
+NOTHING: Key = (inf, inf)
+"""The key that bounds nothing at all."""
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Part:
+    """One of the mapspaces that are searched together, with what searching it needs.
+
+    Attributes:
+        index: its place among them.
+        space: the mapspace.
+        choices: what it leaves open.
+        costing: costs its mappings.
+        proved: patterns of bypass about which everything is proved, as bytes.
+    """
+
+    index: int
+    space: Space
+    choices: Choices
+    costing: Costing
+    proved: set[bytes] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.facts: Facts = facts_of(self.costing.spec)
+
+    def compulsory(self, bounds: Sequence[int]) -> float:
+        """Energy (pJ) that no mapping can do without: all MACs, and each word handed on once by the outermost level."""
+        _, computed = self.choices.imperfect.least_shares(bounds)
+        energy = float(prod(bounds)) * computed * self.facts.compute_energy
+        top = self.facts.levels[-1]
+        if self.choices.imperfect or any(slot.spatial and slot.level == 0 for slot in self.choices.slots):
+            return energy  # residuals may leave words out; neighbours may feed the MACs
+        for t, tensor in enumerate(self.facts.tensors):
+            if self.choices.kept[-1, t] and not tensor.is_diagonal:
+                # Where dimensions share a rank, steps may move nothing.
+                words = float(prod(max(bounds[d] for d, _ in rank) for rank in tensor.ranks if rank)) - top.instances
+                energy += max(words, 0.0) * (top.update_energy if tensor.read_write else top.read_energy)
+        return energy
+
+    def patterns(self) -> Iterator[Mask]:
+        """The patterns of bypass that nothing is proved about yet and that keep every tensor somewhere."""
+        for keep in self.choices.bypass_patterns():
+            if keep.any(axis=0).all() and keep.tobytes() not in self.proved:
+                yield keep
+
+
+class Stage(IntEnum):
+    """How much of a root is known."""
+
+    LISTED, SPREAD, BOUNDED, PRICED = range(4)
+
+
+@dataclass(order=True)
+class Root:
+    """A part of a mapspace, and its bound.
+
+    Attributes:
+        key: no mapping below it is better.
+        order: decides between equal keys; the latest comes first.
+        part: the mapspace.
+        bounds: the bound of each dimension.
+        keeping: [levels, data spaces] what is kept, bypassed, open.
+        stage: LISTED: bounds decided; SPREAD: the factors of the fanouts too, if these could be listed; BOUNDED: bypass
+            decided, and bounded by its tiles; PRICED: bounded by the shortest path.
+        energy: the least energy known (pJ).
+        cycles: the least cycles known.
+        spread: the factors of all fanouts, or None where there are too many ways to fill them.
+        shortest: the shortest path, where it is known.
+    """
+
+    key: Key
+    order: int
+    part: Part = field(compare=False)
+    bounds: tuple[int, ...] = field(compare=False)
+    keeping: Keeping = field(compare=False)
+    stage: Stage = field(compare=False, default=Stage.LISTED)
+    energy: float = field(compare=False, default=0.0)
+    cycles: float = field(compare=False, default=0.0)
+    spread: Spread | None = field(compare=False, default=None)
+    shortest: Shortest | None = field(compare=False, default=None)
+
+    def least_cycles(self) -> float:
+        """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
+        if self.spread is None:
+            lanes = prod(prod(slot.extent) for slot in self.part.choices.slots if slot.spatial)
+        else:
+            lanes = prod(f for factors in self.spread.values() for f in factors)
+        return float(prod(self.bounds)) / lanes + self.part.facts.latency
+
+    @property
+    def keep(self) -> Mask:
+        """What is kept, where nothing is open."""
+        return np.asarray(self.keeping == KEPT)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether nothing is open."""
+        return not (self.keeping == OPEN).any()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to be searched: everything proved, or a data space that nothing keeps."""
+        return self.is_decided and (not self.keep.any(axis=0).all() or self.keep.tobytes() in self.part.proved)
+
+    def halves(self, numbers: Iterator[int]) -> list[Root]:
+        """The same with one more place decided, the innermost that is open; kept is looked at first."""
+        level, t = np.argwhere(self.keeping == OPEN)[0]
+        found = []
+        for what in (BYPASSED, KEPT):
+            keeping = self.keeping.copy()
+            keeping[level, t] = what
+            half = replace(self, keeping=keeping, stage=Stage.SPREAD, order=next(numbers), shortest=None)
+            if not half.is_done:
+                found.append(half)
+        return found
+
+
+class Roots:
+    """The roots of mapspaces, those of the least bounds first.
+
+    Args:
+        parts: the mapspaces.
+        key: what least energy and cycles amount to.
+    """
+
+    def __init__(self, parts: Sequence[Part], key: Callable[[float, float], Key]) -> None:
+        self._key = key
+        self.numbers = itertools.count(0, -1)
+        self._heap: list[Root] = []
+        self._waiting: list[tuple[Key, int, Root, Iterator[Root]]] = []
+        for part in parts:
+            if next(part.patterns(), None) is not None:
+                self._list(self._of(part))
+
+    def _of(self, part: Part) -> Iterator[Root]:
+        keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
+        for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
+            energy = part.compulsory(bounds) * (1 - 1e-12) - part.facts.below_zero(bounds)
+            root = Root((0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy)
+            cycles = root.least_cycles()
+            yield replace(root, key=self._key(energy, cycles), cycles=cycles)
+
+    def _list(self, roots: Iterator[Root]) -> None:
+        if (root := next(roots, None)) is not None:
+            heapq.heappush(self._waiting, (root.key, root.order, root, roots))
+
+    def push(self, root: Root) -> None:
+        """Put a root back, or a part of one."""
+        heapq.heappush(self._heap, root)
+
+    def least(self) -> Key | None:
+        """The key of the next root, or None where there is none."""
+        keys = [root.key for root in self._heap[:1]] + [waiting[0] for waiting in self._waiting[:1]]
+        return min(keys, default=None)
+
+    def pop(self) -> Root:
+        """The next root."""
+        if self._heap and (not self._waiting or self._heap[0].key <= self._waiting[0][0]):
+            return heapq.heappop(self._heap)
+        _, _, root, others = heapq.heappop(self._waiting)
+        self._list(others)
+        return root
+
+
+def _by_product(options: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
+    """Every choice of one number from each ascending list, those of the least product first."""
+    first = (0,) * len(options)
+    waiting, seen = [(prod(o[0] for o in options), first)], {first}
+    while waiting:
+        _, places = heapq.heappop(waiting)
+        yield tuple(o[i] for o, i in zip(options, places, strict=True))
+        for d, i in enumerate(places):
+            after = (*places[:d], i + 1, *places[d + 1 :])
+            if i + 1 < len(options[d]) and after not in seen:
+                seen.add(after)
+                heapq.heappush(waiting, (prod(o[j] for o, j in zip(options, after, strict=True)), after))

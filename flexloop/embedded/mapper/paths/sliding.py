@@ -1,0 +1,154 @@
+"""Tiles that overlap: what a run of steps along a rank that two dimensions share brings into a child, at least.
+
+Where the innermost loop that moves a tile runs along such a rank, each of its steps brings only the words that the
+step before did not hold: the whole run brings what one tile would that spans it. Timeloop goes on so after a later loop
+as well if its step, less one step of every loop inside, equals that of the first loop, and brings nothing at all where
+the steps cancel. That may happen
+
+* with the other dimension of the rank, as long as nothing moves the tile in another rank in between, unless its steps
+  are longer than all of the first dimension together;
+* with the first dimension again, where the run has just two iterations.
+
+In such a case a charge for every iteration outside of the run would be too much. What is left of it are the steps of
+the run itself, which are the larger a part of it the longer the run is, and whole tiles for the loop that ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.embedded.mapper.paths.grid import Floats, Grid
+from flexloop.embedded.mapper.paths.prices import Prices
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of steps.
+
+    Attributes:
+        child: the level that takes in what the run brings.
+        d: its dimension.
+        of_two: whether it has two iterations so far, or more.
+    """
+
+    child: int
+    d: int
+    of_two: bool
+
+
+class Sliding:
+    """The runs of one data space.
+
+    Args:
+        prices: what words cost.
+        grid: the tiles.
+        t: the data space.
+        followed: whether runs are followed at all.
+
+    Attributes:
+        dims: the dimensions along which it slides; a rank that more than two dimensions share is not followed.
+    """
+
+    def __init__(self, prices: Prices, grid: Grid, t: int, *, followed: bool = True) -> None:
+        self._prices, self._grid, self._t, self._words = prices, grid, t, prices.words[t]
+        self._shared, self._relevant = prices.shared[t], prices.relevant[t]
+        moving = {d: [i for i, _ in rank if grid.bounds[i] > 1] for d, rank in self._shared.items()}
+        two = [d for d, dims in moving.items() if len(dims) == 2 and not prices.facts.tensors[t].is_diagonal]
+        self.dims = two if followed else []
+        self._other = {d: next(i for i in moving[d] if i != d) for d in self.dims}
+        self._memory: dict[Hashable, Floats] = {}
+
+    def _coefficient(self, d: int) -> int:
+        return next(coefficient for i, coefficient in self._shared[d] if i == d)
+
+    def _iterations(self, run: Run, level: int) -> Floats | float:
+        """[size]: iterations of a run, at least: what the child's tile and the fanouts leave."""
+        if run.of_two:
+            return 2.0
+        most = self._prices.longest(self._t, run.child, run.d) * self._prices.spread_along(run.child, level, run.d)
+        return np.maximum(self._grid.tiles[:, run.d] / most, 3.0)
+
+    def _steps(self, d: int, iterations: Floats | float) -> Floats:
+        """[size]: what part of a run's words is brought by its steps, at least."""
+        extent = 1.0 + sum(coefficient * (self._grid.tiles[:, i] - 1.0) for i, coefficient in self._shared[d])
+        share = np.minimum(self._coefficient(d) * self._grid.tiles[:, d] / extent, 1.0)
+        return np.asarray(share * (1.0 - 1.0 / iterations))
+
+    def _meets_other(self, d: int) -> Mask:
+        """[size]: whether steps of the rank's other dimension may yet equal those of a run or cancel against them."""
+        other = self._other[d]
+        tiles, bounds = self._grid.tiles, self._grid.bounds
+        short = self._coefficient(other) * tiles[:, other] <= self._coefficient(d) * bounds[d]
+        return np.asarray(short & (tiles[:, other] < bounds[other]))
+
+    def _goes_on(self, run: Run) -> Mask:
+        """[size]: whether the same dimension may go on with a run after another loop."""
+        return np.asarray(run.of_two & (self._grid.tiles[:, run.d] < self._grid.bounds[run.d]))
+
+    def _stays_later(self) -> Mask:
+        """[size]: whether some loop outside may leave the tile in place."""
+        tiles, bounds = self._grid.tiles, self._grid.bounds
+        others = [d for d, bound in enumerate(bounds) if bound > 1 and d not in self._relevant]
+        return np.asarray(np.any([tiles[:, d] < bounds[d] for d in others] or np.zeros((1, len(tiles))), axis=0))
+
+    def _equals_other(self, d: int) -> Mask:
+        """[size]: whether a step of the rank's other dimension may equal that of a run, or cancel against it."""
+        other = self._other[d]
+        length = self._coefficient(d) * self._grid.tiles[:, d]
+        step = self._coefficient(other) * self._grid.tiles[:, other]
+        cancels = (length % step == 0) & (length >= 2 * step)
+        equals = (2 * length % step == 0) & (length >= step)
+        return np.asarray(cancels | equals)
+
+    def ended(self, run: Run, level: int, by: int, prime: int) -> Floats:
+        """[size]: words that a run brings which the first step of a loop with so many iterations or more ends.
+
+        Args:
+            run: the run.
+            level: where the loop stands.
+            by: the dimension of the loop.
+            prime: a factor of its iterations.
+        """
+        d = run.d
+        if by in self._relevant and by != self._other[d]:
+            return self._words
+        key = (run, level, by == self._other[d], prime)
+        if key not in self._memory:
+            steps = self._steps(d, self._iterations(run, level))
+            whole = 1.0 - (1.0 - steps) / prime
+            if by == self._other[d]:
+                left = np.where(self._equals_other(d), steps, np.where(self._meets_other(d), whole, 1.0))
+            else:
+                left = np.where(self._meets_other(d) | self._goes_on(run), whole, 1.0)
+            self._memory[key] = self._words * left
+        return self._memory[key]
+
+    def at_the_end(self, run: Run, level: int) -> Floats:
+        """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it."""
+        key = (run, level)
+        if key not in self._memory:
+            steps = self._steps(run.d, self._iterations(run, level))
+            longest = self._grid.whole_along(self._words, run.d)
+            words = np.where(self._meets_other(run.d), steps * longest, longest)
+            between = self._meets_other(run.d) | self._stays_later()
+            again = np.where(self._goes_on(run) & between, self._words * (0.5 + steps / 2), inf)
+            self._memory[key] = np.minimum(words, again)
+        return self._memory[key]
+
+    def at_once(self, d: int) -> Floats:
+        """[size]: words that the loop brings which moves the tile first, where its run is not followed."""
+        key = (d,)
+        if key not in self._memory:
+            words = self._words
+            if d in self._shared:
+                # Steps along the rank's other dimensions may cost nothing, and the loop have two iterations.
+                words = words * np.where(self._grid.tiles[:, d] < self._grid.bounds[d], self._steps(d, 2.0), 1.0)
+            self._memory[key] = words
+        return self._memory[key]

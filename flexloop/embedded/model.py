@@ -1,0 +1,253 @@
+"""The embedded cost model: what `timeloop-model` says of a mapping of a dense workload, figure by figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.embedded.batch import Batch, batch_of
+from flexloop.embedded.jit import interpreted
+from flexloop.embedded.networks import LEGACY, READ_FILL, TREE
+from flexloop.embedded.reasons import passed_on, reason, require_supported, wrong_product
+from flexloop.embedded.rules import tables as rules
+from flexloop.embedded.rules.cost import access_energy, address_energy, energy_of_all
+from flexloop.embedded.rules.nest import X_ALL, Y_ALL
+from flexloop.embedded.rules.residual_rows import evaluate_residual_rows, make_residual_room
+from flexloop.embedded.rules.route_tables import (
+    ACCESSES,
+    ENERGY,
+    FANOUT,
+    LINK_ENERGY,
+    LINKED,
+    MEAN_HOPS,
+    OWNED,
+    REDUCTION_ENERGY,
+    REDUCTIONS,
+    USED,
+    Routes,
+    make_routes,
+)
+from flexloop.embedded.rules.rows import Room, evaluate_limited_rows, evaluate_rows, make_room
+from flexloop.embedded.spec import Spec
+from flexloop.errors import UnsupportedError
+from flexloop.evaluation import Evaluation, LevelStats, NetworkStats, TensorStats, Traffic
+from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.reuse import ReuseLimits
+
+Limits = tuple[ReuseLimits, ...]
+"""What each level of a mapping may not reuse, inner to outer."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of n mappings.
+
+    Attributes:
+        valid: bool[n] whether the hardware can run a mapping; its costs are 0 where it cannot.
+        cycles: int64[n].
+        energy_pj: float64[n].
+    """
+
+    valid: npt.NDArray[np.bool_]
+    cycles: npt.NDArray[np.int64]
+    energy_pj: npt.NDArray[np.float64]
+
+
+def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
+    """Cost one mapping.
+
+    Args:
+        spec: architecture, problem and energies.
+        mapping: loops and bypass of every level; factors must multiply to the problem's bounds.
+
+    Returns:
+        The figures, or for an invalid mapping the reason in Timeloop's words.
+
+    Raises:
+        UnknownNameError: a level, dimension or data space that does not exist.
+        SpecError: spatial loops where there is no fanout.
+        UnsupportedError: a mapping beyond what the model counts exactly.
+    """
+    batch = batch_of(spec, [mapping])
+    if wrong := wrong_product(spec, mapping):
+        return Evaluation.invalid(wrong)
+    limits = limits_of(spec, mapping)
+    run = _run(spec, batch, limits)
+    outcome = int(run.outcome[0])
+    if outcome == rules.PASSES_OUTERMOST:
+        raise UnsupportedError(passed_on(spec, batch, limits))
+    if outcome != rules.VALID:
+        require_supported(outcome)
+        return Evaluation.invalid(reason(spec, outcome, run.room.failure))
+    return _evaluation(spec, batch, prepared(spec, limits), run)
+
+
+def evaluate_batch(spec: Spec, batch: Batch, limits: Limits | None = None) -> Costs:
+    """Cost many mappings, with the same rules and to the same bits as `evaluate`.
+
+    Args:
+        spec: architecture, problem and energies.
+        batch: the mappings.
+        limits: what their levels may not reuse, inner to outer; absent, nothing is limited.
+
+    Raises:
+        UnsupportedError: if one of them is beyond what the model counts exactly.
+    """
+    run = _run(spec, batch, limits or unlimited(spec))
+    if (run.outcome == rules.BEYOND_TABLES).any():
+        require_supported(rules.BEYOND_TABLES)
+    valid = run.outcome == rules.VALID
+    return Costs(valid, run.cycles + valid * spec.network_latency, run.energy_pj)
+
+
+def unlimited(spec: Spec) -> Limits:
+    """That no level has its reuse limited."""
+    return (ReuseLimits(),) * len(spec.levels)
+
+
+def limits_of(spec: Spec, mapping: Mapping) -> Limits:
+    """What a mapping's levels may not reuse, inner to outer."""
+    given = {level.target: level.limits for level in mapping.levels}
+    return tuple(given.get(name, ReuseLimits()) for name in spec.level_names)
+
+
+def prepared(spec: Spec, limits: Limits) -> rules.Tables:
+    """The specification as arrays, made once for all mappings of the same limits."""
+    known: dict[Limits, rules.Tables] = spec.__dict__.setdefault("_tables", {})
+    if limits not in known:
+        known[limits] = rules.tables(spec, limits)
+    return known[limits]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Outcomes and costs of n mappings, without the cycles of networks; and the details of the last mapping."""
+
+    outcome: npt.NDArray[np.int64]
+    cycles: npt.NDArray[np.int64]
+    energy_pj: npt.NDArray[np.float64]
+    room: Room
+    routes: Routes | None
+
+
+def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
+    tables, n = prepared(spec, limits), len(batch)
+    expected = (*tables.fanout.shape[:1], tables.roles.shape[1])
+    if batch.temporal.shape[1:] != expected or batch.keep.shape[2] != len(tables.about):
+        raise ValueError(
+            f"the batch has {batch.temporal.shape[1:]} levels and dimensions, the specification {expected}"
+        )
+    room = make_room(tables, batch.spatial)
+    outcome = np.zeros(n, np.int64)
+    cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
+    routes: Routes | None = None
+    walked = any(space.is_diagonal for space in spec.problem.data_spaces) or bool(spec.costly_networks)
+    perfect = batch.is_perfect & (not walked)
+    if perfect.all():
+        kernel = evaluate_limited_rows if tables.limits.any() else evaluate_rows
+        kernel(
+            tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, batch.keep,
+            0, n, outcome, cycles, energy, room,
+        )  # fmt: skip
+    elif perfect.any():
+        for rows in (np.flatnonzero(perfect), np.flatnonzero(~perfect)):
+            part = _run(spec, batch.take(rows), limits)
+            outcome[rows], cycles[rows], energy[rows] = part.outcome, part.cycles, part.energy_pj
+            room, routes = part.room, part.routes
+    else:
+        routes = make_routes(spec)
+        _run_residual(tables, batch, outcome, cycles, energy, room, routes)
+    return _Run(outcome, cycles, energy, room, routes)
+
+
+_VISITS, _MOST_VISITS = 2**12, 2**18
+"""Visits of loops that there is room for at first, and at most; 40 loops with residuals may make 20,000."""
+
+
+def _run_residual(
+    tables: rules.Tables,
+    batch: Batch,
+    outcome: npt.NDArray[np.int64],
+    cycles: npt.NDArray[np.int64],
+    energy: npt.NDArray[np.float64],
+    room: Room,
+    routes: Routes,
+) -> None:
+    """Cost mappings with residuals, with more room from the first on that needs it."""
+    temporal, spatial = batch.residuals()
+    visits, first, n = _VISITS, 0, len(batch)
+    own = make_residual_room(tables, visits, room)
+    while first < n:
+        first = evaluate_residual_rows(
+            tables, batch.temporal, batch.temporal_order, temporal, batch.spatial, batch.spatial_order, spatial,
+            batch.split, batch.keep, first, n, outcome, cycles, energy, room, own, routes,
+        )  # fmt: skip
+        if first < n and visits == _MOST_VISITS:
+            first += 1
+        elif first < n:
+            visits *= 8
+            own = make_residual_room(tables, visits, room)
+
+
+def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, run: _Run) -> Evaluation:
+    room = run.room
+    total = room.figures[-1]
+    macs, cycles = int(total[rules.USED]), int(total[rules.CYCLES]) + spec.network_latency
+    steps, computes = int(room.loops[0, rules.OUTER]), int(total[rules.COMPUTES])
+    levels = [LevelStats(spec.mac.name, steps, float(total[rules.ENERGY]), macs)]
+    for p, level in enumerate(spec.levels):
+        figures = room.figures[p]
+        tensors = {
+            name: _tensor(tables, p, t, room) for t, name in enumerate(spec.data_space_names) if batch.keep[0, p, t]
+        }
+        energy = float(figures[rules.ENERGY] + figures[rules.LEAKED])
+        levels.append(LevelStats(level.name, int(figures[rules.CYCLES]), energy, int(figures[rules.USED]), tensors))
+    return Evaluation(
+        valid=True,
+        reason="",
+        cycles=cycles,
+        energy_pj=float(total[rules.LEAKED]),
+        utilization=computes / spec.mac.instances / cycles,
+        computes=computes,
+        levels=tuple(levels),
+        networks=() if run.routes is None else tuple(_networks(spec, run.routes, room)),
+    )
+
+
+def _networks(spec: Spec, routes: Routes, room: Room) -> Iterator[NetworkStats]:
+    for n, network in enumerate(spec.costly_networks):
+        assert network.level is not None
+        used = int(room.figures[network.level, rules.USED])
+        tensors = {}
+        for t, space in enumerate(spec.problem.data_spaces):
+            figures, about = routes.figures[n, t], routes.about[network.level, t]
+            count, own = int(about[USED]), int(about[OWNED])
+            words = [float(w) for w in routes.carried[network.level, t, :count, ACCESSES]]
+            if network.kind == LEGACY and network.returns and network.carries != READ_FILL and space.read_write:
+                words = [2 * w - own for w in words]
+            keys = routes.keys[network.level, t, :count].tolist()
+            tensors[space.name] = Traffic(
+                fanout=int(about[FANOUT]),
+                ingresses=tuple((m, s, w) for (m, s), w in zip(keys, words, strict=True)),
+                link_transfers=int(about[LINKED]),
+                spatial_reductions=int(figures[REDUCTIONS]),
+                hops=float(figures[MEAN_HOPS]),
+                energy_pj=float(figures[ENERGY]),
+                link_energy_pj=float(figures[LINK_ENERGY]),
+                reduction_energy_pj=float(figures[REDUCTION_ENERGY]),
+            )
+        yield NetworkStats(network.name, used, tensors, once=network.kind == TREE)
+
+
+def _tensor(tables: rules.Tables, p: int, t: int, room: Room) -> TensorStats:
+    most, used = int(room.grid[p + 1, X_ALL] * room.grid[p + 1, Y_ALL]), int(room.figures[p, rules.USED])
+    reads, fills, updates, reductions, size = (int(n) for n in room.counts[p, t])
+    one = interpreted(access_energy)(room.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
+    clusters = int(tables.hardware[p, rules.CLUSTERS])
+    energy = interpreted(energy_of_all)(one, most, used, clusters)
+    read_write = int(tables.about[t, rules.READ_WRITE])
+    energy += interpreted(address_energy)(room.counts, p, t, read_write, tables.rates) * min(most, clusters)
+    return TensorStats(size, used, reads, fills, updates, reductions, energy)

@@ -1,0 +1,192 @@
+"""Cycles under the bandwidths, and energy (rules 10 and 11), in Timeloop's order of operations."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from flexloop.embedded.jit import kernel, seldom
+from flexloop.embedded.rules.nest import X_ALL, Y_ALL
+from flexloop.embedded.rules.tables import (
+    BLOCK,
+    CLUSTERS,
+    COMPUTES,
+    CYCLES,
+    E_ADDRESS,
+    E_FILL,
+    E_READ,
+    E_UPDATE,
+    ENERGY,
+    FILLS,
+    GATE,
+    INSTANCES,
+    LEAK,
+    LEAKED,
+    READ_BW,
+    READ_WRITE,
+    READS,
+    ROWS_A_WORD,
+    SHARED_BW,
+    SLOWDOWN,
+    UPDATES,
+    USED,
+    WRITE_BW,
+)
+
+
+@kernel
+def slowdown(rates: Any, p: int, reads: float, writes: float) -> float:
+    """How much slower than its demand of words a cycle level p runs: 1, or below."""
+    slow = 1.0
+    if rates[p, READ_BW] < reads:
+        slow = min(slow, rates[p, READ_BW] / reads)
+    if rates[p, WRITE_BW] < writes:
+        slow = min(slow, rates[p, WRITE_BW] / writes)
+    if rates[p, SHARED_BW] < writes + reads:
+        slow = min(slow, rates[p, SHARED_BW] / (writes + reads))
+    return slow
+
+
+@kernel
+def is_near_limit(rates: Any, p: int, reads: float, writes: float, steps: int) -> bool:
+    """Whether words in all, over all steps, may exceed a bandwidth of level p, rounding granted."""
+    most = steps * (1 - 1e-9)
+    above: bool = reads > rates[p, READ_BW] * most
+    above = above or writes > rates[p, WRITE_BW] * most
+    return above or reads + writes > rates[p, SHARED_BW] * most
+
+
+@seldom
+def averaged(words: float, most: int, used: int) -> float:
+    """Words of one instance, shared by the ``most`` that may ever work where on average only ``used`` of them do."""
+    return words if most == used else np.ceil(words / (most / used))
+
+
+@kernel
+def demand(
+    scale: Any, keep: Any, m: int, p: int, counts: Any, steps: int, most: int, used: int
+) -> tuple[float, float]:  # fmt: skip
+    """Words that one instance of level p reads and writes a step; ``most`` and ``used`` as of `averaged`."""
+    reads, writes = 0.0, 0.0
+    for t in range(counts.shape[1]):
+        if keep[m, p, t]:
+            read, written = counts[p, t, READS], counts[p, t, FILLS] + counts[p, t, UPDATES]
+            if most != used:
+                read, written = averaged(read, most, used), averaged(written, most, used)
+            reads += read / steps * scale[p, t]
+            writes += written / steps * scale[p, t]
+    return reads, writes
+
+
+@kernel
+def energy_of_all(one: float, most: int, used: int, clusters: int) -> float:
+    """Energy of all instances given that of one; those of a cluster share rows."""
+    rows = min(most, clusters)
+    return one * rows if most == used else on_average(one, most, rows, used)
+
+
+@seldom
+def on_average(one: float, most: int, rows: int, used: int) -> float:
+    """Energy of the instances that are in use on average."""
+    return one / (most / rows) * used
+
+
+@kernel
+def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
+    """Energy (pJ) of the accesses of data space t in one instance of level p."""
+    reads, fills, updates = counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES]
+    exact = rates[p, ROWS_A_WORD]
+    if exact > 0.0:
+        reads, fills, updates = np.ceil(reads * exact), np.ceil(fills * exact), np.ceil(updates * exact)
+    else:
+        reads, fills, updates = np.ceil(reads / block), np.ceil(fills / block), np.ceil(updates / block)
+    energy: float = reads * rates[p, E_READ] + fills * rates[p, E_FILL] + updates * rates[p, E_UPDATE]
+    return energy
+
+
+@kernel
+def address_energy(counts: Any, p: int, t: int, read_write: int, rates: Any) -> float:
+    """Energy (pJ) of the addresses that one cluster of level p generates for data space t (rule 20)."""
+    addresses = counts[p, t, FILLS] + (counts[p, t, UPDATES] if read_write else counts[p, t, READS])
+    energy: float = addresses * rates[p, E_ADDRESS]
+    return energy
+
+
+@seldom
+def addressing(hardware: Any, rates: Any, about: Any, keep: Any, m: int, p: int, counts: Any, most: int) -> float:
+    """Energy (pJ) of all addresses that level p generates; ``most`` is how many instances may work."""
+    energy = 0.0
+    for t in range(counts.shape[1]):
+        if keep[m, p, t]:
+            one = address_energy(counts, p, t, about[t, READ_WRITE], rates)
+            energy += one * min(most, hardware[p, CLUSTERS])
+    return energy
+
+
+@seldom
+def gated(hardware: Any, p: int, figures: Any) -> float:
+    """Instances of level p that leak where another level gates its power, given those in use (rule 19)."""
+    gate = hardware[p, GATE]
+    shared = hardware[p, INSTANCES] / hardware[gate, INSTANCES]
+    instances: float = max(1.0, figures[p, USED])
+    if shared > 1.0:
+        instances = shared * max(1.0, figures[gate, USED])
+    return instances
+
+
+@kernel
+def cost(
+    hardware: Any, rates: Any, about: Any, scale: Any, keep: Any, m: int, grid: Any, average: Any, counts: Any,
+    steps: int, computes: float, figures: Any,
+) -> tuple[int, float]:  # fmt: skip
+    """Cycles and energy (pJ) of mapping m from its counts.
+
+    Args:
+        hardware, rates, about, scale: of `Tables`.
+        keep: of a batch.
+        m: which mapping.
+        grid, average: instances in use, and on average; without residuals, of loops, these are the same.
+        counts: [L, T, 5] accesses.
+        steps: temporal iterations.
+        computes: of all MACs.
+        figures: [L+1, 6] receives what each level contributes.
+    """
+    levels = len(scale)
+    slowest, energy = steps, 0.0
+    for p in range(levels):
+        reads, writes, level_energy = 0.0, 0.0, 0.0
+        most = grid[p + 1, X_ALL] * grid[p + 1, Y_ALL]
+        used = average[p + 1, X_ALL] * average[p + 1, Y_ALL]
+        for t in range(counts.shape[1]):
+            if keep[m, p, t]:
+                reads += counts[p, t, READS] * scale[p, t]
+                writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) * scale[p, t]
+                one = access_energy(counts, p, t, hardware[p, BLOCK], rates)
+                level_energy += energy_of_all(one, most, used, hardware[p, CLUSTERS])
+        if rates[p, E_ADDRESS] > 0.0:
+            level_energy += addressing(hardware, rates, about, keep, m, p, counts, most)
+        slow = 1.0
+        if is_near_limit(rates, p, reads, writes, steps):
+            reads, writes = demand(scale, keep, m, p, counts, steps, most, used)
+            slow = slowdown(rates, p, reads, writes)
+        cycles = steps if slow == 1.0 else int(ceil(steps / slow))
+        slowest = max(slowest, cycles)
+        energy += level_energy
+        figures[p, CYCLES] = cycles
+        figures[p, ENERGY] = level_energy
+        figures[p, USED] = used
+        figures[p, SLOWDOWN] = slow
+    for p in range(levels):
+        powered = max(1.0, figures[p, USED]) if hardware[p, GATE] == p else gated(hardware, p, figures)
+        figures[p, LEAKED] = rates[p, LEAK] * slowest * powered
+        energy += figures[p, LEAKED]
+    macs = grid[0, X_ALL] * grid[0, Y_ALL]
+    figures[levels, ENERGY] = computes * rates[levels, E_READ]
+    figures[levels, COMPUTES] = computes
+    energy += figures[levels, ENERGY]
+    figures[levels, CYCLES] = slowest
+    figures[levels, USED] = macs
+    figures[levels, LEAKED] = energy
+    return slowest, energy
