@@ -51,35 +51,54 @@ def printable(text: str) -> str:
 
 
 METAVARS = {
-    "net": "NETWORK", "flexclass": "CLASS", "arch": "ARCH", "name": "NAME", "param": "NAME=INTEGER", "path": "FILE",
-    "output": "PATH", "report": "FILE", "templates": "FOLDER", "timeout": "SECONDS", "figures": "FOLDER",
-    "figure": "FILE", "energy": "SOURCE", "results": "FOLDER", "storage": "FILE", "area_model": "FILE",
-    "area_budget": "MM2", "jobs": "N", "threads": "N", "seed": "N", "samples": "N", "starts": "N", "trials": "N",
-    "limit": "N", "store": "FOLDER", "must_map": "NETWORK", "designed_for": "NETWORK", "baseline": "CLASS",
-    "dask": "ADDRESS", "files": "FILE", "digest": "HASH", "space": "KNOB=FACTOR,...",
+    "net": "NETWORK", "flexclass": "CLASS", "param": "NAME=INTEGER", "path": "FILE", "output": "PATH", "report": "FILE",
+    "templates": "FOLDER", "timeout": "SECONDS", "time_limit": "SECONDS", "figures": "FOLDER", "figure": "FILE",
+    "energy": "SOURCE", "results": "FOLDER", "storage": "FILE", "area_model": "FILE", "area_budget": "MM2", "jobs": "N",
+    "threads": "N", "seed": "N", "samples": "N", "starts": "N", "trials": "N", "limit": "N", "store": "FOLDER",
+    "must_map": "NETWORK", "designed_for": "NETWORK", "baseline": "CLASS", "dask": "ADDRESS", "digest": "HASH",
+    "space": "KNOB=FACTOR,...", "container_cli": "PROGRAM", "container_arg": "ARGUMENT", "define": "NAME=VALUE",
+    "include_root": "FOLDER", "input_format": "FORMAT", "form": "FORMAT", "only": "NAME", "older_than": "AGE",
 }  # fmt: skip
-"""What stands for a parameter's value in the help; a word where none is named, nothing for a switch."""
+"""What stands for a parameter's value in the help; its own name where none is given, nothing for a switch."""
 
 
 class PlainHelp:
     """Of a command or a group of them: its help names values in words, not by Python's types."""
 
-    params: Any
     help: str | None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (self.help or "").split("\n\n"))
-        for parameter in self.params:
-            if parameter.param_type_name == "option" and parameter.metavar is None:
-                parameter.metavar = "" if parameter.is_flag else METAVARS.get(parameter.name, "WORD")
 
-    def get_help_option(self, ctx: Any) -> Any:
-        """The option that shows the help."""
-        option = super().get_help_option(ctx)  # type: ignore[misc]
-        if option is not None:
-            option.metavar = ""
-        return option
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, those that Typer adds itself among them."""
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            _describe(parameter)
+        return parameters
+
+
+def _describe(parameter: Any) -> None:
+    """Say in words what a parameter takes, and within which limits."""
+    if parameter.metavar is None:
+        word = METAVARS.get(parameter.name, parameter.name.upper())
+        parameter.metavar = "" if getattr(parameter, "is_flag", False) else word
+    if parameter.param_type_name == "argument":
+        parameter.display_type_rich = lambda ctx: None  # its name and its help say what it takes
+    limits = _limits(getattr(parameter, "min", None), getattr(parameter, "max", None))
+    parameter._get_number_range_help_str = lambda: limits
+
+
+def _limits(least: float | None, most: float | None) -> str | None:
+    """Limits of a number in words.
+
+    >>> _limits(0, None), _limits(1, 8)
+    ('0 or more', '1 to 8')
+    """
+    if least is None:
+        return None if most is None else f"at most {most}"
+    return f"{least} or more" if most is None else f"{least} to {most}"
 
 
 class Group(PlainHelp, TyperGroup):
