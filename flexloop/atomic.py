@@ -1,9 +1,10 @@
-"""Write a file whole or not at all."""
+"""Write a file whole or not at all, and under a name that is safe."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from flexloop.errors import OutputError
 TEMPORARY = ".tmp-"
 """How the names of files begin that are being written; one that is left over belonged to a process that was killed."""
 
+
+_SAFE = re.compile(r"[^A-Za-z0-9_.\-]")
 
 CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """What file systems answer that do not know how to wait for a disk; no less is written there."""
@@ -89,6 +92,12 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror or error}; give another place with -o") from error
+
+
+def safe_name(name: str) -> str:
+    """A file name made of a name: no separators, never empty, never a parent folder."""
+    cleaned = _SAFE.sub("_", name)
+    return cleaned if cleaned.strip(".") else "_" + cleaned
 
 
 def _sync(file: int) -> None:

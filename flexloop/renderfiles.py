@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flexloop.arch.load import load_arch
+from flexloop.atomic import safe_name
 from flexloop.classes import FlexClass
 from flexloop.energy.choose import energy_tables
 from flexloop.engines.base import parse_effort, parse_objective
@@ -13,7 +14,6 @@ from flexloop.engines.formats import FORMATS
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import OutputError, UnknownNameError
 from flexloop.mapspace import mapspace
-from flexloop.results.files import safe_name
 from flexloop.subjects import load_networks
 from flexloop.timeloop.bundle import mapspace_files, run_variants, v4_mapspace_files
 from flexloop.timeloop.effort import search_settings

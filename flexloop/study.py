@@ -16,6 +16,7 @@ import pandas as pd
 import flexloop
 from flexloop.arch.design.model import Design
 from flexloop.arch.kinds import Arch
+from flexloop.atomic import check_writable
 from flexloop.classes import FlexClass, all_classes
 from flexloop.deadline import Deadline
 from flexloop.energy.choose import energy_tables, keep
@@ -55,6 +56,7 @@ class StudyOptions:
         store: folder of finished cells; None takes the default one.
         use_store: whether finished cells are kept and taken from the store.
         network_parameters: values for networks that take parameters, such as ``sequence_length``.
+        keep_runs: folder where the files of each Timeloop process are left; None removes them.
 
     Raises:
         SpecError: for a number that makes no sense.
@@ -73,6 +75,7 @@ class StudyOptions:
     store: Path | None = None
     use_store: bool = True
     network_parameters: dict[str, int] = field(default_factory=dict)
+    keep_runs: Path | None = None
 
     def __post_init__(self) -> None:
         if self.timeout_s is not None and not self.timeout_s > 0:
@@ -235,7 +238,9 @@ def _plan(arch: Arch, options: StudyOptions) -> Plan:
     energy = energy_tables(options.energy, arch, options.engines)
     if store is not None:
         keep(energy, store.folder)
-    return Plan(arch, energy, mapper, evaluator, search, renderer.digest, store)
+    if options.keep_runs is not None:
+        check_writable(options.keep_runs)
+    return Plan(arch, energy, mapper, evaluator, search, renderer.digest, store, options.keep_runs)
 
 
 def _time_limit(seconds: float | None, mapper: Engine) -> float | None:

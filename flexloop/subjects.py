@@ -116,7 +116,7 @@ def _told_apart(
 
 def _name_of_file(kind: str, name: str, source: Any, rivals: Sequence[Any]) -> str:
     """A name made of as many of the file's folders as set it apart from its rivals' files."""
-    from flexloop.results.files import safe_name
+    from flexloop.atomic import safe_name
 
     files = [
         Path(it).resolve() if isinstance(it, (str, Path)) and is_file(Path(it)) else None for it in (source, *rivals)

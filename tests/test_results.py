@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flexloop.atomic import safe_name
 from flexloop.errors import OutputError, SpecError
 from flexloop.results.columns import COLUMNS
-from flexloop.results.files import load, safe_name, save
+from flexloop.results.files import load, save
 from flexloop.results.table import LatticeError, Results, check_lattice, geomean, to_json
 
 

@@ -58,6 +58,7 @@ METAVARS = {
     "must_map": "NETWORK", "designed_for": "NETWORK", "baseline": "CLASS", "dask": "ADDRESS", "digest": "HASH",
     "space": "KNOB=FACTOR,...", "container_cli": "PROGRAM", "container_arg": "ARGUMENT", "define": "NAME=VALUE",
     "include_root": "FOLDER", "input_format": "FORMAT", "form": "FORMAT", "only": "NAME", "older_than": "AGE",
+    "keep_runs": "FOLDER",
 }  # fmt: skip
 """What stands for a parameter's value in the help; its own name where none is given, nothing for a switch."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from flexloop.cli import complete
+from flexloop.cli import complete, log
 from flexloop.cli.common import console, parse_parameters
 
 if TYPE_CHECKING:
@@ -69,6 +69,12 @@ Image = Annotated[str | None, typer.Option("--image", help="Container image with
 RunArgument = Annotated[list[str], typer.Option("--container-arg", help="Further argument of the container's run.")]
 InputFormat = Annotated[str, typer.Option("--format", help="Timeloop's input: native, or v4 through pytimeloop.")]
 Batch = Annotated[bool, typer.Option("--container-batch", help="One container for many runs, not one for each.")]
+KeepRuns = Annotated[
+    Path | None, typer.Option("--keep-runs", help="Folder where the files of each Timeloop process are left.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Log each cell, and each program that is run, its time and its files.")
+]
 
 
 def study_options(
@@ -92,6 +98,7 @@ def study_options(
     container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
     container_batch: Batch = False,
     input_format: InputFormat = "native",
+    keep_runs: KeepRuns = None,
 ) -> StudyOptions:
     """Make a study's options of what the user typed."""
     from flexloop.engines.select import EngineSettings
@@ -112,6 +119,7 @@ def study_options(
         timeout_s=timeout,
         use_store=not no_store,
         network_parameters=parse_parameters(param),
+        keep_runs=keep_runs,
     )
 
 
@@ -147,7 +155,7 @@ def energy_choice(
 
 
 def with_study_options(command: Callable[..., None], **defaults: object) -> Callable[..., None]:
-    """Give a command the options of `study_options`, which reach it as its argument ``options``.
+    """Give a command the options of `study_options`, which reach it as ``options``, and ``--verbose``.
 
     Args:
         command: the command.
@@ -157,12 +165,12 @@ def with_study_options(command: Callable[..., None], **defaults: object) -> Call
 
 
 def with_engine_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `engine_settings`, which reach it as its argument ``engines``."""
+    """Give a command the options of `engine_settings`, which reach it as ``engines``, and ``--verbose``."""
     return _with_options(command, engine_settings, "engines", {})
 
 
 def with_energy_choice(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `energy_choice`, which reach it as its argument ``source``."""
+    """Give a command the options of `energy_choice`, which reach it as ``source``, and ``--verbose``."""
     return _with_options(command, energy_choice, "source", {})
 
 
@@ -173,11 +181,13 @@ def _with_options(
     own = _parameters(command)
     del own[argument]
 
-    def wrapper(**arguments: Any) -> None:
+    def wrapper(*, verbose: bool, **arguments: Any) -> None:
         made = make(**{name: arguments.pop(name) for name in shared})
-        command(**{argument: made}, **arguments)
+        with log.shown(verbose):
+            command(**{argument: made}, **arguments)
 
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own.values(), *shared.values()]]
+    last = inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose)
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own.values(), *shared.values(), last]]
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
     wrapper.__doc__ = command.__doc__

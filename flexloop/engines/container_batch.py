@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import time
@@ -18,6 +19,8 @@ from flexloop.engines.containercli import FOLDER, Container, container_name
 from flexloop.engines.launcher import Job
 from flexloop.engines.process import Finished, run_program
 from flexloop.errors import EngineError
+
+_LOG = logging.getLogger(__name__)
 
 START_S = 120.0
 """Seconds that a container may take to start."""
@@ -44,6 +47,7 @@ class _Session:
         session = cls(container, name, folder, process)
         try:
             session.wait_until_it_runs()
+            _LOG.info("container %s of %s runs; its folder is %s", name, container.image, folder)
         except BaseException:
             session.stop()
             raise

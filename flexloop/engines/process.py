@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -14,6 +16,8 @@ from typing import BinaryIO
 
 from flexloop.errors import EngineError, OutputError
 from flexloop.interrupts import held
+
+_LOG = logging.getLogger(__name__)
 
 GRACE_S = 5.0
 """Seconds that a program has to end by itself after it was asked to."""
@@ -64,6 +68,7 @@ def run_program(
         OutputError: if the log cannot be written.
     """
     began = time.monotonic()
+    _LOG.info("%s: started in %s", shlex.join(command), folder)
     with _opened(log) as output:
         process: subprocess.Popen[bytes] | None = None
         timed_out = False
@@ -82,7 +87,10 @@ def run_program(
                 process.wait()
                 if on_stop is not None:
                     on_stop()
-    return Finished(process.returncode, log, time.monotonic() - began, timed_out)
+    finished = Finished(process.returncode, log, time.monotonic() - began, timed_out)
+    ended = "stopped" if timed_out else f"status {finished.status}"
+    _LOG.info("%s: %s after %.2f s, its output is in %s", command[0], ended, finished.seconds, log)
+    return finished
 
 
 def _started(

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flexloop.atomic import safe_name
 from flexloop.errors import OutputError, SpecError, UnknownNameError, UnsupportedError
 from flexloop.report.data import arch_of
 from flexloop.report.exploration import Exploration
 from flexloop.report.gains import check_one_objective
 from flexloop.report.roofline import roofs
-from flexloop.results.files import safe_name
 from flexloop.results.table import GAINS, Results, classes_of
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 from pyarrow.lib import ArrowException
 
-from flexloop.atomic import write_atomically
+from flexloop.atomic import safe_name, write_atomically
 from flexloop.errors import OutputError, SpecError
 from flexloop.resources import is_file
 from flexloop.results.table import Results
@@ -25,8 +24,6 @@ FORMAT = 2
 
 MANIFEST = "manifest.json"
 """The file that lists what a study wrote, so that the next one into the same folder can tidy up."""
-
-_SAFE = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
 def save(results: Results, folder: Path, extra: Mapping[str, pd.DataFrame | str] | None = None) -> Path:
@@ -152,12 +149,6 @@ def _upgraded(meta: dict[str, Any]) -> dict[str, Any]:
 def _reference_tables(about: dict[str, Any]) -> bytes:
     renderer, art = shared_renderer(), about.get("art")
     return (renderer.ert(about["ert"]) + ("" if art is None else renderer.art(art))).encode()
-
-
-def safe_name(name: str) -> str:
-    """A file name made of a name: no separators, never empty, never a parent folder."""
-    cleaned = _SAFE.sub("_", name)
-    return cleaned if cleaned.strip(".") else "_" + cleaned
 
 
 def _mappings(folder: Path, rows: pd.DataFrame) -> dict[tuple[str, str, str, str], dict[str, str]]:

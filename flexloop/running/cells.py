@@ -19,6 +19,7 @@ from tempfile import gettempdir
 
 import flexloop
 from flexloop.arch.kinds import Arch
+from flexloop.atomic import safe_name
 from flexloop.classes import FlexClass
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Engine, SearchOptions, Winner, cost
@@ -49,6 +50,7 @@ class Plan:
         options: objective, effort, seed.
         templates: digest of the templates.
         store: where finished cells are kept, or None.
+        keep_runs: folder where the files of each Timeloop process are left, or None.
     """
 
     arch: Arch
@@ -58,6 +60,7 @@ class Plan:
     options: SearchOptions
     templates: str
     store: Store | None = None
+    keep_runs: Path | None = None
 
     @property
     def whole_layers(self) -> bool:
@@ -299,7 +302,7 @@ def _fault(error: Exception) -> str:
 def _search(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> Winner:
     """Let the mapper search and the evaluator have its say."""
     starts = [carry_over(winner.candidate, space) for winner in seeds.values()]
-    with _run_folder() as folder:
+    with _run_folder(plan, space) as folder:
         winner = plan.mapper.map(space, plan.energy, plan.options, starts, folder / "map")
         if plan.evaluator is plan.mapper:
             return winner
@@ -313,8 +316,12 @@ def _search(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> W
 
 
 @contextmanager
-def _run_folder() -> Iterator[Path]:
-    """The name of a folder that nobody else has; an engine that needs it makes it, and it is removed afterwards."""
+def _run_folder(plan: Plan, space: MapSpace) -> Iterator[Path]:
+    """The name of a folder that nobody else has; an engine that needs it makes it, and it is removed unless kept."""
+    if plan.keep_runs is not None:
+        name = safe_name(f"{plan.arch.name}-{space.flexclass}-{space.layer.name}")
+        yield plan.keep_runs.absolute() / f"{name}-{secrets.token_hex(4)}"
+        return
     folder = Path(gettempdir()) / f"flexloop-{secrets.token_hex(8)}"
     try:
         yield folder

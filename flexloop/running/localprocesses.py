@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
@@ -9,6 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import Pipe, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -18,6 +20,8 @@ from typing import Any, Generic
 from flexloop.errors import EngineError
 from flexloop.interrupts import held
 from flexloop.running.executors import ATTEMPTS, Result, Task, WorkerDiedError
+
+_LOG = logging.getLogger("flexloop")
 
 GRACE_S = 15.0
 """Seconds that workers have, when a study is stopped, to stop the programs and containers that they started."""
@@ -72,6 +76,9 @@ class LocalProcesses(Generic[Task, Result]):
             if not worker.ready:
                 worker.ready, self._stillborn = True, 0
                 continue
+            if isinstance(answer, logging.LogRecord):
+                logging.getLogger(answer.name).handle(answer)
+                continue
             del self._busy[pipe]
             self._idle.append(worker)
             self._hand_out()
@@ -122,7 +129,7 @@ class _Worker:
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.ready = False
         self.pipe, theirs = Pipe()
-        self.process = _Process(target=_serve, args=(function, theirs), daemon=True)
+        self.process = _Process(target=_serve, args=(function, theirs, _LOG.getEffectiveLevel()), daemon=True)
         with held():  # a process that is started half-way complains
             self._start(theirs)
 
@@ -168,7 +175,20 @@ class _Process(SpawnProcess):
                 setattr(main, name, value)
 
 
-def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
+class _ToTheParent(logging.Handler):
+    """Sends what is logged to the process that started this one, which shows it if anybody does."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self._pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = {"msg": record.getMessage(), "args": None, "exc_info": None}  # what can always be pickled
+        with suppress(OSError):  # a parent that is gone reads no log
+            self._pipe.send(logging.makeLogRecord(record.__dict__ | text))
+
+
+def _serve(function: Callable[[Any], Any], pipe: Connection, level: int) -> None:
     """A worker's life: take a task, send what came of it, until the other end is closed."""
     for number in _OF_THE_GROUP:
         signal.signal(number, _leave_to_the_parent)
@@ -179,6 +199,9 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
         pipe.send(None)  # ready
     except OSError:
         return
+    _LOG.setLevel(level)
+    _LOG.addHandler(_ToTheParent(pipe))
+    _LOG.propagate = False
     while True:
         try:
             task = pipe.recv()

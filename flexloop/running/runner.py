@@ -6,6 +6,7 @@ run side by side. What the store has is taken from there, and what is computed i
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from flexloop.running.cells import (
     Found,
     Plan,
     keep,
+    key_of,
     look_up,
     run_task,
     run_task_elsewhere,
@@ -31,6 +33,8 @@ from flexloop.running.executors import Executor, HereFirst, Serial
 from flexloop.running.localprocesses import LocalProcesses
 from flexloop.running.store import StoredCell
 from flexloop.workloads.layers import Layer
+
+_LOG = logging.getLogger(__name__)
 
 Cells = list[StoredCell]
 
@@ -183,7 +187,20 @@ class _LayerState:
         winner = winner_of(cell, self._plan.space(flexclass, self._layer))
         self._found[flexclass] = winner
         self._cells[flexclass] = cell
+        if _LOG.isEnabledFor(logging.INFO):
+            _LOG.info("%s", self._told(flexclass, cell, from_store=from_store))
         return CellResult(flexclass, self._layer, cell.status, cell.reason, cell.wall_s, winner, from_store)
+
+    def _told(self, flexclass: FlexClass, cell: StoredCell, *, from_store: bool) -> str:
+        """A cell in words: what came out of it, how long that took, and the file where it is kept."""
+        winner, store = cell.winner, self._plan.store
+        proof = "" if winner is None else ", proved optimal" if winner.optimal else ", not proved optimal"
+        outcome = f"{cell.status}{f': {cell.reason}' if cell.reason else ''}{proof}"
+        said = f"{self._plan.arch.name}, {flexclass}, layer {self._layer.name}: {outcome}, {cell.wall_s:.2f} s"
+        path = None if store is None else store.path(key_of(self._plan, flexclass, self._layer, self._found))
+        if path is None or not (from_store or path.exists()):
+            return f"{said}; not kept"
+        return f"{said}; {'from' if from_store else 'kept in'} {path}"
 
     def _is_ready(self, flexclass: FlexClass) -> bool:
         return all(b in self._found for b in self._below[flexclass])
