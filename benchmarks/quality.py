@@ -28,15 +28,15 @@ import _timeloop
 
 from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass, all_classes
-from flexloop.energy.choose import energy_tables
+from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, SearchOptions, Winner, cost
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import NoVerdictError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, mapspace
-from flexloop.timeloop.bundle import run_variants
-from flexloop.workloads.networks import load_network, network_names
+from flexloop.networks import load_network, network_names
+from flexloop.rendering.bundle import run_variants
 
 OBJECTIVES: tuple[Objective, ...] = ("edp", "energy", "latency")
 LONGEST_S = 300.0

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from flexloop.engines.select import EngineSettings
     from flexloop.errors import FlexloopError
     from flexloop.flexion import flexion_table
-    from flexloop.results.files import load
+    from flexloop.networks import load_network
+    from flexloop.results.load import load
     from flexloop.results.table import Results
     from flexloop.studies.design import design
     from flexloop.studies.explore import explore
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from flexloop.study import StudyOptions, compare, run, run_study
     from flexloop.taxonomy.accelerators import load_taxonomy
     from flexloop.workloads.layers import Layer, Network
-    from flexloop.workloads.networks import load_network
 
 _HOME = {
     "ArchSpec": "arch.spec",
@@ -49,9 +49,9 @@ _HOME = {
     "future_proof": "studies.futureproof",
     "isolate": "studies.isolate",
     "isolation_table": "studies.isolate",
-    "load": "results.files",
+    "load": "results.load",
     "load_arch": "arch.load",
-    "load_network": "workloads.networks",
+    "load_network": "networks",
     "load_taxonomy": "taxonomy.accelerators",
     "run": "study",
     "run_study": "study",

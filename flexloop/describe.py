@@ -12,8 +12,8 @@ from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import UNLIMITED, ArchSpec, StorageLevel
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.mapspace import shapes
+from flexloop.rendering.tree import component_paths
 from flexloop.timeloop.constraints import DataspaceConstraint
-from flexloop.timeloop.tree import component_paths
 from flexloop.workloads.layers import DIMENSIONS, TENSORS
 
 if TYPE_CHECKING:

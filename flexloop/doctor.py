@@ -52,7 +52,7 @@ def examine(settings: EngineSettings | None = None) -> list[Finding]:
 
 def engines(settings: EngineSettings | None = None) -> list[Finding]:
     """Look at the three engines (see `examine`)."""
-    from flexloop.engines.container import ContainerEngine
+    from flexloop.engines.containerengine import ContainerEngine
     from flexloop.engines.embedded import EmbeddedEngine
     from flexloop.engines.timeloop import TimeloopEngine
 

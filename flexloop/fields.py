@@ -45,7 +45,7 @@ def describe_fields(
         within: models of what a field's type does not tell: what the entries of a list of mappings are, by path.
 
     Examples:
-        >>> from flexloop.workloads.networks import NetworkFile
+        >>> from flexloop.workloads.read import NetworkFile
         >>> describe_fields(NetworkFile)[0].meaning
         'what the network is called.'
     """

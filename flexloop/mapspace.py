@@ -18,7 +18,8 @@ from flexloop.arch.design.variants import design_variants
 from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec, Pair, Shape
 from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.tiles import FixedTiles, as_seen, divisors, fixed_tiles, inner_factors, padded_bounds
+from flexloop.integers import divisors
+from flexloop.tiles import FixedTiles, as_seen, fixed_tiles, inner_factors, padded_bounds
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 

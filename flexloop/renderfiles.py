@@ -8,16 +8,16 @@ from pathlib import Path
 from flexloop.arch.load import load_arch
 from flexloop.atomic import safe_name
 from flexloop.classes import FlexClass
-from flexloop.energy.choose import energy_tables
+from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import parse_effort, parse_objective
 from flexloop.engines.formats import FORMATS
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import OutputError, UnknownNameError
 from flexloop.mapspace import mapspace
+from flexloop.rendering.bundle import mapspace_files, run_variants, v4_mapspace_files
+from flexloop.rendering.effort import search_settings
+from flexloop.rendering.render import Renderer
 from flexloop.subjects import load_networks
-from flexloop.timeloop.bundle import mapspace_files, run_variants, v4_mapspace_files
-from flexloop.timeloop.effort import search_settings
-from flexloop.timeloop.render import Renderer
 
 
 def render_files(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
 
-_PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent
+"""The folder of the package itself."""
 
 
 def is_file(path: Path) -> bool:
@@ -31,10 +32,10 @@ def shipped(folder: str) -> Path:
     Raises:
         FlexloopError: if the installation lacks it.
     """
-    for place in (_PACKAGE / "_shipped" / folder, _PACKAGE.parent / folder):
+    for place in (PACKAGE / "_shipped" / folder, PACKAGE.parent / folder):
         if place.is_dir():
             return place
-    raise FlexloopError(f"the shipped folder {folder!r} is missing from {_PACKAGE}: install flexloop anew")
+    raise FlexloopError(f"the shipped folder {folder!r} is missing from {PACKAGE}: install flexloop anew")
 
 
 def shipped_names(folder: str) -> list[str]:

@@ -13,26 +13,28 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-import flexloop
+from flexloop._version import __version__
 from flexloop.arch.design.model import Design
 from flexloop.arch.kinds import Arch
 from flexloop.atomic import check_writable
 from flexloop.classes import FlexClass, all_classes
+from flexloop.cores import available_cores, processes
 from flexloop.deadline import Deadline
-from flexloop.energy.choose import energy_tables, keep
+from flexloop.energysources.choose import energy_tables
+from flexloop.energysources.kept import keep
 from flexloop.engines.base import Engine, SearchOptions, parse_effort, parse_objective
 from flexloop.engines.select import EngineSettings, select_engines
 from flexloop.errors import SpecError, StudyInterrupt, UnknownNameError
+from flexloop.overhead import class_areas
+from flexloop.rendering.render import Renderer
 from flexloop.results.files import FORMAT
 from flexloop.results.rows import Found, build_results, joined
-from flexloop.results.table import Results, check_lattice
+from flexloop.results.table import Results
 from flexloop.running.cells import CellResult, CellTask, Plan
-from flexloop.running.cores import available_cores, processes
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store, default_folder
-from flexloop.studies.overhead import class_areas
 from flexloop.subjects import DIGITS, Archs, Networks, arch_digest, listed, load_archs, load_networks, network_digest
-from flexloop.timeloop.render import Renderer
+from flexloop.tables.lattice import check_lattice
 from flexloop.workloads.layers import Layer, Network
 
 DEFAULT_ARCH = "edge256"
@@ -276,7 +278,7 @@ def _meta(
     mapper, engine = plans[0].mapper.info(), plans[0].evaluator.info()
     return {
         "format": FORMAT,
-        "flexloop": flexloop.__version__,
+        "flexloop": __version__,
         "python": sys.version.split()[0],
         "command": sys.argv,
         "mapper": mapper.name,

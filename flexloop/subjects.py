@@ -18,9 +18,9 @@ from flexloop.arch.load import ArchSource, load_arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.digests import digest_of
 from flexloop.errors import SpecError, UnknownNameError
+from flexloop.networks import NetworkSource, load_network
 from flexloop.resources import is_file
 from flexloop.workloads.layers import Layer, Network
-from flexloop.workloads.networks import NetworkSource, load_network
 
 DIGITS = 12
 """Hexadecimal digits of a digest that tables show."""

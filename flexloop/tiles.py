@@ -11,25 +11,17 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isqrt, prod
+from math import prod
 from operator import mul
-from typing import Protocol
 
+from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.arch.spec import ArchSpec, Shape
+from flexloop.integers import balanced, divisors, multiple, smooth_above
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
 Factors = dict[str, int]
-
-
-class HasDepthwiseRule(Protocol):
-    """An arch spec or a design."""
-
-    @property
-    def depthwise(self) -> str:
-        """``as_output_channels``, ``on_both_axes`` or ``off``."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -144,21 +136,6 @@ class UnitTiles(FixedTiles):
 
     def _filled(self, d: str, extent: int) -> int:
         return multiple(self.passes[d], self.spread(d, extent))
-
-
-def balanced(passes: int, extent: int) -> int:
-    """The least number of PEs, at most ``extent``, that takes no more repetitions for ``passes`` than ``extent`` PEs.
-
-    Examples:
-        >>> balanced(20, 16), balanced(5, 16), balanced(32, 16)
-        (10, 5, 16)
-    """
-    return -(-passes // -(-passes // extent))
-
-
-def follows_depthwise_rule(arch: HasDepthwiseRule, layer: Layer) -> bool:
-    """Whether the layer's G takes the fixed values of M, as on hardware that sees groups as output channels."""
-    return arch.depthwise != "off" and layer.is_depthwise
 
 
 def _role(arch: ArchSpec, layer: Layer, dimension: str) -> str | None:
@@ -298,36 +275,6 @@ def padded_bounds(arch: ArchSpec, layer: Layer) -> dict[str, tuple[int, ...]]:
             choices |= {smooth_above(bound), multiple(bound, shape.X), multiple(bound, shape.Y)}
         allowed[d] = tuple(sorted({multiple(choice, fixed.inner[d]) for choice in choices}))
     return allowed
-
-
-def multiple(value: int, step: int) -> int:
-    """The least multiple of ``step`` at or above ``value``."""
-    return step * -(-value // step)
-
-
-def smooth_above(bound: int) -> int:
-    """The least number at or above ``bound`` with no prime factor above 7."""
-    return min(_smooth_candidates(bound))
-
-
-def _smooth_candidates(bound: int) -> Iterator[int]:
-    """For each product of powers of 3, 5 and 7 below 2*bound, its least multiple by a power of two above the bound."""
-    sevens = 1
-    while sevens < 2 * bound:
-        fives = sevens
-        while fives < 2 * bound:
-            threes = fives
-            while threes < 2 * bound:
-                yield threes << max(0, (-(-bound // threes) - 1).bit_length())
-                threes *= 3
-            fives *= 5
-        sevens *= 7
-
-
-def divisors(n: int) -> list[int]:
-    """The divisors of a positive number, ascending."""
-    small = [k for k in range(1, isqrt(n) + 1) if n % k == 0]
-    return small + [n // k for k in reversed(small) if k * k != n]
 
 
 def uniform_paddings(arch: ArchSpec, layer: Layer) -> dict[str, dict[str, int]]:

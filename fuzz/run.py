@@ -24,8 +24,8 @@ with atheris.instrument_imports(include=["yaml", "jinja2", *(f"flexloop.{part}" 
     import hostile
 
     from flexloop.energy.ert import build_art, build_ert
+    from flexloop.rendering.render import Renderer
     from flexloop.timeloop import yamlio
-    from flexloop.timeloop.render import Renderer
 
 GOLDEN = ROOT / "tests" / "golden" / "specs"
 TEXTS = ("stats", "expression", "entry", "template", "libconfig", "v4", "v4-expression", "v4-functions")

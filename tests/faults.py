@@ -27,7 +27,7 @@ from nothing_engine import NothingEngine, nothing_plan, some_layers, table
 from small_archs import plain
 
 from flexloop.classes import all_classes
-from flexloop.engines.container import ContainerEngine
+from flexloop.engines.containerengine import ContainerEngine
 from flexloop.engines.select import EngineSettings
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store

@@ -24,16 +24,16 @@ import yaml
 from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.embedded.spec import read_config
-from flexloop.energy.accelergyinput import written
 from flexloop.energy.classes import read_classes
 from flexloop.energy.estimate import Estimator
 from flexloop.energy.source import complete_art, complete_ert
 from flexloop.energy.table import load_table
 from flexloop.energy.timeloop_tree import of_timeloop
+from flexloop.energysources.accelergyinput import written
 from flexloop.errors import FlexloopError, SpecError
 from flexloop.evaluation import Evaluation
+from flexloop.overhead import OverheadModel
 from flexloop.running.store import decode, encode
-from flexloop.studies.overhead import OverheadModel
 from flexloop.taxonomy.accelerators import Catalogue
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.constraints import Constraints, Subject, from_config
@@ -49,8 +49,8 @@ from flexloop.timeloop.v4front.expressions import FAULTS, Evaluator
 from flexloop.timeloop.v4front.functions import Runner
 from flexloop.timeloop.v4front.limits import Budget, ExpressionError
 from flexloop.validation import validated
-from flexloop.workloads.networks import read_network
 from flexloop.workloads.parameters import evaluate
+from flexloop.workloads.read import read_network
 
 SUBJECT = Subject(
     ("Spad", "GlobalBuffer", "DRAM"), {"GlobalBuffer"}, dict.fromkeys("NGCMRSPQ", 12), ("Weights", "Inputs", "Outputs")
@@ -314,7 +314,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "v4-expression": _v4_expression,
     "v4-functions": _v4_functions,
 }
-"""The readers by name. Templates are not bounded here: see `flexloop.timeloop.confined` for what bounds them."""
+"""The readers by name. Templates are not bounded here: see `flexloop.rendering.confined` for what bounds them."""
 
 
 def attempt(target: str, data: bytes) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flexloop.networks import load_network
 from flexloop.workloads.layers import Layer
-from flexloop.workloads.networks import load_network
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 from onnx import TensorProto, helper  # noqa: E402

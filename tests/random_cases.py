@@ -18,8 +18,9 @@ from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.spec import read_spec
 from flexloop.mapspace import mapspace
-from flexloop.timeloop import tree, yamlio
-from flexloop.timeloop.render import shared_renderer
+from flexloop.rendering import tree
+from flexloop.rendering.render import shared_renderer
+from flexloop.timeloop import yamlio
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
 OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp")

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import small_archs
 
-from flexloop.arch.check import check_arch, nesting_faults
 from flexloop.arch.load import load_arch_spec
 from flexloop.arch.new import new_arch_text, write_new_arch
 from flexloop.arch.spec import ArchSpec
+from flexloop.checks.archspec import check_arch, nesting_faults
 from flexloop.classes import Axis, Degree
 from flexloop.errors import OutputError
+from flexloop.networks import load_network
 from flexloop.workloads.layers import Layer, Network
-from flexloop.workloads.networks import load_network
 
 SMALL = Network(
     name="small",

@@ -19,9 +19,9 @@ from flexloop.arch import spec as archspec
 from flexloop.arch.load import arch_names, load_arch_spec
 from flexloop.arch.spec import ArchSpec, Shape, StorageLevel
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
+from flexloop.networks import load_network, network_names
 from flexloop.tiles import fixed_tiles
 from flexloop.workloads.layers import DIMENSIONS, Layer, tile_size
-from flexloop.workloads.networks import load_network, network_names
 
 Edit = Callable[[dict[str, Any]], None]
 

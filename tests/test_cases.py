@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from flexloop.embedded.dropin import run_model, write_results
-from flexloop.embedded.dropin_mapper import run_mapper
+from flexloop.dropin.mapper import run_mapper
+from flexloop.dropin.model import run_model, write_results
 from flexloop.embedded.mapper import Objective
 from flexloop.embedded.mapper.find import cost_of
 from flexloop.embedded.model import evaluate

@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 import flexloop
-from flexloop.arch.design.check import check_design
 from flexloop.arch.design.clip import clipped
 from flexloop.arch.design.hardware import Hardware
 from flexloop.arch.design.model import Design
@@ -19,6 +18,7 @@ from flexloop.arch.design.read import read_design
 from flexloop.arch.design.text import design_text
 from flexloop.arch.design.variants import DesignVariant, design_variants
 from flexloop.arch.load import load_arch
+from flexloop.checks.design import check_design
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.cli import app
 from flexloop.embedded.mapper.choices import Choices

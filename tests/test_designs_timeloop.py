@@ -12,13 +12,13 @@ from test_designs import NAMES, design, partial
 
 from flexloop.arch.design.model import Design
 from flexloop.classes import FlexClass, all_classes
-from flexloop.energy.choose import energy_tables
+from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import SearchOptions
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.mapspace import MapSpace, mapspace
-from flexloop.timeloop.bundle import mapspace_files, run_variants
-from flexloop.timeloop.render import SearchSettings, shared_renderer
+from flexloop.rendering.bundle import mapspace_files, run_variants
+from flexloop.rendering.render import SearchSettings, shared_renderer
 from flexloop.timeloop.stats import read_stats
 from flexloop.workloads.layers import Layer
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from golden_specs import golden_files
 
-from flexloop.embedded.dropin import run_model
-from flexloop.embedded.dropin_mapper import run_mapper, search_files
+from flexloop.dropin.mapper import run_mapper, search_files
+from flexloop.dropin.model import run_model
 from flexloop.embedded.metrics import Goal
 from flexloop.errors import FlexloopError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio

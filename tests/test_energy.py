@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from flexloop.arch.load import arch_names, load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.energy import build_art, build_ert, load_table
-from flexloop.energy.choose import energy_tables
 from flexloop.energy.components import Component, Part, mac_part, storage_part
 from flexloop.energy.estimate import Estimate, Estimator
 from flexloop.energy.table import EnergyTable, power_law
+from flexloop.energysources.choose import energy_tables
 from flexloop.errors import SpecError, UnknownNameError
+from flexloop.rendering.tree import component_paths
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.tree import component_paths
 
 TABLE = load_table("45nm")
 KIB = 1024

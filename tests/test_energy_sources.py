@@ -18,17 +18,18 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.cli import app
 from flexloop.embedded.ert import read_ert
 from flexloop.energy import EnergyTables, hwmodels, read_tables, shipped_tables
-from flexloop.energy.choose import energy_tables, find_kept, keep, kept, table_files
-from flexloop.energy.complete import EnergyChoice, complete_energies
-from flexloop.engines import accelergy
-from flexloop.engines.accelergy import Accelergy, Answer
+from flexloop.energysources import accelergy
+from flexloop.energysources.accelergy import Accelergy, Answer
+from flexloop.energysources.choose import energy_tables
+from flexloop.energysources.complete import EnergyChoice, complete_energies
+from flexloop.energysources.kept import find_kept, keep, kept, table_files
 from flexloop.errors import EngineError, SpecError, UnsupportedError
-from flexloop.studies.overhead import base_area
+from flexloop.overhead import base_area
+from flexloop.rendering.render import Renderer
+from flexloop.rendering.tree import component_paths
 from flexloop.study import StudyOptions
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
-from flexloop.timeloop.render import Renderer
-from flexloop.timeloop.tree import component_paths
 
 RECORDED = Path(__file__).parent / "golden_accelergy" / "edge256"
 """What Accelergy 0.4 with its CACTI and library plug-ins answered for edge256 (26 May 2025, 16 April 2025)."""

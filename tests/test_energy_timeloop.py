@@ -13,15 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from flexloop.cli import app
-from flexloop.embedded.dropin import run_model
+from flexloop.dropin.model import run_model
 from flexloop.embedded.ert import read_ert
 from flexloop.energy import hwmodels, load_table
-from flexloop.energy.accelergyinput import accelergy_inputs, libraries, written
 from flexloop.energy.classes import read_classes
-from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
 from flexloop.energy.components import Component, Part
 from flexloop.energy.estimate import Estimate, Estimator
 from flexloop.energy.timeloop_tree import of_timeloop
+from flexloop.energysources.accelergyinput import accelergy_inputs, libraries, written
+from flexloop.energysources.complete import Completed, EnergyChoice, complete_energies
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs

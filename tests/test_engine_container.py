@@ -22,9 +22,10 @@ from typer.testing import CliRunner
 from flexloop.cli import app
 from flexloop.doctor import examine
 from flexloop.engines.base import SearchOptions
-from flexloop.engines.container import ContainerEngine, ContainerLauncher
+from flexloop.engines.container import ContainerLauncher
 from flexloop.engines.container_batch import BatchLauncher
 from flexloop.engines.containercli import Container, container_name, default_image
+from flexloop.engines.containerengine import ContainerEngine
 from flexloop.engines.formats import V4Format
 from flexloop.engines.launcher import Job
 from flexloop.engines.select import EngineSettings

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from flexloop.arch.spec import ArchSpec
 from flexloop.cli import app
 from flexloop.fields import FieldDescription, describe_fields
-from flexloop.results.columns import BY_LEVEL, COLUMNS, TOTALS, UNITS
+from flexloop.tables.columns import BY_LEVEL, COLUMNS, TOTALS, UNITS
 from flexloop.workloads.layers import Layer
-from flexloop.workloads.networks import NetworkFile
+from flexloop.workloads.read import NetworkFile
 
 
 class Inner(BaseModel):

@@ -28,13 +28,13 @@ import flexloop
 from flexloop.energy.ert import build_art, build_ert
 from flexloop.errors import EngineError, FlexloopError, SpecError
 from flexloop.evaluation import Evaluation
+from flexloop.networks import load_network
 from flexloop.resources import shipped
 from flexloop.running.store import Store, StoredCell
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.stats import parse_stats
 from flexloop.timeloop.v4front import tags
-from flexloop.workloads.networks import load_network
 
 EFFORT = int(os.environ.get("FLEXLOOP_FUZZ", "1"))
 DATA = Path(__file__).parent / "data" / "timeloop"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from golden_specs import SPECS, golden_files, golden_space
 
-from flexloop.embedded.dropin import run_model
+from flexloop.dropin.model import run_model
 from flexloop.embedded.mapper import find_best
 from flexloop.embedded.mapper.exact.form import recognise
 from flexloop.embedded.spec import Spec, read_spec

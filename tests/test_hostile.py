@@ -18,18 +18,18 @@ from flexloop import Layer, Network
 from flexloop.arch.load import load_arch_spec
 from flexloop.cli import app
 from flexloop.cli.common import printable
-from flexloop.embedded.dropin import run_model
-from flexloop.embedded.dropin_mapper import run_mapper
+from flexloop.dropin.mapper import run_mapper
+from flexloop.dropin.model import run_model
 from flexloop.energy.ert import build_art, build_ert
 from flexloop.engines.containercli import Container, container_name, find_container
 from flexloop.errors import EngineError, FlexloopError, SpecError, UnknownNameError
 from flexloop.resources import find, shipped
-from flexloop.results.table import totals
+from flexloop.tables.totals import totals
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.constraints import Constraints, Subject
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping
-from flexloop.workloads.networks import read_network
+from flexloop.workloads.read import read_network
 
 SPECIAL = [2**63, 2**64, 10**30, 0, -1, float("nan"), float("inf"), 1e308, True, 1.5, "x", None, [1], {"a": 1}]
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import random_spaces
 
-from flexloop.embedded.dropin_mapper import space_of
+from flexloop.dropin.mapper import space_of
 from flexloop.embedded.mapper import general
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.general import find_best_general

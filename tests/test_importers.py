@@ -13,8 +13,8 @@ from flexloop.errors import FlexloopError, SpecError, UnsupportedError
 from flexloop.importers import import_network
 from flexloop.importers.networkfile import network_text
 from flexloop.importers.torchmodule import import_torch
+from flexloop.networks import load_network, network_names
 from flexloop.workloads.layers import Layer, Network
-from flexloop.workloads.networks import load_network, network_names
 
 CONV1 = {"C": 3, "M": 64, "R": 7, "S": 5, "P": 112, "Q": 113, "Wstride": 2, "Hstride": 2}
 """64 filters of 5 rows and 7 columns, stride 2, on an input of 229 rows and 229 columns."""

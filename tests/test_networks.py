@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
+from flexloop.networks import load_network, network_names
 from flexloop.resources import shipped
 from flexloop.workloads.layers import Layer
-from flexloop.workloads.networks import load_network, network_names, read_network
 from flexloop.workloads.parameters import MAX_PARAMETER, evaluate
+from flexloop.workloads.read import read_network
 
 NAMES = network_names()
 

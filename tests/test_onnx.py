@@ -19,8 +19,8 @@ from flexloop.errors import FlexloopError, SpecError, UnknownNameError, Unsuppor
 from flexloop.importers import Choices, import_network
 from flexloop.importers.onnx import import_onnx
 from flexloop.importers.operators import matmul
+from flexloop.networks import load_network
 from flexloop.workloads.layers import Layer, Network
-from flexloop.workloads.networks import load_network
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 from onnx import TensorProto, helper  # noqa: E402

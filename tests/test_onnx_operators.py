@@ -17,8 +17,8 @@ from flexloop.errors import SpecError, UnsupportedError
 from flexloop.importers import Choices
 from flexloop.importers.onnx import import_onnx
 from flexloop.importers.operators import transposed_convolution
+from flexloop.networks import load_network
 from flexloop.workloads.layers import Layer
-from flexloop.workloads.networks import load_network
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 from onnx import helper, inliner  # noqa: E402

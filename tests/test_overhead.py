@@ -12,7 +12,7 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.classes import RIGID, Axis, Degree, all_classes
 from flexloop.energy import build_art
 from flexloop.errors import SpecError, UnknownNameError
-from flexloop.studies.overhead import (
+from flexloop.overhead import (
     Parts,
     axis_area,
     base_area,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flexloop.embedded.dropin import run_model
+from flexloop.dropin.model import run_model
 
 READINGS = sorted(path.parent for path in (Path(__file__).parent / "data" / "readings").glob("*/timeloop"))
 

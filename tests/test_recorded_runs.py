@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from flexloop.embedded.dropin import complete
+from flexloop.dropin.model import complete
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.report import make_report
 from flexloop.embedded.spec import read_config

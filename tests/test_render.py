@@ -18,11 +18,11 @@ from flexloop.embedded.spec import read_spec
 from flexloop.energy.ert import build_ert
 from flexloop.errors import SpecError
 from flexloop.mapspace import mapspace
-from flexloop.timeloop.bundle import mapspace_files, run_variants
+from flexloop.rendering.bundle import mapspace_files, run_variants
+from flexloop.rendering.effort import search_settings
+from flexloop.rendering.render import Renderer
+from flexloop.rendering.tree import chain
 from flexloop.timeloop.constraints import Constraints, Subject
-from flexloop.timeloop.effort import search_settings
-from flexloop.timeloop.render import Renderer
-from flexloop.timeloop.tree import chain
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
 GOLDEN = Path(__file__).parent / "golden_render"

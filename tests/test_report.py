@@ -30,7 +30,8 @@ from flexloop.report.gains import rows_with_gains
 from flexloop.report.labels import round_ticks
 from flexloop.report.provenance import provenance
 from flexloop.report.roofline import attained, roofs
-from flexloop.results.table import Results, mean_gains
+from flexloop.results.table import Results
+from flexloop.tables.study import mean_gains
 
 
 def only(results: Results, *classes: str) -> Results:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flexloop.dropin.model import complete, run_model
 from flexloop.embedded.batch import Batch, batch_of
-from flexloop.embedded.dropin import complete, run_model
 from flexloop.embedded.model import evaluate, evaluate_batch
 from flexloop.embedded.report import make_report
 from flexloop.embedded.spec import Spec, read_spec

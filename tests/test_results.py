@@ -12,9 +12,13 @@ import pytest
 
 from flexloop.atomic import safe_name
 from flexloop.errors import OutputError, SpecError
-from flexloop.results.columns import COLUMNS
-from flexloop.results.files import load, save
-from flexloop.results.table import LatticeError, Results, check_lattice, geomean, to_json
+from flexloop.results.files import save
+from flexloop.results.load import load
+from flexloop.results.table import Results
+from flexloop.tables.columns import COLUMNS
+from flexloop.tables.lattice import LatticeError, check_lattice
+from flexloop.tables.study import to_json
+from flexloop.tables.totals import geomean
 
 
 def row(**values: Any) -> dict[str, Any]:

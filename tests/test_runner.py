@@ -13,12 +13,12 @@ import pytest
 from nothing_engine import NothingEngine, nothing_plan, some_layers, table
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
+from flexloop.cores import available_cores, processes
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, SpecError, UnmappableError
 from flexloop.mapspace import MapSpace
 from flexloop.running.cells import CellResult, CellTask, Plan, run_task_elsewhere
-from flexloop.running.cores import available_cores, processes
 from flexloop.running.executors import ATTEMPTS
 from flexloop.running.runner import Placement, run_layers
 from flexloop.workloads.layers import Layer

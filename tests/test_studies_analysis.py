@@ -16,10 +16,11 @@ from flexloop import EngineSettings, Layer, Network, StudyOptions
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
 from flexloop.cli import app
 from flexloop.errors import SpecError
-from flexloop.results.columns import COLUMNS
-from flexloop.results.table import Results, mean_gains
+from flexloop.results.table import Results
 from flexloop.studies.analysis import axis_gains, edge_gains, layer_gains, shapley
 from flexloop.studies.isolate import isolate, isolation_classes, isolation_table
+from flexloop.tables.columns import COLUMNS
+from flexloop.tables.study import mean_gains
 
 
 def synthetic(cost: Any) -> Results:

@@ -15,9 +15,9 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.spec import read_spec
 from flexloop.errors import EngineError, FlexloopError, UnknownNameError
-from flexloop.results.table import check_lattice
 from flexloop.study import run_study
 from flexloop.subjects import load_networks
+from flexloop.tables.lattice import check_lattice
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
 

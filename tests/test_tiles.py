@@ -11,13 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flexloop.arch.spec import ArchSpec, Shape
-from flexloop.tiles import (
-    as_seen,
-    fixed_tiles,
-    padded_bounds,
-    smooth_above,
-    uniform_paddings,
-)
+from flexloop.integers import smooth_above
+from flexloop.tiles import as_seen, fixed_tiles, padded_bounds, uniform_paddings
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
 

@@ -11,19 +11,19 @@ import pytest
 
 from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass
-from flexloop.embedded.dropin import run_model
-from flexloop.embedded.dropin_mapper import run_mapper, search_files
+from flexloop.dropin.mapper import run_mapper, search_files
+from flexloop.dropin.model import run_model
 from flexloop.embedded.mapper import Objective
-from flexloop.energy.choose import energy_tables
+from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import SearchOptions, cost
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import UnmappableError
 from flexloop.mapspace import mapspace
+from flexloop.networks import load_network
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.stats import read_stats
-from flexloop.workloads.networks import load_network
 
 pytestmark = pytest.mark.timeloop
 

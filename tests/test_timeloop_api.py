@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 import flexloop.timeloop_api as tl
-from flexloop.embedded.dropin_mapper import run_mapper
+from flexloop.dropin.mapper import run_mapper
 from flexloop.embedded.mapper import Standing
 from flexloop.errors import SpecError, UnknownNameError, UnmappableError, UnsupportedError
 

@@ -25,11 +25,11 @@ from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import EngineError, UnknownNameError, UnsupportedError
 from flexloop.mapspace import mapspace
 from flexloop.renderfiles import render_files
-from flexloop.timeloop import v4
-from flexloop.timeloop.bundle import mapspace_files, run_variants, v4_mapspace_files
+from flexloop.rendering import v4
+from flexloop.rendering.bundle import mapspace_files, run_variants, v4_mapspace_files
+from flexloop.rendering.effort import search_settings
+from flexloop.rendering.render import Renderer
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
-from flexloop.timeloop.effort import search_settings
-from flexloop.timeloop.render import Renderer
 from flexloop.timeloop.v4front import assemble, tags, translate
 from flexloop.workloads.layers import Layer
 

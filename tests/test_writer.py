@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flexloop.embedded.dropin import complete, run_model
+from flexloop.dropin.model import complete, run_model
 from flexloop.embedded.spec import read_config
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.timeloop import yamlio

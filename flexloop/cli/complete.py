@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 def networks(incomplete: str) -> list[str]:
     """Shipped networks."""
-    from flexloop.workloads.networks import network_names
+    from flexloop.networks import network_names
 
     return _beginning(network_names(), incomplete)
 

@@ -50,9 +50,9 @@ def isolate(
     from flexloop.cli.progress import CellProgress
     from flexloop.report.findings import with_findings
     from flexloop.report.gains import OBJECTIVE_WORDS
-    from flexloop.results.table import to_json
     from flexloop.studies.isolate import ISOLATION_WORDS, isolation_table
     from flexloop.studies.isolate import isolate as run
+    from flexloop.tables.study import to_json
 
     check_places(output, report)
     with CellProgress(quiet=quiet or json) as progress:
@@ -132,10 +132,10 @@ def future_proof(
     """
     from flexloop.classes import all_classes
     from flexloop.cli.progress import CellProgress
-    from flexloop.results.table import to_json
     from flexloop.studies import futureproof as study
     from flexloop.studies.design import design_text
     from flexloop.study import count_cells
+    from flexloop.tables.study import to_json
 
     check_places(output, report)
     nets = net or list(study.FUTURE)

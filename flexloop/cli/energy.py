@@ -53,7 +53,7 @@ def show(
         return
     from flexloop.arch.load import load_arch
     from flexloop.cli.tables import table
-    from flexloop.energy.choose import energy_tables
+    from flexloop.energysources.choose import energy_tables
 
     spec = load_arch(arch)
     tables = energy_tables(energy, spec, engines)
@@ -72,7 +72,9 @@ def make(
     """Make an arch spec's energy and area reference tables and write them; --energy takes tables.yaml anywhere."""
     from flexloop.arch.load import load_arch
     from flexloop.arch.spec import ArchSpec
-    from flexloop.energy.choose import accelergy_of, energy_tables, table_files
+    from flexloop.energysources.accelergy import accelergy_of
+    from flexloop.energysources.choose import energy_tables
+    from flexloop.energysources.kept import table_files
     from flexloop.renderfiles import write_files
 
     spec = load_arch(arch)
@@ -87,7 +89,7 @@ def make(
 def ls(store: StoreFolder = None) -> None:
     """List the tables that the store keeps, by hash."""
     from flexloop.cli.tables import table
-    from flexloop.energy.choose import kept, read_kept
+    from flexloop.energysources.kept import kept, read_kept
 
     out = console()
     rows = [(path.stem[:12], read_kept(path)[0][0].removeprefix("energy source: ")) for path in kept(_folder(store))]
@@ -110,7 +112,7 @@ def _folder(store: Path | None) -> Path:
 
 
 def _kept_text(digest: str, store: Path | None) -> str:
-    from flexloop.energy.choose import find_kept
+    from flexloop.energysources.kept import find_kept
     from flexloop.errors import SpecError
 
     path = find_kept(digest, _folder(store))
@@ -120,7 +122,7 @@ def _kept_text(digest: str, store: Path | None) -> str:
 
 
 def _rows(spec: kinds.Arch, tables: EnergyTables) -> list[tuple[str, ...]]:
-    from flexloop.timeloop.tree import component_paths
+    from flexloop.rendering.tree import component_paths
 
     energies = {t["name"]: {a["name"]: float(a["energy"]) for a in t["actions"]} for t in tables.ert["tables"]}
     areas = {t["name"]: float(t["area"]) for t in (tables.art or {"tables": []})["tables"]}

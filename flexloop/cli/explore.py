@@ -61,9 +61,9 @@ def explore(
     Hardware is the arch spec with its PEs, buffer, Spad and DRAM bandwidth times a factor each. On the front is each
     design that no other beats in one of the three without losing in another.
     """
+    from flexloop.overhead import load_overhead
     from flexloop.studies.explore import ExploreOptions
     from flexloop.studies.explore import explore as search
-    from flexloop.studies.overhead import load_overhead
 
     folder = output or Path("results") / f"{'+'.join(Path(n).stem for n in net)}-{Path(arch).stem}-explore"
     chosen = ExploreOptions(

@@ -15,7 +15,7 @@ from flexloop.deadline import Deadline
 from flexloop.errors import NoVerdictError
 
 if TYPE_CHECKING:
-    from flexloop.energy.complete import EnergyChoice
+    from flexloop.energysources.complete import EnergyChoice
     from flexloop.engines.select import EngineSettings
 
 Inputs = Annotated[list[Path], typer.Argument(help="Timeloop's files (YAML, libconfig) or folders of them; merged.")]
@@ -72,7 +72,7 @@ def model(
     include_root: Root = [],  # noqa: B006
 ) -> None:
     """Evaluate one mapping as timeloop-model does, and write its output files."""
-    from flexloop.embedded.dropin import run_model
+    from flexloop.dropin.model import run_model
 
     evaluation = run_model(files, output, source, defines=parse_defines(define), roots=include_root)
     console().print(
@@ -97,7 +97,7 @@ def mapper(
     """
     deadline = Deadline.of(effort, time_limit)
     from flexloop.cli.progress import SearchProgress
-    from flexloop.embedded.dropin_mapper import run_mapper
+    from flexloop.dropin.mapper import run_mapper
 
     defines = parse_defines(define)
     with SearchProgress(deadline) as progress, interrupts.answered_by(progress.interrupt):

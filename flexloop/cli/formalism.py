@@ -235,9 +235,9 @@ def arch_import(
     if rigid is not None:
         design = _pinned_by_file(design, rigid)
     if rigid_for is not None:
+        from flexloop.networks import load_network
         from flexloop.studies.rigiddesign import rigid_for as best_for
         from flexloop.study import StudyOptions
-        from flexloop.workloads.networks import load_network
 
         options = StudyOptions.of(objective=objective, time_limit=time_limit, engine="embedded")
         design = best_for(design, load_network(rigid_for), options)
@@ -275,11 +275,11 @@ def arch_check(
     ] = [],  # noqa: B006
 ) -> None:
     """Check an arch spec or a Timeloop design against networks, and say in words what it means."""
-    from flexloop.arch.check import ArchReport, check_arch
-    from flexloop.arch.design.check import DesignReport, check_design
     from flexloop.arch.design.model import Design
+    from flexloop.checks.archspec import ArchReport, check_arch
+    from flexloop.checks.design import DesignReport, check_design
+    from flexloop.networks import network_names
     from flexloop.subjects import load_networks
-    from flexloop.workloads.networks import network_names
 
     out = console()
     arch, networks = one_arch(name, define), load_networks(net or network_names(), {})

@@ -13,7 +13,7 @@ from flexloop.cli import complete, log
 from flexloop.cli.common import console, parse_parameters
 
 if TYPE_CHECKING:
-    from flexloop.energy.complete import EnergyChoice
+    from flexloop.energysources.complete import EnergyChoice
     from flexloop.engines.select import EngineSettings
     from flexloop.study import StudyOptions
 
@@ -147,7 +147,7 @@ def energy_choice(
     container_arg: RunArgument = [],  # noqa: B006 - Typer copies it
 ) -> EnergyChoice:
     """Make the choice of energies for Timeloop's own files of what the user typed."""
-    from flexloop.energy.complete import EnergyChoice
+    from flexloop.energysources.complete import EnergyChoice
     from flexloop.engines.select import EngineSettings
 
     settings = EngineSettings(container_cli=container_cli, image=image, container_args=tuple(container_arg))

@@ -121,8 +121,8 @@ def _digest_unless_shipped(name: str, rows: pd.DataFrame) -> str:
 
 
 def _network_part(name: str, rows: pd.DataFrame, meta: Mapping[str, Any]) -> str:
+    from flexloop.networks import load_network, network_names
     from flexloop.subjects import network_digest
-    from flexloop.workloads.networks import load_network, network_names
 
     own = meta["networks"][name]["parameters"]
     given = {p: v for p, v in own.items() if p in meta["parameters"]}

@@ -26,7 +26,7 @@ def report(
     from flexloop.report.exploration import is_exploration, load_exploration, write_exploration_report
     from flexloop.report.figures import write_exploration_figures, write_figures
     from flexloop.report.html import write_report
-    from flexloop.results.files import load
+    from flexloop.results.load import load
 
     if is_exploration(results):
         exploration = load_exploration(results)

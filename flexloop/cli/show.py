@@ -99,7 +99,7 @@ def arch_show(
     from flexloop.arch.load import load_arch
     from flexloop.cli.tables import table
     from flexloop.describe import LEVEL_COLUMNS, describe_array, describe_levels
-    from flexloop.energy.choose import energy_tables
+    from flexloop.energysources.choose import energy_tables
 
     out = console()
     spec = load_arch(name)
@@ -123,7 +123,7 @@ def arch_show(
 def nets(json: Json = False) -> None:
     """List the shipped networks."""
     from flexloop.cli.tables import listing, number, table
-    from flexloop.workloads.networks import load_network, network_names
+    from flexloop.networks import load_network, network_names
 
     out = console()
     rows = []
@@ -152,8 +152,8 @@ def net_show(
 ) -> None:
     """Show a network's layers and where its numbers come from."""
     from flexloop.cli.tables import number, table
+    from flexloop.networks import load_network
     from flexloop.workloads.layers import DIMENSIONS
-    from flexloop.workloads.networks import load_network
 
     out = console()
     net = load_network(name, **parse_parameters(param))
@@ -195,7 +195,7 @@ def net_fields() -> None:
     """Show every field of a network file: what it takes, its default and what it means."""
     from flexloop.fields import describe_fields
     from flexloop.workloads.layers import Layer
-    from flexloop.workloads.networks import NetworkFile
+    from flexloop.workloads.read import NetworkFile
 
     _show_fields("Fields of a network", describe_fields(NetworkFile, {"layers": Layer}))
 
@@ -215,7 +215,7 @@ def _show_fields(title: str, fields: list[FieldDescription]) -> None:
 def columns() -> None:
     """Show what the columns of results mean, and their units."""
     from flexloop.cli.tables import table
-    from flexloop.results.columns import BY_LEVEL, COLUMNS, TOTALS, UNITS
+    from flexloop.tables.columns import BY_LEVEL, COLUMNS, TOTALS, UNITS
 
     out = console()
     heads = ["column", "unit", "meaning"]

@@ -135,7 +135,7 @@ def _run(classes: list[str], nets: list[str], arch: list[str], options: StudyOpt
 
 
 def _print_json(results: Results) -> None:
-    from flexloop.results.table import to_json
+    from flexloop.tables.study import to_json
 
     typer.echo(to_json(results))
 
@@ -152,7 +152,8 @@ def _print_origin(results: Results) -> None:
 def _print_classes(results: Results) -> None:
     from flexloop.classes import RIGID
     from flexloop.cli.tables import classes_table
-    from flexloop.results.table import STUDIED, subject
+    from flexloop.tables.study import subject
+    from flexloop.tables.totals import STUDIED
 
     out = console()
     over = f"gains over {results.baseline}"
@@ -164,7 +165,8 @@ def _print_classes(results: Results) -> None:
 
 def _print_layers(results: Results) -> None:
     from flexloop.cli.tables import layers_tables
-    from flexloop.results.table import STUDIED, subject
+    from flexloop.tables.study import subject
+    from flexloop.tables.totals import STUDIED
 
     out, keys = console(), [*STUDIED, "class"]
     totals = dict(iter(results.totals.groupby(keys)))

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 from flexloop.embedded.fields import LARGEST, Fields
-from flexloop.energy.classes import INHERITED
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.validation import short, whole_number
 
@@ -41,6 +40,9 @@ _READ_TEXT = """
 """
 _READ = _READ_TEXT.split()
 """The attributes that Timeloop reads."""
+
+INHERITED = ("technology", "global_cycle_seconds", "cycle_seconds", "action_latency_cycles", "n_instances")
+"""What the subcomponents of one of Accelergy's compound components take from it where they give none."""
 
 _RANGE = re.compile(r"\[\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*\]")
 

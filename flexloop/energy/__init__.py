@@ -1,6 +1,6 @@
 """Energy and area of an arch spec's components: the shipped table, Timeloop's ERT, and where they came from.
 
-`flexloop.energy.choose` picks a source by its name.
+`flexloop.energysources.choose` picks a source by its name.
 """
 
 from flexloop.energy.ert import build_art, build_ert

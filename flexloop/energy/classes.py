@@ -17,15 +17,13 @@ from typing import Any
 
 import yaml
 
+from flexloop.embedded.components import INHERITED
 from flexloop.energy.components import Part
 from flexloop.errors import SpecError
 from flexloop.timeloop.v4front.expressions import Evaluator
 from flexloop.timeloop.v4front.limits import ExpressionError
 from flexloop.timeloop.v4front.tags import Quoted
 from flexloop.validation import plain_number, short
-
-INHERITED = ("technology", "global_cycle_seconds", "cycle_seconds", "action_latency_cycles", "n_instances")
-"""Attributes that subcomponents take from the compound where they give none."""
 
 MAX_COMBINATIONS = 4096
 """Combinations of the arguments of one action."""

@@ -12,8 +12,8 @@ from math import prod
 from typing import Any, Protocol
 
 from flexloop.arch.spec import ArchSpec, StorageLevel
+from flexloop.rendering.tree import component_paths
 from flexloop.timeloop.componentname import component_name
-from flexloop.timeloop.tree import component_paths
 from flexloop.validation import MOST, plain_number, short
 
 STORAGE_ACTIONS = ("read", "write", "update")

@@ -13,8 +13,8 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Model, of_arch
 from flexloop.energy.estimate import Estimate, Estimator, art_of, ert_of
 from flexloop.energy.table import load_table
+from flexloop.rendering.tree import component_paths
 from flexloop.timeloop.componentname import component_name
-from flexloop.timeloop.tree import component_paths
 
 
 def build_ert(arch: ArchSpec) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from flexloop.energy.ert import estimates
 from flexloop.energy.estimate import Estimate, art_of, ert_of
 from flexloop.energy.table import load_table
 from flexloop.errors import SpecError
+from flexloop.rendering.tree import component_paths
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.componentname import component_name
-from flexloop.timeloop.tree import component_paths
 from flexloop.validation import MOST, plain_number, short
 from flexloop.workloads.layers import TENSORS
 

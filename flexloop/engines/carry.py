@@ -9,9 +9,9 @@ from flexloop.arch.design.model import Design
 from flexloop.arch.kinds import Arch
 from flexloop.engines.base import Candidate
 from flexloop.mapspace import MapSpace, Variant, partition_levels
+from flexloop.rendering.tree import chain
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping
-from flexloop.timeloop.tree import chain
 from flexloop.workloads.layers import DIMENSIONS, TENSORS
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from flexloop.engines.base import EngineInfo
 from flexloop.engines.containercli import MEMORY, Container, container_name, find_container, last_line, query
-from flexloop.engines.formats import FRONT_END, Format
+from flexloop.engines.formats import FRONT_END
 from flexloop.engines.launcher import DROP_IN, MAPPER, MODEL, Job
 from flexloop.engines.process import Finished, run_program, tail
-from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import EngineError
 
 TOOLS = (MODEL, MAPPER, FRONT_END, "accelergy")
@@ -141,29 +139,3 @@ def _version(container: Container) -> str:
     if not {MODEL, MAPPER} <= dict(look.tools).keys():
         raise EngineError(f"image {container.image} has no {MODEL} and {MAPPER}; {_ANOTHER}")
     return f"{'flexloop drop-in, ' if look.drop_in else ''}image {container.version}"
-
-
-class ContainerEngine(TimeloopEngine):
-    """Searches and evaluates with Timeloop's programs in containers.
-
-    Args:
-        cli, image, extra: see `ContainerLauncher`.
-        batch: whether one container serves many runs (see `flexloop.engines.container_batch`).
-        templates: a folder of templates that override the shipped ones.
-        form: the format of its input; None takes the native one.
-    """
-
-    def __init__(
-        self,
-        cli: str | None = None,
-        image: str | None = None,
-        extra: tuple[str, ...] = (),
-        *,
-        batch: bool = False,
-        templates: Path | None = None,
-        form: Format | None = None,
-    ) -> None:
-        from flexloop.engines.container_batch import BatchLauncher
-
-        launcher = ContainerLauncher(cli, image, extra)
-        super().__init__(BatchLauncher(launcher) if batch else launcher, templates, form)

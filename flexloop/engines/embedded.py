@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import flexloop
+from flexloop._version import __version__
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space, find_best
 from flexloop.embedded.model import evaluate
@@ -18,8 +18,9 @@ from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.errors import SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant
+from flexloop.rendering.render import shared_renderer
+from flexloop.resources import PACKAGE
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.render import shared_renderer
 from flexloop.workloads.layers import DIMENSIONS
 
 
@@ -39,7 +40,7 @@ class EmbeddedEngine:
 
     def info(self) -> EngineInfo:
         """Name and version; the version changes with the code that the figures depend on."""
-        return EngineInfo("embedded", f"{flexloop.__version__}+{_source_digest()}")
+        return EngineInfo("embedded", f"{__version__}+{_source_digest()}")
 
     def map(
         self,
@@ -102,11 +103,11 @@ def _parse(text: str, key: str) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _source_digest() -> str:
     """The first digits of a hash over the code that decides what the engine answers."""
-    package = Path(flexloop.__file__).parent
+    package = PACKAGE
     digest = hashlib.sha256()
     for file in (*sorted((package / "embedded").rglob("*.py")), Path(__file__)):
         digest.update(file.read_bytes())
-    for folder in ("timeloop", "."):
+    for folder in ("rendering", "timeloop", "."):
         for file in sorted((package / folder).glob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:8]

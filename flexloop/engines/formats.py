@@ -14,9 +14,9 @@ from flexloop.engines.launcher import MAPPER, MODEL, Job
 from flexloop.engines.process import Finished, tail
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import Variant
-from flexloop.timeloop import v4
-from flexloop.timeloop.bundle import mapping_files, mapspace_files, v4_mapping_files, v4_mapspace_files
-from flexloop.timeloop.render import Renderer, SearchSettings
+from flexloop.rendering import v4
+from flexloop.rendering.bundle import mapping_files, mapspace_files, v4_mapping_files, v4_mapspace_files
+from flexloop.rendering.render import Renderer, SearchSettings
 
 FORMATS = ("native", "v4")
 """Names that ``--format`` takes."""

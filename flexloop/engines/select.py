@@ -67,7 +67,7 @@ def select_engines(settings: EngineSettings) -> tuple[Engine, Engine]:
 
 
 def _makers(settings: EngineSettings) -> dict[str, Callable[[], Engine]]:
-    from flexloop.engines.container import ContainerEngine
+    from flexloop.engines.containerengine import ContainerEngine
     from flexloop.engines.embedded import EmbeddedEngine
     from flexloop.engines.timeloop import TimeloopEngine
 

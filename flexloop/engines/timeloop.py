@@ -16,13 +16,13 @@ from flexloop.engines.process import Finished, tail
 from flexloop.errors import EngineError, NoVerdictError, OutputError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant
+from flexloop.rendering.bundle import run_variants
+from flexloop.rendering.effort import search_settings
+from flexloop.rendering.render import SearchSettings, shared_renderer
+from flexloop.rendering.tree import chain
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.bundle import run_variants
-from flexloop.timeloop.effort import search_settings
 from flexloop.timeloop.mapping import Mapping
-from flexloop.timeloop.render import SearchSettings, shared_renderer
 from flexloop.timeloop.stats import read_stats
-from flexloop.timeloop.tree import chain
 
 _INVALID = ("couldn't map level ", "parsing mapping: product of all factors")
 _FAILURE = re.compile(r"  Level: (\S+)\n    Fail count: (\d+)\n.*?    Fail reason: ([^\n]+)", re.DOTALL)

@@ -17,11 +17,12 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.arch.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
 from flexloop.arch.spec import ArchSpec
+from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Degree
 from flexloop.flexion.intervals import Estimate, proportion
-from flexloop.tiles import divisors, inner_factors, padded_bounds
+from flexloop.integers import divisors
+from flexloop.tiles import inner_factors, padded_bounds
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
 
 Floats = npt.NDArray[np.float64]

@@ -16,7 +16,8 @@ from flexloop.lattice import lines, positions
 from flexloop.report.gains import rows_with_gains
 from flexloop.report.page import plain_value
 from flexloop.report.roofline import roofs
-from flexloop.results.table import GAINS, Results, classes_of, mean_gains
+from flexloop.tables.study import StudyTables, classes_of, mean_gains
+from flexloop.tables.totals import GAINS
 from flexloop.workloads.layers import TENSORS
 
 _CELL_COLUMNS = (
@@ -59,12 +60,12 @@ _TOTAL_COLUMNS = (
 )
 
 
-def report_data(results: Results) -> dict[str, Any]:
+def report_data(results: StudyTables) -> dict[str, Any]:
     """Everything that the report's scripts need, each arch by itself; tables as lists by column (see `plain_value`)."""
     return {"studies": [_study(part) for part in results.by_arch()]}
 
 
-def _study(results: Results) -> dict[str, Any]:
+def _study(results: StudyTables) -> dict[str, Any]:
     """What the scripts show of one arch."""
     points = list(dict.fromkeys([*all_classes(), *classes_of(results)]))
     levels = energy_levels(results)
@@ -100,7 +101,7 @@ def _study(results: Results) -> dict[str, Any]:
     }
 
 
-def energy_levels(results: Results) -> list[str]:
+def energy_levels(results: StudyTables) -> list[str]:
     """Components that use energy, storage levels from the outermost inwards, then the arithmetic."""
     prefix = "energy_pj_"
     used = [c.removeprefix(prefix) for c in results.rows.columns if c.startswith(prefix) and results.rows[c].max() > 0]
@@ -111,7 +112,7 @@ def energy_levels(results: Results) -> list[str]:
     return sorted(used, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def arch_of(results: Results) -> Arch | None:
+def arch_of(results: StudyTables) -> Arch | None:
     """The arch that results of one arch are of, or None where they do not say or another version wrote it."""
     try:
         spec = results.meta["archs"][results.rows["arch"].iloc[0]]["spec"]

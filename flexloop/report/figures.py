@@ -14,7 +14,8 @@ from flexloop.report.data import arch_of
 from flexloop.report.exploration import Exploration
 from flexloop.report.gains import check_one_objective
 from flexloop.report.roofline import roofs
-from flexloop.results.table import GAINS, Results, classes_of
+from flexloop.tables.study import StudyTables, classes_of
+from flexloop.tables.totals import GAINS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +55,7 @@ class _Plan:
     width: float = WIDTH
 
 
-def write_figures(results: Results, folder: Path) -> list[Path]:
+def write_figures(results: StudyTables, folder: Path) -> list[Path]:
     """Write every figure of a study as SVG and PDF; return the paths.
 
     The lattice, coloured by each gain (mean over networks if there are several), the gains by network, and for each
@@ -91,7 +92,7 @@ class Plots:
         results: the study; of several archs name the one to show.
     """
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: StudyTables) -> None:
         check_one_objective(results)
         self._parts = {str(part.rows["arch"].iloc[0]): part for part in results.by_arch()}
 
@@ -127,12 +128,12 @@ class Plots:
             raise UnknownNameError("network of the study", network, names)
         return self._draw(part, f"{kind}-{network or names[0]}")
 
-    def _part(self, arch: str | None) -> Results:
+    def _part(self, arch: str | None) -> StudyTables:
         if arch is not None and arch not in self._parts:
             raise UnknownNameError("arch of the study", arch, self._parts)
         return self._parts[arch] if arch is not None else next(iter(self._parts.values()))
 
-    def _draw(self, part: Results, name: str) -> Figure:
+    def _draw(self, part: StudyTables, name: str) -> Figure:
         plan = next((plan for plan in _plans(part) if plan.name == name), None)
         if plan is None:
             raise SpecError(f"no figure {name}: the results do not hold the arch spec that it needs")
@@ -178,7 +179,7 @@ def _save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def _plans(results: Results) -> Iterator[_Plan]:
+def _plans(results: StudyTables) -> Iterator[_Plan]:
     from flexloop.report import plots, roofplot
 
     networks = list(dict.fromkeys(results.rows["network"]))

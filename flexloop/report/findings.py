@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from flexloop.report.gains import GAIN_WORDS
-from flexloop.results.table import Results
+from flexloop.tables.study import StudyTables
 
 _KEY = "study"
+
+Tables = TypeVar("Tables", bound=StudyTables)
 
 
 HEADINGS = {
@@ -70,9 +72,7 @@ class Findings:
     tables: Sequence[Table]
 
 
-def with_findings(
-    results: Results, title: str, sentences: Sequence[str], tables: Mapping[str, pd.DataFrame]
-) -> Results:
+def with_findings(results: Tables, title: str, sentences: Sequence[str], tables: Mapping[str, pd.DataFrame]) -> Tables:
     """The results with a study's conclusions in their metadata, from where `findings` and the report take them.
 
     Args:
@@ -89,7 +89,7 @@ def with_findings(
     return replace(results, meta={**results.meta, _KEY: kept})
 
 
-def findings(results: Results) -> Findings | None:
+def findings(results: StudyTables) -> Findings | None:
     """What `with_findings` put into the metadata; None where a study concludes nothing beyond its rows."""
     kept = results.meta.get(_KEY)
     if not isinstance(kept, dict):

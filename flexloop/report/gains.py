@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from flexloop.errors import SpecError
-from flexloop.results.table import GAINS, STUDIED, Results
+from flexloop.tables.study import StudyTables
+from flexloop.tables.totals import GAINS, STUDIED
 
 GAIN_WORDS = {"speedup": "speedup", "energy_gain": "energy gain", "edp_gain": "EDP gain"}
 """The gains in words, for axes and captions."""
@@ -14,7 +15,7 @@ OBJECTIVE_WORDS = {"latency": "latency", "energy": "energy", "edp": "EDP"}
 """The objectives in words."""
 
 
-def check_one_objective(results: Results) -> None:
+def check_one_objective(results: StudyTables) -> None:
     """Refuse results without rows, and results that mix objectives, whose totals mean nothing.
 
     Raises:
@@ -27,7 +28,7 @@ def check_one_objective(results: Results) -> None:
         raise SpecError(f"the results mix several values of objective ({', '.join(values)}); report each by itself")
 
 
-def rows_with_gains(results: Results) -> pd.DataFrame:
+def rows_with_gains(results: StudyTables) -> pd.DataFrame:
     """The rows, with the three gains of each over the baseline's cost of the same layer (NaN where either has none)."""
     rows = results.rows.reset_index(drop=True)
     keys = [*STUDIED, "layer"]

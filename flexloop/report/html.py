@@ -10,8 +10,8 @@ from flexloop.report.findings import findings
 from flexloop.report.gains import check_one_objective
 from flexloop.report.page import render_page
 from flexloop.report.provenance import provenance
-from flexloop.results.columns import COLUMNS
-from flexloop.results.table import Results, subject
+from flexloop.tables.columns import COLUMNS
+from flexloop.tables.study import StudyTables, subject
 
 _SCRIPTS = (
     "dom.js",
@@ -32,7 +32,7 @@ _SCRIPTS = (
 """In the order in which they are joined into one script; each uses only what stands before it."""
 
 
-def write_report(results: Results, path: Path) -> Path:
+def write_report(results: StudyTables, path: Path) -> Path:
     """Write the report of a study and return its path.
 
     Raises:
@@ -42,7 +42,7 @@ def write_report(results: Results, path: Path) -> Path:
     return write_file(path, render_report(results))
 
 
-def render_report(results: Results) -> str:
+def render_report(results: StudyTables) -> str:
     """The report's HTML."""
     check_one_objective(results)
     data, archs = report_data(results), [arch_of(part) for part in results.by_arch()]

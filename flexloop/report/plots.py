@@ -13,7 +13,7 @@ from flexloop.lattice import lines, positions
 from flexloop.report.data import energy_levels
 from flexloop.report.gains import GAIN_WORDS, rows_with_gains
 from flexloop.report.labels import number_cells, round_ticks
-from flexloop.results.table import Results, classes_of, mean_gains
+from flexloop.tables.study import StudyTables, classes_of, mean_gains
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ MOST_BARS = 3
 """Panels of bars that fit a page; more networks become a heat map."""
 
 
-def lattice(figure: Figure, results: Results, gain: str) -> None:
+def lattice(figure: Figure, results: StudyTables, gain: str) -> None:
     """The Hasse diagram of the classes coloured by a gain; a line's width is its gain, its dashes tell the axis."""
     from matplotlib.lines import Line2D
 
@@ -87,7 +87,7 @@ def _draw_class(
         axes.text(x, y + up, text, ha="center", va="center", fontsize=size, color=ink, zorder=3)
 
 
-def networks(figure: Figure, results: Results) -> None:
+def networks(figure: Figure, results: StudyTables) -> None:
     """Gains by network in what was searched for, and their geometric mean: bars, or a heat map of many networks."""
     gain = objective_gain(results)
     totals = results.speedups()
@@ -121,7 +121,7 @@ def _gain_bars(axes: Axes, title: str, gains: pd.Series, norm: LogNorm) -> None:
     axes.set_title(title, loc="left", pad=2)
 
 
-def layers(figure: Figure, results: Results, network: str) -> None:
+def layers(figure: Figure, results: StudyTables, network: str) -> None:
     """Gains of a network's layers in what was searched for, a row a layer, a column a class."""
     gain = objective_gain(results)
     table = rows_with_gains(results)
@@ -147,7 +147,7 @@ def _heat_map(figure: Figure, grid: pd.DataFrame, label: str) -> None:
     number_cells(axes, values, [[_ink(_viridis()(norm(value))) for value in row] for row in values])
 
 
-def energy(figure: Figure, results: Results, network: str) -> None:
+def energy(figure: Figure, results: StudyTables, network: str) -> None:
     """Energy of one inference by component, a bar a class."""
     table = results.totals
     table = table[table["network"] == network].set_index("class")
@@ -217,12 +217,12 @@ def times(gain: float) -> str:
     return f"{gain:.0f}×" if gain >= 100 else f"{gain:#.3g}×" if isfinite(gain) else "–"
 
 
-def _scope(results: Results) -> str:
+def _scope(results: StudyTables) -> str:
     names = list(dict.fromkeys(results.rows["network"]))
     return str(names[0]) if len(names) == 1 else f"geomean of {len(names)} networks"
 
 
-def objective_gain(results: Results) -> str:
+def objective_gain(results: StudyTables) -> str:
     """The gain in what was searched for."""
     return {"latency": "speedup", "energy": "energy_gain", "edp": "edp_gain"}[str(results.rows["objective"].iloc[0])]
 

@@ -12,7 +12,7 @@ from flexloop.describe import LEVEL_COLUMNS, describe_axes, describe_levels
 from flexloop.report.data import arch_of
 from flexloop.report.findings import Table
 from flexloop.report.gains import OBJECTIVE_WORDS
-from flexloop.results.table import Results
+from flexloop.tables.study import StudyTables
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Provenance:
     meta: str
 
 
-def provenance(results: Results) -> Provenance:
+def provenance(results: StudyTables) -> Provenance:
     """Collect what a study's metadata and rows say about it."""
     meta = results.meta
     # Tables, such as the arch spec and the energies, are shown apart, or only in the whole metadata.
@@ -78,15 +78,15 @@ def _text(value: Any) -> str:
     return OBJECTIVE_WORDS.get(value, value) if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _distinct(results: Results, column: str) -> str:
+def _distinct(results: StudyTables, column: str) -> str:
     return ", ".join(sorted({str(value) for value in results.rows[column].dropna()})) or "unknown"
 
 
-def _proved(results: Results) -> int:
+def _proved(results: StudyTables) -> int:
     return int(results.rows["optimal"].eq(True).sum())
 
 
-def _assumptions(results: Results) -> list[str]:
+def _assumptions(results: StudyTables) -> list[str]:
     rows = results.rows
     objective = str(rows["objective"].iloc[0])
     words = OBJECTIVE_WORDS.get(objective, objective)
@@ -112,7 +112,7 @@ def _assumptions(results: Results) -> list[str]:
     return said
 
 
-def _parameters(results: Results) -> dict[str, str]:
+def _parameters(results: StudyTables) -> dict[str, str]:
     """The parameters of each network that has some."""
     if "parameters" not in results.rows:
         return {}
@@ -120,7 +120,7 @@ def _parameters(results: Results) -> dict[str, str]:
     return {str(name): str(text) for name, text in of.items() if text}
 
 
-def _arch_tables(results: Results) -> list[Table]:
+def _arch_tables(results: StudyTables) -> list[Table]:
     tables = []
     for part in results.by_arch():
         arch = arch_of(part)

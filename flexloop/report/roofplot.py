@@ -9,7 +9,7 @@ import pandas as pd
 from flexloop.report.labels import name_points
 from flexloop.report.plots import DARK, GREY, plain_log_ticks
 from flexloop.report.roofline import Roof, attained
-from flexloop.results.table import Results, classes_of
+from flexloop.tables.study import StudyTables, classes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ _OUTLIERS = 3
 """Layers named in each class."""
 
 
-def roofline(figure: Figure, results: Results, network: str, roof: Roof) -> None:
+def roofline(figure: Figure, results: StudyTables, network: str, roof: Roof) -> None:
     """Each layer in the baseline (hollow) and in the most flexible class (filled) under the roof of a level.
 
     Named are the layers of either class that stay furthest below the roof, less than half of it.

@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pyarrow.lib import ArrowException
 
 from flexloop.atomic import safe_name, write_atomically
-from flexloop.errors import OutputError, SpecError
-from flexloop.resources import is_file
-from flexloop.results.table import Results
-from flexloop.timeloop.render import shared_renderer
-
-_NEEDED = ("network", "class", "layer", "count", "arch", "objective", "status", "cycles", "energy_pj", "edp", "macs")
-"""Columns without which a table is none of a study's."""
+from flexloop.errors import OutputError
+from flexloop.rendering.render import shared_renderer
+from flexloop.tables.study import StudyTables
 
 FORMAT = 2
 """Version of the files: 1 had one arch, and its spec, energies and areas beside the other metadata."""
@@ -26,7 +21,7 @@ MANIFEST = "manifest.json"
 """The file that lists what a study wrote, so that the next one into the same folder can tidy up."""
 
 
-def save(results: Results, folder: Path, extra: Mapping[str, pd.DataFrame | str] | None = None) -> Path:
+def save(results: StudyTables, folder: Path, extra: Mapping[str, pd.DataFrame | str] | None = None) -> Path:
     """Write a study's tables and mappings into a folder, which is made; return the folder.
 
     Files: ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json``, ``energy.yaml`` with the energy and area
@@ -60,7 +55,7 @@ def save(results: Results, folder: Path, extra: Mapping[str, pd.DataFrame | str]
     return folder
 
 
-def _contents(results: Results) -> Iterator[tuple[str, bytes]]:
+def _contents(results: StudyTables) -> Iterator[tuple[str, bytes]]:
     """The files of a study by their paths in its folder; the table without which there is no study comes last."""
     for key, files in results.mappings.items():
         cell = "/".join(["mappings", *(safe_name(part) for part in key)])
@@ -108,56 +103,6 @@ def _write_manifest(folder: Path, names: set[str]) -> None:
     write_atomically(folder / MANIFEST, json.dumps({"files": sorted(names)}, indent=1).encode())
 
 
-def load(folder: str | Path) -> Results:
-    """Read back what `save` wrote, in this version of flexloop or an older one.
-
-    Args:
-        folder: the folder, or its ``results.parquet``.
-
-    Raises:
-        SpecError: if there are no results, or the file is damaged.
-    """
-    folder = Path(folder)
-    table = folder if folder.suffix == ".parquet" else folder / "results.parquet"
-    if not is_file(table):
-        raise SpecError(f"no results at {table}; `flexloop run ... -o DIR` writes them")
-    try:
-        rows = pd.read_parquet(table)
-        meta_file = table.parent / "meta.json"
-        meta = json.loads(meta_file.read_text(encoding="utf-8")) if meta_file.is_file() else {}
-        if missing := [column for column in _NEEDED if column not in rows.columns]:
-            raise ValueError(f"no column {missing[0]!r}")
-        if not isinstance(meta, dict):
-            raise ValueError("meta.json holds no object")
-        if meta.get("format", 1) > FORMAT:
-            raise ValueError(f"written by flexloop {meta.get('flexloop')}, which is newer than this one")
-    except (ArrowException, LookupError, OSError, OverflowError, RecursionError, TypeError, ValueError) as error:
-        raise SpecError(f"{table.parent}: damaged results ({error}); run the study again") from error
-    return Results(rows, _upgraded(meta), _mappings(table.parent, rows))
-
-
-def _upgraded(meta: dict[str, Any]) -> dict[str, Any]:
-    """Metadata of format 1 as those of today."""
-    if not isinstance(meta.get("arch"), dict):
-        return meta
-    of_arch = ("area_mm2", "energy_tool", "energy_origin", "ert", "art")
-    about = {"spec": meta["arch"], **{key: meta[key] for key in of_arch if key in meta}}
-    rest = {key: value for key, value in meta.items() if key not in ("arch", *of_arch)}
-    return rest | {"format": FORMAT, "archs": {str(meta["arch"].get("name")): about}}
-
-
 def _reference_tables(about: dict[str, Any]) -> bytes:
     renderer, art = shared_renderer(), about.get("art")
     return (renderer.ert(about["ert"]) + ("" if art is None else renderer.art(art))).encode()
-
-
-def _mappings(folder: Path, rows: pd.DataFrame) -> dict[tuple[str, str, str, str], dict[str, str]]:
-    found = {}
-    for key in rows[["arch", "network", "class", "layer"]].itertuples(index=False, name=None):
-        parts = [safe_name(str(part)) for part in key]
-        cells = (folder.joinpath("mappings", *parts), folder.joinpath("mappings", *parts[1:]))  # the latter of format 1
-        cell = next((cell for cell in cells if cell.is_dir()), None)
-        if cell is not None:
-            files = sorted(cell.glob("*.yaml"))
-            found[key] = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in files}
-    return found

@@ -8,15 +8,15 @@ from typing import Any
 
 import pandas as pd
 
+from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.classes import FlexClass
 from flexloop.engines.base import Candidate, cost
 from flexloop.evaluation import Evaluation
-from flexloop.results.columns import COLUMNS
+from flexloop.rendering.bundle import mapping_files
+from flexloop.rendering.render import Renderer
 from flexloop.running.cells import CellResult, Plan
 from flexloop.subjects import DIGITS, arch_digest, network_digest
-from flexloop.tiles import follows_depthwise_rule
-from flexloop.timeloop.bundle import mapping_files
-from flexloop.timeloop.render import Renderer
+from flexloop.tables.columns import COLUMNS
 from flexloop.workloads.layers import Layer, Network
 
 Found = dict[tuple[FlexClass, tuple[int, ...]], CellResult]

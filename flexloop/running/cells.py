@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import gettempdir
 
-import flexloop
+from flexloop._version import __version__
 from flexloop.arch.kinds import Arch
 from flexloop.atomic import safe_name
 from flexloop.classes import FlexClass
@@ -26,6 +26,7 @@ from flexloop.engines.base import Engine, SearchOptions, Winner, cost
 from flexloop.engines.carry import carry_over
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, UnmappableError, UnsupportedError
 from flexloop.mapspace import MapSpace, mapspace
+from flexloop.resources import PACKAGE
 from flexloop.running.executors import ATTEMPTS
 from flexloop.running.store import Status, Store, StoredCell, cell_key
 from flexloop.running.storedwinner import from_stored, to_stored
@@ -125,7 +126,7 @@ def programs(plan: Plan) -> dict[str, str]:
     """The versions of flexloop and of both engines, as they are in this process."""
     mapper, evaluator = plan.mapper.info(), plan.evaluator.info()
     return {
-        "flexloop": f"{flexloop.__version__}+{_code_digest()}",
+        "flexloop": f"{__version__}+{_code_digest()}",
         "mapper": f"{mapper.name} {mapper.version}",
         "engine": f"{evaluator.name} {evaluator.version}",
     }
@@ -134,7 +135,7 @@ def programs(plan: Plan) -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _code_digest() -> str:
     """A hash over this package's code, the command line left out."""
-    package = Path(flexloop.__file__).parent
+    package = PACKAGE
     digest = hashlib.sha256()
     for file in sorted(package.rglob("*.py")):
         if "cli" not in file.relative_to(package).parts:

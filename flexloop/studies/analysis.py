@@ -17,7 +17,9 @@ from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all
 from flexloop.errors import SpecError
 from flexloop.lattice import lines
 from flexloop.report.gains import OBJECTIVE_WORDS
-from flexloop.results.table import COST_COLUMN, GAINS, STUDIED, TOTAL_COST_COLUMN, Results, geomean, mean_gains
+from flexloop.results.table import Results
+from flexloop.tables.study import mean_gains
+from flexloop.tables.totals import COST_COLUMN, GAINS, STUDIED, TOTAL_COST_COLUMN, geomean
 
 
 def cost_column(results: Results) -> str:

@@ -15,13 +15,13 @@ from flexloop.classes import FULLY_FLEXIBLE, FlexClass
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.flexion import Sampling, flexion_table
 from flexloop.flexion.table import WHOLE
+from flexloop.networks import load_network
 from flexloop.results.table import Results
 from flexloop.studies.analysis import cost_column
 from flexloop.study import Progress, StudyOptions, count_cells, run_study
 from flexloop.subjects import Networks, load_networks
 from flexloop.taxonomy.accelerators import Accelerator, Published, load_taxonomy
 from flexloop.workloads.layers import Network
-from flexloop.workloads.networks import load_network
 
 AS_IS = "as it is"
 OPEN_FREE = "open axes free"

@@ -18,17 +18,17 @@ from typing import Any
 from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec, Pair, Shape
 from flexloop.atomic import write_file
-from flexloop.energy.choose import energy_tables
 from flexloop.energy.source import EnergyTables
+from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import UnsupportedError
+from flexloop.rendering.tree import component_paths
 from flexloop.studies.rigid import Designs, Hardware, Ints, words
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import DEFAULT_ARCH
 from flexloop.subjects import load_networks
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.tree import component_paths
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
 STARTS = 8

@@ -24,17 +24,19 @@ from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_files
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
-from flexloop.energy.choose import SOURCES, energy_tables
 from flexloop.energy.ert import resize_art
+from flexloop.energysources.choose import energy_tables
+from flexloop.energysources.names import SOURCES
 from flexloop.errors import EngineError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
-from flexloop.results.table import Results, geomean
+from flexloop.overhead import OverheadModel, base_area, class_area, dram_interface_area, load_overhead
+from flexloop.rendering.tree import levels_in_pe
+from flexloop.results.table import Results
 from flexloop.studies.design import design
 from flexloop.studies.futureproof import neutral, scaled
-from flexloop.studies.overhead import OverheadModel, base_area, class_area, dram_interface_area, load_overhead
 from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, count_cells, run_study
 from flexloop.subjects import load_networks
+from flexloop.tables.totals import geomean
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.tree import levels_in_pe
 from flexloop.workloads.layers import Network
 
 if TYPE_CHECKING:

@@ -20,9 +20,10 @@ from flexloop.arch.spec import ArchSpec, Pair
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.report.findings import with_findings
-from flexloop.results.table import Results, geomean
+from flexloop.results.table import Results
 from flexloop.studies.design import DesignOutcome, design
 from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, count_cells, run_study
+from flexloop.tables.totals import geomean
 from flexloop.workloads.layers import Network
 
 FUTURE = (

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
-from flexloop.results.table import STUDIED, Results
+from flexloop.results.table import Results
 from flexloop.studies.analysis import cost_column, shapley
 from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
 from flexloop.subjects import Archs, Networks
+from flexloop.tables.totals import STUDIED
 
 ISOLATION_WORDS = (
     "alone_p and alone_1: gain of that axis alone at degree p and 1 over the rigid class; last_p and last_1: gain of "

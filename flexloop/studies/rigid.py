@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.embedded.batch import Batch
 from flexloop.embedded.model import evaluate_batch
 from flexloop.embedded.spec import Spec, read_spec
 from flexloop.energy.source import EnergyTables
-from flexloop.tiles import follows_depthwise_rule
+from flexloop.rendering.render import shared_renderer
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.render import shared_renderer
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
 
 Ints = npt.NDArray[np.int64]

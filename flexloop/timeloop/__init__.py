@@ -1,1 +1,1 @@
-"""Timeloop's file formats: constraints, mappings, templates and reports."""
+"""Timeloop's file formats: input files, constraints, mappings, reports."""

@@ -2,7 +2,7 @@
 
 A template sees the fields of what it is given and calls what Jinja itself brings: macros, loops, the methods of texts,
 numbers, lists and mappings. The methods of other objects are out of its reach, as are chance and files not named
-``*.j2``. Time and memory are not bounded here but in `flexloop.timeloop.confined`.
+``*.j2``. Time and memory are not bounded here but in `flexloop.rendering.confined`.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TextIO
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.dropin import run_model
-from flexloop.embedded.dropin_mapper import run_mapper
+from flexloop.dropin.mapper import run_mapper
+from flexloop.dropin.model import run_model
 from flexloop.embedded.mapper import Standing
-from flexloop.energy.complete import AUTO, EnergyChoice
+from flexloop.energysources.complete import AUTO, EnergyChoice
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.v4front.architecture import Leaf
 from flexloop.timeloop_api.inputs import Log, check_arguments, input_files, opened, write

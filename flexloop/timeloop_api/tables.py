@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexloop.energy.complete import AUTO, Completed, EnergyChoice, complete_energies
+from flexloop.energysources.complete import AUTO, Completed, EnergyChoice, complete_energies
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.componentname import component_name
 from flexloop.timeloop.inputs import read_inputs

@@ -13,11 +13,11 @@ import flexloop
 from flexloop.arch.spec import ArchSpec
 from flexloop.cli import app
 from flexloop.fields import describe_fields
-from flexloop.results.columns import BY_LEVEL, COLUMNS, TOTALS, UNITS
+from flexloop.tables.columns import BY_LEVEL, COLUMNS, TOTALS, UNITS
 from flexloop.workloads.layers import Layer
-from flexloop.workloads.networks import NetworkFile
+from flexloop.workloads.read import NetworkFile
 
-_FORMATS = ("results.files", "errors", "fields", "timeloop_api")
+_FORMATS = ("results.files", "results.load", "errors", "fields", "timeloop_api")
 """Modules that have no name at top level and are meant for users all the same."""
 
 

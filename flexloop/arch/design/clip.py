@@ -19,10 +19,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.arch.design.directives import merged, renamed
 from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree
-from flexloop.tiles import balanced, follows_depthwise_rule, multiple, smooth_above
+from flexloop.integers import balanced, multiple, smooth_above
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, Layer
 

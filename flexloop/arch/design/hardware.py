@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from flexloop.errors import UnsupportedError
-from flexloop.tiles import divisors
+from flexloop.integers import divisors
 
 if TYPE_CHECKING:
     from flexloop.embedded.architecture import ArithmeticSpec, StorageSpec

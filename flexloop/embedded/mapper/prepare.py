@@ -14,6 +14,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
+from flexloop.cores import available_cores
 from flexloop.embedded import kernelcache
 from flexloop.embedded.jit import Kernel
 from flexloop.embedded.mapper.exact.explore import gather, settle
@@ -21,7 +22,6 @@ from flexloop.embedded.mapper.exact.grid import least_above, outer_tables
 from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.embedded.rules.rows import evaluate_rows
-from flexloop.running.cores import available_cores
 
 _ENTRIES: tuple[Any, ...] = (
     settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above

@@ -8,8 +8,8 @@ from math import comb, factorial, prod
 from flexloop.arch.design.hardware import Extents
 from flexloop.arch.design.model import Design
 from flexloop.mapspace import Variant
+from flexloop.rendering.render import SearchSettings
 from flexloop.timeloop.constraints import LoopConstraint
-from flexloop.timeloop.render import SearchSettings
 from flexloop.workloads.layers import DIMENSIONS
 
 ENUMERATED = 20_000

@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import Any
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.dropin import check_energies, read_with_notes, write_results
+from flexloop.dropin.model import check_energies, read_with_notes, write_results
 from flexloop.embedded.mapper import Optimum, Space, Standing
 from flexloop.embedded.metrics import Goal, find_best_for, goal_of
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.spec import Spec, read_config, refuse_unmodelled
-from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
+from flexloop.energysources.complete import Completed, EnergyChoice, complete_energies
 from flexloop.errors import SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
@@ -106,7 +106,7 @@ def run_mapper(
 ) -> MapperOutcome:
     """Search as ``timeloop-mapper`` does; write ``timeloop-mapper.stats.txt``, ``.map.txt`` and ``.map.yaml``.
 
-    Beside them stand the energies and where they are from (see `flexloop.embedded.dropin.run_model`).
+    Beside them stand the energies and where they are from (see `flexloop.dropin.model.run_model`).
 
     Args:
         files: YAML or libconfig files, merged, or folders with such files.

@@ -9,10 +9,10 @@ from typing import Any
 from flexloop.arch.design.model import Design
 from flexloop.arch.kinds import arch_spec
 from flexloop.mapspace import Variant
+from flexloop.rendering import v4
+from flexloop.rendering.render import Renderer, SearchSettings
 from flexloop.tiles import uniform_paddings
-from flexloop.timeloop import v4
 from flexloop.timeloop.mapping import Mapping
-from flexloop.timeloop.render import Renderer, SearchSettings
 from flexloop.workloads.layers import DIMENSIONS
 
 

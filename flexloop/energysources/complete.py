@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flexloop.energy.accelergyinput import accelergy_inputs, libraries
-from flexloop.energy.choose import SOURCES, about_tables, accelergy_of
 from flexloop.energy.classes import read_classes
 from flexloop.energy.components import Model
 from flexloop.energy.estimate import Estimator
@@ -21,7 +19,10 @@ from flexloop.energy.source import EnergyTables, estimated
 from flexloop.energy.summaries import art_summary, ert_summary
 from flexloop.energy.table import TECHNOLOGIES, load_table
 from flexloop.energy.timeloop_tree import is_tree, of_timeloop
-from flexloop.engines.accelergy import PROGRAM, Answer
+from flexloop.energysources.accelergy import PROGRAM, Answer, accelergy_of
+from flexloop.energysources.accelergyinput import accelergy_inputs, libraries
+from flexloop.energysources.kept import about_tables
+from flexloop.energysources.names import SOURCES
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.resources import is_file
@@ -42,7 +43,7 @@ class EnergyChoice:
     """Where energies are to come from.
 
     Attributes:
-        source: `AUTO`, one of `flexloop.energy.choose.SOURCES`, or a file with an ERT.
+        source: `AUTO`, one of `flexloop.energysources.names.SOURCES`, or a file with an ERT.
         engines: how Accelergy is found.
         tell: called with one line on where they came from.
     """

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from flexloop.arch.design.model import Design
-from flexloop.energy.complete import EnergyChoice, complete_energies
 from flexloop.energy.source import EnergyTables, complete_art, complete_ert
+from flexloop.energysources.complete import EnergyChoice, complete_energies
 from flexloop.engines.select import EngineSettings
 
 

@@ -21,10 +21,11 @@ from flexloop.engines.container import ContainerLauncher
 from flexloop.engines.containercli import INSTEAD
 from flexloop.engines.launcher import Job
 from flexloop.engines.process import Finished, run_program, tail
+from flexloop.engines.select import EngineSettings
 from flexloop.errors import EngineError, OutputError
+from flexloop.rendering.render import Renderer
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.componentname import component_name
-from flexloop.timeloop.render import Renderer
 
 PROGRAM = "accelergy"
 TABLES = ("ERT", "ERT_summary", "ART", "ART_summary")
@@ -230,3 +231,10 @@ def _keep(files: Mapping[str, str], keep: Path) -> None:
             (keep / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {keep}: {error.strerror or error}; give another folder with -o") from error
+
+
+def accelergy_of(engines: EngineSettings) -> Accelergy:
+    """Accelergy as the engine settings ask for it: in the image first where the container or an image is asked for."""
+    container = ContainerLauncher(engines.container_cli, engines.image, engines.container_args)
+    inside = engines.engine == "container" or bool(engines.image or engines.container_cli)
+    return find_accelergy(container, engines.templates, in_container=inside)

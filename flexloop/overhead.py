@@ -23,13 +23,13 @@ from flexloop.arch.design.model import Design
 from flexloop.arch.kinds import Arch
 from flexloop.arch.spec import ArchSpec, StorageLevel
 from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.energy.designs import design_area
 from flexloop.energy.ert import build_art
+from flexloop.energysources.designs import design_area
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.mapspace import shapes
+from flexloop.rendering.tree import component_paths, levels_above_array, levels_in_pe
 from flexloop.resources import is_file
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.tree import component_paths, levels_above_array, levels_in_pe
 from flexloop.validation import validated
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, TENSORS
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from flexloop.arch.capacity import (
+from flexloop.arch.spec import ArchSpec
+from flexloop.capacity import (
     Overflow,
     fixed_overflows,
     fixed_tile_exceeds_only_the_partition,
     overflows,
 )
-from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree
 from flexloop.describe import describe_axes
 from flexloop.energy.table import TECHNOLOGIES, check_technology

@@ -14,8 +14,8 @@ from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.spec import Spec, read_config
+from flexloop.rendering.render import shared_renderer
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.render import shared_renderer
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer, Network
 
 

@@ -15,7 +15,7 @@ from flexloop.atomic import write_files
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.report import make_report
 from flexloop.embedded.spec import ArithmeticSpec, Spec, StorageSpec, read_config, refuse_unmodelled
-from flexloop.energy.complete import Completed, EnergyChoice, complete_energies
+from flexloop.energysources.complete import Completed, EnergyChoice, complete_energies
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config

@@ -15,9 +15,9 @@ from typing import Any
 from flexloop.arch.spec import ArchSpec
 from flexloop.errors import UnsupportedError
 from flexloop.evaluation import Evaluation
+from flexloop.rendering.tree import levels_in_pe
 from flexloop.timeloop.componentname import component_name
 from flexloop.timeloop.inputs.folders import V4_FILE
-from flexloop.timeloop.tree import levels_in_pe
 from flexloop.workloads.layers import Layer
 
 FILE = V4_FILE

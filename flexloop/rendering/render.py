@@ -1,7 +1,7 @@
 """Render a mapspace variant, or one mapping in it, as the YAML files that Timeloop reads.
 
 The templates lie in ``templates/`` and may be overridden by a folder of the user's own. They run in a sandbox
-(`flexloop.timeloop.templates`), a user's own in a process of their own besides (`flexloop.timeloop.confined`).
+(`flexloop.timeloop.templates`), a user's own in a process of their own besides (`flexloop.rendering.confined`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from flexloop.arch.kinds import Arch, arch_spec
 from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.errors import SpecError
 from flexloop.mapspace import Variant
+from flexloop.rendering import tree
+from flexloop.rendering.confined import ConfinedTemplates
+from flexloop.rendering.v4 import UNBOUNDED, check_depth, constraints_by_node, tables_by_node
 from flexloop.resources import is_folder, shipped
-from flexloop.timeloop import tree, yamlio
-from flexloop.timeloop.confined import ConfinedTemplates
+from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.templates import Templates
-from flexloop.timeloop.v4 import UNBOUNDED, check_depth, constraints_by_node, tables_by_node
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
 METRICS = {"latency": ("delay", "energy"), "energy": ("energy", "delay"), "edp": ("edp", "energy")}

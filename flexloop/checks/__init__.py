@@ -1,0 +1,1 @@
+"""Questions about an arch on networks: what fits, what maps, how flexible it is."""

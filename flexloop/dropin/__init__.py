@@ -1,0 +1,1 @@
+"""Stand-ins for ``timeloop-model`` and ``timeloop-mapper`` that read and write the same files."""

@@ -1,0 +1,1 @@
+"""Where energies and areas come from: the shipped table, Accelergy, hwcomponents or a file."""

@@ -1,0 +1,71 @@
+"""Where energies and areas come from, by the name that ``--energy`` takes.
+
+The tables are made once for a spec and serve every variant of it unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from flexloop.arch.design.model import Design
+from flexloop.arch.kinds import Arch, arch_spec
+from flexloop.arch.spec import ArchSpec
+from flexloop.energy.ert import estimates
+from flexloop.energy.hwmodels import HwModel
+from flexloop.energy.source import EnergyTables, estimated, read_tables, shipped_tables
+from flexloop.energysources.accelergy import accelergy_of
+from flexloop.energysources.designs import design_tables
+from flexloop.energysources.names import SOURCES
+from flexloop.engines.select import EngineSettings
+from flexloop.errors import SpecError
+from flexloop.resources import is_file
+from flexloop.validation import short
+
+
+def energy_tables(source: str, arch: Arch, engines: EngineSettings | None = None) -> EnergyTables:
+    """Return the energies and areas of an arch spec's or a design's components.
+
+    Args:
+        source: ``table`` for the shipped 45 nm table, ``accelergy`` (on PATH, or in the container image of the engine
+            settings), ``hwcomponents``, or the path of a YAML file with Timeloop's ``ERT`` key.
+        arch: the arch spec, or a design, whose own ERT counts where it brings one and ``table`` is asked for.
+        engines: container, image and templates; None takes the defaults.
+
+    Raises:
+        SpecError: if it is none of these, or the file is no ERT or lacks a component of the arch.
+        UnsupportedError: for a design with a class of components that the source has no figures for.
+        EngineError: if Accelergy or hwcomponents is missing or fails, with the way out.
+    """
+    if isinstance(arch, Design) and source in SOURCES:
+        return design_tables(source, arch, engines or EngineSettings())
+    if source == "table":
+        return shipped_tables(arch_spec(arch, "energies"))
+    if source in SOURCES:
+        spec = arch_spec(arch, "energies")
+        return _made(_Request(source, spec.model_dump_json(exclude={"axes", "description", "sources"}), spec, engines))
+    path = Path(source)
+    if not is_file(path):
+        raise SpecError(
+            f"energy: {short(source)} is none of {', '.join(SOURCES)} and no file; give YAML with a top-level key ERT"
+        )
+    return read_tables(path, arch)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What determines tables that are made; the arch spec itself is compared by its hardware."""
+
+    source: str
+    hardware: str
+    arch: ArchSpec = field(compare=False)
+    engines: EngineSettings | None
+
+
+@lru_cache(maxsize=256)
+def _made(request: _Request) -> EnergyTables:
+    if request.source == "hwcomponents":
+        model = HwModel()
+        return estimated(estimates(request.arch, model), model)
+    return accelergy_of(request.engines or EngineSettings()).tables(request.arch)

@@ -1,0 +1,46 @@
+"""Arithmetic of whole numbers: divisors, multiples, numbers of small prime factors, even shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isqrt
+
+
+def balanced(passes: int, extent: int) -> int:
+    """The least number of PEs, at most ``extent``, that takes no more repetitions for ``passes`` than ``extent`` PEs.
+
+    Examples:
+        >>> balanced(20, 16), balanced(5, 16), balanced(32, 16)
+        (10, 5, 16)
+    """
+    return -(-passes // -(-passes // extent))
+
+
+def multiple(value: int, step: int) -> int:
+    """The least multiple of ``step`` at or above ``value``."""
+    return step * -(-value // step)
+
+
+def smooth_above(bound: int) -> int:
+    """The least number at or above ``bound`` with no prime factor above 7."""
+    return min(_smooth_candidates(bound))
+
+
+def _smooth_candidates(bound: int) -> Iterator[int]:
+    """For each product of powers of 3, 5 and 7 below 2*bound, its least multiple by a power of two above the bound."""
+    sevens = 1
+    while sevens < 2 * bound:
+        fives = sevens
+        while fives < 2 * bound:
+            threes = fives
+            while threes < 2 * bound:
+                yield threes << max(0, (-(-bound // threes) - 1).bit_length())
+                threes *= 3
+            fives *= 5
+        sevens *= 7
+
+
+def divisors(n: int) -> list[int]:
+    """The divisors of a positive number, ascending."""
+    small = [k for k in range(1, isqrt(n) + 1) if n % k == 0]
+    return small + [n // k for k in reversed(small) if k * k != n]

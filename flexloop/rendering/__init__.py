@@ -1,0 +1,1 @@
+"""What Timeloop reads, written: archs, mapspaces and mappings through templates as YAML."""

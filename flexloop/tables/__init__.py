@@ -1,0 +1,1 @@
+"""The tables of a study: rows, totals, gains, and the check of the lattice."""

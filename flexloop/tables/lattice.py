@@ -1,0 +1,41 @@
+"""The check that no result breaks the lattice of classes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from flexloop.classes import FlexClass
+from flexloop.errors import FlexloopError
+from flexloop.tables.totals import COST_COLUMN
+
+
+class LatticeError(FlexloopError):
+    """A more flexible class came out worse than a less flexible one, which its mapspace rules out."""
+
+
+def check_lattice(rows: pd.DataFrame) -> None:
+    """Hold a study to the lattice: layer by layer, a superclass never costs more than a subclass.
+
+    Compared is the cost of the objective searched, ties aside. A layer that a class cannot map has infinite cost.
+
+    Raises:
+        LatticeError: naming the network, the layer, the two classes and their costs.
+    """
+    by_layer = rows[rows["status"] != "failed"].groupby(["network", "arch", "layer", "objective"], sort=False)
+    for (network, _, layer, objective), group in by_layer:
+        column = COST_COLUMN[str(objective)]
+        costs = {
+            FlexClass.parse(name): float(cost) if status == "ok" else float("inf")
+            for name, cost, status in zip(group["class"], group[column], group["status"], strict=True)
+        }
+        _check_layer(costs, f"{network}, layer {layer}, {column}")
+
+
+def _check_layer(costs: dict[FlexClass, float], where: str) -> None:
+    for lower, cost in costs.items():
+        for upper, other in costs.items():
+            if lower < upper and other > cost:
+                raise LatticeError(
+                    f"{where}: class {upper} costs {other:.6g} although its subclass {lower} costs {cost:.6g}; "
+                    "this is a fault of the search, please report it with the command that you ran"
+                )
