@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
@@ -30,7 +30,9 @@ from flexloop.rendering.render import Renderer
 from flexloop.results.files import FORMAT
 from flexloop.results.rows import Found, build_results, joined
 from flexloop.results.table import Results
-from flexloop.running.cells import CellResult, CellTask, Plan
+from flexloop.running.cells import Plan
+from flexloop.running.notebook import shown_in_notebooks
+from flexloop.running.progress import Progress
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store, default_folder
 from flexloop.subjects import DIGITS, Archs, Networks, arch_digest, listed, load_archs, load_networks, network_digest
@@ -107,22 +109,6 @@ class StudyOptions:
         return cls(engines=engines, **rest)
 
 
-class Progress(Protocol):
-    """Hears of a study's progress. A cell is a row of the results: one layer of a network in one class on one arch."""
-
-    def plan(self, cells: int, parts: int) -> None:
-        """A study of several parts says how many cells and parts are still to come, and again where that changes."""
-
-    def begin(self, cells: int, mapper: str, engine: str) -> None:
-        """The study or a part of it starts: that many cells, searched and evaluated by these engines."""
-
-    def handed_in(self, task: CellTask) -> None:
-        """Cells of a layer wait for their turn or are being computed from now on."""
-
-    def finished(self, result: CellResult) -> None:
-        """One cell is done; layers of one shape share a result, and each of them hears of it."""
-
-
 def count_cells(
     classes: Sequence[FlexClass], networks: Networks, parameters: Mapping[str, int] | None = None, archs: int = 1
 ) -> int:
@@ -131,6 +117,7 @@ def count_cells(
     return len(set(classes)) * layers * archs
 
 
+@shown_in_notebooks
 def run_study(
     classes: str | FlexClass | Sequence[str | FlexClass],
     networks: Networks,

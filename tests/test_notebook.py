@@ -21,7 +21,7 @@ TEXT = "name: small\nlayers:\n- {name: fc, C: 8, M: 6}\n"
 
 def test_a_study_is_a_line_in_a_terminal_and_a_table_in_a_notebook() -> None:
     assert repr(small_study()) == (
-        "Results of 1 arch(s), 2 network(s), 16 class(es), 5 layer(s): 80 cells, 80 proved optimal; objective edp"
+        "Results of 1 arch, 2 networks, 16 classes, 5 layers: 80 cells, 80 proved optimal; objective edp"
     )
     shown = small_study()._repr_html_()
     assert "<table" in shown and "T1O1P1S1" in shown and len(shown) < 50_000

@@ -8,6 +8,7 @@ from small_archs import plain
 from flexloop import EngineSettings, FlexClass, Layer, Network, StudyOptions
 from flexloop.cli import progress
 from flexloop.running.cells import CellResult, CellTask
+from flexloop.running.pace import Pace, in_words
 from flexloop.studies import futureproof
 from flexloop.studies.futureproof import variations
 from flexloop.study import run_study
@@ -69,16 +70,16 @@ def test_a_planned_study_says_its_cells_before_the_first_and_never_another_numbe
     ],
 )
 def test_the_time_left_follows_the_pace_so_far(elapsed: float, computed: int, remaining: int, expected: str) -> None:
-    pace = progress.Pace(since=0.0)
+    pace = Pace(since=0.0)
     pace.begin(computed + remaining, now=0.0)
     for _ in range(computed):
         pace.finished(elapsed, computed=True)
-    assert progress.in_words(pace.left(remaining, elapsed)) == expected
+    assert in_words(pace.left(remaining, elapsed)) == expected
 
 
 def test_an_estimate_over_several_parts_is_right_from_the_first_part_on() -> None:
     """Ten parts of 5 cells of 2 s, each after a design of 12 s: 220 s, of which the estimate knows after the first."""
-    pace, now, off = progress.Pace(since=0.0, parts=10), 0.0, []
+    pace, now, off = Pace(since=0.0, parts=10), 0.0, []
     for part in range(10):
         now += 12.0
         pace.begin(5, now)

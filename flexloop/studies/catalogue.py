@@ -17,8 +17,10 @@ from flexloop.flexion import Sampling, flexion_table
 from flexloop.flexion.table import WHOLE
 from flexloop.networks import load_network
 from flexloop.results.table import Results
+from flexloop.running.notebook import shown_in_notebooks
+from flexloop.running.progress import Progress
 from flexloop.studies.analysis import cost_column
-from flexloop.study import Progress, StudyOptions, count_cells, run_study
+from flexloop.study import StudyOptions, count_cells, run_study
 from flexloop.subjects import Networks, load_networks
 from flexloop.taxonomy.accelerators import Accelerator, Published, load_taxonomy
 from flexloop.workloads.layers import Network
@@ -63,6 +65,7 @@ def states(accelerator: Accelerator) -> dict[str, FlexClass]:
     return points if accelerator.open_axes else {AS_IS: accelerator.lowest, FREED: FULLY_FLEXIBLE}
 
 
+@shown_in_notebooks
 def measure_catalogue(
     networks: Networks,
     accelerators: Sequence[str] = (),
@@ -140,6 +143,7 @@ def _by_class(totals: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {row["class"]: {str(name): value for name, value in row.items()} for row in totals.to_dict("records")}
 
 
+@shown_in_notebooks
 def compare_published(
     accelerators: Sequence[str] = (), options: StudyOptions | None = None, progress: Progress | None = None
 ) -> pd.DataFrame:

@@ -20,8 +20,9 @@ from flexloop.flexion.designs import DesignFlexion
 from flexloop.flexion.measure import AxisFlexion, LayerFlexion
 from flexloop.flexion.tilings import Sampling
 from flexloop.results.table import Results
+from flexloop.running.progress import Progress
 from flexloop.studies.analysis import cost_column
-from flexloop.study import Progress, StudyOptions, run_study
+from flexloop.study import StudyOptions, run_study
 from flexloop.workloads.layers import Layer, Network
 
 COLUMNS = (

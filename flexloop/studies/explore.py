@@ -31,9 +31,11 @@ from flexloop.errors import EngineError, OutputError, SpecError, UnknownNameErro
 from flexloop.overhead import OverheadModel, base_area, class_area, dram_interface_area, load_overhead
 from flexloop.rendering.tree import levels_in_pe
 from flexloop.results.table import Results
+from flexloop.running.notebook import shown_in_notebooks
+from flexloop.running.progress import Progress
 from flexloop.studies.design import design
 from flexloop.studies.futureproof import neutral, scaled
-from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, count_cells, run_study
+from flexloop.study import DEFAULT_ARCH, StudyOptions, count_cells, run_study
 from flexloop.subjects import load_networks
 from flexloop.tables.totals import geomean
 from flexloop.timeloop import yamlio
@@ -159,6 +161,7 @@ class ExploreOptions:
     study: StudyOptions = field(default_factory=StudyOptions)
 
 
+@shown_in_notebooks
 def explore(
     networks: Sequence[str | Network],
     arch: str | ArchSpec = DEFAULT_ARCH,

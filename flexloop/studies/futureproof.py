@@ -21,8 +21,10 @@ from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.report.findings import with_findings
 from flexloop.results.table import Results
+from flexloop.running.notebook import shown_in_notebooks
+from flexloop.running.progress import Progress
 from flexloop.studies.design import DesignOutcome, design
-from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, count_cells, run_study
+from flexloop.study import DEFAULT_ARCH, StudyOptions, count_cells, run_study
 from flexloop.tables.totals import geomean
 from flexloop.workloads.layers import Network
 
@@ -106,6 +108,7 @@ def speedup_table(results: Results) -> pd.DataFrame:
     return table
 
 
+@shown_in_notebooks
 def future_proof(
     designed_for: str | Network = "alexnet",
     networks: Sequence[str | Network] = FUTURE,
@@ -158,6 +161,7 @@ class Variation:
         return scaled(arch, **self.scale).model_copy(update=dict(self.rules)) if self.designed else arch
 
 
+@shown_in_notebooks
 def sensitivity(
     designed_for: str | Network = "alexnet",
     networks: Sequence[str | Network] = FUTURE,

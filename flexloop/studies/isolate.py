@@ -6,8 +6,9 @@ import pandas as pd
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.results.table import Results
+from flexloop.running.progress import Progress
 from flexloop.studies.analysis import cost_column, shapley
-from flexloop.study import DEFAULT_ARCH, Progress, StudyOptions, run_study
+from flexloop.study import DEFAULT_ARCH, StudyOptions, run_study
 from flexloop.subjects import Archs, Networks
 from flexloop.tables.totals import STUDIED
 

@@ -21,7 +21,7 @@ from flexloop.tables.totals import GAINS, STUDIED, TOTAL_COST_COLUMN, geomean, s
 if TYPE_CHECKING:
     from flexloop.timeloop.mapping import Mapping
 
-_COUNTED = {"arch": "arch(s)", "network": "network(s)", "class": "class(es)", "layer": "layer(s)"}
+_PLURALS = {"arch": "archs", "network": "networks", "class": "classes", "layer": "layers"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,7 +139,7 @@ class StudyTables:
         rows = self.rows
         if rows.empty:
             return "Results without rows"
-        counts = [f"{rows[column].nunique()} {word}" for column, word in _COUNTED.items()]
+        counts = [f"{n} {one if n == 1 else more}" for one, more in _PLURALS.items() for n in [rows[one].nunique()]]
         proved = int(rows["optimal"].eq(True).sum())
         lost = int((rows["status"] != "ok").sum())
         said = f"{len(rows)} cells, {proved} proved optimal" + (f", {lost} without a result" if lost else "")
