@@ -26,7 +26,7 @@ from flexloop.embedded.model import evaluate
 from flexloop.embedded.report import make_report
 from flexloop.embedded.spec import read_config
 from flexloop.timeloop.mapping import Mapping
-from flexloop.timeloop.writer import stats_text
+from flexloop.timeloop.statswriter import stats_text
 
 GOLDEN = Path(__file__).parent / "golden"
 

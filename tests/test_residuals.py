@@ -26,7 +26,8 @@ from flexloop.errors import SpecError, UnmappableError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
-from flexloop.timeloop.writer import map_text, stats_text
+from flexloop.timeloop.mapwriter import map_text
+from flexloop.timeloop.statswriter import stats_text
 
 GOLDEN = Path(__file__).parent / "golden" / "residuals.jsonl.gz"
 

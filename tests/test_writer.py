@@ -14,8 +14,8 @@ from flexloop.errors import FlexloopError, SpecError, UnknownNameError, Unmappab
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.mapwriter import map_yaml
 from flexloop.timeloop.stats import read_stats
-from flexloop.timeloop.writer import map_yaml
 
 GOLDEN = Path(__file__).parent / "golden"
 RUNS = sorted(folder for folder in (GOLDEN / "model").iterdir() if (folder / "mapping.yaml").exists())

@@ -21,7 +21,8 @@ from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import LevelMapping, Mapping
-from flexloop.timeloop.writer import map_text, map_yaml, stats_text
+from flexloop.timeloop.mapwriter import map_text, map_yaml
+from flexloop.timeloop.statswriter import stats_text
 from flexloop.validation import short
 
 _TOO_LARGE = re.compile(r"couldn't map level (.+): mapped tile size \d+ (exceeds buffer capacity|is less than) ")

@@ -14,7 +14,7 @@ from flexloop.embedded.spec import Spec
 from flexloop.evaluation import Evaluation, LevelStats, NetworkStats, TensorStats
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.network_writer import NetworkReport
-from flexloop.timeloop.writer import LevelReport, MacReport, Report, TensorReport
+from flexloop.timeloop.report import LevelReport, MacReport, Report, TensorReport
 
 
 def make_report(spec: Spec, mapping: Mapping, evaluation: Evaluation) -> Report:
