@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from flexloop.embedded.mapper.sampler import choices_of
@@ -222,14 +221,12 @@ def bypass(rng: random.Random, spec: Spec) -> tuple[DataspaceConstraint, ...]:
 
 
 def reuse_limits(rng: random.Random, spec: Spec) -> dict[str, ReuseLimits]:
-    """Limits of reuse at random levels; the outermost one cannot pass accesses on."""
+    """Limits of reuse at random levels."""
 
     def some() -> tuple[str, ...]:
         return tuple(t for t in spec.data_space_names if rng.random() < 0.3)
 
-    found = {name: ReuseLimits(some(), some(), some(), some(), some()) for name in spec.level_names}
-    top = spec.level_names[-1]
-    return found | {top: replace(found[top], no_coalesce=())}
+    return {name: ReuseLimits(some(), some(), some(), some(), some()) for name in spec.level_names}
 
 
 def _loops(rng: random.Random, name: str, dims: tuple[str, ...], *, fanout: bool) -> list[LoopConstraint]:

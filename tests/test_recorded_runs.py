@@ -4,6 +4,8 @@ Each file `golden/<name>.jsonl.gz` holds runs of `timeloop-model` (master at 4cf
 that it was given, and its `stats.txt`, or the last line of what it said. How each kind is counted: docs/counting.md.
 
 - reuse: limits of reuse in mappings (rules 12 to 16), a fifth of them with loops that have residuals.
+- coalesce: the outermost level that keeps a data space hands its accesses on to none (rule 16), half of them with other
+  limits, residuals, networks and what levels may have besides.
 - hardware: shared bandwidths and their scales, least utilisation, power gating, energies of addresses (rules 18 to 21).
 - networks: those that are inferred and those that are described, with energies and latencies (rules 22 to 28). What the
   real one never sets (the latency of a network in the direction that it does not carry) is 0 in the record.
@@ -50,7 +52,9 @@ def difference(found: str, expected: str) -> str:
     return "\n".join(list(lines)[:12])
 
 
-@pytest.mark.parametrize(("name", "size"), [("reuse", 320), ("ranks", 352), ("hardware", 300), ("networks", 460)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("reuse", 320), ("coalesce", 360), ("ranks", 352), ("hardware", 300), ("networks", 460)]
+)
 def test_every_run_agrees(name: str, size: int) -> None:
     wrong, compared = [], 0
     for number, run in enumerate(runs(name)):

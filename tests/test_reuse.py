@@ -95,9 +95,29 @@ def test_what_does_not_coalesce_passes_accesses_on_and_keeps_the_tile() -> None:
     assert buffer.fills == buffer.updates == dram.updates > plain.levels[3].tensors["Outputs"].updates
 
 
-def test_the_outermost_level_has_none_to_pass_accesses_on_to() -> None:
-    with pytest.raises(UnsupportedError, match="no_coalesce of Outputs at DRAM, the outermost level that keeps it"):
-        evaluated("DRAM", no_coalesce=("Outputs",))
+def test_an_outermost_level_that_hands_on_all_accesses_holds_nothing() -> None:
+    plain, limited = evaluated("Spad"), evaluated("DRAM", no_coalesce=("Weights", "Outputs"))
+    dram, buffer = limited.levels[3].tensors, limited.levels[2].tensors
+    for tensor in ("Weights", "Outputs"):
+        nothing = dram[tensor]
+        assert nothing.utilized_instances == 1
+        assert nothing.utilized_capacity == nothing.reads == nothing.fills == nothing.updates == nothing.energy_pj == 0
+        assert buffer[tensor].fills == 0, "the next level is the outermost one now"
+    assert dram["Inputs"] == plain.levels[3].tensors["Inputs"]
+    assert limited.energy_pj < plain.energy_pj
+
+
+def test_what_every_level_hands_on_is_refused() -> None:
+    kept = {"GlobalBuffer": ("Outputs",), "DRAM": ("Outputs",)}
+    with pytest.raises(UnsupportedError, match="no_coalesce of Outputs at GlobalBuffer and DRAM: every level"):
+        evaluate(SPACE.spec, handed_on(kept, bypass=("Spad",)))
+
+
+def handed_on(at: dict[str, tuple[str, ...]], bypass: tuple[str, ...] = ()) -> Mapping:
+    """The best mapping with other levels that hand on accesses; some levels bypass outputs."""
+    levels = (replace(part, limits=ReuseLimits(no_coalesce=at.get(part.target, ()))) for part in BEST.levels)
+    kept, away = TENSORS[:2], TENSORS[2:]
+    return Mapping(tuple(replace(v, keep=kept, bypass=away) if v.target in bypass else v for v in levels))
 
 
 def test_a_data_space_that_does_not_exist_is_named() -> None:

@@ -179,22 +179,32 @@ def half_up(value: float) -> int:
     return floor(value + 0.5)
 
 
+def outermost(space: DataSpace, mapping: Mapping) -> int:
+    """The outermost level that keeps a data space and does not hand on all accesses; -1 if there is none."""
+    held = [space.name in part.keep and space.name not in part.limits.no_coalesce for part in mapping.levels]
+    return max((level for level, holds in enumerate(held) if holds), default=-1)
+
+
 def space_counts(
     spec: Spec, mapping: Mapping, nest: Nest, space: DataSpace
 ) -> dict[tuple[str, str], tuple[int, int, int, int, int]]:
-    """The counts of one data space, which the outermost level keeps."""
-    top = len(mapping.levels) - 1
+    """The counts of one data space; outside the outermost level that holds it there are none."""
+    top = outermost(space, mapping)
     flows = [flow(spec, space, mapping, nest, level) for level in range(top + 1)]
     shares = [*(above.share for above in flows[1:]), 0.0]
     sizes = [prod(extents(space, tile)) for tile in nest.tiles]
     own = [sizes[-1]]
-    for level in range(top - 1, -1, -1):
+    for level in range(len(mapping.levels) - 2, -1, -1):
         around = dict(nest.tiles[level])
         for d, n, _ in nest.spatial[level + 1]:
             around[d] *= n
         own.insert(0, own[0] * sizes[level] // prod(extents(space, around)))
     counts = {}
     for level, part in enumerate(mapping.levels):
+        if level > top:
+            if space.name in part.keep:
+                counts[part.target, space.name] = 0, 0, 0, 0, 0
+            continue
         passes = space.name in part.limits.no_coalesce
         if passes or space.name not in part.keep:
             above = flows[level + 1]

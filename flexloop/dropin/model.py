@@ -196,7 +196,7 @@ def _bypass_where_too_large(spec: Spec, mapping: Mapping) -> Mapping:
     """Bypass every level whose tiles exceed its capacity, for all data spaces, as ``timeloop-model`` does if asked."""
     mapping = complete(spec, mapping)
     for _ in spec.levels:
-        found = _TOO_LARGE.match(evaluate(spec, mapping).reason)
+        found = _TOO_LARGE.match(evaluate(spec, _all_held(mapping)).reason)
         if found is None:
             break
         warnings.warn(f"{found[0]}; bypassing {found[1]}", stacklevel=3)
@@ -204,6 +204,11 @@ def _bypass_where_too_large(spec: Spec, mapping: Mapping) -> Mapping:
         levels = (replace(v, keep=(), bypass=all_spaces) if v.target == found[1] else v for v in mapping.levels)
         mapping = Mapping(tuple(levels))
     return mapping
+
+
+def _all_held(mapping: Mapping) -> Mapping:
+    """A mapping whose levels need room for all that they keep: Timeloop looks for it before it leaves any out."""
+    return Mapping(tuple(replace(v, limits=replace(v.limits, no_coalesce=())) for v in mapping.levels))
 
 
 def _constraints(spec: Spec, config: Map[str, Any]) -> Constraints:

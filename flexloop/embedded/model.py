@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -77,8 +77,8 @@ def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
     limits = limits_of(spec, mapping)
     run = _run(spec, batch, limits)
     outcome = int(run.outcome[0])
-    if outcome == rules.PASSES_OUTERMOST:
-        raise UnsupportedError(passed_on(spec, batch, limits))
+    if outcome == rules.KEPT_NOWHERE:
+        raise UnsupportedError(passed_on(spec, batch, run.held))
     if outcome != rules.VALID:
         require_supported(outcome)
         return Evaluation.invalid(reason(spec, outcome, run.room.failure))
@@ -124,8 +124,12 @@ def prepared(spec: Spec, limits: Limits) -> rules.Tables:
 
 @dataclass(frozen=True)
 class _Run:
-    """Outcomes and costs of n mappings, without the cycles of networks; and the details of the last mapping."""
+    """Outcomes and costs of n mappings, without the cycles of networks; and the details of the last mapping.
 
+    Which levels hold a data space, [n, L, T], is what they keep but for those of rule 16 that hand on all to none.
+    """
+
+    held: npt.NDArray[np.bool_]
     outcome: npt.NDArray[np.int64]
     cycles: npt.NDArray[np.int64]
     energy_pj: npt.NDArray[np.float64]
@@ -140,6 +144,7 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
         raise ValueError(
             f"the batch has {batch.temporal.shape[1:]} levels and dimensions, the specification {expected}"
         )
+    held = _held(batch.keep, tables.limits)
     room = make_room(tables, batch.spatial)
     outcome = np.zeros(n, np.int64)
     cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
@@ -149,7 +154,7 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
     if perfect.all():
         kernel = evaluate_limited_rows if tables.limits.any() else evaluate_rows
         kernel(
-            tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, batch.keep,
+            tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, held,
             0, n, outcome, cycles, energy, room,
         )  # fmt: skip
     elif perfect.any():
@@ -159,8 +164,19 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
             room, routes = part.room, part.routes
     else:
         routes = make_routes(spec)
-        _run_residual(tables, batch, outcome, cycles, energy, room, routes)
-    return _Run(outcome, cycles, energy, room, routes)
+        _run_residual(tables, replace(batch, keep=held), outcome, cycles, energy, room, routes)
+    outcome[~batch.keep.any(axis=1).all(axis=1)] = rules.BYPASSED_EVERYWHERE
+    return _Run(held, outcome, cycles, energy, room, routes)
+
+
+def _held(keep: npt.NDArray[np.bool_], limits: rules.Ints) -> npt.NDArray[np.bool_]:
+    """What levels keep, without the outermost ones that hand on all accesses (rule 16)."""
+    passing = limits & rules.NO_COALESCE != 0
+    if not passing.any():
+        return keep
+    ends = keep & ~passing
+    held: npt.NDArray[np.bool_] = keep & np.logical_or.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+    return held
 
 
 _VISITS, _MOST_VISITS = 2**12, 2**18
@@ -200,8 +216,11 @@ def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, run: _Run) -> Ev
     levels = [LevelStats(spec.mac.name, steps, float(total[rules.ENERGY]), macs)]
     for p, level in enumerate(spec.levels):
         figures = room.figures[p]
+        nothing = TensorStats(0, int(figures[rules.USED]), 0, 0, 0, 0, 0.0)
         tensors = {
-            name: _tensor(tables, p, t, room) for t, name in enumerate(spec.data_space_names) if batch.keep[0, p, t]
+            name: _tensor(tables, p, t, room) if run.held[-1, p, t] else nothing
+            for t, name in enumerate(spec.data_space_names)
+            if batch.keep[0, p, t]
         }
         energy = float(figures[rules.ENERGY] + figures[rules.LEAKED])
         levels.append(LevelStats(level.name, int(figures[rules.CYCLES]), energy, int(figures[rules.USED]), tensors))

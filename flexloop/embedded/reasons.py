@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +10,6 @@ from flexloop.embedded.rules import tables as rules
 from flexloop.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
 from flexloop.timeloop.mapping import Mapping
-from flexloop.timeloop.reuse import ReuseLimits
 
 _AT_MACS = (rules.BYPASSED_EVERYWHERE, rules.MAC_INSTANCES, rules.MAC_X, rules.MAC_Y)
 
@@ -48,17 +45,21 @@ def require_supported(outcome: int) -> None:
         )
 
 
-def passed_on(spec: Spec, batch: Batch, limits: Sequence[ReuseLimits]) -> str:
-    """Which outermost level hands on accesses although there is none outside to hand them to."""
-    for t, name in enumerate(spec.data_space_names):
-        top = int(max(np.flatnonzero(batch.keep[0, :, t])))
-        if name in limits[top].no_coalesce:
-            level = spec.level_names[top]
-            return (
-                f"no_coalesce of {name} at {level}, the outermost level that keeps it: there is none outside to hand "
-                "its accesses on to; remove it there"
-            )
-    raise AssertionError("every level has another outside")
+def passed_on(spec: Spec, batch: Batch, held: npt.NDArray[np.bool_]) -> str:
+    """Which data space is kept by levels alone that hand its accesses on, the outermost of them to none.
+
+    Args:
+        spec: architecture and problem.
+        batch: of one mapping.
+        held: bool[1, L, T] which levels hold a data space (rule 16).
+    """
+    t = int(np.argmin(held[0].any(axis=0)))
+    levels = [name for name, kept in zip(spec.level_names, batch.keep[0, :, t], strict=True) if kept]
+    return (
+        f"no_coalesce of {spec.data_space_names[t]} at {' and '.join(levels)}: every level that keeps it hands its accesses "
+        "on, so that none holds it, and Timeloop stops on an assertion before it writes its report (utilized_capacity > "
+        "0); remove no_coalesce at one of them, or keep it at another level too"
+    )
 
 
 def reason(spec: Spec, outcome: int, failure: npt.NDArray[np.int64]) -> str:

@@ -183,7 +183,7 @@ def _tensor(
     return TensorReport(
         name=name,
         read_write=read_write,
-        partition=partition,
+        partition=partition if tensor.utilized_capacity else 0,  # none where nothing is held (rule 16)
         capacity=tensor.utilized_capacity,
         used=used,
         clusters=clusters,

@@ -138,11 +138,11 @@ def _operations(report: Report) -> tuple[int, int]:
 
 
 def _outermost(report: Report) -> Iterator[tuple[int, bool]]:
-    """Words of each data space at the outermost level that keeps it, and whether it is updated."""
+    """Words of each data space at the outermost level that holds some of it, and whether it is updated."""
     seen: set[str] = set()
     for level in reversed(report.levels):
         for tensor in level.tensors:
-            if tensor.name not in seen:
+            if tensor.capacity and tensor.name not in seen:
                 seen.add(tensor.name)
                 yield tensor.capacity, tensor.read_write
 

@@ -67,6 +67,7 @@ class Costing:
         self._temporal = [i for i, s in enumerate(choices.slots) if not s.spatial]
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
         self._slice = _LEAST
+        self._may_need_more = bool(choices.imperfect) or any(limits.no_coalesce for limits in choices.reuse)
         self.uncounted = 0
         """Mappings that were beyond what the model counts exactly; they pass for ones that do not fit."""
 
@@ -88,11 +89,14 @@ class Costing:
             costs = evaluate_batch(self.spec, self.batch(genomes), self._choices.reuse)
         except UnsupportedError:
             return self._halved(genomes)
-        valid = costs.valid & self._fits_whole(genomes) if self._choices.imperfect else costs.valid
+        valid = costs.valid & self._fits_whole(genomes) if self._may_need_more else costs.valid
         return Costs(valid, costs.cycles, costs.energy_pj)
 
     def _fits_whole(self, genomes: Genomes) -> npt.NDArray[np.bool_]:
-        """[n]: whether tiles of full passes fit, which Timeloop's mapper asks for although there may be none."""
+        """[n]: whether the tiles of all that is kept fit, whole, which Timeloop's mapper asks for before it evaluates.
+
+        There may be no pass with whole tiles where loops have residuals; and levels need not hold what they hand on.
+        """
         tiles = np.cumprod(genomes.factors, axis=1)[:, self._temporal].astype(np.float64)
         fits = np.ones(len(genomes), dtype=np.bool_)
         facts = facts_of(self.spec)
@@ -193,7 +197,7 @@ class Costing:
         problem = replace(self.spec.problem, bounds=bounds)
         reason = evaluate(replace(self.spec, problem=problem), mapping).reason
         if not reason and not self._fits_whole(genomes)[0]:
-            return "with residuals; tiles of all iterations do not, which Timeloop's mapper asks for"
+            return "as evaluated; whole tiles of all that levels keep do not, which Timeloop's mapper asks for"
         return reason
 
 
@@ -202,7 +206,7 @@ def facts_of(spec: Spec) -> Facts:
     levels = tuple(
         LevelFacts(
             instances=level.instances,
-            capacity=inf if level.capacity is None else float(level.capacity),
+            capacity=inf if level.capacity is None or level.allow_overbooking else float(level.capacity),
             # A row costs its energy once; instances that share rows pay for at least one of them.
             read_energy=level.read_energy / (level.block_size * level.cluster_size),
             write_energy=level.write_energy / (level.block_size * level.cluster_size),

@@ -147,10 +147,12 @@ class Relaxation:
     def _receivers_of(self, t: int) -> dict[int, list[int]]:
         """For the MACs (-1) and each level that takes in tiles of t, the levels that get its accesses.
 
-        They end with the next level outside that keeps t; those before it keep t too, but hand on what they get.
+        They end with the next level outside that holds t; those before it keep t too, but hand on what they get. Levels
+        outside the last one that holds t get nothing (rule 16).
         """
         found: dict[int, list[int]] = {-1: []}
-        for level in np.flatnonzero(self.keep[:, t]):
+        held = np.flatnonzero(self.keep[:, t] & ~self._no_coalesce[:, t])
+        for level in np.flatnonzero(self.keep[: held.max(initial=-1) + 1, t]):
             list(found.values())[-1].append(int(level))
             if not self._no_coalesce[level, t]:
                 found[int(level)] = []

@@ -59,7 +59,8 @@ class Part:
         if self.choices.imperfect or any(slot.spatial and slot.level == 0 for slot in self.choices.slots):
             return energy  # residuals may leave words out; neighbours may feed the MACs
         for t, tensor in enumerate(self.facts.tensors):
-            if self.choices.kept[-1, t] and not tensor.is_diagonal:
+            handed_on = self.choices.data_spaces[t] in self.choices.reuse[-1].no_coalesce
+            if self.choices.kept[-1, t] and not handed_on and not tensor.is_diagonal:
                 # Where dimensions share a rank, steps may move nothing.
                 words = float(prod(max(bounds[d] for d, _ in rank) for rank in tensor.ranks if rank)) - top.instances
                 energy += max(words, 0.0) * (top.update_energy if tensor.read_write else top.read_energy)

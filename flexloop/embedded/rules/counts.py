@@ -22,7 +22,6 @@ from flexloop.embedded.rules.tables import (
     NO_MULTICAST,
     NO_REUSE,
     OUTER,
-    PASSES_OUTERMOST,
     READ_FIRST,
     READS,
     REDUCTIONS,
@@ -56,8 +55,6 @@ def counting_flows(limited: bool) -> Any:
         (rule 16).
         """
         end = begin[len(fanout)]
-        if limited and limits[top, t] & NO_COALESCE:
-            return PASSES_OUTERMOST
         here, below = 0, 0
         for p in range(top + 1):
             if limited:

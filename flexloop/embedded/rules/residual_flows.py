@@ -44,7 +44,6 @@ from flexloop.embedded.rules.tables import (
     NO_LINKS,
     NO_MULTICAST,
     NO_REUSE,
-    PASSES_OUTERMOST,
     STRIDE,
     VALID,
 )
@@ -252,8 +251,6 @@ def residual_flows(
     routed = len(routes.entry) > 0
     if routed:
         begin_routes(t, routes)
-    if limits[top, t] & NO_COALESCE:
-        return PASSES_OUTERMOST
     count = begin[len(begin) - 1]
     ranks = about[t, COUPLED_RANKS] + about[t, LONE_RANKS]
     for j in range(count):

@@ -19,12 +19,12 @@ from flexloop.embedded.rules.tables import (
     B3,
     BELOW_ZERO,
     BEYOND_TABLES,
-    BYPASSED_EVERYWHERE,
     F1,
     F2,
     I1,
     I2,
     I3,
+    KEPT_NOWHERE,
     LEAKED,
     OUTER,
     READ_WRITE,
@@ -106,9 +106,6 @@ def lay_out(
     """Write the nest of mapping m with its tiles; an outcome, the iterations that count, and computations."""
     levels = len(tables.fanout)
     use_array(tables.fanout, sf, so, split, m, room.grid)
-    for t in range(len(tables.about)):
-        if outermost(keep, m, t) < 0:
-            return BYPASSED_EVERYWHERE, 0.0, 0.0
     lay_nest(tf, to, tr, sf, so, sr, m, own.nest, own.begin, own.extent)
     steps, runs, macs = measure(own.nest, own.begin, own.extent, own.passes, own.used)
     if macs < 0:
@@ -146,6 +143,9 @@ def evaluate_residual_rows(
             if state != VALID:
                 break
             top = outermost(keep, m, t)
+            if top < 0:
+                state = KEPT_NOWHERE
+                break
             state = residual_flows(
                 tables.shifts, tables.about, tables.fanout, tables.limits, keep, m, t, top,
                 room.grid, own.extent, own.nest, own.begin, runs, own.steps, room.spatial, room.ranks, room.children,

@@ -23,7 +23,6 @@ from flexloop.embedded.rules.nest import (
 from flexloop.embedded.rules.tables import (
     B3,
     BELOW_ZERO,
-    BYPASSED_EVERYWHERE,
     COUPLED_RANKS,
     F1,
     F2,
@@ -32,6 +31,7 @@ from flexloop.embedded.rules.tables import (
     I2,
     I3,
     INSTANCES,
+    KEPT_NOWHERE,
     OUTER,
     READ_WRITE,
     SPACED,
@@ -175,7 +175,7 @@ def _rows(limited: bool) -> Any:
             sf, so: int64[n, L, D] spatial factors below each level, and their order; those of a level without a fanout
                 are not read.
             split: int64[n, L] how many dimensions of the spatial order lie on X.
-            keep: bool[n, L, T].
+            keep: bool[n, L, T], without levels that hand on all accesses to none outside (rule 16).
             start, stop: which mappings.
             outcome: int64[n] receives VALID or why a mapping is not.
             cycles, energy: int64[n], float64[n] receive its costs (pJ), where valid.
@@ -194,13 +194,8 @@ def _rows(limited: bool) -> Any:
                 if tiled == VALID:
                     reorder_nest(tables.present, tf, to, m, tile, loops, begin, mover)
             else:
-                tiled = VALID
-                for t in range(spaces):
-                    if outermost(keep, m, t) < 0:
-                        tiled = BYPASSED_EVERYWHERE
                 use_array(tables.fanout, sf, so, split, m, grid)
-                if tiled == VALID:
-                    tiled = fits_macs(tables.hardware, grid, failure)
+                tiled = fits_macs(tables.hardware, grid, failure)
                 if tiled == VALID:
                     build_nest(tables.present, tf, to, sf, so, m, grid, tile, loops, begin, mover, spatial, spatials)
                     tiled = fits_levels(
@@ -212,6 +207,9 @@ def _rows(limited: bool) -> Any:
                 if state != VALID:
                     break
                 top = outermost(keep, m, t)
+                if top < 0:
+                    state = KEPT_NOWHERE
+                    break
                 state = flows(
                     tables.fanout, tables.roles, tables.shifts, tables.about, tables.members, tables.present,
                     tables.limits, keep, m, t, top,

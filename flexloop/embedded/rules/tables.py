@@ -57,11 +57,11 @@ is that row's alone."""
     LEVEL_Y,
     UNSHARED_RESIDUAL,
     BELOW_ZERO,
-    PASSES_OUTERMOST,
+    KEPT_NOWHERE,
     BEYOND_TABLES,
 ) = range(14)
 """Outcomes of a mapping, in the order in which Timeloop looks for failures; then what it gives up at or answers with no
-sensible figures, where loops have residuals or accesses have nowhere to go; the last is a limit of this model."""
+sensible figures, where loops have residuals or no level holds a data space; the last is a limit of this model."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
