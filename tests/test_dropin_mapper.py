@@ -93,6 +93,15 @@ def test_pinned_factors_that_do_not_divide_a_bound_leave_residuals(tmp_path: Pat
     assert (again.cycles, again.energy_pj) == (outcome.evaluation.cycles, outcome.evaluation.energy_pj)
 
 
+def test_what_constraints_say_about_reuse_holds_and_is_not_in_the_map_that_timeloop_writes(tmp_path: Path) -> None:
+    text = TINY + "- {target: DRAM, type: dataspace, no_coalesce: [Weights]}\n"
+    with pytest.warns(UserWarning, match=r"without limits of reuse; .* \(no_coalesce \(dataspace\) at DRAM\)"):
+        outcome = run_mapper(inputs(tmp_path, text), tmp_path)
+    assert "DRAM [ Weights:0 (0) Inputs:" in (tmp_path / "timeloop-mapper.map.txt").read_text(encoding="utf-8")
+    assert "no_coalesce" not in (tmp_path / "timeloop-mapper.map.yaml").read_text(encoding="utf-8")
+    assert outcome.evaluation.levels[-1].tensors["Weights"].energy_pj == 0.0
+
+
 def test_ruby_has_residuals_where_remainders_allow_them(tmp_path: Path) -> None:
     cycles = {}
     for template, more in (("uber", ""), ("ruby", ", remainders: 12")):

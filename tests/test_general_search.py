@@ -25,6 +25,8 @@ from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.model import evaluate
 from flexloop.errors import UnmappableError, UnsupportedError
+from flexloop.timeloop.mapping import LevelMapping, Mapping
+from flexloop.timeloop.reuse import ReuseLimits
 
 objectives = st.sampled_from(["latency", "energy", "edp"])
 
@@ -166,6 +168,18 @@ def test_equal_arguments_give_equal_answers() -> None:
     space = golden_space("base-conv3x3", keep=("DRAM", "Spad"))
     answers = [find_best_general([space], "energy", samples=3_000, rng_seed=7, time_limit=0) for _ in range(2)]
     assert answers[0].mapping == answers[1].mapping
+
+
+def test_the_mapper_asks_for_room_for_what_an_outermost_level_hands_on() -> None:
+    # The model does not: nothing of it is held there. timeloop-mapper finds no mapping, timeloop-model has figures.
+    space = space_of(document([10, 64], [1, 1], {"M": 2, "K": 2, "N": 2}), keep=True)
+    limits = {"L2": ReuseLimits(no_coalesce=("A",))}
+    space = replace(space, constraints=replace(space.constraints, limits=limits))
+    mapping = Mapping((LevelMapping("L1", {"M": 2, "K": 2, "N": 2}, limits=ReuseLimits()), LevelMapping("L2")))
+    assert not evaluate(space.spec, mapping).valid, "three matrices of 4 words each in a buffer of 10"
+    assert evaluate(space.spec, space.limited(mapping)).levels[2].tensors["A"].utilized_capacity == 0
+    with pytest.raises(UnmappableError, match="whole tiles of all that levels keep do not, which Timeloop's mapper"):
+        find_best_general([space], "energy")
 
 
 @pytest.mark.parametrize("objective", ["latency", "edp"])

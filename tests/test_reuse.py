@@ -108,7 +108,7 @@ def test_an_outermost_level_that_hands_on_all_accesses_holds_nothing() -> None:
 
 
 def test_what_every_level_hands_on_is_refused() -> None:
-    kept = {"GlobalBuffer": ("Outputs",), "DRAM": ("Outputs",)}
+    kept: dict[str, tuple[str, ...]] = {"GlobalBuffer": ("Outputs",), "DRAM": ("Outputs",)}
     with pytest.raises(UnsupportedError, match="no_coalesce of Outputs at GlobalBuffer and DRAM: every level"):
         evaluate(SPACE.spec, handed_on(kept, bypass=("Spad",)))
 

@@ -26,6 +26,7 @@ from flexloop.errors import SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
 from flexloop.timeloop.mapping import Mapping
+from flexloop.timeloop.reuse import limit_entries
 from flexloop.validation import short
 
 _LEAST_S = 0.3
@@ -129,13 +130,25 @@ def run_mapper(
     beside = outcome.energies.written()
     mapping = outcome.optimum.mapping
     write_results(outcome.spec, mapping, outcome.evaluation, out_dir, "timeloop-mapper", beside)
-    if not mapping.is_perfect:
-        warnings.warn(
-            "timeloop-mapper.map.yaml is as Timeloop writes it, without residuals; before it is given to a model, "
-            f"write these into its factors ({_residuals(mapping)})",
-            stacklevel=2,
-        )
+    absent = {"residuals": ("factors", _residuals(mapping)), "limits of reuse": ("directives", _limits(mapping))}
+    for what, (where, written) in absent.items():
+        if written:
+            warnings.warn(
+                f"timeloop-mapper.map.yaml is as Timeloop writes it, without {what}; before it is given to a model, "
+                f"write these into its {where} ({written})",
+                stacklevel=2,
+            )
     return outcome
+
+
+def _limits(mapping: Mapping) -> str:
+    """What the levels of a mapping may not reuse, and where each limit stands."""
+    found: dict[str, list[str]] = {}
+    for level in mapping.levels:
+        for kind in ("dataspace", "spatial", "temporal"):
+            for key in limit_entries(kind, level.limits):
+                found.setdefault(f"{key} ({kind})", []).append(level.target)
+    return "; ".join(f"{key} at {', '.join(levels)}" for key, levels in found.items())
 
 
 def _residuals(mapping: Mapping) -> str:

@@ -165,7 +165,8 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
     else:
         routes = make_routes(spec)
         _run_residual(tables, replace(batch, keep=held), outcome, cycles, energy, room, routes)
-    outcome[~batch.keep.any(axis=1).all(axis=1)] = rules.BYPASSED_EVERYWHERE
+    nowhere: npt.NDArray[np.bool_] = ~np.all(np.any(batch.keep, axis=1), axis=1)
+    outcome[nowhere] = rules.BYPASSED_EVERYWHERE
     return _Run(held, outcome, cycles, energy, room, routes)
 
 

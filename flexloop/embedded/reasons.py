@@ -54,11 +54,11 @@ def passed_on(spec: Spec, batch: Batch, held: npt.NDArray[np.bool_]) -> str:
         held: bool[1, L, T] which levels hold a data space (rule 16).
     """
     t = int(np.argmin(held[0].any(axis=0)))
-    levels = [name for name, kept in zip(spec.level_names, batch.keep[0, :, t], strict=True) if kept]
+    levels = " and ".join(spec.level_names[p] for p in np.flatnonzero(batch.keep[0, :, t]))
     return (
-        f"no_coalesce of {spec.data_space_names[t]} at {' and '.join(levels)}: every level that keeps it hands its accesses "
-        "on, so that none holds it, and Timeloop stops on an assertion before it writes its report (utilized_capacity > "
-        "0); remove no_coalesce at one of them, or keep it at another level too"
+        f"no_coalesce of {spec.data_space_names[t]} at {levels}: every level that keeps it hands its accesses on, so "
+        "that none holds it; Timeloop stops at that on an assertion (utilized_capacity > 0); remove no_coalesce at one "
+        "of these levels, or keep the data space at another one too"
     )
 
 
