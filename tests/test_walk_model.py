@@ -18,7 +18,7 @@ from test_golden import case_spec, record_spec, records
 from test_recorded_runs import runs
 from walk_model import Figures, outermost, walk
 
-from flexloop.embedded.dropin import complete
+from flexloop.dropin.model import complete
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.spec import Spec, read_config
 from flexloop.errors import UnsupportedError
