@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from flexloop._version import __version__
+from flexloop.code import EMBEDDED_SEARCH, code_digest
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space, find_best
 from flexloop.embedded.model import evaluate
@@ -19,7 +19,6 @@ from flexloop.errors import SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, Variant
 from flexloop.rendering.render import shared_renderer
-from flexloop.resources import PACKAGE
 from flexloop.timeloop import yamlio
 from flexloop.workloads.layers import DIMENSIONS
 
@@ -40,7 +39,7 @@ class EmbeddedEngine:
 
     def info(self) -> EngineInfo:
         """Name and version; the version changes with the code that the figures depend on."""
-        return EngineInfo("embedded", f"{__version__}+{_source_digest()}")
+        return EngineInfo("embedded", f"{__version__}+{code_digest(EMBEDDED_SEARCH)}")
 
     def map(
         self,
@@ -98,16 +97,3 @@ def _parse(text: str, key: str) -> dict[str, Any]:
         raise SpecError(f"templates: what they wrote has no top-level key {key} with fields; mend the template of it")
     found: dict[str, Any] = document[key]
     return found
-
-
-@lru_cache(maxsize=1)
-def _source_digest() -> str:
-    """The first digits of a hash over the code that decides what the engine answers."""
-    package = PACKAGE
-    digest = hashlib.sha256()
-    for file in (*sorted((package / "embedded").rglob("*.py")), Path(__file__)):
-        digest.update(file.read_bytes())
-    for folder in ("rendering", "timeloop", "."):
-        for file in sorted((package / folder).glob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:8]

@@ -5,7 +5,6 @@ The best mapping of a class is a legal, known-good start for its superclasses, a
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import shutil
 import time
@@ -13,20 +12,19 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from tempfile import gettempdir
 
-from flexloop._version import __version__
 from flexloop.arch.kinds import Arch
 from flexloop.atomic import safe_name
 from flexloop.classes import FlexClass
+from flexloop.code import ENGINES, EVERY_CELL, code_digest
 from flexloop.energy.source import EnergyTables
-from flexloop.engines.base import Engine, SearchOptions, Winner, cost
+from flexloop.engines.base import Engine, EngineInfo, SearchOptions, Winner, cost
 from flexloop.engines.carry import carry_over
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, UnmappableError, UnsupportedError
 from flexloop.mapspace import MapSpace, mapspace
-from flexloop.resources import PACKAGE
 from flexloop.running.executors import ATTEMPTS
 from flexloop.running.store import Status, Store, StoredCell, cell_key
 from flexloop.running.storedwinner import from_stored, to_stored
@@ -123,24 +121,20 @@ class Plan:
 
 
 def programs(plan: Plan) -> dict[str, str]:
-    """The versions of flexloop and of both engines, as they are in this process."""
-    mapper, evaluator = plan.mapper.info(), plan.evaluator.info()
+    """The code that a cell's figures depend on, as it is in this process: flexloop's own and both engines'."""
     return {
-        "flexloop": f"{__version__}+{_code_digest()}",
-        "mapper": f"{mapper.name} {mapper.version}",
-        "engine": f"{evaluator.name} {evaluator.version}",
+        "flexloop": f"code {code_digest(EVERY_CELL)}",
+        "mapper": _engine(plan.mapper.info(), "map"),
+        "engine": _engine(plan.evaluator.info(), "evaluate"),
     }
 
 
-@lru_cache(maxsize=1)
-def _code_digest() -> str:
-    """A hash over this package's code, the command line left out."""
-    package = PACKAGE
-    digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
-        if "cli" not in file.relative_to(package).parts:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:8]
+def _engine(info: EngineInfo, role: str) -> str:
+    """An engine by its version, and by the code of flexloop's that serves it in a role."""
+    modules = ENGINES.get((info.name, role), ())
+    own = f"code {code_digest(modules)}" if modules else ""
+    version = "" if info.name == "embedded" else info.version  # the embedded engine is nothing but such code
+    return " ".join(part for part in (info.name, version, own) if part)
 
 
 @dataclass(frozen=True)
