@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flexloop.arch.spec import ArchSpec
-from flexloop.tiles import fixed_tiles
+from flexloop.arch.tiles import fixed_tiles
 from flexloop.workloads.layers import Layer, tile_size
 
 

@@ -15,14 +15,20 @@ from pathlib import Path
 from flexloop.resources import PACKAGE
 
 EVERY_CELL = (
+    "arch.base",
+    "arch.compact",
     "arch.depthwise",
     "arch.design.clip",
     "arch.design.directives",
     "arch.design.hardware",
     "arch.design.model",
     "arch.design.variants",
-    "arch.kinds",
+    "arch.extents",
+    "arch.fields",
     "arch.spec",
+    "arch.tiles",
+    "arch.tree",
+    "arch.variant",
     "classes",
     "deadline",
     "embedded.architecture",
@@ -42,11 +48,9 @@ EVERY_CELL = (
     "mapspace",
     "rendering.bundle",
     "rendering.render",
-    "rendering.tree",
     "rendering.v4",
     "running.cells",
     "running.storedwinner",
-    "tiles",
     "timeloop.componentname",
     "timeloop.constraints",
     "timeloop.mapping",
@@ -110,6 +114,9 @@ ENGINES = {
 
 NEVER = (
     "_version",
+    "arch.design.places",
+    "arch.design.words",
+    "arch.words",
     "atomic",
     "code",
     "cores",

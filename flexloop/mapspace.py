@@ -1,59 +1,21 @@
-"""The mapspace of a class on an arch spec and a layer, as a union of Timeloop mapspaces.
+"""The mapspace of a class on an arch and a layer, as a union of Timeloop mapspaces.
 
 A fixed axis is a constraint, a free axis the absence of one. What one Timeloop run cannot express as a choice (the
 array's shape, one of a few orders or pairs, the padded bounds) becomes a `Variant`: a mapspace of its own, and the
 class's mapspace is the union of its variants. Read axis by axis, the mapspace of degree 0 lies inside that of degree p,
-which lies inside that of degree 1.
+which lies inside that of degree 1. What an axis pins is the arch's to say, see `flexloop.arch.base`.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flexloop.arch.design.hardware import Extents
-from flexloop.arch.design.model import Design
-from flexloop.arch.design.variants import design_variants
-from flexloop.arch.kinds import Arch
-from flexloop.arch.spec import ArchSpec, Pair, Shape
-from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.integers import divisors
-from flexloop.tiles import FixedTiles, as_seen, fixed_tiles, inner_factors, padded_bounds
-from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
-from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
+from flexloop.arch.base import Arch
+from flexloop.arch.variant import Variant
+from flexloop.classes import FlexClass
+from flexloop.workloads.layers import Layer
 
-PARTITION_SUFFIX = {"Weights": "_Weights", "Inputs": "_Inputs", "Outputs": "_Outputs"}
-"""What is added to a buffer's name to name the level that limits one tensor's share of it."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One Timeloop mapspace: an array shape, the allowed bounds, and constraints.
-
-    Attributes:
-        arch: the arch spec, or the design.
-        layer: the layer, with its real bounds.
-        shape: the array's extents; a design's, of all its fanouts.
-        bounds: for each dimension the padded bounds that may be factorised, independently of the other dimensions.
-        partitioned: whether each tensor is held to its share of the buffer above the array (tiling at degree p).
-        constraints: what is pinned.
-    """
-
-    arch: Arch
-    layer: Layer
-    shape: Shape | Extents
-    bounds: dict[str, tuple[int, ...]]
-    partitioned: bool
-    constraints: Constraints
-
-    @property
-    def paddings(self) -> int:
-        """Number of padded bounds in the cross product."""
-        size = 1
-        for choices in self.bounds.values():
-            size *= len(choices)
-        return size
+__all__ = ["MapSpace", "Variant", "mapspace"]
 
 
 @dataclass(frozen=True)
@@ -67,160 +29,5 @@ class MapSpace:
 
 
 def mapspace(flexclass: FlexClass, arch: Arch, layer: Layer) -> MapSpace:
-    """Return the mapspace of a class (degrees allowed) on an arch spec or a design for one layer.
-
-    It holds what its subclasses may do: constraints fall away from degree to degree, and where fixed tiles are padded
-    to bounds that free ones are not, or exceed their share of the buffer, their variants are added.
-    """
-    if isinstance(arch, Design):
-        own = design_variants(flexclass, arch, layer)
-        found = (Variant(arch, layer, v.shape, v.bounds, False, v.constraints) for v in own)
-        return MapSpace(flexclass, arch, layer, tuple(found))
-    tiling = flexclass.degree(Axis.TILING)
-    variants = list(_own(flexclass, arch, layer, tiling))
-    if tiling is not Degree.FIXED:
-        rigid = [v for v in _own(flexclass, arch, layer, Degree.FIXED) if not any(_holds(free, v) for free in variants)]
-        variants = rigid + variants
-    return MapSpace(flexclass, arch, layer, tuple(variants))
-
-
-def _own(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> Iterator[Variant]:
-    """The variants of a class at one degree of tiling."""
-    partitioned = tiling is Degree.PART
-    fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
-    bounds = {} if fixed else padded_bounds(arch, layer)
-    for shape, pair in placements(flexclass, arch, layer):
-        if fixed:
-            bounds = fixed.allowed(shape, pair)
-        for order in orders(arch, flexclass.degree(Axis.ORDERING)):
-            loops = [
-                *_temporal_constraints(arch, order, fixed),
-                *_spatial_constraints(arch, layer, shape, pair, fixed),
-            ]
-            if partitioned:
-                loops.extend(_idle(name) for name in partition_levels(arch).values())
-            constraints = Constraints(tuple(loops), tuple(_dataspaces(arch, partitioned=partitioned)))
-            yield Variant(arch, layer, shape, bounds, partitioned, constraints)
-
-
-def _holds(variant: Variant, other: Variant) -> bool:
-    """Whether a variant without a partition surely has all mappings of another: the same or fewer constraints."""
-    if variant.partitioned or variant.shape != other.shape:
-        return False
-    if any(not set(other.bounds[d]) <= set(variant.bounds[d]) for d in DIMENSIONS):
-        return False
-    for loop in variant.constraints.loops:
-        pinned = other.constraints.loop(loop.target, spatial=loop.spatial)
-        if not loop.factors.items() <= pinned.factors.items():
-            return False
-        if loop.permutation and (loop.permutation, loop.split) != (pinned.permutation, pinned.split):
-            return False
-    return True
-
-
-def placements(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> list[tuple[Shape, tuple[str, str] | None]]:
-    """The array shapes of a class, and what may lie on X and Y of each: a pair, or any dimensions (None)."""
-    chosen = pairs(arch, flexclass.degree(Axis.PARALLELIZATION))
-    seen = [(as_seen(arch, layer, pair.X), as_seen(arch, layer, pair.Y)) if pair else None for pair in chosen]
-    found = list(itertools.product(shapes(arch, flexclass.degree(Axis.SHAPE)), seen))
-    if arch.depthwise == "on_both_axes" and layer.is_depthwise:
-        row = (Shape(X=arch.pes, Y=1), None if None in seen else ("G", "C"))
-        found += [row] * (row not in found)
-    return found
-
-
-def shapes(arch: ArchSpec, degree: Degree) -> list[Shape]:
-    """The array shapes of a degree: the fixed one, those made of the building block, or every X*Y = PEs."""
-    axis = arch.axes.shape
-    if degree is Degree.FIXED:
-        return [axis.fixed]
-    block = axis.block if degree is Degree.PART else Shape(X=1, Y=1)
-    pes = axis.fixed.pes
-    extents = [(x, pes // x) for x in divisors(pes)]
-    return [Shape(X=x, Y=y) for x, y in extents if x % block.X == 0 and y % block.Y == 0]
-
-
-def orders(arch: ArchSpec, degree: Degree) -> list[dict[str, tuple[str, ...]] | None]:
-    """The orders of a degree, a permutation for each ordered level; None stands for a free order."""
-    axis = arch.axes.ordering
-    if degree is Degree.FULL:
-        return [None]
-    chosen = [axis.fixed] if degree is Degree.FIXED else list(axis.partial)
-    return [{level: tuple(permutation) for level, permutation in order.items()} for order in chosen]
-
-
-def pairs(arch: ArchSpec, degree: Degree) -> list[Pair | None]:
-    """The pairs of a degree; None stands for free parallelism."""
-    axis = arch.axes.parallelization
-    if degree is Degree.FULL:
-        return [None]
-    return [axis.fixed] if degree is Degree.FIXED else list(axis.partial)
-
-
-def partition_levels(arch: ArchSpec) -> dict[str, str]:
-    """Name of the level that limits each tensor's share of the buffer above the array, by tensor."""
-    return {t: arch.array.below + PARTITION_SUFFIX[t] for t in TENSORS if t in arch.axes.tiling.partial}
-
-
-def _temporal_constraints(
-    arch: ArchSpec, order: dict[str, tuple[str, ...]] | None, fixed: FixedTiles | None
-) -> Iterator[LoopConstraint]:
-    for level in arch.inner_to_outer:
-        if not level.loops:
-            yield _idle(level.name)
-            continue
-        index = arch.loop_levels.index(level)
-        permutation: tuple[str, ...] = ()
-        if index == 0:
-            permutation = DIMENSIONS
-        elif order is not None:
-            permutation = order[level.name]
-        factors = fixed.factors[index] if fixed else {}
-        if factors or permutation:
-            yield LoopConstraint(level.name, factors=factors, permutation=permutation)
-
-
-def _idle(level: str) -> LoopConstraint:
-    """The constraint of a level that no temporal loop may stand at."""
-    return LoopConstraint(level, factors=dict.fromkeys(DIMENSIONS, 1), permutation=DIMENSIONS)
-
-
-def _spatial_constraints(
-    arch: ArchSpec, layer: Layer, shape: Shape, pair: tuple[str, str] | None, fixed: FixedTiles | None
-) -> Iterator[LoopConstraint]:
-    if arch.array.inner is not None:
-        yield _inner_fanout(arch, layer)
-    if pair is not None:
-        yield _array_pair(arch, shape, pair, fixed)
-
-
-def _inner_fanout(arch: ArchSpec, layer: Layer) -> LoopConstraint:
-    assert arch.array.inner is not None
-    factors = inner_factors(arch, layer)
-    on_x = {as_seen(arch, layer, d) for d in arch.array.inner.x_factors}
-    permutation = [d for d in DIMENSIONS if d in on_x] + [d for d in DIMENSIONS if d not in on_x]
-    target = arch.inner_to_outer[0].name
-    return LoopConstraint(target, spatial=True, factors=factors, permutation=tuple(permutation), split=len(on_x))
-
-
-def _array_pair(arch: ArchSpec, shape: Shape, pair: tuple[str, str], fixed: FixedTiles | None) -> LoopConstraint:
-    on_x, on_y = pair
-    factors = {d: 1 for d in DIMENSIONS if d not in pair}
-    if fixed is not None:
-        factors |= {on_x: fixed.spread(on_x, shape.X), on_y: fixed.spread(on_y, shape.Y)}
-    rest = [d for d in DIMENSIONS if d not in (on_x, on_y)]
-    return LoopConstraint(
-        arch.array.below,
-        spatial=True,
-        factors={d: factors[d] for d in DIMENSIONS if d in factors},
-        permutation=(on_x, on_y, *rest),
-        split=1,
-    )
-
-
-def _dataspaces(arch: ArchSpec, *, partitioned: bool) -> Iterator[DataspaceConstraint]:
-    for level in arch.inner_to_outer:
-        yield DataspaceConstraint(level.name, tuple(t for t in TENSORS if t in level.keep), level.bypass)
-    if partitioned:
-        for tensor, name in partition_levels(arch).items():
-            yield DataspaceConstraint(name, (tensor,), tuple(t for t in TENSORS if t != tensor))
+    """Return the mapspace of a class (degrees allowed) on an arch for one layer; it holds those of its subclasses."""
+    return MapSpace(flexclass, arch, layer, arch.on(layer).variants(flexclass))

@@ -14,8 +14,7 @@ from typing import Any
 import pandas as pd
 
 from flexloop._version import __version__
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch
+from flexloop.arch.base import Arch
 from flexloop.atomic import check_writable
 from flexloop.classes import FlexClass, all_classes
 from flexloop.cores import available_cores, processes
@@ -181,8 +180,7 @@ def _find(
     layers = [same[0] for same in alike.values()]
     same_space: dict[FlexClass, list[FlexClass]] = {}
     for flexclass in classes:
-        least = plan.arch.least_alike(flexclass) if isinstance(plan.arch, Design) else flexclass
-        same_space.setdefault(least, []).append(flexclass)
+        same_space.setdefault(plan.arch.least_alike(flexclass), []).append(flexclass)
     for result in run_layers(plan, list(same_space), layers, placement, *([progress.handed_in] if progress else [])):
         for flexclass in same_space[result.flexclass]:
             found[flexclass, result.layer.shape_key] = replace(result, flexclass=flexclass)

@@ -12,10 +12,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch
+from flexloop.arch.base import Arch
 from flexloop.arch.load import ArchSource, load_arch
-from flexloop.arch.spec import ArchSpec
 from flexloop.digests import digest_of
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.networks import NetworkSource, load_network
@@ -25,7 +23,7 @@ from flexloop.workloads.layers import Layer, Network
 DIGITS = 12
 """Hexadecimal digits of a digest that tables show."""
 
-Named = TypeVar("Named", ArchSpec | Design, Network)
+Named = TypeVar("Named", Arch, Network)
 
 
 Archs: TypeAlias = ArchSource | Sequence[ArchSource]

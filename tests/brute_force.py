@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from flexloop.arch.spec import ArchSpec, StorageLevel
+from flexloop.arch.fields import StorageLevel
+from flexloop.arch.spec import ArchSpec
 from flexloop.mapspace import MapSpace, Variant
 from flexloop.workloads.layers import DIMENSIONS, tile_size
 

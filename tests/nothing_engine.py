@@ -20,7 +20,6 @@ from flexloop.energy.source import EnergyTables, shipped_tables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.evaluation import Evaluation, LevelStats, TensorStats
 from flexloop.mapspace import MapSpace, Variant
-from flexloop.rendering.tree import chain
 from flexloop.running.cells import CellResult, Plan
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store
@@ -69,7 +68,7 @@ def _mapping(variant: Variant, bounds: dict[str, int]) -> Mapping:
         for d, factor in constraint.factors.items():
             rest[d] //= factor
     levels = []
-    for name in reversed(chain(variant.arch, partitioned=variant.partitioned)):
+    for name in reversed(variant.levels):
         temporal = variant.constraints.loop(name, spatial=False)
         spatial = variant.constraints.loop(name, spatial=True)
         factors = {d: temporal.factors[d] if d in temporal.factors else rest.pop(d, 1) for d in DIMENSIONS}

@@ -18,7 +18,6 @@ from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.spec import read_spec
 from flexloop.mapspace import mapspace
-from flexloop.rendering import tree
 from flexloop.rendering.render import shared_renderer
 from flexloop.timeloop import yamlio
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
@@ -174,6 +173,6 @@ def _random_ert(rng: random.Random, arch: ArchSpec) -> dict[str, Any]:
                     {"name": "leak", "arguments": {}, "energy": rng.choice((0.0, 0.01)) if name in real else 0.0},
                 ],
             }
-            for name, path in tree.component_paths(arch).items()
+            for name, path in arch.component_paths.items()
         ],
     }

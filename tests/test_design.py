@@ -11,18 +11,18 @@ import pytest
 from small_archs import lanes, plain
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions
+from flexloop.arch.fields import Pair
 from flexloop.arch.load import load_arch_spec
-from flexloop.arch.spec import ArchSpec, Pair
+from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tiles import fixed_tiles
 from flexloop.classes import Degree
 from flexloop.energy.source import shipped_tables
 from flexloop.errors import UnmappableError, UnsupportedError
-from flexloop.mapspace import shapes
 from flexloop.studies.design import design, write_design
 from flexloop.studies.futureproof import future_proof, neutral, scaled, sensitivity, variations
 from flexloop.studies.rigid import Designs, Hardware
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import run_study
-from flexloop.tiles import fixed_tiles
 from flexloop.workloads.layers import DIMENSIONS
 
 NET = Network(name="past", layers=(Layer(name="conv", C=4, M=6, R=3, P=7, count=2), Layer(name="fc", C=9, M=8)))
@@ -88,7 +88,7 @@ def test_on_a_tiny_problem_the_design_is_the_best_of_all_there_are(objective: st
     rest = "RSNGQ"
     orders = tuple((*order, *rest) for order in itertools.permutations("CMP"))
     energy = shipped_tables(plain())
-    hardware = Hardware(plain(), energy, tuple(shapes(plain(), Degree.FULL)), orders)
+    hardware = Hardware(plain(), energy, tuple(plain().shapes(Degree.FULL)), orders)
     designs = every_design(hardware, {"C": 4, "M": 4, "P": 2})
     designs = designs.take(hardware.fits(designs, layers))
     costs = np.zeros(len(designs))

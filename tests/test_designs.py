@@ -16,8 +16,8 @@ from flexloop.arch.design.hardware import Hardware
 from flexloop.arch.design.model import Design
 from flexloop.arch.design.read import read_design
 from flexloop.arch.design.text import design_text
-from flexloop.arch.design.variants import DesignVariant, design_variants
 from flexloop.arch.load import load_arch
+from flexloop.arch.variant import Variant
 from flexloop.checks.design import check_design
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.cli import app
@@ -161,14 +161,14 @@ def test_the_outermost_level_takes_what_is_left_where_all_else_is_pinned() -> No
     layer = Layer(name="many", M=6)
     assert clipped(pinned, layer).taken == ("M",)
     assert check_design(pinned, [Network(name="net", layers=(layer,))]).ok
-    rigid = design_variants(RIGID, pinned, layer)[0]
+    rigid = pinned.on(layer).variants(RIGID)[0]
     assert "M" not in rigid.constraints.loop("DRAM", spatial=False).factors
     assert rigid.constraints.loop("Buffer", spatial=False).factors["M"] == 1
 
 
 def test_depthwise_layers_see_groups_as_output_channels() -> None:
     depthwise = Layer(name="depthwise", G=32, R=3, S=3, P=14, Q=14)
-    rigid = design_variants(RIGID, design("eyeriss_like"), depthwise)[0]
+    rigid = design("eyeriss_like").on(depthwise).variants(RIGID)[0]
     assert rigid.constraints.loop("psum_spad", spatial=False).factors.get("G") is None
     assert rigid.constraints.loop("psum_spad", spatial=False).factors["M"] == 1
 
@@ -176,7 +176,7 @@ def test_depthwise_layers_see_groups_as_output_channels() -> None:
 # -- mapspaces --------------------------------------------------------------------------------------------------------
 
 
-def listed(own: Design, variant: DesignVariant) -> set[bytes]:
+def listed(own: Design, variant: Variant) -> set[bytes]:
     """Every mapping of a variant, loops of one iteration left out."""
     choices = Choices(own.level_names, variant.shape.fanouts, variant.bounds, TENSORS, variant.constraints)
     found: set[bytes] = set()
@@ -221,7 +221,7 @@ def test_every_point_contains_the_points_just_below_it(layer: str) -> None:
 
     @cache
     def mappings(point: FlexClass) -> frozenset[bytes]:
-        return frozenset().union(*(listed(own, v) for v in design_variants(point, own, LAYERS[layer])))
+        return frozenset().union(*(listed(own, v) for v in own.on(LAYERS[layer]).variants(point)))
 
     sizes = {point: len(mappings(point)) for point in all_classes(degrees=True)}
     for point in all_classes(degrees=True):
@@ -236,7 +236,7 @@ def test_each_degree_of_each_axis_adds_mappings() -> None:
         sizes = [
             sum(
                 Choices(own.level_names, v.shape.fanouts, v.bounds, TENSORS, v.constraints).size()
-                for v in design_variants(RIGID.replace(axis, degree), own, layer)
+                for v in own.on(layer).variants(RIGID.replace(axis, degree))
             )
             for degree in (Degree.FIXED, Degree.FULL)
         ]
@@ -247,7 +247,7 @@ def test_each_degree_of_each_axis_adds_mappings() -> None:
 def test_bounds_are_feasible_and_no_smaller_than_the_layer(name: str) -> None:
     layer = Layer(name="conv", N=2, C=13, M=29, R=3, S=3, P=7, Q=7)
     for point in all_classes():
-        for variant in design_variants(point, design(name), layer):
+        for variant in design(name).on(layer).variants(point):
             for d, bounds in variant.bounds.items():
                 pinned = prod(loop.factors.get(d, 1) for loop in variant.constraints.loops)
                 assert all(bound >= layer.bounds[d] and bound % pinned == 0 for bound in bounds)
@@ -256,7 +256,7 @@ def test_bounds_are_feasible_and_no_smaller_than_the_layer(name: str) -> None:
 def test_free_names_the_levels_that_an_axis_frees() -> None:
     document = design("eyeriss_like").model_dump() | {"free": {"T": ["psum_spad"]}}
     own = Design.model_validate(document)
-    free = design_variants(RIGID.replace(Axis.TILING, Degree.FULL), own, Layer(name="conv", C=8, M=8))[0]
+    free = own.on(Layer(name="conv", C=8, M=8)).variants(RIGID.replace(Axis.TILING, Degree.FULL))[0]
     assert not free.constraints.loop("psum_spad", spatial=False).factors
     assert free.constraints.loop("weights_spad", spatial=False).factors["M"] == 1
 
@@ -266,7 +266,7 @@ def test_what_a_file_labels_always_no_class_frees() -> None:
     parallel = document["constraints"]["P"]
     document["constraints"] |= {"P": (), "always": (*document["constraints"]["always"], *parallel)}
     own = Design.model_validate(document)
-    free = design_variants(FULLY_FLEXIBLE, own, Layer(name="conv", C=8, M=8))[0]
+    free = own.on(Layer(name="conv", C=8, M=8)).variants(FULLY_FLEXIBLE)[0]
     assert free.constraints.loop("inter_PE_spatial", spatial=True).factors["P"] == 1
 
 

@@ -19,7 +19,6 @@ from flexloop.energy.estimate import Estimate, Estimator
 from flexloop.energy.table import EnergyTable, power_law
 from flexloop.energysources.choose import energy_tables
 from flexloop.errors import SpecError, UnknownNameError
-from flexloop.rendering.tree import component_paths
 from flexloop.timeloop import yamlio
 
 TABLE = load_table("45nm")
@@ -145,7 +144,7 @@ def test_every_component_of_a_shipped_spec_has_energies_and_an_area(name: str) -
     areas = {table["name"]: table["area"] for table in build_art(arch)["tables"]}
     assert areas.keys() == energies.keys()
     for component in [*(level.name for level in arch.levels), arch.mac.name]:
-        path = component_paths(arch)[component]
+        path = arch.component_paths[component]
         assert all(energy > 0 for action, energy in energies[path].items() if action != "leak")
         assert areas[path] > 0 or component == "DRAM"
 

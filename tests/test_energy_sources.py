@@ -26,7 +26,6 @@ from flexloop.energysources.kept import find_kept, keep, kept, table_files
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.overhead import base_area
 from flexloop.rendering.render import Renderer
-from flexloop.rendering.tree import component_paths
 from flexloop.study import StudyOptions
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.inputs import read_inputs
@@ -94,7 +93,7 @@ def test_the_input_of_accelergy_has_the_components_of_timeloops_tree() -> None:
     paths += [f"system.chip.{c['name']}" for c in chip["local"]]
     paths += [f"system.chip.{pe['name']}.{c['name']}" for c in pe["local"]]
     limits = {f"system.chip.GlobalBuffer_{tensor}" for tensor in ("Weights", "Inputs", "Outputs")}
-    assert set(paths) == set(component_paths(arch).values()) - limits
+    assert set(paths) == set(arch.component_paths.values()) - limits
     buffer = next(c for c in chip["local"] if c["name"] == "GlobalBuffer")
     assert buffer["attributes"] == {"width": 256, "datawidth": 8, "depth": 2048}
     defined = {c["name"] for c in document["compound_components"]["classes"]}

@@ -16,13 +16,13 @@ from small_archs import lanes, plain
 from typer.testing import CliRunner
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch, run_study
+from flexloop.arch.tree import levels_above_array
 from flexloop.cli import app
 from flexloop.energy.ert import build_art
 from flexloop.energy.source import shipped_tables
 from flexloop.energysources.kept import table_files
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.overhead import base_area, class_area, dram_interface_area
-from flexloop.rendering.tree import levels_above_array
 from flexloop.timeloop.componentname import component_name
 
 pytest.importorskip("optuna", reason="exploration needs the extra `explore`")

@@ -13,7 +13,6 @@ from flexloop.classes import RIGID, Axis, Degree, all_classes
 from flexloop.energy import build_art
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.overhead import (
-    Parts,
     axis_area,
     base_area,
     class_area,
@@ -22,6 +21,7 @@ from flexloop.overhead import (
     overhead_table,
     parts,
 )
+from flexloop.overhead.parts import Parts
 
 SHIPPED = {name: load_arch_spec(name) for name in arch_names()}
 SPECS = SHIPPED | {name: make() for name, make in ALL.items()}

@@ -21,7 +21,6 @@ from flexloop.mapspace import mapspace
 from flexloop.rendering.bundle import mapspace_files, run_variants
 from flexloop.rendering.effort import search_settings
 from flexloop.rendering.render import Renderer
-from flexloop.rendering.tree import chain
 from flexloop.timeloop.constraints import Constraints, Subject
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
@@ -101,7 +100,7 @@ def test_the_rendered_tree_is_the_chain_of_levels(name: str, make: Callable[[], 
     tree = yaml.safe_load(renderer.architecture(arch, variant.shape, partitioned=variant.partitioned))
     problem = yaml.safe_load(renderer.problem(variant, bounds))
     spec = read_spec(tree["architecture"], problem["problem"], build_ert(arch))
-    assert spec.level_names == chain(arch, partitioned=variant.partitioned)
+    assert spec.level_names == variant.levels
     assert spec.mac.instances == arch.pes * arch.lanes
     assert dict(zip(spec.level_names, spec.fanout_xy, strict=True))[arch.array.below] == (2, 2)
 
@@ -169,7 +168,7 @@ def test_a_template_reaches_no_interpreter(tmp_path: Path, template: str) -> Non
     arch = plain()
     said = "not safely callable|is unsafe|undefined|passwd|secret|'os'|No filter|namespace"
     with pytest.raises(SpecError, match=f"template .*({said})"):
-        Renderer(tmp_path).architecture(arch, arch.axes.shape.fixed, partitioned=False)
+        Renderer(tmp_path).architecture(arch, arch.own_extents, partitioned=False)
 
 
 def test_a_template_may_call_what_jinja_brings(tmp_path: Path) -> None:

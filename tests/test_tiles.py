@@ -10,9 +10,10 @@ import small_archs
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from flexloop.arch.spec import ArchSpec, Shape
+from flexloop.arch.fields import Shape
+from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tiles import as_seen, fixed_tiles, padded_bounds, uniform_paddings
 from flexloop.integers import smooth_above
-from flexloop.tiles import as_seen, fixed_tiles, padded_bounds, uniform_paddings
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
 

@@ -14,6 +14,7 @@ import yaml
 from small_archs import lanes, plain
 
 from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tree import UNBOUNDED
 from flexloop.classes import FlexClass, all_classes
 from flexloop.embedded.spec import Spec, read_config
 from flexloop.energy import EnergyTables, shipped_tables
@@ -124,7 +125,7 @@ def _facts(level: dict[str, Any]) -> dict[str, Any]:
     # The front end gives DRAM the technology of the whole, after which it may add up; only networks ask for that.
     facts = {name: value for name, value in level.items() if "area" not in name and name != "reduces"}
     for name in ("capacity", "size"):  # of an unbounded level: more than any tile
-        if facts[name] is not None and facts[name] >= v4.UNBOUNDED:
+        if facts[name] is not None and facts[name] >= UNBOUNDED:
             facts[name] = None
     return facts
 

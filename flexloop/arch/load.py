@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
+from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch, arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.errors import SpecError
 from flexloop.resources import find, is_file, is_folder, shipped_names
@@ -20,6 +20,8 @@ HINT = "`flexloop arch fields` describes every field, `flexloop arch show edge25
 
 DESIGN_HINT = "`flexloop arch fields --design` describes every field, `flexloop arch import FILES` writes such a file."
 
+AnyArch = TypeVar("AnyArch", bound=Arch)
+
 _NATIVE = {"architecture", "arch"}
 """Top-level keys of Timeloop's files."""
 
@@ -29,16 +31,12 @@ def arch_names() -> list[str]:
     return shipped_names("arch_specs")
 
 
-ArchSource: TypeAlias = str | Path | Mapping[str, Any] | ArchSpec | Design
+ArchSource: TypeAlias = str | Path | Mapping[str, Any] | Arch
 """What an arch can be given as, see `load_arch`."""
 
 
 @overload
-def load_arch(source: Design) -> Design: ...
-
-
-@overload
-def load_arch(source: ArchSpec) -> ArchSpec: ...
+def load_arch(source: AnyArch) -> AnyArch: ...
 
 
 @overload
@@ -62,7 +60,7 @@ def load_arch(source: ArchSource) -> Arch:
         >>> load_arch("edge256").pes
         256
     """
-    if isinstance(source, (ArchSpec, Design)):
+    if isinstance(source, Arch):
         return source
     if isinstance(source, Mapping):
         return _made(dict(source), "arch spec")
@@ -86,7 +84,7 @@ def load_arch_spec(source: ArchSource, who: str = "an arch spec is needed") -> A
     Raises:
         UnsupportedError: if it is a Timeloop design.
     """
-    return arch_spec(load_arch(source), who)
+    return load_arch(source).as_spec(who)
 
 
 def _made(content: Any, where: str | Path) -> Arch:

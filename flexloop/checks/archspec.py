@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import singledispatch
 from math import prod
+from typing import Protocol
 
+from flexloop.arch.base import Arch
+from flexloop.arch.compact import orders, pairs
+from flexloop.arch.design.model import Design
 from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tiles import fixed_tiles, inner_factors, padded_bounds
 from flexloop.capacity import (
     Overflow,
     fixed_overflows,
     fixed_tile_exceeds_only_the_partition,
     overflows,
 )
+from flexloop.checks.design import check_design
 from flexloop.classes import Axis, Degree
-from flexloop.describe import describe_axes
 from flexloop.energy.table import TECHNOLOGIES, check_technology
 from flexloop.flexion import LayerFlexion, hardware_flexion
-from flexloop.mapspace import orders, pairs, shapes
-from flexloop.tiles import fixed_tiles, inner_factors, padded_bounds
 from flexloop.workloads.layers import Layer, Network, tile_size
 
 _UNIT_STEPS = {"Wstride": 1, "Hstride": 1, "Wdilation": 1, "Hdilation": 1}
@@ -28,6 +32,19 @@ _NAMES = {
     Axis.PARALLELIZATION: "parallelism",
     Axis.SHAPE: "array shape",
 }
+
+
+class Report(Protocol):
+    """What a check found."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is amiss."""
+        ...
+
+    def sentences(self) -> list[str]:
+        """The report in words."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -130,6 +147,16 @@ def check_arch(arch: ArchSpec, networks: Sequence[Network]) -> ArchReport:
     return ArchReport(arch, tuple(_buffer_uses(arch)), nesting, checks)
 
 
+@singledispatch
+def check(arch: Arch, networks: Sequence[Network]) -> Report:
+    """Check an arch against networks, see `check_arch` and `flexloop.checks.design.check_design`."""
+    raise TypeError(f"{type(arch).__name__} cannot be checked")
+
+
+check.register(ArchSpec, check_arch)
+check.register(Design, check_design)
+
+
 def nesting_faults(arch: ArchSpec, layer: Layer) -> list[str]:
     """What of degree 0 is missing from degree p, or of p from 1, on a layer; nothing, for a spec that was read."""
     faults = []
@@ -138,10 +165,10 @@ def nesting_faults(arch: ArchSpec, layer: Layer) -> list[str]:
         chain = [fixed.inner[d], *(tile[d] for tile in fixed.tiles), bound]
         if bound not in allowed[d] or any(outer % inner for inner, outer in zip(chain, chain[1:], strict=False)):
             faults.append(f"T: the fixed tiles {chain} along {d} of {layer.name} are no free tiles")
-    for letter, choices in (("O", orders), ("P", pairs), ("S", shapes)):
+    for letter, choices in (("O", orders), ("P", pairs), ("S", ArchSpec.shapes)):
         if choices(arch, Degree.FIXED)[0] not in choices(arch, Degree.PART):
             faults.append(f"{letter}: the fixed value is not among the partial ones")
-    if not {(s.X, s.Y) for s in shapes(arch, Degree.PART)} <= {(s.X, s.Y) for s in shapes(arch, Degree.FULL)}:
+    if not {(s.X, s.Y) for s in arch.shapes(Degree.PART)} <= {(s.X, s.Y) for s in arch.shapes(Degree.FULL)}:
         faults.append("S: a partial shape is not among all shapes")
     return faults
 
@@ -212,7 +239,7 @@ def _sentences(report: ArchReport) -> Iterator[str]:
         parts = ", ".join(f"{tensor} {words:,}" for tensor, words in use.words.items())
         room = f"{100 * use.used:.0f}% of {use.level}'s {use.capacity:,} words" if use.capacity else use.level
         yield f"The fixed tile takes {room} ({parts})."
-    for axis, (_, fixed, partial, full) in zip(Axis, describe_axes(arch), strict=True):
+    for axis, (_, fixed, partial, full) in zip(Axis, arch.axes_in_words(), strict=True):
         least, some = (float(hardware_flexion(arch, axis, degree)) for degree in (Degree.FIXED, Degree.PART))
         yield (
             f"{axis.value}, {_NAMES[axis]}. 0: {fixed}. p: {partial}. 1: {full}. "

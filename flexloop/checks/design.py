@@ -8,8 +8,8 @@ from math import prod
 
 from flexloop.arch.design.clip import clipped
 from flexloop.arch.design.model import Design
-from flexloop.arch.design.variants import DesignVariant, design_variants
 from flexloop.arch.design.words import axis_sentences
+from flexloop.arch.variant import Variant
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing
@@ -109,7 +109,7 @@ def _network(design: Design, network: Network, failing: int) -> str:
 
 
 def _padded(design: Design, layer: Layer) -> int:
-    return prod(min(bounds) for bounds in design_variants(RIGID, design, layer)[0].bounds.values())
+    return prod(min(bounds) for bounds in design.on(layer).variants(RIGID)[0].bounds.values())
 
 
 def _verdict(design: Design, layer: Layer) -> tuple[str, str]:
@@ -124,7 +124,7 @@ def _verdict(design: Design, layer: Layer) -> tuple[str, str]:
 def why_not(design: Design, layer: Layer, flexclass: FlexClass) -> str:
     """Why the smallest tiles of a class do not fit a layer's hardware; nothing where those of some variant do."""
     reasons = []
-    for variant in design_variants(flexclass, design, layer):
+    for variant in design.on(layer).variants(flexclass):
         choices = Choices(design.level_names, variant.shape.fanouts, variant.bounds, TENSORS, variant.constraints)
         if choices.empty_dimension:
             reasons.append(f"no factors of {choices.empty_dimension} within the constraints multiply to a bound")
@@ -136,7 +136,7 @@ def why_not(design: Design, layer: Layer, flexclass: FlexClass) -> str:
     return reasons[0]
 
 
-def _spec(design: Design, layer: Layer, variant: DesignVariant) -> Spec:
+def _spec(design: Design, layer: Layer, variant: Variant) -> Spec:
     bounds = {d: variant.bounds[d][0] for d in DIMENSIONS}
     problem = yamlio.load(shared_renderer().canonical_problem(layer, bounds))
     return read_config({"architecture": design.hardware.tree(variant.shape), **problem})

@@ -14,7 +14,7 @@ from flexloop.cli.options import with_engine_settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flexloop.arch import kinds
+    from flexloop.arch import base
     from flexloop.energy.source import EnergyTables
     from flexloop.engines.select import EngineSettings
 
@@ -71,17 +71,12 @@ def make(
 ) -> None:
     """Make an arch spec's energy and area reference tables and write them; --energy takes tables.yaml anywhere."""
     from flexloop.arch.load import load_arch
-    from flexloop.arch.spec import ArchSpec
-    from flexloop.energysources.accelergy import accelergy_of
     from flexloop.energysources.choose import energy_tables
     from flexloop.energysources.kept import table_files
     from flexloop.renderfiles import write_files
 
     spec = load_arch(arch)
-    if energy == "accelergy" and isinstance(spec, ArchSpec):
-        tables = accelergy_of(engines).tables(spec, output / "accelergy")
-    else:
-        tables = energy_tables(energy, spec, engines)
+    tables = energy_tables(energy, spec, engines, output / "accelergy")
     write_files(output, table_files(tables))
     console().print(f"ERT {tables.digest[:12]} written to {output / 'tables.yaml'}", markup=False)
 
@@ -121,25 +116,19 @@ def _kept_text(digest: str, store: Path | None) -> str:
     return path.read_text(encoding="utf-8").rstrip()
 
 
-def _rows(spec: kinds.Arch, tables: EnergyTables) -> list[tuple[str, ...]]:
-    from flexloop.rendering.tree import component_paths
+def _rows(spec: base.Arch, tables: EnergyTables) -> list[tuple[str, ...]]:
 
     energies = {t["name"]: {a["name"]: float(a["energy"]) for a in t["actions"]} for t in tables.ert["tables"]}
     areas = {t["name"]: float(t["area"]) for t in (tables.art or {"tables": []})["tables"]}
     bits = _bits(spec)
-    paths = component_paths(spec)
+    paths = spec.component_paths
     return [_row(name, bits[name], energies[paths[name]], areas.get(paths[name]), tables.origin) for name in bits]
 
 
-def _bits(arch: kinds.Arch) -> dict[str, int]:
+def _bits(arch: base.Arch) -> dict[str, int]:
     """Bits of a row of each memory, outermost first, and of the arithmetic's operands."""
-    from flexloop.arch.spec import ArchSpec
-
-    if isinstance(arch, ArchSpec):
-        return {level.name: level.width for level in arch.levels} | {arch.mac.name: arch.mac.datawidth}
-    levels, mac = reversed(arch.hardware.levels), arch.hardware.mac
-    bits = {level.name: level.word_bits * level.block_size * level.cluster_size for level in levels}
-    return bits | {mac.name: mac.word_bits}
+    bits = {memory.name: memory.row_bits for memory in arch.memories}
+    return bits | {arch.arithmetic.name: arch.arithmetic.word_bits}
 
 
 def _row(

@@ -16,8 +16,8 @@ from flexloop.cli.show import arch_app
 if TYPE_CHECKING:
     import pandas as pd
 
+    from flexloop.arch.base import Arch as ArchKind
     from flexloop.arch.design.model import Design
-    from flexloop.arch.kinds import Arch as ArchKind
     from flexloop.study import StudyOptions
 
 Arch = Annotated[
@@ -275,16 +275,13 @@ def arch_check(
     ] = [],  # noqa: B006
 ) -> None:
     """Check an arch spec or a Timeloop design against networks, and say in words what it means."""
-    from flexloop.arch.design.model import Design
-    from flexloop.checks.archspec import ArchReport, check_arch
-    from flexloop.checks.design import DesignReport, check_design
+    from flexloop.checks.archspec import check
     from flexloop.networks import network_names
     from flexloop.subjects import load_networks
 
     out = console()
     arch, networks = one_arch(name, define), load_networks(net or network_names(), {})
-    report: ArchReport | DesignReport
-    report = check_design(arch, networks) if isinstance(arch, Design) else check_arch(arch, networks)
+    report = check(arch, networks)
     for sentence in report.sentences():
         out.print(sentence, markup=False)
     if not report.ok:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from flexloop.arch.kinds import Arch
+    from flexloop.arch.base import Arch
     from flexloop.fields import FieldDescription
 
 arch_app = Commands(no_args_is_help=True, help="Arch specs: show, start, check one, and what their fields mean.")
@@ -85,10 +85,9 @@ def archs(json: Json = False) -> None:
 def axes_table(out: Console, title: str, arch: Arch) -> Table:
     """The values of the four axes of an arch spec."""
     from flexloop.cli.tables import table
-    from flexloop.describe import describe_axes
 
     columns = ["axis", "0 (fixed)", "p (part)", "1 (full)"]
-    return table(out, title, columns, describe_axes(arch), text=columns, wraps=columns[1:])
+    return table(out, title, columns, arch.axes_in_words(), text=columns, wraps=columns[1:])
 
 
 @arch_app.command("show")
@@ -98,7 +97,7 @@ def arch_show(
     """Show an arch spec: storage levels, energies, and the values of the four axes."""
     from flexloop.arch.load import load_arch
     from flexloop.cli.tables import table
-    from flexloop.describe import LEVEL_COLUMNS, describe_array, describe_levels
+    from flexloop.describe import LEVEL_COLUMNS, describe_levels
     from flexloop.energysources.choose import energy_tables
 
     out = console()
@@ -106,7 +105,7 @@ def arch_show(
     out.print(f"{spec.name}: {spec.description}", markup=False)
     for source in spec.sources:
         out.print(f"  source: {source}", markup=False)
-    out.print(f"  {describe_array(spec)}, edge: {spec.edge}, depthwise: {spec.depthwise}", markup=False)
+    out.print(f"  {spec.array_in_words()}, edge: {spec.edge}, depthwise: {spec.depthwise}", markup=False)
     out.print(
         table(
             out,

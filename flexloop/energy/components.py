@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol
 
-from flexloop.arch.spec import ArchSpec, StorageLevel
-from flexloop.rendering.tree import component_paths
+from flexloop.arch.fields import StorageLevel
+from flexloop.arch.spec import ArchSpec
 from flexloop.timeloop.componentname import component_name
 from flexloop.validation import MOST, plain_number, short
 
@@ -154,6 +154,6 @@ def mac_part(datawidth: int, technology: str) -> Part:
 
 def of_arch(arch: ArchSpec) -> list[Component]:
     """The storage levels, outermost first, and the MAC of an arch spec."""
-    paths, actions = component_paths(arch), (*STORAGE_ACTIONS, LEAK)
+    paths, actions = arch.component_paths, (*STORAGE_ACTIONS, LEAK)
     levels = [Component(paths[v.name], storage_part(v, arch.technology), actions) for v in arch.levels]
     return [*levels, Component(paths[arch.mac.name], mac_part(arch.mac.datawidth, arch.technology), ("compute", LEAK))]

@@ -13,7 +13,6 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Model, of_arch
 from flexloop.energy.estimate import Estimate, Estimator, art_of, ert_of
 from flexloop.energy.table import load_table
-from flexloop.rendering.tree import component_paths
 from flexloop.timeloop.componentname import component_name
 
 
@@ -51,7 +50,7 @@ def estimates(arch: ArchSpec, model: Model) -> list[Estimate]:
     )
     return [
         estimator.estimate(known[name]) if name in known else Estimate(path, nothing, 0.0, {})
-        for name, path in component_paths(arch).items()
+        for name, path in arch.component_paths.items()
     ]
 
 
@@ -68,7 +67,7 @@ def resize_art(art: Mapping[str, Any], made_for: ArchSpec, arch: ArchSpec) -> di
     given = {component_name(str(table["name"])): float(table["area"]) for table in art["tables"]}
     tables = [
         {"name": path, "area": given[name] * new[name] / old[name] if old[name] else given[name]}
-        for name, path in component_paths(arch).items()
+        for name, path in arch.component_paths.items()
     ]
     return {"version": 0.4, "tables": tables}
 

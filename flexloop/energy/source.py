@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch
+from flexloop.arch.base import Arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.digests import digest_of
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Model
@@ -17,11 +16,9 @@ from flexloop.energy.ert import estimates
 from flexloop.energy.estimate import Estimate, art_of, ert_of
 from flexloop.energy.table import load_table
 from flexloop.errors import SpecError
-from flexloop.rendering.tree import component_paths
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.componentname import component_name
 from flexloop.validation import MOST, plain_number, short
-from flexloop.workloads.layers import TENSORS
 
 
 @dataclass(frozen=True)
@@ -94,13 +91,13 @@ def complete_ert(ert: Any, arch: Arch, where: str | Path) -> dict[str, Any]:
     """
     found = _by_name(ert, "ERT", where)
     tables = []
-    for component, path in component_paths(arch).items():
+    for component, path in arch.component_paths.items():
         if component in found:
             actions = [_action(action, component, where) for action in _list(found[component], "actions", where)]
-        elif component in _made_of(arch):
+        elif component not in arch.without_energy:
             raise SpecError(f"{where}: ERT has no table for {path}; add one with its energy an action in pJ")
-        elif isinstance(arch, Design) and component not in arch.level_names:
-            continue  # a network, which Timeloop infers the energies of
+        elif component in arch.networks:
+            continue  # Timeloop infers its energies
         else:
             actions = [{"name": name, "arguments": {}, "energy": 0.0} for name in (*STORAGE_ACTIONS, LEAK)]
         tables.append({"name": path, "actions": actions})
@@ -115,20 +112,12 @@ def complete_art(art: Any, arch: Arch, where: str | Path) -> dict[str, Any]:
     """
     found = _by_name(art, "ART", where)
     tables = []
-    for component, path in component_paths(arch).items():
-        if component not in found and component in _made_of(arch):
+    for component, path in arch.component_paths.items():
+        if component not in found and component not in arch.without_energy:
             raise SpecError(f"{where}: ART has no table for {path}; add one with its area in um^2")
         area = _number(found[component], "area", component, where) if component in found else 0.0
         tables.append({"name": path, "area": area})
     return {"version": 0.4, "tables": tables}
-
-
-def _made_of(arch: Arch) -> set[str]:
-    """The components that need energies: a level that keeps nothing needs none."""
-    if isinstance(arch, Design):
-        idle = {rule.target for rule in arch.always.dataspaces if not rule.keep and len(rule.bypass) == len(TENSORS)}
-        return {*arch.level_names, arch.hardware.mac.name} - idle
-    return {level.name for level in arch.levels} | {arch.mac.name}
 
 
 def _by_name(reference: Any, key: str, where: str | Path) -> dict[str, Mapping[str, Any]]:

@@ -6,11 +6,11 @@ The tables are made once for a spec and serve every variant of it unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, singledispatch
 from pathlib import Path
 
+from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch, arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.energy.ert import estimates
 from flexloop.energy.hwmodels import HwModel
@@ -24,7 +24,9 @@ from flexloop.resources import is_file
 from flexloop.validation import short
 
 
-def energy_tables(source: str, arch: Arch, engines: EngineSettings | None = None) -> EnergyTables:
+def energy_tables(
+    source: str, arch: Arch, engines: EngineSettings | None = None, folder: Path | None = None
+) -> EnergyTables:
     """Return the energies and areas of an arch spec's or a design's components.
 
     Args:
@@ -32,25 +34,41 @@ def energy_tables(source: str, arch: Arch, engines: EngineSettings | None = None
             settings), ``hwcomponents``, or the path of a YAML file with Timeloop's ``ERT`` key.
         arch: the arch spec, or a design, whose own ERT counts where it brings one and ``table`` is asked for.
         engines: container, image and templates; None takes the defaults.
+        folder: where the files that Accelergy reads of an arch spec and writes are left; None leaves none.
 
     Raises:
         SpecError: if it is none of these, or the file is no ERT or lacks a component of the arch.
         UnsupportedError: for a design with a class of components that the source has no figures for.
         EngineError: if Accelergy or hwcomponents is missing or fails, with the way out.
     """
-    if isinstance(arch, Design) and source in SOURCES:
-        return design_tables(source, arch, engines or EngineSettings())
-    if source == "table":
-        return shipped_tables(arch_spec(arch, "energies"))
     if source in SOURCES:
-        spec = arch_spec(arch, "energies")
-        return _made(_Request(source, spec.model_dump_json(exclude={"axes", "description", "sources"}), spec, engines))
+        return _made_for(arch, source, engines, folder)
     path = Path(source)
     if not is_file(path):
         raise SpecError(
             f"energy: {short(source)} is none of {', '.join(SOURCES)} and no file; give YAML with a top-level key ERT"
         )
     return read_tables(path, arch)
+
+
+@singledispatch
+def _made_for(arch: Arch, source: str, engines: EngineSettings | None, folder: Path | None) -> EnergyTables:
+    """What a source has for an arch, by how its components are written."""
+    raise TypeError(f"{type(arch).__name__} has no components")
+
+
+@_made_for.register
+def _for_design(arch: Design, source: str, engines: EngineSettings | None, folder: Path | None) -> EnergyTables:
+    return design_tables(source, arch, engines or EngineSettings())
+
+
+@_made_for.register
+def _for_spec(arch: ArchSpec, source: str, engines: EngineSettings | None, folder: Path | None) -> EnergyTables:
+    if source == "table":
+        return shipped_tables(arch)
+    if source == "accelergy" and folder is not None:
+        return accelergy_of(engines or EngineSettings()).tables(arch, folder)
+    return _made(_Request(source, arch.model_dump_json(exclude={"axes", "description", "sources"}), arch, engines))
 
 
 @dataclass(frozen=True)

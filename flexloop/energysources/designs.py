@@ -39,14 +39,3 @@ def _completed(tables: EnergyTables, design: Design) -> EnergyTables:
     ert = complete_ert(tables.ert, design, tables.source)
     art = None if tables.art is None else complete_art(tables.art, design, tables.source)
     return replace(tables, ert=ert, art=art)
-
-
-def design_area(design: Design, art: Any) -> float | None:
-    """Area in um^2 of all instances of a design's components at its own extents; None without an ART."""
-    if not art:
-        return None
-    areas = {table["name"].rpartition(".")[2]: float(table["area"]) for table in art["tables"]}
-    hardware = design.hardware
-    instances = {level.name: level.instances for level in hardware.levels if level.technology != "DRAM"}
-    instances[hardware.mac.name] = hardware.mac.instances
-    return sum(count * areas.get(name, 0.0) for name, count in instances.items())

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch
 from flexloop.engines.base import Candidate
-from flexloop.mapspace import MapSpace, Variant, partition_levels
-from flexloop.rendering.tree import chain
-from flexloop.timeloop.constraints import LoopConstraint
+from flexloop.mapspace import MapSpace, Variant
+from flexloop.timeloop.constraints import DataspaceConstraint, LoopConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping
-from flexloop.workloads.layers import DIMENSIONS, TENSORS
+from flexloop.workloads.layers import DIMENSIONS
 
 
 def carry_over(candidate: Candidate, space: MapSpace) -> Candidate:
@@ -26,33 +23,22 @@ def carry_over(candidate: Candidate, space: MapSpace) -> Candidate:
             continue
         if any(candidate.bounds[d] not in variant.bounds[d] for d in DIMENSIONS):
             continue
-        mapping = repartition(candidate.mapping, variant.arch, partitioned=variant.partitioned)
+        mapping = repartition(candidate.mapping, variant)
         if satisfies(mapping, variant):
             return Candidate(variant, candidate.bounds, mapping)
     raise ValueError(f"{space.flexclass} on {space.layer.name} does not contain {candidate.mapping.one_line()}")
 
 
-def repartition(mapping: Mapping, arch: Arch, *, partitioned: bool) -> Mapping:
-    """Add or take away the levels that limit each tensor's share of the buffer; they carry no loops."""
-    if isinstance(arch, Design):  # which has no such levels
-        return mapping
-    limits = {name: tensor for tensor, name in partition_levels(arch).items()}
-    kept = {level.target: level for level in mapping.levels if level.target not in limits}
-    levels = []
-    for name in chain(arch, partitioned=partitioned):
-        levels.append(kept[name] if name in kept else _idle(name, limits[name]))
-    return replace(mapping, levels=tuple(levels))
+def repartition(mapping: Mapping, variant: Variant) -> Mapping:
+    """Add or take away the levels that limit each tensor's share of a buffer; they carry no loops."""
+    own = {level.target: level for level in mapping.levels}
+    levels = tuple(own.get(name) or _idle(variant.constraints.dataspace(name)) for name in variant.levels)
+    return replace(mapping, levels=levels)
 
 
-def _idle(name: str, tensor: str) -> LevelMapping:
+def _idle(kept: DataspaceConstraint) -> LevelMapping:
     ones = dict.fromkeys(DIMENSIONS, 1)
-    return LevelMapping(
-        target=name,
-        factors=ones,
-        permutation=DIMENSIONS,
-        keep=(tensor,),
-        bypass=tuple(t for t in TENSORS if t != tensor),
-    )
+    return LevelMapping(kept.target, factors=ones, permutation=DIMENSIONS, keep=kept.keep, bypass=kept.bypass)
 
 
 def satisfies(mapping: Mapping, variant: Variant) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping as Map
 from dataclasses import replace
 from typing import Any, Protocol
 
-from flexloop.arch.kinds import Arch, arch_spec
+from flexloop.arch.base import Arch
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate
 from flexloop.engines.launcher import MAPPER, MODEL, Job
@@ -139,11 +139,11 @@ class V4Format:
 
     def figures(self, evaluation: Evaluation, arch: Arch) -> Evaluation:
         """See `Format`."""
-        return v4.without_fanout_levels(evaluation, arch_spec(arch, "format v4"))
+        return v4.without_fanout_levels(evaluation, arch.as_spec("format v4"))
 
     def directives(self, directives: list[dict[str, Any]], arch: Arch) -> list[dict[str, Any]]:
         """See `Format`."""
-        return v4.native_directives(directives, arch_spec(arch, "format v4"))
+        return v4.native_directives(directives, arch.as_spec("format v4"))
 
 
 def no_front_end(image: str = "") -> str:

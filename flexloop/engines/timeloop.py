@@ -19,7 +19,6 @@ from flexloop.mapspace import MapSpace, Variant
 from flexloop.rendering.bundle import run_variants
 from flexloop.rendering.effort import search_settings
 from flexloop.rendering.render import SearchSettings, shared_renderer
-from flexloop.rendering.tree import chain
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.stats import read_stats
@@ -163,8 +162,7 @@ class TimeloopEngine:
         arch = run.variant.arch
         evaluation = self._form.figures(read_stats(report), arch)
         directives = self._form.directives(yamlio.load(mapping).get("mapping"), arch)
-        levels = chain(arch, partitioned=run.variant.partitioned)
-        return Candidate(run.variant, run.bounds, Mapping.from_directives(directives, levels)), evaluation
+        return Candidate(run.variant, run.bounds, Mapping.from_directives(directives, run.variant.levels)), evaluation
 
 
 def _runs(space: MapSpace, energy: EnergyTables, options: SearchOptions, run_dir: Path) -> Iterator[_Run]:

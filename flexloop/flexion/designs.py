@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from functools import cached_property, lru_cache
 from math import factorial, nan, prod
 
@@ -21,7 +20,7 @@ from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.flexion.designtiles import DesignTiles
 from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.measure import AxisFlexion, ClassFlexion
+from flexloop.flexion.measure import Flexion
 from flexloop.flexion.tilings import Sampling
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, Layer
@@ -33,7 +32,7 @@ Assignment = tuple[str, ...]
 """For each dimension ``X``, ``Y`` or, for neither, a blank."""
 
 
-class DesignFlexion:
+class DesignFlexion(Flexion):
     """Flexion of one layer on a design, at any degree or class.
 
     Args:
@@ -43,7 +42,7 @@ class DesignFlexion:
     """
 
     def __init__(self, design: Design, layer: Layer, sampling: Sampling | None = None) -> None:
-        self.design, self.layer = design, layer
+        self.arch, self.design, self.layer = design, design, layer
         sampling = sampling or Sampling()
         # A ratio of two estimates holds at the stated confidence if each of them fails half as often.
         self._sampling = replace(sampling, confidence=(1 + sampling.confidence) / 2)
@@ -94,30 +93,18 @@ class DesignFlexion:
             count *= len(frozenset.intersection(*of_each))
         return count
 
-    def axis(self, axis: Axis, degree: Degree) -> AxisFlexion:
-        """Flexion of one axis at a degree."""
-        choices, everything = self.choices(axis, degree), self.choices(axis, Degree.FULL)
-        share = Estimate.exactly(1.0) if degree is Degree.FULL else choices.share_of(everything)
-        return AxisFlexion(axis, degree, hardware_share(self.design, axis, degree), share, choices, everything)
+    def hardware_choices(self, axis: Axis, degree: Degree) -> int:
+        """Those on `REFERENCE`."""
+        return round(_on_reference(self.design.model_dump_json()).choices(axis, degree).value)
 
-    def of(self, flexclass: FlexClass) -> ClassFlexion:
-        """Flexion of a class: the products over the axes; its share of all mappings is not estimated."""
-        tiling, ordering, parallelization, shape = (self.axis(a, flexclass.degree(a)) for a in Axis)
-        axes = (tiling, ordering, parallelization, shape)
-        return ClassFlexion(
-            flexclass=flexclass,
-            axes=axes,
-            hardware=prod((axis.hardware for axis in axes), start=Fraction(1)),
-            workload=tiling.workload * ordering.workload * parallelization.workload * shape.workload,
-            direct=Estimate(nan, nan, nan),
-            mappings=tiling.choices * ordering.choices * parallelization.choices * shape.choices,
-        )
+    def mappings(self, flexclass: FlexClass) -> Estimate:
+        """The product of the axes' choices."""
+        tiling, ordering, parallelization, shape = (self.choices(a, flexclass.degree(a)) for a in Axis)
+        return tiling * ordering * parallelization * shape
 
-
-def hardware_share(design: Design, axis: Axis, degree: Degree) -> Fraction:
-    """H-F of one axis at a degree: W-F on `REFERENCE`."""
-    measured = _on_reference(design.model_dump_json())
-    return Fraction(measured.choices(axis, degree).share_of(measured.choices(axis, Degree.FULL)).value)
+    def share_of_all(self, flexclass: FlexClass) -> Estimate:
+        """It is not estimated."""
+        return Estimate(nan, nan, nan)
 
 
 @lru_cache(maxsize=16)

@@ -14,9 +14,10 @@ import itertools
 from fractions import Fraction
 from math import comb, factorial, prod
 
-from flexloop.arch.spec import ArchSpec, StorageLevel
+from flexloop.arch.compact import orders, pairs
+from flexloop.arch.fields import StorageLevel
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.mapspace import orders, pairs, shapes
 from flexloop.workloads.layers import DIMENSIONS
 
 
@@ -69,7 +70,7 @@ def _assignments(arch: ArchSpec, degree: Degree) -> int:
 
 
 def _shapes(arch: ArchSpec, degree: Degree) -> int:
-    return len(shapes(arch, degree))
+    return len(arch.shapes(degree))
 
 
 _COUNTERS = {

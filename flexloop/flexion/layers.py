@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from math import factorial
 
+from flexloop.arch.compact import orders, pairs
 from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tiles import as_seen, padded_bounds
 from flexloop.classes import Degree
-from flexloop.mapspace import orders, pairs
-from flexloop.tiles import as_seen, padded_bounds
 from flexloop.workloads.layers import Layer
 
 

@@ -15,14 +15,15 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.arch.spec import ArchSpec, Shape
+from flexloop.arch.compact import placements
+from flexloop.arch.fields import Shape
+from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tiles import FixedTiles, fixed_tiles, inner_factors, padded_bounds
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.flexion.intervals import Estimate, proportion
 from flexloop.flexion.layers import count_orders
 from flexloop.flexion.tilings import Floats, Ints, Sampling, chains_along, fits
 from flexloop.integers import divisors
-from flexloop.mapspace import placements
-from flexloop.tiles import FixedTiles, fixed_tiles, inner_factors, padded_bounds
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
 Assignment = tuple[str, str]

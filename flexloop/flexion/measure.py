@@ -10,18 +10,20 @@ bound above 1. The definition is this project's own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from math import prod
 
+from flexloop.arch.base import Arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, Axis, Degree, FlexClass
-from flexloop.flexion.hardware import class_hardware_flexion, hardware_flexion
+from flexloop.flexion.hardware import hardware_choices
 from flexloop.flexion.intervals import Estimate
 from flexloop.flexion.layers import count_assignments, count_orders
 from flexloop.flexion.mappings import count_unordered_mappings
 from flexloop.flexion.tilings import Sampling, count_tilings
-from flexloop.mapspace import shapes
 from flexloop.workloads.layers import Layer
 
 
@@ -64,7 +66,58 @@ class ClassFlexion:
     mappings: Estimate
 
 
-class LayerFlexion:
+class Flexion(ABC):
+    """Flexion of one layer on one accelerator, at any degree or class.
+
+    Attributes:
+        arch: the arch.
+        layer: the layer.
+    """
+
+    arch: Arch
+    layer: Layer
+
+    @abstractmethod
+    def choices(self, axis: Axis, degree: Degree) -> Estimate:
+        """Number of choices that are legal for the layer."""
+
+    @abstractmethod
+    def hardware_choices(self, axis: Axis, degree: Degree) -> int:
+        """Number of choices that the hardware has, whatever it runs."""
+
+    @abstractmethod
+    def mappings(self, flexclass: FlexClass) -> Estimate:
+        """Size of a class's mapspace."""
+
+    @abstractmethod
+    def share_of_all(self, flexclass: FlexClass) -> Estimate:
+        """A class's share of the fully flexible mapspace's mappings; not a number where it is not estimated."""
+
+    def hardware(self, axis: Axis, degree: Degree) -> Fraction:
+        """H-F of one axis at a degree."""
+        return Fraction(self.hardware_choices(axis, degree), self.hardware_choices(axis, Degree.FULL))
+
+    def axis(self, axis: Axis, degree: Degree) -> AxisFlexion:
+        """Flexion of one axis at a degree."""
+        choices, everything = self.choices(axis, degree), self.choices(axis, Degree.FULL)
+        share = Estimate.exactly(1.0) if degree is Degree.FULL else choices.share_of(everything)
+        return AxisFlexion(axis, degree, self.hardware(axis, degree), share, choices, everything)
+
+    def of(self, flexclass: FlexClass) -> ClassFlexion:
+        """Flexion of a class."""
+        tiling, ordering, parallelization, shape = (self.axis(a, flexclass.degree(a)) for a in Axis)
+        axes = (tiling, ordering, parallelization, shape)
+        return ClassFlexion(
+            flexclass=flexclass,
+            axes=axes,
+            hardware=prod((axis.hardware for axis in axes), start=Fraction(1)),
+            workload=tiling.workload * ordering.workload * parallelization.workload * shape.workload,
+            direct=self.share_of_all(flexclass),
+            mappings=self.mappings(flexclass),
+        )
+
+
+class LayerFlexion(Flexion):
     """Flexion of one layer on one accelerator, at any degree or class; what was counted once is kept.
 
     Examples:
@@ -75,7 +128,7 @@ class LayerFlexion:
     """
 
     def __init__(self, arch: ArchSpec, layer: Layer, sampling: Sampling | None = None) -> None:
-        self.arch = arch
+        self._spec = self.arch = arch
         self.layer = layer
         sampling = sampling or Sampling()
         # A ratio of two estimates holds at the stated confidence if each of them fails half as often.
@@ -84,7 +137,7 @@ class LayerFlexion:
 
     @cached_property
     def _tilings(self) -> dict[Degree, Estimate]:
-        return count_tilings(self.arch, self.layer, self._sampling)
+        return count_tilings(self._spec, self.layer, self._sampling)
 
     def choices(self, axis: Axis, degree: Degree) -> Estimate:
         """Number of choices legal for the layer; exact, except for tiling where the lattice of tiles is very large."""
@@ -92,40 +145,25 @@ class LayerFlexion:
             case Axis.TILING:
                 return self._tilings[degree]
             case Axis.ORDERING:
-                return Estimate.exactly(count_orders(self.arch, self.layer, degree))
+                return Estimate.exactly(count_orders(self._spec, self.layer, degree))
             case Axis.PARALLELIZATION:
-                return Estimate.exactly(count_assignments(self.arch, self.layer, degree))
+                return Estimate.exactly(count_assignments(self._spec, self.layer, degree))
             case Axis.SHAPE:
-                return Estimate.exactly(len(shapes(self.arch, degree)))
+                return Estimate.exactly(len(self._spec.shapes(degree)))
 
-    def axis(self, axis: Axis, degree: Degree) -> AxisFlexion:
-        """Flexion of one axis at a degree."""
-        choices, everything = self.choices(axis, degree), self.choices(axis, Degree.FULL)
-        share = Estimate.exactly(1.0) if degree is Degree.FULL else choices.share_of(everything)
-        return AxisFlexion(axis, degree, hardware_flexion(self.arch, axis, degree), share, choices, everything)
+    def hardware_choices(self, axis: Axis, degree: Degree) -> int:
+        """See `flexloop.flexion.hardware`."""
+        return hardware_choices(self._spec, axis, degree)
 
     def mappings(self, flexclass: FlexClass) -> Estimate:
         """Size of a class's mapspace (see `flexloop.flexion.mappings.count_mappings`)."""
         point = flexclass.replace(Axis.ORDERING, Degree.FIXED)
         if point not in self._unordered:
-            self._unordered[point] = count_unordered_mappings(self.arch, self.layer, point, self._sampling)
+            self._unordered[point] = count_unordered_mappings(self._spec, self.layer, point, self._sampling)
         return self.choices(Axis.ORDERING, flexclass.ordering) * self._unordered[point]
 
-    def of(self, flexclass: FlexClass) -> ClassFlexion:
-        """Flexion of a class."""
-        tiling, ordering, parallelization, shape = (self.axis(a, flexclass.degree(a)) for a in Axis)
-        mappings = self.mappings(flexclass)
-        return ClassFlexion(
-            flexclass=flexclass,
-            axes=(tiling, ordering, parallelization, shape),
-            hardware=class_hardware_flexion(self.arch, flexclass),
-            workload=tiling.workload * ordering.workload * parallelization.workload * shape.workload,
-            direct=self._share_of_all(flexclass, mappings),
-            mappings=mappings,
-        )
-
-    def _share_of_all(self, flexclass: FlexClass, mappings: Estimate) -> Estimate:
+    def share_of_all(self, flexclass: FlexClass) -> Estimate:
         """A class's share of the mappings; that of a class that is full on T, P and S is its share of the orders."""
         if all(flexclass.degree(axis) is Degree.FULL for axis in Axis if axis is not Axis.ORDERING):
             return self.axis(Axis.ORDERING, flexclass.ordering).workload
-        return mappings.share_of(self.mappings(FULLY_FLEXIBLE))
+        return self.mappings(flexclass).share_of(self.mappings(FULLY_FLEXIBLE))

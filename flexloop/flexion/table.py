@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import log10
+from functools import singledispatch
+from math import log10, prod
 from typing import Any
 
 import pandas as pd
 
+from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
 from flexloop.flexion.designs import REFERENCE, DesignFlexion
-from flexloop.flexion.hardware import class_hardware_flexion, hardware_choices, hardware_flexion
 from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.measure import AxisFlexion, ClassFlexion, LayerFlexion
+from flexloop.flexion.measure import AxisFlexion, ClassFlexion, Flexion, LayerFlexion
 from flexloop.flexion.tilings import Sampling
 from flexloop.workloads.layers import Layer, Network
 
@@ -70,7 +71,7 @@ def flexion_table(
     for network in networks:
         for layer in network.layers:
             if layer.shape_key not in measured:
-                measured[layer.shape_key] = list(_layer_rows(_measured(arch, layer, sampling), flexclass))
+                measured[layer.shape_key] = list(_layer_rows(flexion_on(arch, layer, sampling), flexclass))
             place = {"network": network.name, "scope": "layer", "layer": layer.name, "count": layer.count}
             rows += [{**row, **place} for row in measured[layer.shape_key]]
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).assign(arch=arch.name)
@@ -87,27 +88,35 @@ def _classes(flexclass: FlexClass | None) -> list[FlexClass]:
     return [flexclass] if flexclass else all_classes()
 
 
-def _measured(arch: Arch, layer: Layer, sampling: Sampling) -> LayerFlexion | DesignFlexion:
-    return DesignFlexion(arch, layer, sampling) if isinstance(arch, Design) else LayerFlexion(arch, layer, sampling)
+@singledispatch
+def flexion_on(arch: Arch, layer: Layer, sampling: Sampling | None = None) -> Flexion:
+    """The flexion of a layer on an arch, counted by what the arch's axes are choices of.
+
+    Args:
+        arch: the arch.
+        layer: the layer.
+        sampling: samples, seed and confidence of what is estimated.
+    """
+    raise TypeError(f"nothing counts the choices of {type(arch).__name__}")
+
+
+flexion_on.register(ArchSpec, LayerFlexion)
+flexion_on.register(Design, DesignFlexion)
 
 
 def _hardware_rows(arch: Arch, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
     place = {"network": "", "scope": "hardware", "layer": "", "count": 0, "samples": 0}
-    if isinstance(arch, Design):
-        own = ("axis", "degree", "h_f", "log10_choices")
-        for row in _layer_rows(DesignFlexion(arch, REFERENCE), flexclass):
-            yield place | {name: row[name] for name in own}
-        return
+    measured = flexion_on(arch, REFERENCE)
     for axis, degree in _points(flexclass):
-        h_f, choices = float(hardware_flexion(arch, axis, degree)), log10(hardware_choices(arch, axis, degree))
+        h_f, choices = float(measured.hardware(axis, degree)), log10(measured.hardware_choices(axis, degree))
         yield {**place, "axis": axis.value, "degree": degree.value, "h_f": h_f, "log10_choices": choices}
     for c in _classes(flexclass):
-        choices = sum(log10(hardware_choices(arch, axis, c.degree(axis))) for axis in Axis)
-        h_f = float(class_hardware_flexion(arch, c))
+        choices = sum(log10(measured.hardware_choices(axis, c.degree(axis))) for axis in Axis)
+        h_f = float(prod(measured.hardware(axis, c.degree(axis)) for axis in Axis))
         yield {**place, "axis": WHOLE, "degree": str(c), "h_f": h_f, "log10_choices": choices}
 
 
-def _layer_rows(measured: LayerFlexion | DesignFlexion, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
+def _layer_rows(measured: Flexion, flexclass: FlexClass | None) -> Iterator[dict[str, Any]]:
     for axis, degree in _points(flexclass):
         yield _axis_row(measured.axis(axis, degree))
     for c in _classes(flexclass):

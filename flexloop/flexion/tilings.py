@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tiles import inner_factors, padded_bounds
 from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Degree
 from flexloop.flexion.intervals import Estimate, proportion
 from flexloop.integers import divisors
-from flexloop.tiles import inner_factors, padded_bounds
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
 
 Floats = npt.NDArray[np.float64]

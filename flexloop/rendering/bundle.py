@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 from typing import Any
 
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import arch_spec
 from flexloop.mapspace import Variant
 from flexloop.rendering import v4
 from flexloop.rendering.render import Renderer, SearchSettings
-from flexloop.tiles import uniform_paddings
 from flexloop.timeloop.mapping import Mapping
 from flexloop.workloads.layers import DIMENSIONS
 
@@ -55,7 +52,7 @@ def v4_mapspace_files(
     """
     art = _areas(ert, art)
     text = renderer.v4(variant, bounds, variant.constraints.to_directives(), ert, art, search)
-    return {v4.FILE: text, "timeloop-mapper.ART.yaml": renderer.v4_art(art, arch_spec(variant.arch, "format v4"))}
+    return {v4.FILE: text, "timeloop-mapper.ART.yaml": renderer.v4_art(art, variant.arch.as_spec("format v4"))}
 
 
 def v4_mapping_files(
@@ -69,7 +66,7 @@ def v4_mapping_files(
     """Content of the files for ``tl model``, by file name (see `v4_mapspace_files`)."""
     art = _areas(ert, art)
     text = renderer.v4(variant, bounds, mapping.to_directives(), ert, art)
-    return {v4.FILE: text, "timeloop-model.ART.yaml": renderer.v4_art(art, arch_spec(variant.arch, "format v4"))}
+    return {v4.FILE: text, "timeloop-model.ART.yaml": renderer.v4_art(art, variant.arch.as_spec("format v4"))}
 
 
 def _areas(ert: Map[str, Any], art: Map[str, Any] | None) -> Map[str, Any]:
@@ -88,11 +85,9 @@ def run_variants(variants: Sequence[Variant]) -> Iterator[tuple[Variant, str, di
 def _paddings(variant: Variant) -> dict[str, dict[str, int]]:
     if variant.paddings == 1:
         return {"fixed": {d: variant.bounds[d][0] for d in DIMENSIONS}}
-    if isinstance(variant.arch, Design):
-        return _by_size(variant)
-    uniform = uniform_paddings(variant.arch, variant.layer)
+    uniform = variant.arch.on(variant.layer).uniform_paddings()
     allowed = all(bounds[d] in variant.bounds[d] for bounds in uniform.values() for d in DIMENSIONS)
-    return uniform if allowed else _by_size(variant)
+    return uniform if uniform and allowed else _by_size(variant)
 
 
 def _by_size(variant: Variant) -> dict[str, dict[str, int]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import comb, factorial, prod
 
-from flexloop.arch.design.hardware import Extents
-from flexloop.arch.design.model import Design
 from flexloop.mapspace import Variant
 from flexloop.rendering.render import SearchSettings
 from flexloop.timeloop.constraints import LoopConstraint
@@ -77,15 +75,9 @@ def _orders(variant: Variant, bounds: Mapping[str, int]) -> int:
 
 def _places(variant: Variant) -> list[LoopConstraint]:
     """What is pinned at each place that loops may stand at, the innermost level's first, then spatial ones."""
-    arch, rules = variant.arch, variant.constraints
-    if isinstance(arch, Design):
-        assert isinstance(variant.shape, Extents)
-        levels = list(arch.level_names)
-        fanouts = [n for n, (x, y) in zip(levels, variant.shape.fanouts, strict=True) if x * y > 1]
-    else:
-        levels, fanouts = [level.name for level in arch.loop_levels], [arch.array.below]
-    temporal = [rules.loop(level, spatial=False) for level in levels]
-    return [*temporal, *(rules.loop(level, spatial=True) for level in fanouts)]
+    rules = variant.constraints
+    temporal = [rules.loop(level, spatial=False) for level in variant.levels]
+    return [*temporal, *(rules.loop(level, spatial=True) for level in variant.fanouts)]
 
 
 def _open_loops(constraint: LoopConstraint, bounds: Mapping[str, int]) -> list[str]:

@@ -10,21 +10,18 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf
 from pathlib import Path
 from typing import Any
 
-from flexloop.arch.design.hardware import Extents
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch, arch_spec
-from flexloop.arch.spec import ArchSpec, Shape
+from flexloop.arch import tree
+from flexloop.arch.base import Arch
+from flexloop.arch.extents import Extents
+from flexloop.arch.spec import ArchSpec
 from flexloop.errors import SpecError
 from flexloop.mapspace import Variant
-from flexloop.rendering import tree
 from flexloop.rendering.confined import ConfinedTemplates
-from flexloop.rendering.v4 import UNBOUNDED, check_depth, constraints_by_node, tables_by_node
+from flexloop.rendering.v4 import check_depth, constraints_by_node, tables_by_node
 from flexloop.resources import is_folder, shipped
-from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.templates import Templates
 from flexloop.workloads.layers import DIMENSIONS, Layer
@@ -74,36 +71,10 @@ class Renderer:
         """SHA-256 of all templates in force, in hexadecimal."""
         return self._templates.digest
 
-    def architecture(self, arch: Arch, shape: Shape | Extents, *, partitioned: bool) -> str:
-        """Render ``arch.yaml``: the component tree of an arch spec at an array shape, or of a design at its extents."""
-        if isinstance(arch, Design):
-            assert isinstance(shape, Extents)
-            return yamlio.dump({"architecture": arch.hardware.tree(shape)})
-        assert isinstance(shape, Shape)
-        return self._render(
-            "arch.yaml.j2",
-            **self._chain(arch, shape, partitioned=partitioned),
-            pe_name=tree.pe_name(arch),
-            mac_name=tree.mac_name(arch),
-            mac_mesh_x=shape.X * (arch.array.inner.X if arch.array.inner else 1),
-        )
-
-    @staticmethod
-    def _chain(arch: ArchSpec, shape: Shape, *, partitioned: bool) -> dict[str, Any]:
-        """The storage levels of an arch spec at a shape, by where they stand."""
-        nodes = tree.partition_nodes(arch) if partitioned else []
-        datawidth = arch.level(arch.array.below).datawidth
-        return {
-            "arch": arch,
-            "shape": shape,
-            "unlimited": inf,
-            "unbounded": UNBOUNDED,
-            "outer": arch.levels[0],
-            "above": tree.levels_above_array(arch),
-            "in_pe": tree.levels_in_pe(arch),
-            "partition": [{"name": n, "words": min(words, UNBOUNDED), "datawidth": datawidth} for n, _, words in nodes],
-            "partition_before": tree.partitioned_group_start(arch),
-        }
+    def architecture(self, arch: Arch, extents: Extents, *, partitioned: bool) -> str:
+        """Render ``arch.yaml``: the components of an arch at the extents of its fanouts."""
+        name, names = arch.template(extents, partitioned=partitioned)
+        return self._render(name, **names)
 
     def accelergy(self, arch: ArchSpec) -> str:
         """Render ``accelergy.yaml``: the same components as Accelergy reads them, with what they are made of."""
@@ -166,12 +137,11 @@ class Renderer:
         Raises:
             UnsupportedError: for a design, and for a layer that the depth of DRAM, which v4 demands, cannot hold.
         """
-        arch = arch_spec(variant.arch, "format v4")
-        assert isinstance(variant.shape, Shape)
+        arch = variant.arch.as_spec("format v4")
         check_depth(variant.layer, bounds)
         return self._render(
             "v4.yaml.j2",
-            **self._chain(arch, variant.shape, partitioned=variant.partitioned),
+            **tree.template_names(arch, variant.shape, partitioned=variant.partitioned),
             constraints=constraints_by_node(directives, arch),
             layer=variant.layer,
             bounds={d: bounds[d] for d in DIMENSIONS},

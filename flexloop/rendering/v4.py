@@ -13,21 +13,15 @@ from dataclasses import replace
 from typing import Any
 
 from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tree import UNBOUNDED, levels_in_pe
 from flexloop.errors import UnsupportedError
 from flexloop.evaluation import Evaluation
-from flexloop.rendering.tree import levels_in_pe
 from flexloop.timeloop.componentname import component_name
 from flexloop.timeloop.inputs.folders import V4_FILE
 from flexloop.workloads.layers import Layer
 
 FILE = V4_FILE
 """The file that ``tl mapper`` or ``tl model`` reads; it holds everything."""
-
-UNBOUNDED = 2**32 - 1
-"""Rows of an unbounded level where a depth is demanded: by Timeloop of all but DRAM, by v4 of every level.
-
-Timeloop reads 32 bits of it.
-"""
 
 TOP = "system_top_level"
 """What the front end names the tree after its first node."""

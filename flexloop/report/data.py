@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.base import Arch
+from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass, all_classes
+from flexloop.errors import FlexloopError
 from flexloop.lattice import lines, positions
 from flexloop.report.gains import rows_with_gains
 from flexloop.report.page import plain_value
@@ -108,16 +107,16 @@ def energy_levels(results: StudyTables) -> list[str]:
     arch = arch_of(results)
     if arch is None:
         return used[::-1]
-    order = list(reversed(arch.level_names)) if isinstance(arch, Design) else [level.name for level in arch.levels]
+    order = [memory.name for memory in arch.memories]
     return sorted(used, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def arch_of(results: StudyTables) -> Arch | None:
     """The arch that results of one arch are of, or None where they do not say or another version wrote it."""
     try:
-        spec = results.meta["archs"][results.rows["arch"].iloc[0]]["spec"]
-        return (Design if "architecture" in spec else ArchSpec).model_validate(spec)
-    except (KeyError, ValidationError):
+        spec: Mapping[str, Any] = results.meta["archs"][results.rows["arch"].iloc[0]]["spec"]
+        return load_arch(spec)
+    except (KeyError, FlexloopError):
         return None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from flexloop.describe import LEVEL_COLUMNS, describe_axes, describe_levels
+from flexloop.describe import LEVEL_COLUMNS, describe_levels
 from flexloop.report.data import arch_of
 from flexloop.report.findings import Table
 from flexloop.report.gains import OBJECTIVE_WORDS
@@ -130,5 +130,5 @@ def _arch_tables(results: StudyTables) -> list[Table]:
             levels = describe_levels(arch, about["ert"])
             tables.append(Table(f"Storage levels of {arch.name}", LEVEL_COLUMNS, levels))
         axes = ["axis", "0 (fixed)", "p (part)", "1 (full)"]
-        tables.append(Table(f"The axes on {arch.name}", axes, describe_axes(arch)))
+        tables.append(Table(f"The axes on {arch.name}", axes, arch.axes_in_words()))
     return tables

@@ -1,4 +1,4 @@
-"""The roofline model (Williams, Waterman and Patterson, CACM 2009) for storage levels of an arch spec.
+"""The roofline model (Williams, Waterman and Patterson, CACM 2009) for storage levels of an arch.
 
 A layer that performs I MACs for each byte moved at a level with a bandwidth of B bytes a cycle cannot exceed I*B MACs a
 cycle, nor the number of MAC units. Reads and writes have bandwidths of their own in Timeloop; their sum is the
@@ -12,8 +12,7 @@ from math import isfinite
 
 import pandas as pd
 
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch
+from flexloop.arch.base import Arch
 
 
 @dataclass(frozen=True)
@@ -49,32 +48,13 @@ class Roof:
 
 
 def roofs(arch: Arch) -> list[Roof]:
-    """The roof of each storage level, outermost first; levels within the array count one instance a PE.
-
-    A level without a limit, as a design may have, has no roof.
-    """
-    if isinstance(arch, Design):
-        own = []
-        for level in reversed(arch.hardware.levels):
-            scale = level.word_bits / 8 * level.instances
-            read, write = level.read_bandwidth * scale, level.write_bandwidth * scale
-            if isfinite(read + write):
-                own.append(Roof(level.name, read, write, level.word_bits / 8, arch.pes))
-        return own
-    below = [level.name for level in arch.levels].index(arch.array.below)
+    """The roof of each storage level, outermost first, all instances together; a level without a limit has none."""
     found = []
-    for index, storage in enumerate(arch.levels):
-        word_bytes = storage.datawidth / 8
-        scale = word_bytes * (arch.pes if index > below else 1)
-        found.append(
-            Roof(
-                storage.name,
-                storage.read_bandwidth * scale,
-                storage.write_bandwidth * scale,
-                word_bytes,
-                arch.pes * arch.lanes,
-            )
-        )
+    for memory in arch.memories:
+        scale = memory.word_bits / 8 * memory.instances
+        read, write = memory.read_bandwidth * scale, memory.write_bandwidth * scale
+        if isfinite(read + write):
+            found.append(Roof(memory.name, read, write, memory.word_bits / 8, arch.arithmetic.instances))
     return found
 
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import gettempdir
 
-from flexloop.arch.kinds import Arch
+from flexloop.arch.base import Arch
 from flexloop.atomic import safe_name
 from flexloop.classes import FlexClass
 from flexloop.code import ENGINES, EVERY_CELL, code_digest

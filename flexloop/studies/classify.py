@@ -11,13 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from flexloop.arch.design.model import Design
-from flexloop.arch.design.words import causes
-from flexloop.arch.kinds import Arch
+from flexloop.arch.base import Arch
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass
-from flexloop.describe import describe_axes
-from flexloop.flexion.designs import DesignFlexion
-from flexloop.flexion.measure import AxisFlexion, LayerFlexion
+from flexloop.flexion.measure import AxisFlexion, Flexion
+from flexloop.flexion.table import flexion_on
 from flexloop.flexion.tilings import Sampling
 from flexloop.results.table import Results
 from flexloop.running.progress import Progress
@@ -71,7 +68,7 @@ def classification(
         (whether all mappings behind a gain are proved to be the best), ``constraints`` that are responsible in words,
         and ``where`` they stand, by file and line.
     """
-    known: dict[tuple[int, ...], LayerFlexion | DesignFlexion] = {}
+    known: dict[tuple[int, ...], Flexion] = {}
     records = []
     for network in networks:
         measured = [(_measured(arch, layer, sampling, known), layer.count) for layer in network.layers]
@@ -99,12 +96,9 @@ def digit_of(flexions: Sequence[AxisFlexion]) -> Degree:
     return Degree.FULL if whole else Degree.PART
 
 
-def _measured(
-    arch: Arch, layer: Layer, sampling: Sampling | None, known: dict[tuple[int, ...], LayerFlexion | DesignFlexion]
-) -> LayerFlexion | DesignFlexion:
+def _measured(arch: Arch, layer: Layer, sampling: Sampling | None, known: dict[tuple[int, ...], Flexion]) -> Flexion:
     if layer.shape_key not in known:
-        kind = DesignFlexion(arch, layer, sampling) if isinstance(arch, Design) else LayerFlexion(arch, layer, sampling)
-        known[layer.shape_key] = kind
+        known[layer.shape_key] = flexion_on(arch, layer, sampling)
     return known[layer.shape_key]
 
 
@@ -137,9 +131,7 @@ def _gains(costs: dict[str, tuple[float, bool]], axis: Axis) -> dict[str, Any]:
 
 
 def _reasons(arch: Arch, axis: Axis) -> dict[str, str]:
-    if not isinstance(arch, Design):
-        return {"constraints": {row[0]: row[1] for row in describe_axes(arch)}[axis.value], "where": ""}
-    found = causes(arch, axis)
+    found = arch.causes(axis)
     return {
         "constraints": "; ".join(words for words, _ in found) or "none",
         "where": "; ".join(dict.fromkeys(place for _, place in found if place)),

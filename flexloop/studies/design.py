@@ -15,15 +15,15 @@ from math import ceil, gcd, prod
 from pathlib import Path
 from typing import Any
 
+from flexloop.arch.fields import Pair, Shape
 from flexloop.arch.load import load_arch_spec
-from flexloop.arch.spec import ArchSpec, Pair, Shape
+from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_file
 from flexloop.energy.source import EnergyTables
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import UnsupportedError
-from flexloop.rendering.tree import component_paths
 from flexloop.studies.rigid import Designs, Hardware, Ints, words
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import DEFAULT_ARCH
@@ -221,7 +221,7 @@ def _bound(arch: ArchSpec, energy: EnergyTables, layer: Layer, objective: Object
 
 def _energies(arch: ArchSpec, energy: EnergyTables) -> dict[str, dict[str, float]]:
     by_path = {t["name"]: {a["name"]: float(a["energy"]) for a in t["actions"]} for t in energy.ert["tables"]}
-    return {name: by_path.get(path, {}) for name, path in component_paths(arch).items()}
+    return {name: by_path.get(path, {}) for name, path in arch.component_paths.items()}
 
 
 def _inputs_used(layer: Layer) -> int:

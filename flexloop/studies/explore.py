@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from flexloop._version import __version__
 from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
+from flexloop.arch.tree import levels_in_pe
 from flexloop.atomic import write_files
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
 from flexloop.energy.ert import resize_art
@@ -29,7 +30,6 @@ from flexloop.energysources.choose import energy_tables
 from flexloop.energysources.names import SOURCES
 from flexloop.errors import EngineError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.overhead import OverheadModel, base_area, class_area, dram_interface_area, load_overhead
-from flexloop.rendering.tree import levels_in_pe
 from flexloop.results.table import Results
 from flexloop.running.notebook import shown_in_notebooks
 from flexloop.running.progress import Progress

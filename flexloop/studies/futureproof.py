@@ -15,8 +15,9 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from flexloop.arch.fields import Pair
 from flexloop.arch.load import load_arch_spec
-from flexloop.arch.spec import ArchSpec, Pair
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.report.findings import with_findings

@@ -1,6 +1,6 @@
 """Rigid designs by the thousand: the one mapping that each has for a layer, and what it costs.
 
-A rigid design is a fixed tile per unit, order, pair and array shape. `flexloop.tiles` says what each makes of one
+A rigid design is a fixed tile per unit, order, pair and array shape. `flexloop.arch.tiles` says what each makes of one
 layer; here the same rule is applied to arrays of designs at once, and a test holds the two to each other.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.arch.depthwise import follows_depthwise_rule
-from flexloop.arch.spec import ArchSpec, Shape
+from flexloop.arch.fields import Shape
+from flexloop.arch.spec import ArchSpec
 from flexloop.embedded.batch import Batch
 from flexloop.embedded.model import evaluate_batch
 from flexloop.embedded.spec import Spec, read_spec
@@ -103,7 +104,7 @@ class Hardware:
         return designs.inner * self.unrolled(designs) * designs.times
 
     def tiles(self, designs: Designs, layer: Layer) -> Tiles:
-        """Tiles and padded bounds on a layer, by the rule of `flexloop.tiles.fixed_tiles` for tiles per unit."""
+        """Tiles and padded bounds on a layer, by the rule of `flexloop.arch.tiles.fixed_tiles` for tiles per unit."""
         inner, along, times = designs.inner, self.unrolled(designs), designs.times
         if follows_depthwise_rule(self.arch, layer):
             inner, along, times = (_as_groups(part) for part in (inner, along, times))
@@ -155,7 +156,9 @@ class Hardware:
         key = (layer.shape_key, shape)
         if key not in self._specs:
             renderer = shared_renderer()
-            architecture = yamlio.load(renderer.architecture(self.arch, self.shapes[shape], partitioned=False))
+            architecture = yamlio.load(
+                renderer.architecture(self.arch, self.arch.at(self.shapes[shape]), partitioned=False)
+            )
             problem = yamlio.load(renderer.canonical_problem(layer, layer.bounds))
             self._specs[key] = read_spec(architecture["architecture"], problem["problem"], dict(self.energy.ert))
         return self._specs[key]

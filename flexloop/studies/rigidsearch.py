@@ -12,12 +12,12 @@ from math import inf
 
 import numpy as np
 
-from flexloop.arch.spec import ArchSpec, Pair
+from flexloop.arch.fields import Pair
+from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Degree
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective
 from flexloop.errors import UnmappableError
-from flexloop.mapspace import shapes
 from flexloop.studies.rigid import Designs, Floats, Hardware, Ints, words
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
@@ -67,7 +67,7 @@ class RigidSearch:
     ) -> None:
         self._objective = objective
         orders = tuple(dict.fromkeys([*map(tuple, ORDERS), *(tuple(p) for p in arch.axes.ordering.fixed.values())]))
-        self.hardware = Hardware(arch, energy, tuple(shapes(arch, Degree.FULL)), orders)
+        self.hardware = Hardware(arch, energy, tuple(arch.shapes(Degree.FULL)), orders)
         bound_of = dict(zip((layer.name for layer in network.layers), bounds, strict=True))
         # What has most to compute tells designs apart best; what waits for DRAM costs all of them alike.
         self._layers = sorted(network.layers, key=lambda layer: -layer.macs * layer.count)

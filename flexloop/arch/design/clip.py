@@ -18,14 +18,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import TYPE_CHECKING
 
 from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.arch.design.directives import merged, renamed
-from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree
 from flexloop.integers import balanced, multiple, smooth_above
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, Layer
+
+if TYPE_CHECKING:
+    from flexloop.arch.design.model import Design
 
 Loops = tuple[LoopConstraint, ...]
 

@@ -11,14 +11,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from flexloop.arch.design import directives
+from flexloop.arch.base import Arch, Arithmetic, Memory
+from flexloop.arch.design import directives, words
 from flexloop.arch.design.directives import Directive
-from flexloop.arch.design.hardware import Extents, Hardware, assignments
-from flexloop.arch.spec import DepthwiseRule, Name, Size
+from flexloop.arch.design.hardware import Hardware, assignments
+from flexloop.arch.design.variants import DesignOnLayer
+from flexloop.arch.extents import Extents
+from flexloop.arch.fields import DepthwiseRule, Size
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.errors import FlexloopError
-from flexloop.timeloop.constraints import Constraints, LoopConstraint
+from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
 from flexloop.validation import FileModel
+from flexloop.workloads.layers import TENSORS, Layer
 
 Directives = tuple[Directive, ...]
 AxisLetter = Literal["T", "O", "P", "S"]
@@ -54,7 +58,7 @@ class Alternatives(FileModel):
     S: tuple[dict[str, tuple[Size, Size]], ...] = ()
 
 
-class Design(FileModel):
+class Design(Arch):
     """A Timeloop design.
 
     Attributes:
@@ -73,9 +77,6 @@ class Design(FileModel):
         where: the file and line of each constraint.
     """
 
-    name: Name
-    description: str = ""
-    sources: tuple[str, ...] = ()
     edge: Literal["clip"] = "clip"
     depthwise: DepthwiseRule = "as_output_channels"
     architecture: dict[str, Any]
@@ -97,6 +98,102 @@ class Design(FileModel):
     def level_names(self) -> tuple[str, ...]:
         """Names of the storage levels, innermost first."""
         return self.hardware.names
+
+    @cached_property
+    def memories(self) -> tuple[Memory, ...]:
+        """The storage levels, outermost first; the outermost keeps what no directive says that it bypasses."""
+        rules = {rule.target: rule for rule in self.always.dataspaces}
+        found = []
+        for level in reversed(self.hardware.levels):
+            rule = rules.get(level.name, DataspaceConstraint(level.name))
+            free = tuple(t for t in TENSORS if t not in rule.keep and t not in rule.bypass)
+            outermost = level.name == self.level_names[-1]
+            found.append(
+                Memory(
+                    name=level.name,
+                    kind=level.technology,
+                    on_chip=level.technology != "DRAM",
+                    instances=level.instances,
+                    capacity=level.capacity,
+                    word_bits=level.word_bits,
+                    block_size=level.block_size,
+                    row_bits=level.word_bits * level.block_size * level.cluster_size,
+                    read_bandwidth=level.read_bandwidth,
+                    write_bandwidth=level.write_bandwidth,
+                    keep=tuple(t for t in TENSORS if t in rule.keep or (outermost and t in free)),
+                    may_keep=() if outermost else free,
+                )
+            )
+        return tuple(found)
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """The arithmetic units."""
+        mac = self.hardware.mac
+        return Arithmetic(mac.name, mac.instances, mac.word_bits)
+
+    @property
+    def units(self) -> dict[str, int]:
+        """The storage levels, and what stands below each fanout."""
+        levels = {level.name: level.instances for level in self.hardware.levels}
+        fanouts = zip(self.hardware.levels, self.hardware.fanouts, strict=True)
+        return levels | {self.below(level.name): level.instances * x * y for level, (x, y) in fanouts}
+
+    @staticmethod
+    def below(level: str) -> str:
+        """What `units` calls that which stands below a level's fanout."""
+        return f"below {level}"
+
+    @property
+    def shared_buffers(self) -> int:
+        """On-chip levels above the innermost flexible fanout."""
+        first = min(self.flexible_levels, default=0)
+        return sum(level.technology != "DRAM" for level in self.hardware.levels[first:])
+
+    @property
+    def node(self) -> str:
+        """The node that the components' attributes name, 45nm where none does."""
+        named = (part.attributes.get("technology") for part in self.hardware.parts)
+        return next((str(node) for node in named if node), "45nm")
+
+    @property
+    def component_paths(self) -> dict[str, str]:
+        """Paths in the one list that the architecture is rendered as; components are found by their names."""
+        return {part.name: f"system.{part.name}" for part in reversed(self.hardware.parts)}
+
+    @property
+    def without_energy(self) -> frozenset[str]:
+        """Levels that keep nothing, and networks."""
+        return frozenset(directives.keeping_nothing(self.always)) | self.networks
+
+    @property
+    def networks(self) -> frozenset[str]:
+        """Components between levels whose energies Timeloop infers."""
+        return frozenset(part.name for part in self.hardware.parts if part.is_network)
+
+    def chain(self, *, partitioned: bool) -> tuple[str, ...]:
+        """Names of the storage levels, innermost first; a design has no levels that limit shares."""
+        return self.level_names
+
+    def template(self, extents: Extents, *, partitioned: bool) -> tuple[str, dict[str, Any]]:
+        """One list of components, each with the instances that it has in all."""
+        return "design.yaml.j2", {"architecture": self.hardware.tree(extents)}
+
+    def on(self, layer: Layer) -> DesignOnLayer:
+        """The design's constraints on a layer."""
+        return DesignOnLayer(self, layer)
+
+    def array_in_words(self) -> str:
+        """Arithmetic units and extents."""
+        return f"Timeloop design of {self.pes} arithmetic units, {self.own_extents}"
+
+    def axes_in_words(self) -> list[tuple[str, str, str, str]]:
+        """For each axis: its letter, and what it may do at degrees 0, p and 1."""
+        return words.described(self)
+
+    def causes(self, axis: Axis) -> list[tuple[str, str]]:
+        """The constraints that an axis's degree 0 rests on, in words, each with its file and line."""
+        return words.causes(self, axis)
 
     @property
     def pes(self) -> int:

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from flexloop.arch.design.model import Labelled
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
+
+if TYPE_CHECKING:
+    from flexloop.arch.design.model import Labelled
 
 MOST_FILES = 200
 """Files below a template's folder that are looked at."""

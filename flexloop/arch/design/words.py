@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from flexloop.arch.design.clip import clipped
 from flexloop.arch.design.directives import Directive, write
-from flexloop.arch.design.model import Design
 from flexloop.arch.design.places import ASSUMED, places_in_words
 from flexloop.classes import Axis, Degree
 from flexloop.timeloop.constraints import Constraints
-from flexloop.workloads.layers import Layer
+
+if TYPE_CHECKING:
+    from flexloop.arch.design.model import Design
 
 NAMES = {
     Axis.TILING: "tile sizes",
@@ -75,8 +76,3 @@ def axis_sentences(design: Design) -> Iterator[str]:
                 f"{axis.value} keeps loops of dimensions that the design's problem does not have at "
                 f"{design.level_names[-1]}, one step after the other: assumed."
             )
-
-
-def gives_way(design: Design, layer: Layer) -> str:
-    """The dimensions whose rest the outermost level takes although everything is pinned; '' for none."""
-    return " ".join(clipped(design, layer).taken)

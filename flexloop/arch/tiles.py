@@ -15,11 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from operator import mul
+from typing import TYPE_CHECKING
 
 from flexloop.arch.depthwise import follows_depthwise_rule
-from flexloop.arch.spec import ArchSpec, Shape
 from flexloop.integers import balanced, divisors, multiple, smooth_above
 from flexloop.workloads.layers import DIMENSIONS, Layer
+
+if TYPE_CHECKING:
+    from flexloop.arch.fields import Shape
+    from flexloop.arch.spec import ArchSpec
 
 Factors = dict[str, int]
 

@@ -6,11 +6,24 @@ The tree is ``system`` (the outermost storage level), ``system.chip`` (the level
 
 from __future__ import annotations
 
-from flexloop.arch.design.model import Design
-from flexloop.arch.kinds import Arch
-from flexloop.arch.spec import ArchSpec, StorageLevel
-from flexloop.mapspace import partition_levels
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from flexloop.arch.extents import Extents
 from flexloop.workloads.layers import TENSORS
+
+if TYPE_CHECKING:
+    from flexloop.arch.fields import StorageLevel
+    from flexloop.arch.spec import ArchSpec
+
+PARTITION_SUFFIX = {"Weights": "_Weights", "Inputs": "_Inputs", "Outputs": "_Outputs"}
+"""What is added to a buffer's name to name the level that limits one tensor's share of it."""
+
+UNBOUNDED = 2**32 - 1
+"""Rows of an unbounded level where a depth is demanded: by Timeloop of all but DRAM, by v4 of every level.
+
+Timeloop reads 32 bits of it.
+"""
 
 
 def pe_name(arch: ArchSpec) -> str:
@@ -44,20 +57,20 @@ def partitioned_group_start(arch: ArchSpec) -> int:
     return start
 
 
-def component_paths(arch: Arch) -> dict[str, str]:
-    """Path of each storage level, partition level and of the MAC in the component tree, by component name.
+def partition_levels(arch: ArchSpec) -> dict[str, str]:
+    """Name of the level that limits each tensor's share of the buffer above the array, by tensor."""
+    return {t: arch.array.below + PARTITION_SUFFIX[t] for t in TENSORS if t in arch.axes.tiling.partial}
 
-    A design's tree is one list, and its components are found by their names.
-    """
-    if isinstance(arch, Design):
-        return {part.name: f"system.{part.name}" for part in reversed(arch.hardware.parts)}
+
+def paths(arch: ArchSpec) -> dict[str, str]:
+    """Path of each storage level, partition level and of the MAC in the component tree, by component name."""
     chip = "system.chip"
     pe = f"{chip}.{pe_name(arch)}"
-    paths = {arch.levels[0].name: f"system.{arch.levels[0].name}"}
-    paths |= {level.name: f"{chip}.{level.name}" for level in levels_above_array(arch)}
-    paths |= {name: f"{chip}.{name}" for name in partition_levels(arch).values()}
-    paths |= {level.name: f"{pe}.{level.name}" for level in levels_in_pe(arch)}
-    return paths | {arch.mac.name: f"{pe}.{mac_name(arch)}"}
+    found = {arch.levels[0].name: f"system.{arch.levels[0].name}"}
+    found |= {level.name: f"{chip}.{level.name}" for level in levels_above_array(arch)}
+    found |= {name: f"{chip}.{name}" for name in partition_levels(arch).values()}
+    found |= {level.name: f"{pe}.{level.name}" for level in levels_in_pe(arch)}
+    return found | {arch.mac.name: f"{pe}.{mac_name(arch)}"}
 
 
 def partition_nodes(arch: ArchSpec) -> list[tuple[str, str, int]]:
@@ -66,13 +79,28 @@ def partition_nodes(arch: ArchSpec) -> list[tuple[str, str, int]]:
     return [(partition_levels(arch)[t], t, limits[t]) for t in TENSORS if t in limits]
 
 
-def chain(arch: Arch, *, partitioned: bool) -> tuple[str, ...]:
+def chain(arch: ArchSpec, *, partitioned: bool) -> tuple[str, ...]:
     """Names of the storage levels, innermost first, as Timeloop orders them."""
-    if isinstance(arch, Design):
-        return arch.level_names
     above = [level.name for level in levels_above_array(arch)]
     if partitioned:
         start = partitioned_group_start(arch)
         above[start:start] = [name for name, _, _ in partition_nodes(arch)]
     outer_to_inner = [arch.levels[0].name, *above, *(level.name for level in levels_in_pe(arch))]
     return tuple(reversed(outer_to_inner))
+
+
+def template_names(arch: ArchSpec, shape: Extents, *, partitioned: bool) -> dict[str, Any]:
+    """What the templates of the storage levels are given: an arch spec's levels at a shape, by where they stand."""
+    nodes = partition_nodes(arch) if partitioned else []
+    datawidth = arch.level(arch.array.below).datawidth
+    return {
+        "arch": arch,
+        "shape": shape,
+        "unlimited": inf,
+        "unbounded": UNBOUNDED,
+        "outer": arch.levels[0],
+        "above": levels_above_array(arch),
+        "in_pe": levels_in_pe(arch),
+        "partition": [{"name": n, "words": min(words, UNBOUNDED), "datawidth": datawidth} for n, _, words in nodes],
+        "partition_before": partitioned_group_start(arch),
+    }
