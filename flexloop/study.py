@@ -29,7 +29,7 @@ from flexloop.rendering.render import Renderer
 from flexloop.results.files import FORMAT
 from flexloop.results.rows import Found, build_results, joined
 from flexloop.results.table import Results
-from flexloop.running.cells import Plan
+from flexloop.running.cells import CellTask, Plan
 from flexloop.running.notebook import shown_in_notebooks
 from flexloop.running.progress import Progress
 from flexloop.running.runner import Placement, run_layers
@@ -181,7 +181,12 @@ def _find(
     same_space: dict[FlexClass, list[FlexClass]] = {}
     for flexclass in classes:
         same_space.setdefault(plan.arch.least_alike(flexclass), []).append(flexclass)
-    for result in run_layers(plan, list(same_space), layers, placement, *([progress.handed_in] if progress else [])):
+
+    def handed_in(task: CellTask) -> None:
+        if progress:
+            progress.handed_in(replace(task, classes=tuple(c for least in task.classes for c in same_space[least])))
+
+    for result in run_layers(plan, list(same_space), layers, placement, handed_in):
         for flexclass in same_space[result.flexclass]:
             found[flexclass, result.layer.shape_key] = replace(result, flexclass=flexclass)
             if progress:

@@ -16,6 +16,7 @@ from flexloop.study import run_study
 OPTIONS = StudyOptions(objective="latency", engines=EngineSettings(engine="embedded"), jobs=1, use_store=False)
 RIGID, FREE = FlexClass.of("T0O0P0S0"), FlexClass.of("T1O1P1S1")
 LAYER = Layer(name="only")
+KIND = ("T0O0P0S0", LAYER.shape_key)
 
 
 def test_a_study_of_several_parts_counts_the_cells_of_all() -> None:
@@ -73,7 +74,7 @@ def test_the_time_left_follows_the_pace_so_far(elapsed: float, computed: int, re
     pace = Pace(since=0.0)
     pace.begin(computed + remaining, now=0.0)
     for _ in range(computed):
-        pace.finished(elapsed, computed=True)
+        pace.finished(KIND, elapsed / computed, elapsed, computed=True)
     assert in_words(pace.left(remaining, elapsed)) == expected
 
 
@@ -85,10 +86,64 @@ def test_an_estimate_over_several_parts_is_right_from_the_first_part_on() -> Non
         pace.begin(5, now)
         for cell in range(5):
             now += 2.0
-            pace.finished(now, computed=True)
+            pace.finished(KIND, 2.0, now, computed=True)
             estimate = pace.left(50 - 5 * part - cell - 1, now)
             off.append(abs(now + (estimate or 0.0) - 220.0))
     assert max(off) < 1e-9
+
+
+def test_a_part_takes_as_long_as_the_same_cells_took_in_the_part_before() -> None:
+    """The hard layer comes last in each part, on two processes: the estimate does not fall for the easy ones."""
+    easy, hard, now = [("T1O1P1S1", n) for n in range(9)], ("T1O1P1S1", "hard"), 0.0
+    pace, off = Pace(since=now, parts=2), []
+    for part in range(2):
+        pace.begin(10, now)
+        pace.expect([*easy, hard])
+        for done, kind in enumerate([*easy, hard], start=1):
+            seconds = 30.0 if kind == hard else 1.0
+            now += seconds / 2
+            pace.finished(kind, seconds, now, computed=True)
+            if part == 1:
+                off.append(abs(now + (pace.left(10 - done, now) or 0.0) - 39.0))
+    assert max(off) < 1e-9
+
+
+def test_a_cell_of_a_class_that_takes_long_is_expected_to_take_long() -> None:
+    pace = Pace(since=0.0)
+    pace.begin(4, now=0.0)
+    pace.expect((flexclass, layer) for layer in "ab" for flexclass in ("T0O0P0S0", "T1O1P1S1"))
+    pace.finished(("T0O0P0S0", "a"), 1.0, 1.0, computed=True)
+    pace.finished(("T1O1P1S1", "a"), 9.0, 10.0, computed=True)
+    assert pace.left(2, 10.0) == 10.0
+    pace.finished(("T0O0P0S0", "b"), 1.0, 11.0, computed=True)
+    assert pace.left(1, 11.0) == pytest.approx(9.0)
+
+
+def test_a_cell_that_outlasts_all_others_is_not_said_to_be_over_at_once() -> None:
+    pace = Pace(since=0.0)
+    pace.begin(101, now=0.0)
+    for cell in range(100):
+        pace.finished(KIND, 0.1, 0.1 * (cell + 1), computed=True)
+    assert pace.left(1, 10.0) == pytest.approx(0.1)
+    assert pace.left(1, 70.0) == pytest.approx(60.0), "nothing was finished for a minute, and another is likely"
+
+
+def test_what_the_store_had_tells_how_long_its_like_take_but_not_the_pace() -> None:
+    pace = Pace(since=0.0, parts=1)
+    pace.begin(1, now=0.0)
+    pace.finished(KIND, 8.0, 0.0, computed=False)
+    assert pace.left(1, 0.0) is None
+    pace.begin(2, now=0.0)
+    pace.expect([KIND, ("T1O1P1S1", "x")])
+    pace.finished(("T1O1P1S1", "x"), 2.0, 1.0, computed=True)
+    assert pace.left(1, 1.0) == pytest.approx(4.0), "8 s of work, done at twice the speed"
+
+
+def test_a_preparation_under_way_counts_down() -> None:
+    pace = Pace(since=0.0, parts=2)
+    pace.begin(1, now=10.0)
+    pace.finished(KIND, 1.0, 11.0, computed=True)
+    assert [pace.left(1, now) for now in (11.0, 15.0, 40.0)] == [11.0, 7.0, 1.0]
 
 
 def test_every_study_announces_the_rows_of_its_results() -> None:

@@ -79,6 +79,16 @@ def test_every_cell_comes_back_once_and_after_its_subclasses(exhaustive: bool) -
         assert all((layer, lower) in cells[:place] for lower in flexclass.subclasses())
 
 
+def test_what_takes_longest_comes_first(tmp_path: Path) -> None:
+    """Windows over groups, then whatever has most tilings; a prime bound has few, however many MACs."""
+    prime, tiled = Layer(name="prime", C=997, M=997, P=997), Layer(name="tiled", C=64, M=64, P=64)
+    depthwise = Layer(name="depthwise", G=8, R=3, S=3, P=8, Q=8)
+    order: list[str] = []
+    layers = [prime, tiled, depthwise]
+    list(run_layers(nothing_plan(tmp_path), [RIGID], layers, Placement(), lambda task: order.append(task.layer.name)))
+    assert order == ["depthwise", "tiled", "prime"]
+
+
 @pytest.mark.parametrize("exhaustive", [False, True])
 @pytest.mark.parametrize("placement", [Placement(2), Placement(2, "local")], ids=["processes", "dask"])
 def test_processes_and_dask_answer_as_one_process_does(placement: Placement, exhaustive: bool, tmp_path: Path) -> None:

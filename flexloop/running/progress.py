@@ -49,18 +49,21 @@ class Standing:
         self.searching = f"searching ({mapper if mapper == engine else f'{mapper}, evaluated by {engine}'})"
         self.cells = max(self.cells, self.done + cells) if self._planned else self.cells + cells
         self._pace.begin(cells, time.monotonic())
+        self._awaited.clear()
         self.changed()
 
     def handed_in(self, task: CellTask) -> None:
         """Cells of a layer wait for their turn or are being computed from now on."""
         for flexclass in task.classes:
             self._awaited[f"{flexclass} {task.layer.name}"] = None
+        self._pace.expect((str(flexclass), task.layer.shape_key) for flexclass in task.classes)
         self.changed()
 
     def finished(self, result: CellResult) -> None:
         """One cell is done."""
         self.done += 1
-        self._pace.finished(time.monotonic(), computed=not result.from_store)
+        kind = str(result.flexclass), result.layer.shape_key
+        self._pace.finished(kind, result.wall_s, time.monotonic(), computed=not result.from_store)
         self._awaited.pop(f"{result.flexclass} {result.layer.name}", None)
         self.changed()
 
