@@ -132,11 +132,6 @@ class FlexClass:
         below = self.subclasses(degrees=degrees)
         return [c for c in below if not any(c < other for other in below)]
 
-    def upper_neighbours(self, *, degrees: bool = False) -> list[FlexClass]:
-        """The superclasses with nothing between this point and them."""
-        above = self.superclasses(degrees=degrees)
-        return [c for c in above if not any(c > other for other in above)]
-
 
 def all_classes(*, degrees: bool = False) -> list[FlexClass]:
     """The 16 classes, or the 81 points with ``degrees``, ordered so that subclasses come before superclasses."""

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from math import isqrt
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Whole = TypeVar("Whole", int, npt.NDArray[np.int64])
 
 
-def balanced(passes: int, extent: int) -> int:
+def ceil_div(number: Whole, by: Whole) -> Whole:
+    """A quotient of whole numbers, rounded up."""
+    return -(-number // by)
+
+
+def balanced(passes: Whole, extent: Whole) -> Whole:
     """The least number of PEs, at most ``extent``, that takes no more repetitions for ``passes`` than ``extent`` PEs.
+
+    Either may be an array of numbers.
 
     Examples:
         >>> balanced(20, 16), balanced(5, 16), balanced(32, 16)
         (10, 5, 16)
     """
-    return -(-passes // -(-passes // extent))
+    return ceil_div(passes, ceil_div(passes, extent))
 
 
 def multiple(value: int, step: int) -> int:
@@ -40,7 +54,8 @@ def _smooth_candidates(bound: int) -> Iterator[int]:
         sevens *= 7
 
 
-def divisors(n: int) -> list[int]:
+@lru_cache(maxsize=65536)
+def divisors(n: int) -> tuple[int, ...]:
     """The divisors of a positive number, ascending."""
     small = [k for k in range(1, isqrt(n) + 1) if n % k == 0]
-    return small + [n // k for k in reversed(small) if k * k != n]
+    return (*small, *(n // k for k in reversed(small) if k * k != n))

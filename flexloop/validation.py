@@ -61,6 +61,18 @@ def plain_number(value: Any) -> float:
     return float(value)
 
 
+def amount(value: Any) -> float:
+    """An energy, an area or a size: a number from 0 to `MOST`, or a text that is one (see `plain_number`).
+
+    Raises:
+        ValueError: if it is none.
+    """
+    number = plain_number(value)
+    if not 0 <= number <= MOST:
+        raise ValueError(f"{short(value)} must be at least 0, and at most {MOST:g}")
+    return number
+
+
 def whole_number(digits: str) -> int:
     """The number that decimal digits are; one beyond all sizes is cut to `BEYOND`, so that its length costs nothing."""
     return int(digits) if len(digits) <= MAX_DIGITS else BEYOND

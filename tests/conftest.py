@@ -14,8 +14,9 @@ for _number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(_number) is signal.SIG_IGN:  # as in the background of a shell, and handed down to all programs
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
-settings.register_profile("flexloop", deadline=None, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "flexloop"))
+settings.register_profile("flexloop", deadline=None, print_blob=True, derandomize=True)  # the same inputs every time
+settings.register_profile("campaign", deadline=None, print_blob=True)  # other ones every time
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "campaign" if "FLEXLOOP_FUZZ" in os.environ else "flexloop"))
 
 
 def _missing_timeloop() -> str | None:

@@ -13,7 +13,7 @@ from small_archs import PLAIN
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.embedded.mapper import Space
-from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.spec import read_spec
@@ -50,7 +50,7 @@ class Case:
             for mappings in choices.listed() if not choices.empty_dimension else ():
                 costs = costing.cost(mappings)
                 for objective in OBJECTIVES if costs.valid.any() else ():
-                    keys = costs.keys(objective)[costs.valid, :2].tolist()
+                    keys = sort_keys(costs, objective)[costs.valid, :2].tolist()
                     best[objective] = min(best.get(objective, (inf, inf)), *map(tuple, keys))
         return best
 

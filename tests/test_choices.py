@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.factors import Factorizations, divisors
+from flexloop.embedded.mapper.factors import Factorizations
 from flexloop.embedded.mapper.slots import Genomes
+from flexloop.integers import divisors
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint, ParallelismConstraint
 
 LEVELS = ("Spad", "GlobalBuffer", "DRAM")

@@ -1,6 +1,7 @@
 """Whatever a reader is given, it returns a sound value or refuses by name: see tests/hostile.py for the targets.
 
-``FLEXLOOP_FUZZ=100 pytest -n 0 tests/test_fuzz.py`` tries a hundred times as many inputs; fuzz/run.py goes on for ever.
+The inputs are the same every time. ``FLEXLOOP_FUZZ=100 pytest tests/test_fuzz.py`` is a campaign: a hundred times as
+many, other ones every time, with what failed before tried first; fuzz/run.py goes on for ever.
 """
 
 from __future__ import annotations

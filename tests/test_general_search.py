@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from enumeration import best_of_all
 from golden_specs import golden_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.general import find_best_general
 from flexloop.embedded.mapper.general_bounds import Relaxation
-from flexloop.embedded.mapper.sampler import best_of_all, choices_of
+from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.model import evaluate
@@ -40,7 +41,7 @@ def no_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def enumerated(space: Space, objective: Objective) -> tuple[float, ...] | None:
     choices = choices_of(space)
-    best, _ = best_of_all(Costing(space.spec, choices), choices, objective)
+    best = best_of_all(Costing(space.spec, choices), choices, objective)
     return None if best is None else best.key
 
 
@@ -119,7 +120,7 @@ def test_bounds_never_exceed_the_cost_of_a_completion(seed: int, networks: float
             relaxation = Relaxation(facts_of(space.spec), choices, genomes.keep[row], bounds, decided)
             for spans in partial_mappings(choices, genomes, int(row)):
                 energy, cycles = relaxation.bound(spans)
-                assert energy[0] <= costs.energy[row]
+                assert energy[0] <= costs.energy_pj[row]
                 assert cycles[0] <= costs.cycles[row]
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import random_spaces
+from enumeration import best_of_all
 
 from flexloop.dropin.mapper import space_of
 from flexloop.embedded.mapper import general
@@ -27,7 +28,7 @@ from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.general import find_best_general
 from flexloop.embedded.mapper.general_bounds import Relaxation
 from flexloop.embedded.mapper.imperfect import Remainders, padded_table, residuals
-from flexloop.embedded.mapper.sampler import best_of_all, choices_of
+from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective, Space
 from flexloop.embedded.metrics import OBJECTIVES
 from flexloop.embedded.model import evaluate
@@ -97,7 +98,7 @@ def test_branch_and_bound_finds_the_best_of_what_timeloop_lists(monkeypatch: pyt
     for run, spec, space in itertools.islice(spaces(), 0, None, _EVERY):
         objective = OBJECTIVES[run["config"]["mapper"]["optimization_metrics"][0]]
         choices = choices_of(space)
-        best, _ = best_of_all(Costing(spec, choices), choices, objective)
+        best = best_of_all(Costing(spec, choices), choices, objective)
         found = find_best_general([space], objective, samples=0)
         assert best is not None and found.cost[0] == pytest.approx(best.key[0], rel=1e-12)
         assert found.certificate.optimal
@@ -196,7 +197,7 @@ def test_branch_and_bound_finds_the_best_of_an_enumeration(
     monkeypatch.setattr(general, "_ENUMERATED", 0)
     space = some_space(seed, 1500)
     choices = choices_of(space)
-    best, _ = best_of_all(Costing(space.spec, choices), choices, objective)
+    best = best_of_all(Costing(space.spec, choices), choices, objective)
     if best is None:
         with pytest.raises((UnmappableError, UnsupportedError)):
             find_best_general([space], objective, samples=0)
@@ -222,7 +223,7 @@ def test_bounds_of_partial_mappings_hold(seed: int) -> None:
         spans = np.concatenate([np.ones((1, factors.shape[1]), np.int64), np.cumprod(factors, axis=0)])
         for decided in range(len(choices.slots) + 1):
             energy, cycles = relaxation.bound(spans[None, : decided + 1])
-            assert energy[0] <= costs.energy[row] * (1 + 1e-12)
+            assert energy[0] <= costs.energy_pj[row] * (1 + 1e-12)
             assert cycles[0] <= costs.cycles[row]
 
 

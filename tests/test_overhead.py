@@ -18,7 +18,6 @@ from flexloop.overhead import (
     class_area,
     dram_interface_area,
     load_overhead,
-    overhead_table,
     parts,
 )
 from flexloop.overhead.parts import Parts
@@ -86,14 +85,6 @@ def test_free_shapes_take_lines_and_multiplexers_over_them() -> None:
     found = parts(plain(), Axis.SHAPE, Degree.FULL)  # 1x4, 2x2 and 4x1 instead of 2x2
     assert found["PE"] == Parts(muxes=2 * (8 + 8 + 16))
     assert found["GlobalBuffer"] == Parts(registers=(4 + 4 - 2 - 2) * 32 + 2)
-
-
-def test_the_table_adds_up_to_the_area() -> None:
-    arch = SHIPPED["edge256"]
-    table = overhead_table(arch)
-    for axis in Axis:
-        chosen = table[(table["axis"] == axis.value) & (table["degree"] == "1")]
-        assert chosen["mm2"].sum() == pytest.approx(axis_area(arch, axis, Degree.FULL))
 
 
 def test_a_model_of_ones_own(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def mappings(space: Space) -> Iterator[tuple[tuple[int, ...], Spread, float, Gen
             factors = genomes.factors[row]
             spread = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
             one = genomes.take(slice(row, row + 1))
-            yield tuple(factors.prod(axis=0).tolist()), spread, float(costs.energy[row]), one
+            yield tuple(factors.prod(axis=0).tolist()), spread, float(costs.energy_pj[row]), one
 
 
 def least_of_each(space: Space) -> dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Spread, float, Genomes]]:
@@ -108,7 +108,7 @@ def test_the_mapping_of_a_path_costs_little_more_than_the_path(bounds: dict[str,
     assert found.genomes is not None
     costs = costing.cost(found.genomes)
     assert costs.valid[0]
-    assert found.least <= costs.energy[0] <= 1.02 * found.least
+    assert found.least <= costs.energy_pj[0] <= 1.02 * found.least
 
 
 def test_a_path_gives_no_mapping_that_breaks_a_pinned_factor() -> None:

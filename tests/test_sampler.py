@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from enumeration import best_of_all
 from golden_specs import golden_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,10 +12,8 @@ from random_spaces import some_space
 
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.sampler import (
-    best_of_all,
     choices_of,
     count_mappings,
-    enumerate_space,
     mutated,
     sample,
 )
@@ -63,7 +62,7 @@ def test_a_start_is_never_lost() -> None:
 
 def test_a_small_mapspace_is_listed_whole() -> None:
     space = golden_space("base-conv3x3", loops=SMALL)
-    listed = concatenate(list(enumerate_space(space)))
+    listed = concatenate(list(choices_of(space).listed()))
     # C and M each split between the array (at most 16) and DRAM; R and S between the scratchpad and DRAM.
     assert len(listed) == 5 * 5 * 2 * 2
     assert count_mappings(space) == 5 * 5 * 2 * 2
@@ -75,7 +74,7 @@ def test_sampling_a_small_mapspace_finds_its_best(seed: int, objective: Objectiv
     space = some_space(seed, 200)
     choices = choices_of(space)
     costing = Costing(space.spec, choices)
-    best, _ = best_of_all(costing, choices, objective)
+    best = best_of_all(costing, choices, objective)
     found, _ = sample(costing, choices, objective, budget=5_000, rng_seed=seed)
     assert (found is None) == (best is None)
     if found is not None and best is not None:

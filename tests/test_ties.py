@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from enumeration import best_of_all
 from random_cases import random_case
 from random_spaces import some_space
 
@@ -10,7 +11,7 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Optimum, Space, find_best
 from flexloop.embedded.mapper import general as general_module
 from flexloop.embedded.mapper.costing import Costing
-from flexloop.embedded.mapper.sampler import best_of_all, choices_of
+from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.metrics import goal_of
 from flexloop.errors import NoVerdictError
 
@@ -42,7 +43,7 @@ def test_what_is_claimed_of_equals_holds(monkeypatch: pytest.MonkeyPatch) -> Non
     for seed in range(0, 200, 10):
         space = some_space(seed, 1_500)
         choices = choices_of(space)
-        best, _ = best_of_all(Costing(space.spec, choices), choices, "latency")
+        best = best_of_all(Costing(space.spec, choices), choices, "latency")
         if best is None:
             continue
         stopped = [checked([space], best.key, looks) for looks in (1, 20, 80, 300)]

@@ -220,10 +220,10 @@ def _constraints(spec: Spec, config: Map[str, Any]) -> Constraints:
 
 def _satisfies(mapping: Mapping, constraints: Constraints, dimensions: Sequence[str]) -> bool:
     levels = {level.target: level for level in mapping.levels}
-    return all(_satisfied(levels[rule.target], rule, dimensions) for rule in constraints.loops)
+    return all(_accepted(levels[rule.target], rule, dimensions) for rule in constraints.loops)
 
 
-def _satisfied(level: LevelMapping, rule: LoopConstraint, dimensions: Sequence[str]) -> bool:
+def _accepted(level: LevelMapping, rule: LoopConstraint, dimensions: Sequence[str]) -> bool:
     """Whether ``timeloop-model`` finds that a level keeps to a rule; it looks at factors, order and split alone.
 
     Its split of a mapping is the number of loops above 1 on X, whatever the mapping's directive says.

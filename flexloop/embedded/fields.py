@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flexloop import validation
 from flexloop.errors import SpecError
-from flexloop.validation import MOST, plain_number, short
+from flexloop.validation import plain_number, short
 
 LARGEST = 2**40
 """Whole numbers above this are refused: no bound, capacity or number of instances is as large."""
@@ -107,7 +108,8 @@ def number(value: Any, where: str) -> float:
 
 def amount(value: Any, where: str) -> float:
     """A number from 0 to `MOST` (see `number`)."""
-    parsed = number(value, where)
-    if not 0 <= parsed <= MOST:
-        raise SpecError(f"{where} is {short(value)}; it must be at least 0, and at most {MOST:g}")
-    return parsed
+    number(value, where)
+    try:
+        return validation.amount(value)
+    except ValueError:
+        raise SpecError(f"{where} is {short(value)}; it must be at least 0, and at most {validation.MOST:g}") from None

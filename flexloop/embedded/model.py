@@ -55,6 +55,9 @@ class Costs:
     cycles: npt.NDArray[np.int64]
     energy_pj: npt.NDArray[np.float64]
 
+    def __len__(self) -> int:
+        return len(self.valid)
+
 
 def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
     """Cost one mapping.

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from flexloop.arch.fields import StorageLevel
 from flexloop.arch.spec import ArchSpec
 from flexloop.timeloop.componentname import component_name
-from flexloop.validation import MOST, plain_number, short
+from flexloop.validation import amount, plain_number, short
 
 STORAGE_ACTIONS = ("read", "write", "update")
 """The actions of a storage level: a read, a fill from its parent, and an update by its child."""
@@ -108,12 +108,10 @@ def bits_of(part: Part, *names: str, default: float | None = None) -> float:
     """The first of these attributes that is given, a number of at least 0."""
     value = next((part.attributes[name] for name in names if part.attributes.get(name) is not None), default)
     try:
-        number = plain_number(value)
+        return amount(value)
     except ValueError:
-        number = -1.0
-    if not 0 <= number <= MOST:
-        raise UnknownPartError(f"{names[0]} of the {part.kind} is {short(value)}, no size, so it has no figures")
-    return number
+        message = f"{names[0]} of the {part.kind} is {short(value)}, no size, so it has no figures"
+        raise UnknownPartError(message) from None
 
 
 class Model(Protocol):

@@ -18,7 +18,7 @@ from flexloop.energy.table import load_table
 from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.componentname import component_name
-from flexloop.validation import MOST, plain_number, short
+from flexloop.validation import MOST, amount, short
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,7 @@ def _list(table: Mapping[str, Any], key: str, where: str | Path) -> Sequence[Any
 def _number(entry: Mapping[str, Any], key: str, of: str, where: str | Path) -> float:
     value = entry.get(key)
     try:
-        number = plain_number(value)
+        return amount(value)
     except ValueError:
-        number = -1.0
-    if not 0 <= number <= MOST:
-        raise SpecError(
-            f"{where}: {key} of {of} is {short(value)}; it must be a number of at least 0, at most {MOST:g}"
-        )
-    return number
+        message = f"{where}: {key} of {of} is {short(value)}; it must be a number of at least 0, at most {MOST:g}"
+        raise SpecError(message) from None

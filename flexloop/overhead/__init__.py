@@ -14,7 +14,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -166,29 +165,6 @@ def dram_interface_area(arch: Arch, model: OverheadModel | None = None) -> float
     dram = arch.memories[0]
     rate = max(dram.read_bandwidth, dram.write_bandwidth) * dram.word_bits / 8
     return rate * (model or load_overhead()).dram_um2_per_byte_per_cycle / UM2_PER_MM2
-
-
-def overhead_table(arch: Arch, model: OverheadModel | None = None) -> pd.DataFrame:
-    """What each axis adds at p and at 1, and where.
-
-    Returns:
-        Columns axis, degree, component (a level, or the PE), instances, register_bits, mux_bits and adder_bits of one
-        instance, and mm2 of all. Figures that a model replaces are not shown: this is the count.
-    """
-    model = model or load_overhead()
-    records = []
-    for axis in Axis:
-        for degree in (Degree.PART, Degree.FULL):
-            for where, p in parts(arch, axis, degree).items():
-                count = arch.units.get(where, 1)
-                area = count * _area(p, model) * model.scale.get(axis.value, 1.0) / UM2_PER_MM2
-                bits = {"register_bits": p.registers, "mux_bits": p.muxes, "adder_bits": p.adders}
-                records.append(
-                    {"axis": axis.value, "degree": degree.value, "component": where, "instances": count}
-                    | bits
-                    | {"mm2": area}
-                )
-    return pd.DataFrame.from_records(records)
 
 
 def _area(parts: Parts, model: OverheadModel) -> float:

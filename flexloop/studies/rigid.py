@@ -19,6 +19,7 @@ from flexloop.embedded.batch import Batch
 from flexloop.embedded.model import evaluate_batch
 from flexloop.embedded.spec import Spec, read_spec
 from flexloop.energy.source import EnergyTables
+from flexloop.integers import balanced, ceil_div
 from flexloop.rendering.render import shared_renderer
 from flexloop.timeloop import yamlio
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
@@ -112,11 +113,10 @@ class Hardware:
         spread = along
         if self.arch.edge == "clip":
             inner = np.minimum(inner, bound)
-            times = np.minimum(times, _ceil(_ceil(bound, inner), along))
-            passes = _ceil(bound, inner * times)
-            spread = _ceil(passes, _ceil(passes, along))
+            times = np.minimum(times, ceil_div(ceil_div(bound, inner), along))
+            spread = balanced(ceil_div(bound, inner * times), along)
         outer = inner * spread * times
-        return Tiles(inner, spread, outer, outer * _ceil(bound, outer))
+        return Tiles(inner, spread, outer, outer * ceil_div(bound, outer))
 
     def fits(self, designs: Designs, layers: Sequence[Layer]) -> Bools:
         """Which designs' tiles fit every on-chip level: as they are, and as they fall on every layer."""
@@ -194,10 +194,6 @@ class Hardware:
         if follows_depthwise_rule(self.arch, layer):
             seen[_INDEX["M"]], seen[_INDEX["G"]] = _INDEX["G"], _INDEX["M"]
         return np.array(seen, np.int64)[pair]
-
-
-def _ceil(values: Ints, by: Ints) -> Ints:
-    return -(-values // by)
 
 
 def _as_groups(values: Ints) -> Ints:

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flexloop.classes import Axis, Degree, FlexClass
@@ -170,30 +169,8 @@ def load_taxonomy(path: Path | None = None) -> tuple[Accelerator, ...]:
     return validated(Catalogue, yamlio.load(path), path).accelerators
 
 
-def taxonomy_table(accelerators: tuple[Accelerator, ...] | None = None) -> pd.DataFrame:
-    """The catalogue as a DataFrame: one row an accelerator; degree, reason and citation for each axis."""
-    rows = []
-    for a in accelerators or load_taxonomy():
-        row = {
-            "name": a.name,
-            "year": a.year,
-            "class": a.class_name,
-            "degrees": a.degrees,
-            "arch_specs": ", ".join(a.arch_specs),
-        }
-        for axis in Axis:
-            entry = a.axis(axis)
-            row |= {
-                axis.value: entry.degree,
-                f"{axis.value}_reason": entry.reason,
-                f"{axis.value}_source": a.sources[entry.source],
-            }
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
 def taxonomy_cells(accelerators: tuple[Accelerator, ...] | None = None) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells of a table for the terminal; reasons and citations are in `taxonomy_table`."""
+    """Headings and cells of a table for the terminal; the catalogue has the reasons and citations."""
     columns = ["accelerator", "year", "class", "T", "O", "P", "S", "arch specs"]
     rows = []
     for a in accelerators or load_taxonomy():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf, prod
 
 import numpy as np
@@ -13,9 +13,9 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.batch import Batch
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.general_facts import Facts, LevelFacts, TensorFacts
-from flexloop.embedded.mapper.slots import BoolArray, Genomes, IntArray
+from flexloop.embedded.mapper.slots import Genomes, IntArray
 from flexloop.embedded.mapper.space import Objective
-from flexloop.embedded.model import evaluate_batch
+from flexloop.embedded.model import Costs, evaluate_batch
 from flexloop.embedded.networks import LEGACY, READ_FILL, NetworkSpec
 from flexloop.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
@@ -27,30 +27,19 @@ _LEAST, _MOST = 16, 2048
 """Mappings that are costed between two looks."""
 
 
-@dataclass(frozen=True)
-class Costs:
-    """Costs of n mappings: validity, cycles, energy in pJ."""
-
-    valid: BoolArray
-    cycles: IntArray
-    energy: npt.NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.valid)
-
-    def keys(self, objective: Objective) -> npt.NDArray[np.float64]:
-        """[n, 3]: the objective, then its tie-breaks."""
-        cycles = self.cycles.astype(np.float64)
-        zeros = np.zeros(len(cycles))
-        if objective == "latency":
-            return np.stack([cycles, self.energy, zeros], axis=1)
-        if objective == "energy":
-            return np.stack([self.energy, cycles, zeros], axis=1)
-        return np.stack([self.energy * cycles, self.energy, cycles], axis=1)
+def sort_keys(costs: Costs, objective: Objective) -> npt.NDArray[np.float64]:
+    """[n, 3]: the objective, then its tie-breaks."""
+    cycles, energy = costs.cycles.astype(np.float64), costs.energy_pj
+    zeros = np.zeros(len(cycles))
+    if objective == "latency":
+        return np.stack([cycles, energy, zeros], axis=1)
+    if objective == "energy":
+        return np.stack([energy, cycles, zeros], axis=1)
+    return np.stack([energy * cycles, energy, cycles], axis=1)
 
 
 def _joined(parts: Sequence[Costs]) -> Costs:
-    columns = zip(*((part.valid, part.cycles, part.energy) for part in parts), strict=True)
+    columns = zip(*((part.valid, part.cycles, part.energy_pj) for part in parts), strict=True)
     return Costs(*(np.concatenate(column) for column in columns))
 
 

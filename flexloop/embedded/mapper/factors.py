@@ -1,4 +1,4 @@
-"""The ways to write a bound as a product of one factor per slot, and divisors."""
+"""The ways to write a bound as a product of one factor per slot."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from flexloop.integers import divisors
 
 IntArray = npt.NDArray[np.int64]
 
@@ -261,9 +263,3 @@ def exponents(n: int) -> Counter[int]:
             n //= p
         p += 1
     return found
-
-
-@lru_cache(maxsize=65536)
-def divisors(n: int) -> tuple[int, ...]:
-    """All divisors, ascending."""
-    return tuple(_grid(n).ascending.tolist())

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.factors import divisors
 from flexloop.embedded.mapper.slots import Slot
+from flexloop.integers import divisors
 
 Ints = npt.NDArray[np.int64]
 Spread = dict[int, tuple[int, ...]]

@@ -16,8 +16,9 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.factors import Factorizations, divisors, factorizations
+from flexloop.embedded.mapper.factors import Factorizations, factorizations
 from flexloop.errors import UnsupportedError
+from flexloop.integers import divisors
 
 IntArray = npt.NDArray[np.int64]
 

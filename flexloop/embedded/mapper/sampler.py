@@ -6,7 +6,6 @@ Equal arguments give equal answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +13,10 @@ import numpy.typing as npt
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.costing import Costing, Costs
+from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.slots import Genomes, concatenate
 from flexloop.embedded.mapper.space import Objective, Space
+from flexloop.embedded.model import Costs
 
 Rows = npt.NDArray[np.intp]
 
@@ -43,11 +43,6 @@ class Found:
     evaluated: int
 
 
-def enumerate_space(space: Space, batch: int = 8192) -> Iterator[Genomes]:
-    """All distinct mappings of a space that fit its array, in batches."""
-    return choices_of(space).listed(batch)
-
-
 def count_mappings(space: Space) -> float:
     """Distinct mappings of a space, those that do not fit the hardware included."""
     return choices_of(space).size()
@@ -58,16 +53,6 @@ def choices_of(space: Space) -> Choices:
     spec = space.spec
     bounds = {d: space.bounds[d] for d in spec.problem.dimensions}
     return Choices(spec.level_names, spec.fanout_xy, bounds, spec.data_space_names, space.constraints, space.most_loops)
-
-
-def best_of_all(costing: Costing, choices: Choices, objective: Objective) -> tuple[Found | None, int]:
-    """Cost every mapping that fits the array; return the best and how many were costed."""
-    best: Found | None = None
-    evaluated = 0
-    for genomes in choices.listed():
-        evaluated += len(genomes)
-        best = better(best, genomes, costing.cost(genomes), objective, evaluated)
-    return best, evaluated
 
 
 def sample(
@@ -138,7 +123,7 @@ class Pool:
         rows = np.flatnonzero(costs.valid)
         if not len(rows):
             return
-        keys = costs.keys(self._objective)[rows]
+        keys = sort_keys(costs, self._objective)[rows]
         genomes = genomes.take(rows)
         if self._genomes is not None:
             genomes = concatenate([self._genomes, genomes])
@@ -165,7 +150,7 @@ def better(best: Found | None, genomes: Genomes, costs: Costs, objective: Object
     rows = np.flatnonzero(costs.valid)
     if not len(rows):
         return best
-    keys = costs.keys(objective)[rows]
+    keys = sort_keys(costs, objective)[rows]
     row = int(np.lexsort(keys.T[::-1])[0])
     key = tuple(keys[row].tolist())
     if best is not None and best.key <= key:

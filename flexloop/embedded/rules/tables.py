@@ -71,7 +71,7 @@ types: Any = nb.types
 i64, f64, flag, void = types.int64, types.float64, types.boolean, types.void
 I1, I2, I3, I4 = i64[::1], i64[:, ::1], i64[:, :, ::1], i64[:, :, :, ::1]
 F1, F2, F3, F4 = f64[::1], f64[:, ::1], f64[:, :, ::1], f64[:, :, :, ::1]
-B1, B3 = flag[::1], flag[:, :, ::1]
+B3 = flag[:, :, ::1]
 """Numba's types of the arrays."""
 
 

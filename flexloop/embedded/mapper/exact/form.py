@@ -2,9 +2,8 @@
 
 The form: one fanout besides pinned lanes below the innermost level; the levels below that fanout (the PE group), those
 above it (the buffer group) and the outermost level (DRAM). In the first two groups temporal loops stand at the
-innermost
-level alone, so all levels of a group hold the same tile, and what another level of the group keeps costs nothing where
-a level inside it keeps it too. Loop orders are pinned or free, factors pinned or free, bypass pinned.
+innermost level alone, so all levels of a group hold the same tile, and what another level of the group keeps costs
+nothing where a level inside it keeps it too. Loop orders are pinned or free, factors pinned or free, bypass pinned.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ from flexloop.embedded.mapper.exact.problem import (
     Record,
 )
 from flexloop.embedded.mapper.exact.types import IntArray
-from flexloop.embedded.mapper.factors import divisors
 from flexloop.embedded.mapper.space import Objective, Space
 from flexloop.embedded.roles import C, M, N, P, Q, R, Roles, S, roles_of
 from flexloop.embedded.spec import Problem, Spec, StorageSpec
 from flexloop.errors import UnsupportedError
+from flexloop.integers import divisors
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 
 OBJECTIVES: dict[str, int] = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}

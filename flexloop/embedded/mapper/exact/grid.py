@@ -25,7 +25,7 @@ from flexloop.embedded.mapper.exact.problem import (
 )
 from flexloop.embedded.mapper.exact.types import F64, F_MATRIX, I64, INTEGER, MATRIX, FloatArray, IntArray
 from flexloop.embedded.mapper.exact.words import append_loops, input_words, repeats, tile_words
-from flexloop.embedded.mapper.factors import divisors
+from flexloop.integers import divisors
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from flexloop.timeloop.mapping import LevelMapping, Mapping
 
 
 def to_mapping(form: Form, nest: IntArray, bounds: tuple[int, ...]) -> Mapping:
-    """The mapping of a nest as the search records it (see `problem.Best`)."""
+    """The mapping of a nest as the search records it (see `flexloop.embedded.mapper.exact.problem.BEST`)."""
     tile, x, buffer_tile = nest[0], nest[1], nest[2]
     names = form.roles.dimensions
     lanes = np.array(form.lanes)

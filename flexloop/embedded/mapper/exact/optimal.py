@@ -38,8 +38,8 @@ from flexloop.embedded.mapper.exact.problem import (
 )
 from flexloop.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
-from flexloop.embedded.mapper.factors import divisors
 from flexloop.embedded.mapper.space import Objective, Standing
+from flexloop.integers import divisors
 from flexloop.timeloop.mapping import Mapping
 
 _DIVES = 8

@@ -1,10 +1,9 @@
 """Loop orders that are enough to look at, for the temporal loops above the array.
 
 Dimensions are N G C M R S P Q = 0..7. Weights do not depend on N, P, Q; inputs not on M; outputs not on C, R, S. What
-an
-order costs depends on little: which leading loops leave weights or outputs in place, and, because inputs overlap along
-P with R and along Q with S, which coupled loops run before the first of N, G, C (after that no tile of inputs overlaps
-the one before, see docs/search.md). Two tables follow, both by the set of loops that are present (a bit mask):
+an order costs depends on little: which leading loops leave weights or outputs in place, and, because inputs overlap
+along P with R and along Q with S, which coupled loops run before the first of N, G, C (after that no tile of inputs
+overlaps the one before, see docs/search.md). Two tables follow, both by the set of loops that are present (a bit mask):
 
 - `complete`: every distinct behaviour, words that PEs hand to their neighbours included;
 - `dominant`: where no such transfers can occur, a subset with an order at least as good as any for each behaviour.

@@ -136,7 +136,7 @@ SLACK = 1e-12
 
 
 def new_placed() -> IntArray:
-    """An empty table of what placements of the spatial loops do, see `explore.outcomes`."""
+    """An empty table of what placements of the spatial loops do, see `flexloop.embedded.mapper.exact.neighbours`."""
     return np.zeros((PLACED_ENTRIES, PLACED_KEY + 1 + 12 * PLACED_RESULTS), dtype=np.int64)
 
 

@@ -11,7 +11,8 @@ from math import inf, prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.factors import divisors, exponents
+from flexloop.embedded.mapper.factors import exponents
+from flexloop.integers import divisors
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -23,13 +23,13 @@ import numpy as np
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.factors import divisors
 from flexloop.embedded.mapper.general_spread import Spread
 from flexloop.embedded.mapper.imperfect import Products
 from flexloop.embedded.mapper.paths.grid import Floats, Grid
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, Keeping, Prices
 from flexloop.embedded.mapper.paths.sliding import Run, Sliding
 from flexloop.embedded.mapper.slots import Slot
+from flexloop.integers import divisors
 
 WAITS, SLIDES, SETTLED = range(3)
 Condition = tuple[int, ...]
