@@ -95,6 +95,14 @@ def test_commands_that_are_shown_but_not_run_are_commands_of_flexloop() -> None:
     assert [(page, line, wrong) for page, line in shown if (wrong := wrong_words(line))] == []
 
 
+def test_fields_and_columns_are_listed_by_the_reference_alone() -> None:
+    """The reference is made from the code; a table beside it would say the same once more, and age."""
+    heads = re.compile(r"^\| *`?(field|column)s?`?\b.*\n\| *[-:| ]+\|$", re.MULTILINE)
+    assert heads.search("| field of a layer | meaning |\n|---|---|\n")
+    found = {str(page.relative_to(ROOT)): heads.findall(text_of(page)) for page in pages()}
+    assert {page: tables for page, tables in found.items() if tables} == {}
+
+
 @pytest.mark.parametrize(
     ("page", "problem"),
     [

@@ -82,10 +82,11 @@ class StorageLevel(FileModel):
 
     Attributes:
         name: the component's name in Timeloop's YAML.
-        component: what it is made of, which picks its energy: ``DRAM``, ``SRAM`` or ``regfile``.
+        component: what it is made of, which picks its energy: ``DRAM``, ``SRAM`` or ``regfile``. The outermost
+            level is DRAM, the others are not.
         datawidth: bits of one word.
-        width: bits of one row; ``width / datawidth`` words are read or written by one access.
-        depth: rows; absent or ``unlimited`` means unbounded (DRAM).
+        width: bits of one row, a multiple of ``datawidth``; one access reads or writes ``width / datawidth`` words.
+        depth: rows; the outermost level has none, on chip ``unlimited`` is allowed.
         energy_depth: rows that energies and areas are estimated for where the depth is unlimited on chip.
         read_bandwidth, write_bandwidth: words a cycle of one instance, or ``unlimited``.
         multiple_buffering: the capacity is divided by it (2 for double buffering).
@@ -234,8 +235,9 @@ class Tiling(FileModel):
 
     Attributes:
         fixed: for each level with loops but the outermost, the factor of its temporal loops along each dimension: how
-            many tiles of the next level in, on all PEs that are used, its tile holds. With ``pins: buffer`` the extent
-            of its tile.
+            many tiles of the next level in, on all PEs that are used, its tile holds; 1 where it is not named.
+            ``bound`` is all that the layer has, a dimension its bound, ``parent`` what the next level out says, which
+            then is 1. With ``pins: buffer`` the extent of its tile.
         partial: for the level above the array, the share of its capacity that each tensor it keeps may use.
     """
 

@@ -40,7 +40,7 @@ class Layer(BaseModel):
     """One layer: bounds of the eight dimensions, strides and dilations, and how often it occurs.
 
     Attributes:
-        name: unique in its network.
+        name: unique in its network; letters, digits, ``_``, ``.`` and ``-``.
         N, G, C, M, R, S, P, Q: loop bounds. C and M are per group.
         Wstride, Hstride: output strides, along P and Q.
         Wdilation, Hdilation: filter dilations, along R and S.
