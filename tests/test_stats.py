@@ -12,7 +12,8 @@ from flexloop.errors import EngineError
 from flexloop.timeloop.stats import parse_stats, read_stats
 
 DATA = Path(__file__).parent / "data" / "timeloop"
-MODEL = (DATA / "timeloop-model.stats.txt").read_text()
+MODEL_NAME = "timeloop-model.stats.txt"
+MODEL = (DATA / MODEL_NAME).read_text()
 LINES = MODEL.splitlines(keepends=True)
 
 
@@ -31,6 +32,14 @@ def test_report_of_the_model() -> None:
 
 def test_bypassed_tensors_are_absent() -> None:
     assert set(parse_stats(MODEL, "report").levels[2].tensors) == {"Weights", "Inputs"}
+
+
+def test_macs_without_energy_are_not_in_the_report_and_the_summary_tells_of_them() -> None:
+    folder = Path(__file__).parent / "golden" / "model"
+    hidden, shown = (read_stats(folder / case / MODEL_NAME) for case in ("macs-without-energy", "base-attention"))
+    assert [level.name for level in hidden.levels] == [level.name for level in shown.levels if level.tensors]
+    assert (hidden.cycles, hidden.computes) == (shown.cycles, shown.computes)
+    assert hidden.utilization == pytest.approx(shown.utilization, abs=5e-5)
 
 
 def test_report_of_the_mapper_where_bandwidth_throttles() -> None:

@@ -27,6 +27,7 @@ _LEVEL = re.compile(r"=== (.+) ===")
 _NETWORK = re.compile(r"Network [0-9]+")
 _TENSOR = re.compile(r" {4}([^\s:]+):")
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.ASCII)
+_COMPUTES = re.compile(r"Computes = ([0-9]+)", re.ASCII)
 _FIGURE = re.compile(r"\s*(\S.*?)\s*:\s+(-?[0-9.]\S*?)%?(?:\s+(?:pJ|uJ|um\^2|mm\^2|words/cycle|\(.*\)))?\s*")
 """Not the summary's last table, whose lines are names of levels, ``=`` and energies a computation."""
 
@@ -109,23 +110,35 @@ def parse_stats(text: str, source: str) -> Evaluation:
     levels, networks, sections = _blocks(text, source)
     summary = sections[_SUMMARY]
     macs = [block for block in levels if "Computes (total)" in block.figures]
-    if len(macs) != 1:
-        raise EngineError(f"{source}: {len(macs)} arithmetic levels, not one; is it a report of Timeloop's?")
+    if len(macs) > 1:
+        raise EngineError(f"{source}: {len(macs)} arithmetic levels; are these several reports?")
     stats = tuple(_level(block) for block in levels)
-    cycles, computes, instances = summary.whole("Cycles"), macs[0].whole("Computes (total)"), macs[0].whole("Instances")
-    if not cycles or not instances:
-        raise EngineError(f"{source}, line {summary.line}: {cycles} cycles on {instances} MACs")
-    if cycles < max(level.cycles for level in stats):  # more where networks have latencies
+    cycles = summary.whole("Cycles")
+    computes, utilization = _of_macs(macs[0], cycles) if macs else _of_hidden_macs(summary)
+    if cycles < max((level.cycles for level in stats), default=1):  # more where networks have latencies
         raise EngineError(f"{source}, line {summary.line}: {cycles} cycles are fewer than some level takes")
     return Evaluation(
         valid=True,
         reason="",
         cycles=cycles,
         energy_pj=_energy([*(level.energy_pj for level in stats), *map(_network, networks)], summary),
-        utilization=computes / instances / cycles,
+        utilization=utilization,
         computes=computes,
         levels=stats,
     )
+
+
+def _of_macs(block: _Block, cycles: int) -> tuple[int, float]:
+    """Computations and utilisation, of the block of the MACs."""
+    computes, instances = block.whole("Computes (total)"), block.whole("Instances")
+    if not cycles or not instances:
+        raise EngineError(f"{block.source}, line {block.line}: {cycles} cycles on {instances} MACs")
+    return computes, computes / instances / cycles
+
+
+def _of_hidden_macs(summary: _Block) -> tuple[int, float]:
+    """The same where MACs use no energy, so that the report leaves them out: the utilisation has two decimals in %."""
+    return summary.whole("Computes"), summary.number("Utilization") / 100
 
 
 def _blocks(text: str, source: str) -> tuple[list[_Block], list[_Block], dict[str, _Block]]:
@@ -158,6 +171,8 @@ def _blocks(text: str, source: str) -> tuple[list[_Block], list[_Block], dict[st
                 current.add(match[1], number, match[2])
             else:  # the operational intensity has the same figures of every level
                 current.figures[match[1]] = number, match[2]
+        elif section == _SUMMARY and (match := _COMPUTES.fullmatch(line)):
+            current.add("Computes", number, match[1])
     if section != _SUMMARY:
         raise EngineError(f"{source}, line {number}: ends before its summary; Timeloop did not finish writing it")
     return levels, networks, sections

@@ -15,7 +15,9 @@ from flexloop.timeloop.report import LevelReport, MacReport, Report, TensorRepor
 
 def stats_text(report: Report) -> str:
     """Return the content of ``stats.txt``."""
-    lines = ["Buffer and Arithmetic Levels", "-" * 28, "Level 0", "-" * 7, *_mac_lines(report.mac), ""]
+    lines = ["Buffer and Arithmetic Levels", "-" * 28]
+    if report.mac.energy:  # a level without accesses and energy is left out, and MACs have no accesses
+        lines += ["Level 0", "-" * 7, *_mac_lines(report.mac), ""]
     for index, level in enumerate(report.levels, start=1):
         if level.accesses or level.energy:
             lines += [f"Level {index}", "-" * 7, *_specs_lines(level), "", *_level_lines(level), ""]
