@@ -60,7 +60,7 @@ def test_a_design_costs_what_a_run_of_it_says_and_never_less_than_its_bound(obje
     outcome = design(NET, plain(), must_map=[LATER], objective=objective, starts=1)
     path = write_design(outcome, tmp_path / "design.yaml")
     arch = load_arch_spec(path)
-    assert arch.axes == outcome.arch.axes
+    assert arch.axes == outcome.arch.as_spec("").axes
     results = run_study(["T0O0P0S0"], [NET, LATER], arch, options(tmp_path, objective))
     assert set(results.rows["status"]) == {"ok"}
     column = {"latency": "cycles", "energy": "energy_pj", "edp": "edp_sum"}[objective]
@@ -121,7 +121,7 @@ def test_what_a_square_network_cannot_tell_apart_is_laid_along_rows() -> None:
     square = Network(name="square", layers=(Layer(name="conv", C=2, M=2, R=2, S=2, P=8, Q=8),))
     along_q = plain().model_dump(by_alias=True)
     along_q["axes"]["tiling"]["fixed"] = {"Spad": {"Q": 4}, "GlobalBuffer": {}}
-    design_of = design(square, ArchSpec.model_validate(along_q), objective="energy", starts=0).arch
+    design_of = design(square, ArchSpec.model_validate(along_q), objective="energy", starts=0).arch.as_spec("")
     spad = design_of.fixed_tile("Spad")
     assert spad["P"] > spad["Q"]
 
@@ -139,7 +139,7 @@ def test_networks_that_must_be_mapped_shrink_the_tiles(tmp_path: Path) -> None:
 
 def test_pairs_can_be_prescribed() -> None:
     outcome = design(NET, plain(), pairs=[Pair(X="P", Y="C")], starts=1)
-    assert outcome.arch.axes.parallelization.fixed == Pair(X="P", Y="C")
+    assert outcome.arch.as_spec("").axes.parallelization.fixed == Pair(X="P", Y="C")
 
 
 def test_a_network_that_no_tile_fits_is_said_to_be_unmappable() -> None:

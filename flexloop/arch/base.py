@@ -22,6 +22,7 @@ from flexloop.validation import FileModel
 from flexloop.workloads.layers import Layer
 
 if TYPE_CHECKING:
+    from flexloop.arch.design.model import Design
     from flexloop.arch.spec import ArchSpec
     from flexloop.arch.variant import OnLayer
 
@@ -192,6 +193,24 @@ class Arch(FileModel, ABC):
         """What an axis's degree 0 rests on, in words, each with its file and line ('' where none is known)."""
         return [({row[0]: row[1] for row in self.axes_in_words()}[axis.value], "")]
 
+    @abstractmethod
+    def text(self) -> str:
+        """The arch as a file that `flexloop.load_arch` reads back to an equal one."""
+
+    def as_design(self, who: str) -> Design:
+        """The arch where it is a Timeloop design.
+
+        Args:
+            who: what needs that, for the message.
+
+        Raises:
+            UnsupportedError: for an arch spec.
+        """
+        raise UnsupportedError(
+            f"{who} is for Timeloop designs, whose axes may be open; {self.name} is an arch spec, whose axes all have "
+            "fixed values (`flexloop design` finds others)"
+        )
+
     def as_spec(self, who: str) -> ArchSpec:
         """The arch where it is written as an arch spec.
 
@@ -202,6 +221,6 @@ class Arch(FileModel, ABC):
             UnsupportedError: for a Timeloop design.
         """
         raise UnsupportedError(
-            f"{who}: not for {self.name}, a Timeloop design; write an arch spec (`flexloop arch new`), or use run, "
-            "compare, isolate, classify, flexion, render or report"
+            f"{who}: not for {self.name}, a Timeloop design; write an arch spec (`flexloop arch new`), or use another "
+            "command: run, compare, isolate, design, future-proof, classify, flexion, render and report take designs"
         )

@@ -31,6 +31,7 @@ from flexloop.arch.fields import (
 from flexloop.classes import Degree
 from flexloop.htmltable import html_table
 from flexloop.integers import divisors
+from flexloop.timeloop import yamlio
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer, tile_size
 
 
@@ -207,6 +208,19 @@ class ArchSpec(Arch):
     def axes_in_words(self) -> list[tuple[str, str, str, str]]:
         """For each axis: its letter, its fixed value, its partial values, and what full means."""
         return words.axes(self)
+
+    def text(self) -> str:
+        """The arch spec file."""
+        text: str = yamlio.dump(self.document())
+        return text
+
+    def document(self) -> dict[str, Any]:
+        """The arch spec as plain data, orders as strings."""
+        document = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        ordering = document["axes"]["ordering"]
+        for order in [ordering["fixed"], *ordering["partial"]]:
+            order.update({level: "".join(permutation) for level, permutation in order.items()})
+        return document
 
     def as_spec(self, who: str) -> ArchSpec:
         """The arch spec itself."""

@@ -11,7 +11,7 @@ from flexloop.cli import complete
 from flexloop.cli.common import console
 from flexloop.cli.options import with_engine_settings, with_study_options
 from flexloop.cli.outcome import Report, check_places, conclude, default_folder, keep, show
-from flexloop.cli.studies import Arch, Archs, Json, Net, Output, Quiet
+from flexloop.cli.studies import Arch, Archs, Json, Net, Output, Quiet, Rigid, RigidFor, pinned_archs
 
 if TYPE_CHECKING:
     from flexloop.engines.select import EngineSettings
@@ -36,6 +36,8 @@ def isolate(
     net: Net,
     options: StudyOptions,
     arch: Archs = ["edge256"],  # noqa: B006 - Typer copies it
+    rigid: Rigid = None,
+    rigid_for: RigidFor = None,
     output: Output = None,
     report: Report = None,
     quiet: Quiet = False,
@@ -56,7 +58,7 @@ def isolate(
 
     check_places(output, report)
     with CellProgress(quiet=quiet or json) as progress:
-        results = run(net, arch, options, progress)
+        results = run(net, pinned_archs(arch, rigid, rigid_for, options), options, progress)
     table = isolation_table(results)
     title = (
         f"Gain in {OBJECTIVE_WORDS[options.objective]} of each axis on {', '.join(dict.fromkeys(results.rows['arch']))}"
@@ -84,17 +86,22 @@ def design(
     ] = "table",
     starts: Annotated[int, typer.Option(min=0, max=1000, help="Random starts of the search.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random starts.")] = 0,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The arch spec file to write.")] = Path("design.yaml"),
+    time_limit: Annotated[
+        float | None, typer.Option(min=0, help="Seconds a layer's search may take; for a Timeloop design alone.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("design.yaml"),
     results: Annotated[
         Path | None, typer.Option(help="Run the network on the design, and keep its tables here.")
     ] = None,
     report: Report = None,
 ) -> None:
-    """Find the best rigid accelerator for a network on an arch spec's hardware, and write it as an arch spec.
+    """Find the best rigid accelerator for a network on an arch's hardware, and write it as a file that --arch takes.
 
     Rigid: one tile, one order of loops, one pair of parallel dimensions and one array shape for all layers. Levels,
-    capacities, bandwidths and the number of PEs stay those of the arch spec.
+    capacities, bandwidths and the number of PEs stay those of the arch. Of a Timeloop design the array's shape stays
+    too, and it gets the best of the layers' own best mappings.
     """
+    from flexloop.arch.load import load_arch
     from flexloop.cli.show import axes_table
     from flexloop.report.findings import with_findings
     from flexloop.studies.design import design as search
@@ -102,12 +109,14 @@ def design(
     from flexloop.study import run
 
     check_places(results or (Path("results") if report else output.parent), output, report)
+    if time_limit is not None:
+        load_arch(arch).as_design("--time-limit")
     costs: dict[str, Any] = {"objective": objective, "energy": energy, "engines": engines}
-    outcome = search(net, arch, must_map=must_map, starts=starts, seed=seed, **costs)
+    outcome = search(net, arch, must_map=must_map, starts=starts, seed=seed, time_limit=time_limit, **costs)
     out = console()
     out.print(axes_table(out, f"{outcome.arch.name}: {objective} {outcome.cost:,.6g}", outcome.arch))
     out.print(outcome.statement, markup=False)
-    out.print(f"arch spec: {write_design(outcome, output)}", markup=False)
+    out.print(f"written: {write_design(outcome, output)}", markup=False)
     if results or report:
         found = run("T0O0P0S0", net, outcome.arch, **costs)
         found = with_findings(found, f"Designed for {net}", [outcome.statement], {})
@@ -120,6 +129,8 @@ def future_proof(
     net: Nets = [],  # noqa: B006
     designed_for: Annotated[str, typer.Option("--designed-for", help="The network of the past.")] = "alexnet",
     arch: Arch = "edge256",
+    rigid: Rigid = None,
+    rigid_for: RigidFor = None,
     vary: Annotated[bool, typer.Option("--sensitivity", help="Show how the gain moves with the assumptions.")] = False,
     output: Output = None,
     report: Report = None,
@@ -128,24 +139,29 @@ def future_proof(
 ) -> None:
     """Design for one network, run later ones, and show what each class of flexibility adds.
 
-    The rigid design that suits the first network best runs the others; the speedup of a class is over that.
+    The rigid design that suits the first network best runs the others; the speedup of a class is over that. With
+    --rigid or --rigid-for a Timeloop design so pinned takes its place.
     """
     from flexloop.classes import all_classes
     from flexloop.cli.progress import CellProgress
+    from flexloop.errors import SpecError
     from flexloop.studies import futureproof as study
     from flexloop.studies.design import design_text
     from flexloop.study import count_cells
     from flexloop.tables.study import to_json
 
     check_places(output, report)
+    if vary and (rigid or rigid_for):
+        raise SpecError("--sensitivity designs anew for each assumption: leave out --rigid and --rigid-for")
     nets = net or list(study.FUTURE)
     with CellProgress(quiet=quiet or json) as progress:
         cells, parts = study.sensitivity_plan(nets, arch, options) if vary else (0, 0)
         progress.plan(cells + count_cells(all_classes(), nets, options.network_parameters), parts + 1)
-        outcome = study.future_proof(designed_for, nets, arch, options, None, progress)
+        (own,) = pinned_archs([arch], rigid, rigid_for, options)
+        outcome = study.future_proof(designed_for, nets, own, options, None, progress, rigid=own != arch)
         table = outcome.table().reset_index()
         if not (quiet or json):
-            show(table, f"Speedup over the rigid design for {designed_for} on {arch}")
+            show(table, f"Speedup over the rigid design on {arch}. {outcome.title}")
         folder = output or default_folder(outcome.results, "future-proof")
         files: dict[str, Any] = {"design.yaml": design_text(outcome.designed), "speedups.csv": table}
         # Kept before the sensitivity, which takes longer, and with it once more afterwards.

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from flexloop.arch.base import Arch as ArchKind
-    from flexloop.arch.design.model import Design
     from flexloop.study import StudyOptions
 
 Arch = Annotated[
@@ -233,7 +232,9 @@ def arch_import(
         raise FlexloopError("arch import: give one of --rigid and --rigid-for")
     design = read_design(files, parse_defines(define), name=name)
     if rigid is not None:
-        design = _pinned_by_file(design, rigid)
+        from flexloop.studies.rigiddesign import pinned_by_file
+
+        design = pinned_by_file(design, rigid)
     if rigid_for is not None:
         from flexloop.networks import load_network
         from flexloop.studies.rigiddesign import rigid_for as best_for
@@ -247,19 +248,6 @@ def arch_import(
         return
     write_file(output, text)
     console().print(f"{output}: `flexloop arch check {output}` says in words what it is", markup=False)
-
-
-def _pinned_by_file(design: Design, path: Path) -> Design:
-    """A design pinned to the mapping in a file, such as the ``map.yaml`` of a cell of `flexloop run`."""
-    from flexloop.arch.design.rigid import pinned_by
-    from flexloop.errors import SpecError
-    from flexloop.timeloop import yamlio
-    from flexloop.timeloop.mapping import Mapping
-
-    content = yamlio.load(path)
-    if not isinstance(content, dict) or "mapping" not in content:
-        raise SpecError(f"{path}: no mapping; a file such as a cell's map.yaml has a top-level key mapping")
-    return pinned_by(design, Mapping.from_directives(content["mapping"], design.level_names), str(path))
 
 
 @arch_app.command("check")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,6 +38,21 @@ Archs = Annotated[
 Baseline = Annotated[
     str | None, typer.Option(help="Class that gains are over (default: the least flexible that maps every layer).")
 ]
+Rigid = Annotated[
+    Path | None,
+    typer.Option(
+        "--rigid", metavar="FILE", help="Pin what Timeloop designs leave open to a mapping, such as a cell's map.yaml."
+    ),
+]
+RigidFor = Annotated[
+    str | None,
+    typer.Option(
+        "--rigid-for",
+        metavar="NETWORK",
+        autocompletion=complete.networks,
+        help="Pin what Timeloop designs leave open to the best single mapping for a network.",
+    ),
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for tables and mappings.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object: rows and totals.")]
@@ -63,6 +78,8 @@ def run(
     ],
     options: StudyOptions,
     arch: Archs = ["edge256"],  # noqa: B006 - Typer copies it
+    rigid: Rigid = None,
+    rigid_for: RigidFor = None,
     output: Output = None,
     report: Report = None,
     quiet: Quiet = False,
@@ -70,7 +87,7 @@ def run(
 ) -> None:
     """Find the best mapping of a class for every layer of a network, and show what each costs."""
     check_places(output, report)
-    results = _run(flexclass, net, arch, options, quiet=quiet or json)
+    results = _run(flexclass, net, pinned_archs(arch, rigid, rigid_for, options), options, quiet=quiet or json)
     if json:
         _print_json(results)
     elif not quiet:
@@ -85,6 +102,8 @@ def compare(
     net: Net,
     options: StudyOptions,
     arch: Archs = ["edge256"],  # noqa: B006 - Typer copies it
+    rigid: Rigid = None,
+    rigid_for: RigidFor = None,
     degrees: Annotated[
         bool, typer.Option("--degrees", help="All 81 points, each axis at 0, p and 1, not only the 16 classes.")
     ] = False,
@@ -106,7 +125,7 @@ def compare(
     check_places(output, report)
     classes = [str(c) for c in all_classes(degrees=degrees)]
     over = [] if baseline is None else [str(FlexClass.parse(baseline))]
-    results = _run([*classes, *over], net, arch, options, quiet=quiet or json)
+    results = _run([*classes, *over], net, pinned_archs(arch, rigid, rigid_for, options), options, quiet=quiet or json)
     results = replace(results, meta={**results.meta, **({"baseline": over[0]} if over else {})})
     tables = comparison(results)
     if json:
@@ -126,7 +145,17 @@ def compare(
     conclude(results)
 
 
-def _run(classes: list[str], nets: list[str], arch: list[str], options: StudyOptions, *, quiet: bool) -> Results:
+def pinned_archs(archs: list[str], rigid: Path | None, rigid_for: str | None, options: StudyOptions) -> list[Any]:
+    """What ``--arch`` names, as ``--rigid`` or ``--rigid-for`` pins it; the names themselves without these."""
+    if rigid is None and rigid_for is None:
+        return list(archs)
+    from flexloop.studies.rigiddesign import rigid_archs
+    from flexloop.subjects import load_archs
+
+    return rigid_archs(load_archs(archs), rigid, rigid_for, options)
+
+
+def _run(classes: list[str], nets: list[str], arch: list[Any], options: StudyOptions, *, quiet: bool) -> Results:
     from flexloop.cli.progress import CellProgress
     from flexloop.study import run_study
 

@@ -11,24 +11,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import singledispatch
 from math import ceil, gcd, prod
 from pathlib import Path
 from typing import Any
 
+from flexloop.arch.base import Arch
+from flexloop.arch.design.model import Design
 from flexloop.arch.fields import Pair, Shape
-from flexloop.arch.load import load_arch_spec
+from flexloop.arch.load import ArchSource, load_arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_file
+from flexloop.classes import FULLY_FLEXIBLE, Axis, Degree
 from flexloop.energy.source import EnergyTables
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import UnsupportedError
 from flexloop.studies.rigid import Designs, Hardware, Ints, words
+from flexloop.studies.rigiddesign import best_single_mapping
 from flexloop.studies.rigidsearch import RigidSearch
-from flexloop.study import DEFAULT_ARCH
+from flexloop.study import DEFAULT_ARCH, StudyOptions
 from flexloop.subjects import load_networks
-from flexloop.timeloop import yamlio
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
 STARTS = 8
@@ -40,37 +44,29 @@ class DesignOutcome:
     """The design found.
 
     Attributes:
-        arch: the arch spec with the chosen fixed values, which stand among its partial ones too.
+        arch: the arch with the chosen values fixed; those of an arch spec stand among its partial ones too.
         network: the network it was designed for.
         objective: what was minimised.
         cost: its cost in the objective: cycles, pJ, or the sum of layer EDPs in pJ*cycles.
         lower_bound: no rigid design of this hardware costs the network less.
         evaluated: designs costed.
         candidates: size of the stated set of candidates.
+        statement: how good the design is known to be, in one sentence.
     """
 
-    arch: ArchSpec
+    arch: Arch
     network: str
     objective: Objective
     cost: float
     lower_bound: float
     evaluated: int
     candidates: float
-
-    @property
-    def statement(self) -> str:
-        """How good the design is known to be, in one sentence."""
-        return (
-            f"best of {self.evaluated:,} designs costed, of {self.candidates:.2g} candidates; each block of choices "
-            f"(pair, shape and orders; tile in the PE; tile in the buffer) is exhausted with the others held; "
-            f"not proved to be the best candidate, but its cost is at most {self.cost / self.lower_bound:.2f} times "
-            f"that of any rigid design of this hardware"
-        )
+    statement: str
 
 
 def design(
     network: str | Network = "alexnet",
-    arch: str | ArchSpec = DEFAULT_ARCH,
+    arch: ArchSource = DEFAULT_ARCH,
     *,
     must_map: Sequence[str | Network] = (),
     objective: str = "latency",
@@ -81,6 +77,7 @@ def design(
     seed: int = 0,
     pairs: Sequence[Pair] | None = None,
     network_parameters: dict[str, int] | None = None,
+    time_limit: float | None = None,
 ) -> DesignOutcome:
     """Find the best rigid design of a hardware for one network.
 
@@ -96,12 +93,50 @@ def design(
         seed: of the random starts; the same seed gives the same design.
         pairs: pairs of unrolled dimensions to choose from; None takes any two of C, M, R, S, P and Q.
         network_parameters: parameters of the networks.
+        time_limit: seconds that the search for one layer's best mapping may take; of a Timeloop design's;
+            no mapper searches for an arch spec.
+
+    Of a Timeloop design the extents stay, and what it pins in every class; its other constraints do not count. Tiles,
+    orders and parallelism become those of the best of the layers' own best mappings.
 
     Raises:
-        UnsupportedError: for hardware with an inner fanout, or without exactly three levels with loops.
+        UnsupportedError: for an arch spec with an inner fanout, or without exactly three levels with loops; for what
+            makes no sense for the arch.
         UnmappableError: if no candidate fits all layers.
     """
-    spec = load_arch_spec(arch, "design")
+    asked = _Asked(
+        networks=tuple(load_networks([network, *must_map], network_parameters or {})),
+        objective=parse_objective(objective),
+        options=StudyOptions.of(
+            objective=objective, energy=energy, engines=engines or EngineSettings(), seed=seed, time_limit=time_limit
+        ),
+        name=name,
+        starts=starts,
+        pairs=pairs,
+    )
+    return _designed(load_arch(arch), asked)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a design is asked for; the fields are arguments of `design`, whose networks have the one it is for first."""
+
+    networks: tuple[Network, ...]
+    objective: Objective
+    options: StudyOptions
+    name: str | None
+    starts: int
+    pairs: Sequence[Pair] | None
+
+
+@singledispatch
+def _designed(arch: Arch, asked: _Asked) -> DesignOutcome:
+    """The best rigid design found, by how the arch is written."""
+    raise TypeError(f"{type(arch).__name__} cannot be designed for a network")
+
+
+@_designed.register
+def _designed_spec(spec: ArchSpec, asked: _Asked) -> DesignOutcome:
     if spec.array.inner is not None or len(spec.loop_levels) != 3:
         raise UnsupportedError(
             f"design: {spec.name} has an inner fanout or not three levels with loops; choose another"
@@ -111,35 +146,63 @@ def design(
             f"design: {spec.name} lays groups on both mesh axes, which a rigid design cannot choose; set `depthwise: "
             "as_output_channels`"
         )
-    net, *others = load_networks([network, *must_map], network_parameters or {})
-    goal, tables = parse_objective(objective), energy_tables(energy, spec, engines)
+    (net, *others), goal = asked.networks, asked.objective
+    tables = energy_tables(asked.options.energy, spec, asked.options.engines)
     bounds = [_bound(spec, tables, layer, goal) for layer in net.layers]
-    search = RigidSearch(spec, tables, net, others, goal, bounds, pairs, seed)
-    best, cost = search.run(starts)
+    search = RigidSearch(spec, tables, net, others, goal, bounds, asked.pairs, asked.options.seed)
+    best, cost = search.run(asked.starts)
     about = f"{spec.name} with the best rigid design found for {net.name} ({goal})"
+    bound = sum(layer.count * bound for layer, bound in zip(net.layers, bounds, strict=True))
     return DesignOutcome(
-        arch=as_arch(search.hardware, best, name or f"{spec.name}_for_{net.name}", about),
+        arch=as_arch(search.hardware, best, asked.name or f"{spec.name}_for_{net.name}", about),
         network=net.name,
         objective=goal,
         cost=cost[0],
-        lower_bound=sum(layer.count * bound for layer, bound in zip(net.layers, bounds, strict=True)),
+        lower_bound=bound,
         evaluated=search.evaluated,
         candidates=search.candidates,
+        statement=(
+            f"best of {search.evaluated:,} designs costed, of {search.candidates:.2g} candidates; each block of "
+            "choices (pair, shape and orders; tile in the PE; tile in the buffer) is exhausted with the others held; "
+            f"not proved to be the best candidate, but its cost is at most {cost[0] / bound:.2f} times that of any "
+            "rigid design of this hardware"
+        ),
+    )
+
+
+@_designed.register
+def _designed_timeloop_design(arch: Design, asked: _Asked) -> DesignOutcome:
+    if asked.pairs is not None or asked.starts != STARTS:
+        raise UnsupportedError(f"design: {arch.name} is a Timeloop design, which has no pairs and no random starts")
+    free = FULLY_FLEXIBLE.replace(Axis.SHAPE, Degree.FIXED)
+    found = best_single_mapping(arch, asked.networks, asked.options, free)
+    net = asked.networks[0]
+    made = found.design.model_dump() | {"name": asked.name or f"{arch.name}_for_{net.name}"}
+    known = (
+        f"its cost is at most {found.cost / found.least:.2f} times that of any single mapping of this hardware"
+        if found.proved
+        else "how far it is from the best is not known, since some layer's own best mapping is not proved"
+    )
+    return DesignOutcome(
+        arch=Design.model_validate(made),
+        network=net.name,
+        objective=asked.objective,
+        cost=found.cost,
+        lower_bound=found.least if found.proved else 0.0,
+        evaluated=found.tried,
+        candidates=found.tried,
+        statement=f"best of the {found.tried} layers' own best mappings, each tried on all layers; {known}",
     )
 
 
 def design_text(outcome: DesignOutcome) -> str:
-    """The design as the text of an arch spec file."""
-    document = outcome.arch.model_dump(mode="json", by_alias=True, exclude_none=True)
-    axes = document["axes"]
-    for order in [axes["ordering"]["fixed"], *axes["ordering"]["partial"]]:
-        order.update({level: "".join(permutation) for level, permutation in order.items()})
+    """The design as the text of a file that ``--arch`` takes."""
     header = f"# The best rigid design found for {outcome.network} ({outcome.objective}): {outcome.statement}.\n"
-    return header + yamlio.dump(document)
+    return header + outcome.arch.text()
 
 
 def write_design(outcome: DesignOutcome, path: Path) -> Path:
-    """Write the design as an arch spec file (OutputError if it cannot be written)."""
+    """Write the design as a file that ``--arch`` takes (OutputError if it cannot be written)."""
     return write_file(path, design_text(outcome))
 
 

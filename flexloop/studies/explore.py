@@ -38,7 +38,6 @@ from flexloop.studies.futureproof import neutral, scaled
 from flexloop.study import DEFAULT_ARCH, StudyOptions, count_cells, run_study
 from flexloop.subjects import load_networks
 from flexloop.tables.totals import geomean
-from flexloop.timeloop import yamlio
 from flexloop.workloads.layers import Network
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ class ExploreOutcome:
         origin = {"command": sys.argv, "flexloop": __version__}
         files["meta.json"] = json.dumps(self.meta | origin, indent=2) + "\n"
         for number in self.front.get("trial", []):
-            files[f"design{number}.yaml"] = yamlio.dump(_document(self.specs[int(number)]))
+            files[f"design{number}.yaml"] = self.specs[int(number)].text()
         return write_files(path, files)
 
 
@@ -313,7 +312,7 @@ class _Designer:
                 starts=self._options.starts,
                 seed=study.seed,
                 name=arch.name,
-            ).arch
+            ).arch.as_spec("explore")
         return self._designed[key]
 
     def _areas(self, arch: ArchSpec, flexclass: FlexClass) -> dict[str, float]:
@@ -390,7 +389,7 @@ def _search(
             if measured.arch is not None:
                 attributes |= {
                     "row": {"class": str(flexclass), **factors, **measured.row},
-                    "arch": _document(measured.arch),
+                    "arch": measured.arch.document(),
                 }
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
@@ -461,7 +460,7 @@ def _meta(
     """What a search is asked; whatever changes a figure is in it."""
     model = options.model or load_overhead()
     return {
-        "arch": _document(arch),
+        "arch": arch.document(),
         "networks": [network.model_dump(mode="json") for network in networks],
         "classes": [str(c) for c in classes],
         "area_budget_mm2": budget,
@@ -491,12 +490,3 @@ def _outcome(study: optuna.Study, networks: Sequence[Network], meta: dict[str, A
     table = pd.DataFrame.from_records([{"trial": t.number, **t.user_attrs["row"]} for t in run])
     specs = {t.number: ArchSpec.model_validate(t.user_attrs["arch"]) for t in run}
     return ExploreOutcome(table, specs, len(done), candidates, meta)
-
-
-def _document(arch: ArchSpec) -> dict[str, Any]:
-    """An arch spec as plain data, orders as strings."""
-    document = arch.model_dump(mode="json", by_alias=True, exclude_none=True)
-    ordering = document["axes"]["ordering"]
-    for order in [ordering["fixed"], *ordering["partial"]]:
-        order.update({level: "".join(permutation) for level, permutation in order.items()})
-    return document

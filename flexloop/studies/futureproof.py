@@ -15,10 +15,12 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from flexloop.arch.base import Arch
 from flexloop.arch.fields import Pair
-from flexloop.arch.load import load_arch_spec
+from flexloop.arch.load import ArchSource, load_arch, load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
+from flexloop.engines.base import parse_objective
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.report.findings import with_findings
 from flexloop.results.table import Results
@@ -56,6 +58,9 @@ SENSITIVE = (RIGID, *(RIGID.replace(axis, Degree.FULL) for axis in Axis), FULLY_
 
 _NONE = "none: "
 
+SENSITIVITY = "future-proof --sensitivity, which scales levels and axes of an arch spec"
+"""What needs an arch spec, for messages."""
+
 
 @dataclass(frozen=True)
 class FutureProof:
@@ -68,6 +73,11 @@ class FutureProof:
 
     designed: DesignOutcome
     results: Results
+
+    @property
+    def title(self) -> str:
+        """What the rigid design was made for."""
+        return f"Designed for {self.designed.network}" if self.designed.network else "A rigid design as given"
 
     def table(self) -> pd.DataFrame:
         """Speedup of each class over the rigid design: one column a network, and ``geomean``; one row a class."""
@@ -97,7 +107,7 @@ class FutureProof:
             sentences.append(
                 f"The assumptions moved took {run} x {cells} = {run * cells} cells beside this study's own."
             )
-        return with_findings(self.results, f"Designed for {self.designed.network}", sentences, tables)
+        return with_findings(self.results, self.title, sentences, tables)
 
 
 def speedup_table(results: Results) -> pd.DataFrame:
@@ -113,11 +123,12 @@ def speedup_table(results: Results) -> pd.DataFrame:
 def future_proof(
     designed_for: str | Network = "alexnet",
     networks: Sequence[str | Network] = FUTURE,
-    arch: str | ArchSpec = DEFAULT_ARCH,
+    arch: ArchSource = DEFAULT_ARCH,
     options: StudyOptions | None = None,
     classes: Sequence[FlexClass] | None = None,
     progress: Progress | None = None,
     pairs: Sequence[Pair] | None = None,
+    rigid: bool = False,
 ) -> FutureProof:
     """Design a rigid accelerator for one network and run later ones on it under every class.
 
@@ -129,14 +140,33 @@ def future_proof(
         classes: which classes; None takes all 16.
         progress: hears of finished cells.
         pairs: pairs that the design may unroll; None takes any.
+        rigid: whether the arch is the rigid accelerator as it stands, and nothing is designed.
     """
     options = options or StudyOptions(objective="latency")
+    if rigid:
+        results = run_study(classes or all_classes(), networks, arch, options, progress)
+        return FutureProof(_given(load_arch(arch), options), results)
     designed = design(
         designed_for, arch, must_map=networks, objective=options.objective, energy=options.energy,
         engines=options.engines, seed=options.seed, pairs=pairs, network_parameters=options.network_parameters,
+        time_limit=options.time_limit,
     )  # fmt: skip
     results = run_study(classes or all_classes(), networks, designed.arch, options, progress)
     return FutureProof(designed, results)
+
+
+def _given(arch: Arch, options: StudyOptions) -> DesignOutcome:
+    """A rigid accelerator that nobody searched."""
+    return DesignOutcome(
+        arch=arch,
+        network="",
+        objective=parse_objective(options.objective),
+        cost=nan,
+        lower_bound=0.0,
+        evaluated=0,
+        candidates=0.0,
+        statement=arch.description,
+    )
 
 
 @dataclass(frozen=True)
@@ -178,7 +208,7 @@ def sensitivity(
         One row a variation: its name, the pair and shape of its rigid design (or why there is none), then the geometric
         mean speedup of T, O, P, S alone and of T1O1P1S1.
     """
-    spec = load_arch_spec(arch, "future-proof")
+    spec = load_arch_spec(arch, SENSITIVITY)
     options = options or StudyOptions(objective="latency")
     records = []
     for done, variation in enumerate(variations(spec)):
@@ -201,7 +231,7 @@ def sensitivity_plan(
     networks: Sequence[str | Network], arch: str | ArchSpec, options: StudyOptions, *, without: int = 0
 ) -> tuple[int, int]:
     """Cells and parts of `sensitivity` but for its first variations; one turns out to be none where no design fits."""
-    parts = len(variations(load_arch_spec(arch, "future-proof"))) - without
+    parts = len(variations(load_arch_spec(arch, SENSITIVITY))) - without
     return parts * count_cells(SENSITIVE, networks, options.network_parameters), parts
 
 
@@ -219,7 +249,7 @@ def _varied(
     if not variation.designed:
         return hardware, run_study(classes, networks, hardware, options, progress)
     outcome = future_proof(designed_for, networks, hardware, options, classes, progress, variation.pairs)
-    return outcome.designed.arch, outcome.results
+    return outcome.designed.arch.as_spec("future-proof"), outcome.results
 
 
 def variations(arch: ArchSpec) -> list[Variation]:

@@ -15,6 +15,7 @@ from flexloop.arch.base import Arch, Arithmetic, Memory
 from flexloop.arch.design import directives, words
 from flexloop.arch.design.directives import Directive
 from flexloop.arch.design.hardware import Hardware, assignments
+from flexloop.arch.design.text import design_text
 from flexloop.arch.design.variants import DesignOnLayer
 from flexloop.arch.extents import Extents
 from flexloop.arch.fields import DepthwiseRule, Size
@@ -194,6 +195,20 @@ class Design(Arch):
     def causes(self, axis: Axis) -> list[tuple[str, str]]:
         """The constraints that an axis's degree 0 rests on, in words, each with its file and line."""
         return words.causes(self, axis)
+
+    def text(self) -> str:
+        """The commented file, constraints by axis."""
+        return design_text(self)
+
+    def as_design(self, who: str) -> Design:
+        """The design itself."""
+        return self
+
+    def freed(self) -> Design:
+        """The design without what its axes pin; what holds in every class stays."""
+        document = self.model_dump()
+        document["constraints"] |= {"T": (), "O": (), "P": ()}
+        return Design.model_validate(document | {"partial": {"S": document["partial"]["S"]}, "where": {}})
 
     @property
     def pes(self) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flexloop.arch.design.directives import Directive
-from flexloop.arch.design.model import Design
 from flexloop.arch.design.places import places_in_words
 from flexloop.timeloop import yamlio
+
+if TYPE_CHECKING:
+    from flexloop.arch.design.model import Design
 
 _HEAD = """\
 # {name}: a Timeloop design as an arch of flexloop. `flexloop arch check` says in words what it is.
