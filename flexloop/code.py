@@ -115,6 +115,7 @@ ENGINES = {
 NEVER = (
     "_version",
     "arch.design.places",
+    "arch.design.text",
     "arch.design.words",
     "arch.words",
     "atomic",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -22,8 +23,13 @@ from flexloop.checks.design import check_design
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.cli import app
 from flexloop.embedded.mapper.choices import Choices
+from flexloop.energysources.choose import energy_tables
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.flexion.designs import DesignFlexion
+from flexloop.overhead import class_areas, parts
+from flexloop.studies.futureproof import future_proof
+from flexloop.studies.rigiddesign import rigid_for
+from flexloop.study import StudyOptions
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer, Network
 
 DESIGNS = Path(__file__).parent / "data" / "designs"
@@ -326,16 +332,87 @@ def test_more_flexible_classes_cost_no_more(small_net: Path) -> None:
     assert best["T1O1P1S1"] < best["T0O0P0S0"]
 
 
-@pytest.mark.parametrize("command", ["explore", "design", "future-proof"])
-def test_what_asks_for_an_arch_spec_refuses_a_design_by_name(command: str, tmp_path: Path, small_net: Path) -> None:
-    options = {
-        "explore": ["--net", small_net, "--area-budget", "1"],
-        "design": ["--net", small_net],
-        "future-proof": ["--designed-for", small_net, "--net", small_net],
-    }[command]
-    output = CliRunner().invoke(app, [command, *map(str, options), "--arch", str(DESIGNS / "nested.yaml")])
-    assert output.exit_code == 1
-    assert ": not for nested, a Timeloop design; write an arch spec" in output.output
+@pytest.mark.parametrize("command", ["explore --area-budget 1", "future-proof --sensitivity --designed-for bert"])
+def test_what_scales_an_arch_spec_refuses_a_design_by_name(command: str, small_net: Path) -> None:
+    said = flexloop_command(*command.split(), "--net", small_net, "--arch", DESIGNS / "nested.yaml", status=1)
+    assert ": not for nested, a Timeloop design; write an arch spec" in said
+
+
+def test_a_rigid_machine_of_a_design_s_hardware_is_found_for_a_network(tmp_path: Path, small_net: Path) -> None:
+    """Its one layer has the best mapping that this hardware has at these extents, whatever the design pins."""
+    made = tmp_path / "made.yaml"
+    said = flexloop_command("design", "--net", small_net, "--arch", DESIGNS / "nested.yaml", "-o", made)
+    assert "its cost is at most 1.00 times that of any single mapping of this hardware" in " ".join(said.split())
+    cost = {
+        name: flexloop.run(point, str(small_net), arch, use_store=False, engine="embedded", objective="latency")
+        .rows["cycles"].iloc[0]
+        for name, point, arch in (
+            ("made", "T0O0P0S0", str(made)),
+            ("freed", "T1O1P1S0", design("nested")),
+            ("as it stands", "T0O0P0S0", design("nested")),
+        )
+    }  # fmt: skip
+    assert cost["made"] == cost["freed"] < cost["as it stands"]
+
+
+def test_a_design_ages(tmp_path: Path) -> None:
+    """Made for one shape, run on another: freeing everything gains more there than on what it was made for."""
+    past, future = Layer(name="past", C=2, M=4, P=2), Layer(name="future", C=3, M=1, P=7)
+    nets = [Network(name=layer.name, layers=(layer,)) for layer in (past, future)]
+    options = StudyOptions.of(objective="latency", use_store=False, engine="embedded")
+    aged = future_proof(nets[0], nets, design("nested"), options, [RIGID, FULLY_FLEXIBLE])
+    gains = aged.table().loc["T1O1P1S1"]
+    assert gains["future"] > gains["past"] >= 1
+    assert aged.designed.arch.name == "nested_for_past"
+
+
+def test_commands_pin_a_design_themselves(tmp_path: Path, small_net: Path) -> None:
+    """``--rigid-for`` and ``--rigid`` with the mapping that it chose give the same cells."""
+    run = ("run", "-c", "T0O0P0S0", "--net", small_net, "--engine", "embedded", "--no-store", "--json")
+    arch = ("--arch", DESIGNS / "nested.yaml")
+    best = json.loads(flexloop_command(*run, *arch, "--rigid-for", small_net, "-o", tmp_path / "out"))
+    mapping = next((tmp_path / "out").rglob("map.yaml"))
+    given = json.loads(flexloop_command(*run, *arch, "--rigid", mapping, "-o", tmp_path / "again"))
+    assert best["rows"][0]["mapping"] == given["rows"][0]["mapping"]
+    said = flexloop_command(*run, *arch, "--rigid", mapping, "--rigid-for", small_net, status=1)
+    assert "give one of them" in said
+    assert "edge256 is an arch spec" in flexloop_command(*run, "--rigid", mapping, status=1)
+
+
+def test_a_given_rigid_machine_ages_without_being_designed(tmp_path: Path, small_net: Path) -> None:
+    options = ("--engine", "embedded", "--no-store", "-o", tmp_path / "out", "--rigid-for", small_net)
+    said = flexloop_command("future-proof", "--net", small_net, "--arch", DESIGNS / "nested.yaml", *options)
+    assert "pinned to the best mapping of small's layer fc for latency" in " ".join(said.split())
+
+
+# -- what flexibility costs --------------------------------------------------------------------------------------------
+
+
+def test_what_is_pinned_costs_nothing_and_what_is_open_costs_in_every_class() -> None:
+    """On `nested` the buffer's factors are open but for a least M: eight registers at the Spad in all classes."""
+    own = design("nested")
+    rigid = pinned_to_one_mapping(own)
+    for axis in Axis:
+        assert parts(rigid, axis, Degree.FIXED) == {}, axis
+        assert parts(rigid, axis, Degree.FULL) == parts(own.freed(), axis, Degree.FULL), axis
+    assert parts(own.freed(), Axis.ORDERING, Degree.FIXED) == parts(own, Axis.ORDERING, Degree.FULL)
+    areas = class_areas(own, [RIGID, FULLY_FLEXIBLE], energy_tables("table", own).art)
+    assert areas["T0O0P0S0"] < areas["T1O1P1S1"]
+
+
+def test_alternatives_of_a_design_cost_multiplexers() -> None:
+    """Two tiles: at the Spad M pinned to 1 beside what degree 0 leaves open; two shapes: two ways to wire each unit."""
+    own = partial()
+    found = parts(own, Axis.SHAPE, Degree.PART)
+    bits = own.arithmetic.word_bits
+    assert found["below Buffer"].muxes == 4 * bits  # weights, inputs and outputs, which are twice as wide
+    assert found["below Spad"].muxes == 4 * bits
+
+
+def pinned_to_one_mapping(own: Design) -> Design:
+    layer = Layer(name="one", C=4, M=6)
+    net = Network(name="one", layers=(layer,))
+    return rigid_for(own, net, StudyOptions.of(use_store=False, engine="embedded"))
 
 
 def test_templates_name_the_design(tmp_path: Path) -> None:

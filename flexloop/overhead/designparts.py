@@ -94,7 +94,7 @@ def _parallelization(design: Design, choices: Sequence[Loops]) -> dict[str, Part
         shared = any(assignment.count(axis) > 1 for assignment in allowed for axis in "XY")
         total = Parts()
         for tensor, bits in _word_bits(design).items():
-            ways = len({_delivery(tensor, assignment) for assignment in allowed})
+            ways = len({_delivery(tensor, assignment) for assignment in allowed}) or 1
             tag = select_bits(prod(extent)) if shared else 0
             select = select_bits(ways) if ways > 1 else 0
             total += Parts(registers=tag + select, muxes=tag + (ways - 1) * bits)

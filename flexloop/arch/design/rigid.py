@@ -65,7 +65,8 @@ def _permutation(chosen: tuple[str, ...], own: LoopConstraint | None) -> tuple[s
 def _spread(level: LevelMapping, own: LoopConstraint | None) -> LoopConstraint:
     own = own or LoopConstraint(level.target, spatial=True)
     factors = {d: own.factors.get(d, level.spatial_factors.get(d, 1)) for d in DIMENSIONS}
-    split = level.split if own.split is None else own.split
+    shrunk = any(n != level.spatial_factors.get(d, 1) for d, n in own.factors.items())
+    split = level.split if own.split is None and not shrunk else own.split  # a small layer has no say
     return replace(
         own, factors=factors, min_factors={}, max_factors={}, suffix=(), split=split,
         permutation=_permutation(level.spatial_permutation, own),
