@@ -128,6 +128,7 @@ NEVER = (
     "errors",
     "htmltable",
     "interrupts",
+    "plugins",
     "rendering.confined",  # where templates run; they are part of the key, as is what they are given
     "resources",
     "running.executors",

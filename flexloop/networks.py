@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from flexloop.errors import SpecError
+from flexloop.importers.added import added_importer, read_with
 from flexloop.importers.foreign import refuse_foreign
 from flexloop.resources import find, shipped_names
 from flexloop.timeloop import yamlio
@@ -52,6 +53,8 @@ def load_network(source: NetworkSource, **parameters: int) -> Network:
         return read_network(yamlio.load(source), "network", parameters)
     if not isinstance(source, (str, Path)):
         raise SpecError(f"network is {short(source)}: give a name, a file, a mapping of fields, a Layer or a Network")
+    if importer := added_importer(Path(source)):
+        return read_with(importer, Path(source), parameters)
     refuse_foreign(Path(source))
     path = find("network", "workloads", source, suffixes=(".yaml", ".yml", ".onnx"))
     if path.suffix.lower() == ".onnx":

@@ -239,9 +239,9 @@ def _time_limit(seconds: float | None, mapper: Engine) -> float | None:
     if seconds is None:
         return None
     Deadline.of(time_limit=seconds)
-    name = mapper.info().name
-    if name != "embedded":
-        raise SpecError(f"time limit: only the embedded mapper keeps one; a process of {name} takes a timeout")
+    if not mapper.keeps_time_limit:
+        name = mapper.info().name
+        raise SpecError(f"time limit: the mapper {name} keeps none, as the embedded one does; its runs take a timeout")
     return seconds
 
 

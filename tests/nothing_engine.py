@@ -33,6 +33,7 @@ class NothingEngine:
 
     delay: float = 0.0
     exhaustive: bool = False
+    keeps_time_limit: bool = False
 
     def info(self) -> EngineInfo:
         return EngineInfo("nothing", "1")

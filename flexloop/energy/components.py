@@ -115,7 +115,7 @@ def bits_of(part: Part, *names: str, default: float | None = None) -> float:
 
 
 class Model(Protocol):
-    """A source of figures for parts that are not made of others."""
+    """A source of figures for parts that are not made of others; docs/extending.md shows one in full."""
 
     @property
     def source(self) -> str:

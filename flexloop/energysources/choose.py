@@ -13,11 +13,10 @@ from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
 from flexloop.arch.spec import ArchSpec
 from flexloop.energy.ert import estimates
-from flexloop.energy.hwmodels import HwModel
 from flexloop.energy.source import EnergyTables, estimated, read_tables, shipped_tables
 from flexloop.energysources.accelergy import accelergy_of
 from flexloop.energysources.designs import design_tables
-from flexloop.energysources.names import SOURCES
+from flexloop.energysources.names import model_of, source_names
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import SpecError
 from flexloop.resources import is_file
@@ -31,7 +30,7 @@ def energy_tables(
 
     Args:
         source: ``table`` for the shipped 45 nm table, ``accelergy`` (on PATH, or in the container image of the engine
-            settings), ``hwcomponents``, or the path of a YAML file with Timeloop's ``ERT`` key.
+            settings), ``hwcomponents``, what a package adds, or the path of a YAML file with Timeloop's ``ERT`` key.
         arch: the arch spec, or a design, whose own ERT counts where it brings one and ``table`` is asked for.
         engines: container, image and templates; None takes the defaults.
         folder: where the files that Accelergy reads of an arch spec and writes are left; None leaves none.
@@ -41,13 +40,12 @@ def energy_tables(
         UnsupportedError: for a design with a class of components that the source has no figures for.
         EngineError: if Accelergy or hwcomponents is missing or fails, with the way out.
     """
-    if source in SOURCES:
+    if source in source_names():
         return _made_for(arch, source, engines, folder)
     path = Path(source)
     if not is_file(path):
-        raise SpecError(
-            f"energy: {short(source)} is none of {', '.join(SOURCES)} and no file; give YAML with a top-level key ERT"
-        )
+        known = ", ".join(source_names())
+        raise SpecError(f"energy: {short(source)} is none of {known} and no file; give YAML with a top-level key ERT")
     return read_tables(path, arch)
 
 
@@ -83,7 +81,7 @@ class _Request:
 
 @lru_cache(maxsize=256)
 def _made(request: _Request) -> EnergyTables:
-    if request.source == "hwcomponents":
-        model = HwModel()
-        return estimated(estimates(request.arch, model), model)
-    return accelergy_of(request.engines or EngineSettings()).tables(request.arch)
+    if request.source == "accelergy":
+        return accelergy_of(request.engines or EngineSettings()).tables(request.arch)
+    model = model_of(request.source, request.arch.technology)
+    return estimated(estimates(request.arch, model), model)

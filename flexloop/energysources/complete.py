@@ -22,7 +22,7 @@ from flexloop.energy.timeloop_tree import is_tree, of_timeloop
 from flexloop.energysources.accelergy import PROGRAM, Answer, accelergy_of
 from flexloop.energysources.accelergyinput import accelergy_inputs, libraries
 from flexloop.energysources.kept import about_tables
-from flexloop.energysources.names import SOURCES
+from flexloop.energysources.names import model_of, source_names
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import EngineError, SpecError, UnsupportedError
 from flexloop.resources import is_file
@@ -43,7 +43,7 @@ class EnergyChoice:
     """Where energies are to come from.
 
     Attributes:
-        source: `AUTO`, one of `flexloop.energysources.names.SOURCES`, or a file with an ERT.
+        source: `AUTO`, one of `flexloop.energysources.names.source_names`, or a file with an ERT.
         engines: how Accelergy is found.
         tell: called with one line on where they came from.
     """
@@ -98,8 +98,8 @@ def complete_energies(config: Mapping[str, Any], files: Sequence[Path], choice: 
 def _completed(config: Mapping[str, Any], files: Sequence[Path], choice: EnergyChoice) -> Completed:
     if choice.source == "accelergy":
         return _from_accelergy(config, files, choice)
-    if choice.source in SOURCES:
-        return _from_model(config, _model(choice.source), choice)
+    if choice.source in source_names():
+        return _from_model(config, model_of(choice.source, NODE), choice)
     if choice.source != AUTO:
         return _from_file(config, Path(choice.source))
     if config.get("ERT") is not None:
@@ -122,16 +122,12 @@ def _automatic(config: Mapping[str, Any], files: Sequence[Path], choice: EnergyC
             return attempt()
         except (EngineError, UnsupportedError) as error:
             choice.tell(f"{error}; the next source is taken")
-    return _from_model(config, _model("table"), choice)
-
-
-def _model(source: str) -> Model:
-    return HwModel() if source == "hwcomponents" else load_table(NODE)
+    return _from_model(config, load_table(NODE), choice)
 
 
 def _from_file(config: Mapping[str, Any], path: Path) -> Completed:
     if not is_file(path):
-        known = ", ".join((AUTO, *SOURCES))
+        known = ", ".join((AUTO, *source_names()))
         raise SpecError(
             f"energy: {short(str(path))} is none of {known} and no file; give YAML with a top-level key ERT"
         )

@@ -100,7 +100,13 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What an engine says of itself: its name, its version, and where it runs."""
+    """What an engine says of itself.
+
+    Attributes:
+        name: as ``--engine`` takes it.
+        version: it changes whenever the engine's figures may, since the store keeps cells under it.
+        detail: where it runs, for people.
+    """
 
     name: str
     version: str
@@ -108,7 +114,23 @@ class EngineInfo:
 
 
 class Engine(Protocol):
-    """One way to search mapspaces and to cost mappings."""
+    """One way to search mapspaces and to cost mappings.
+
+    An engine is pickled for the processes that run cells. docs/extending.md shows one in full.
+    """
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether what `map` finds does not depend on the seeds.
+
+        The classes of a layer then come as one task, in any order, so that what their searches share is made once.
+        """
+        ...
+
+    @property
+    def keeps_time_limit(self) -> bool:
+        """Whether `map` ends its search by ``SearchOptions.time_limit``; where not, users are told so."""
+        ...
 
     def info(self) -> EngineInfo:
         """Name and version; raises EngineError with the way out where the engine does not work here."""

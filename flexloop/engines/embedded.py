@@ -33,6 +33,9 @@ class EmbeddedEngine:
     exhaustive = True
     """What it finds does not depend on the seeds it starts from."""
 
+    keeps_time_limit = True
+    """Its search ends when the time is over, with the best so far."""
+
     def __init__(self, templates: Path | None = None) -> None:
         self._templates = templates
         self._specs: dict[tuple[str, str, str], Spec] = {}

@@ -56,6 +56,12 @@ class TimeloopEngine:
         form: the format of its input; None takes the native one.
     """
 
+    exhaustive = False
+    """It takes no seeds, and runs one class of a layer after the other."""
+
+    keeps_time_limit = False
+    """A search ends by its effort; a process that takes too long is stopped, and its search with it."""
+
     def __init__(
         self, launcher: Launcher | None = None, templates: Path | None = None, form: Format | None = None
     ) -> None:

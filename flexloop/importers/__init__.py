@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flexloop.errors import SpecError
+from flexloop.importers.added import added_importer, read_with
 from flexloop.importers.foreign import refuse_foreign
 from flexloop.importers.names import clean, untaken
 from flexloop.importers.onnx import Choices, import_onnx
@@ -33,7 +34,8 @@ def import_network(
     """Read a network from another tool's file, with identical layers merged.
 
     Args:
-        source: a file whose suffix is one of `FORMATS`, or a folder of Timeloop problems.
+        source: a file whose suffix is one of `FORMATS` or of an importer that a package adds, or a folder of Timeloop
+            problems.
         sizes: of an ONNX model, the sizes of its symbolic dimensions.
         choices: of an ONNX model, which branches and how many steps of loops count, and whether to go on without what
             is no layer.
@@ -45,6 +47,8 @@ def import_network(
     from flexloop.importers import rows, timeloopproblems
 
     suffix = source.suffix.lower()
+    if importer := added_importer(source):
+        return read_with(importer, source, sizes or {})
     if is_folder(source):
         problems = sorted(path for path in source.iterdir() if path.suffix in (".yaml", ".yml"))
         return _network(source, "Timeloop problems", timeloopproblems.problem_layers(problems))

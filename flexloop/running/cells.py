@@ -64,12 +64,12 @@ class Plan:
     @property
     def whole_layers(self) -> bool:
         """Whether the mapper needs no seeds; it then gets a layer's classes at once, to share its tables among them."""
-        return bool(getattr(self.mapper, "exhaustive", False))
+        return self.mapper.exhaustive
 
     @property
     def is_quick(self) -> bool:
         """Whether a cell is a matter of moments: searched and evaluated without starting a program."""
-        return self.whole_layers and bool(getattr(self.evaluator, "exhaustive", False))
+        return self.whole_layers and self.evaluator.exhaustive
 
     @cached_property
     def programs(self) -> dict[str, str]:

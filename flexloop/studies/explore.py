@@ -27,7 +27,7 @@ from flexloop.atomic import write_files
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
 from flexloop.energy.ert import resize_art
 from flexloop.energysources.choose import energy_tables
-from flexloop.energysources.names import SOURCES
+from flexloop.energysources.names import source_names
 from flexloop.errors import EngineError, OutputError, SpecError, UnknownNameError, UnmappableError, UnsupportedError
 from flexloop.overhead import OverheadModel, base_area, class_area, dram_interface_area, load_overhead
 from flexloop.results.table import Results
@@ -330,7 +330,7 @@ class _Designer:
         """The areas of the energy source; a file's are of the given hardware, and are taken to the design's sizes."""
         study = self._options.study
         art = energy_tables(study.energy, arch, study.engines).art
-        return art if art is None or study.energy in SOURCES else resize_art(art, self._arch, arch)
+        return art if art is None or study.energy in source_names() else resize_art(art, self._arch, arch)
 
     def _row(self, arch: ArchSpec, areas: dict[str, float], results: Results, totals: pd.DataFrame) -> dict[str, Any]:
         shape = arch.axes.shape.fixed
