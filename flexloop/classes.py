@@ -100,6 +100,15 @@ class FlexClass:
         """Height in the lattice of 81 points: 1 for each axis at p, 2 for each at 1. Subclasses rank lower."""
         return sum(_RANK[d] for d in self.degrees)
 
+    @property
+    def opst(self) -> str:
+        """The degrees' digits in the order O, P, S, T, by which the paper's authors name their class files.
+
+        >>> FlexClass.parse("T1O0P0S0").opst
+        '0001'
+        """
+        return "".join(self.degree(Axis(letter)).value for letter in "OPST")
+
     def __str__(self) -> str:
         return "".join(axis.value + degree.value for axis, degree in zip(Axis, self.degrees, strict=True))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from markupsafe import Markup
+
 from flexloop.atomic import write_file
 
 
@@ -19,6 +21,11 @@ class Diagram:
     """
 
     text: str
+
+    @property
+    def markup(self) -> Markup:
+        """As a part of a page."""
+        return Markup(self.text)  # noqa: S704 - texts in it were escaped when it was drawn
 
     def create_svg(self) -> bytes:
         """The SVG, in ASCII, which some readers want."""

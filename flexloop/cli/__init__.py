@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from flexloop.cli import cache, classify, decisions, energy, explore, files, formalism, importing, report, show, studies
+from flexloop.cli import (
+    cache,
+    classify,
+    decisions,
+    energy,
+    explore,
+    files,
+    formalism,
+    importing,
+    paper,
+    report,
+    show,
+    studies,
+)
 from flexloop.cli.common import Commands, FlexloopGroup, print_version
 
 app = Commands(
@@ -32,6 +45,7 @@ studies.register(app)
 show.register(app)
 energy.register(app)
 decisions.register(app)
+paper.register(app)
 explore.register(app)
 formalism.register(app)
 classify.register(app)

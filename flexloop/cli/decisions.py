@@ -141,12 +141,14 @@ def future_proof(
 
     The rigid design that suits the first network best runs the others; the speedup of a class is over that. With
     --rigid or --rigid-for a Timeloop design so pinned takes its place.
+
+    Beside it stand the design's mirror image, which a network of square images cannot tell apart, and the range of the
+    gain over all designs that were found within 1% of the best.
     """
     from flexloop.classes import all_classes
     from flexloop.cli.progress import CellProgress
     from flexloop.errors import SpecError
     from flexloop.studies import futureproof as study
-    from flexloop.studies.design import design_text
     from flexloop.study import count_cells
     from flexloop.tables.study import to_json
 
@@ -156,27 +158,26 @@ def future_proof(
     nets = net or list(study.FUTURE)
     with CellProgress(quiet=quiet or json) as progress:
         cells, parts = study.sensitivity_plan(nets, arch, options) if vary else (0, 0)
-        progress.plan(cells + count_cells(all_classes(), nets, options.network_parameters), parts + 1)
+        run = [*all_classes(), *study.mirrored_classes(all_classes())]
+        progress.plan(cells + sum(count_cells([c], nets, options.network_parameters) for c in run), parts + 2)
         (own,) = pinned_archs([arch], rigid, rigid_for, options)
         outcome = study.future_proof(designed_for, nets, own, options, None, progress, rigid=own != arch)
-        table = outcome.table().reset_index()
         if not (quiet or json):
-            show(table, f"Speedup over the rigid design on {arch}. {outcome.title}")
-        folder = output or default_folder(outcome.results, "future-proof")
-        files: dict[str, Any] = {"design.yaml": design_text(outcome.designed), "speedups.csv": table}
+            for caption, table in outcome.tables().items():
+                show(table, caption)
+        folder, files = output or default_folder(outcome.results, "future-proof"), outcome.files()
         # Kept before the sensitivity, which takes longer, and with it once more afterwards.
         keep(outcome.reported(), folder, files, report, quiet=quiet or json or vary)
         if not (quiet or json):
             for sentence in outcome.sentences():
                 console().print(sentence, markup=False)
-        tables = {"speedups": table}
-        if vary:
-            moved = study.sensitivity(designed_for, nets, arch, options, progress)
-            tables["sensitivity"] = moved
-    if vary:
+        moved = study.sensitivity(designed_for, nets, arch, options, progress) if vary else None
+    if moved is not None:
         if not (quiet or json):
             show(moved, "Geometric mean speedup as the assumptions move")
-        keep(outcome.reported(moved), folder, files | {"sensitivity.csv": moved}, report, quiet=quiet or json)
+        files["sensitivity.csv"] = moved
+        keep(outcome.reported(moved), folder, files, report, quiet=quiet or json)
     if json:
-        typer.echo(to_json(outcome.results, **tables))
+        named = {name.removesuffix(".csv"): file for name, file in files.items() if not isinstance(file, str)}
+        typer.echo(to_json(outcome.results, **named))
     conclude(outcome.results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -154,14 +154,17 @@ def energy_choice(
     return EnergyChoice(energy, settings, lambda text: console(stderr=True).print(text, markup=False))
 
 
-def with_study_options(command: Callable[..., None], **defaults: object) -> Callable[..., None]:
+def with_study_options(
+    command: Callable[..., None], *, without: Collection[str] = (), **defaults: object
+) -> Callable[..., None]:
     """Give a command the options of `study_options`, which reach it as ``options``, and ``--verbose``.
 
     Args:
         command: the command.
+        without: those that it does not take.
         defaults: values of shared options that differ from theirs in `study_options`.
     """
-    return _with_options(command, study_options, "options", defaults)
+    return _with_options(command, study_options, "options", defaults, without)
 
 
 def with_engine_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -175,9 +178,14 @@ def with_energy_choice(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_options(
-    command: Callable[..., None], make: Callable[..., object], argument: str, defaults: Mapping[str, object]
+    command: Callable[..., None],
+    make: Callable[..., object],
+    argument: str,
+    defaults: Mapping[str, object],
+    without: Collection[str] = (),
 ) -> Callable[..., None]:
-    shared = {n: p.replace(default=defaults.get(n, p.default)) for n, p in _parameters(make).items()}
+    given = {n: p for n, p in _parameters(make).items() if n not in without}
+    shared = {n: p.replace(default=defaults.get(n, p.default)) for n, p in given.items()}
     own = _parameters(command)
     del own[argument]
 

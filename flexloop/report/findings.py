@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from flexloop.report.gains import GAIN_WORDS
+from flexloop.report.strip import Strip
 from flexloop.tables.study import StudyTables
 
 _KEY = "study"
@@ -65,14 +66,21 @@ class Table:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study concludes: a title, sentences, and tables."""
+    """What a study concludes: a title, sentences, tables, and pictures of many gains by caption."""
 
     title: str
     sentences: Sequence[str]
     tables: Sequence[Table]
+    strips: Mapping[str, Strip]
 
 
-def with_findings(results: Tables, title: str, sentences: Sequence[str], tables: Mapping[str, pd.DataFrame]) -> Tables:
+def with_findings(
+    results: Tables,
+    title: str,
+    sentences: Sequence[str],
+    tables: Mapping[str, pd.DataFrame],
+    strips: Mapping[str, Strip] | None = None,
+) -> Tables:
     """The results with a study's conclusions in their metadata, from where `findings` and the report take them.
 
     Args:
@@ -80,12 +88,14 @@ def with_findings(results: Tables, title: str, sentences: Sequence[str], tables:
         title: heading of the section.
         sentences: in the order in which they are shown.
         tables: by caption; gains and other fractions are shown with two decimals.
+        strips: pictures of many gains, by caption.
     """
     shown = [
         {"caption": caption, "columns": [str(c) for c in frame.columns], "rows": _texts(frame)}
         for caption, frame in ((caption, _telling(frame)) for caption, frame in tables.items())
     ]
-    kept = {"title": title, "sentences": list(sentences), "tables": shown}
+    drawn = [{"caption": caption, **strip.kept()} for caption, strip in (strips or {}).items()]
+    kept = {"title": title, "sentences": list(sentences), "tables": shown, "strips": drawn}
     return replace(results, meta={**results.meta, _KEY: kept})
 
 
@@ -95,7 +105,8 @@ def findings(results: StudyTables) -> Findings | None:
     if not isinstance(kept, dict):
         return None
     tables = [Table(t["caption"], t["columns"], t["rows"]) for t in kept["tables"]]
-    return Findings(kept["title"], kept["sentences"], tables)
+    strips = {str(strip["caption"]): Strip.of(strip) for strip in kept.get("strips", [])}
+    return Findings(kept["title"], kept["sentences"], tables, strips)
 
 
 def _telling(frame: pd.DataFrame) -> pd.DataFrame:

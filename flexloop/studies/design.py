@@ -28,6 +28,7 @@ from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import UnsupportedError
+from flexloop.studies.neardesigns import MOST_NEAR, NearDesigns, drawn
 from flexloop.studies.rigid import Designs, Hardware, Ints, words
 from flexloop.studies.rigiddesign import best_single_mapping
 from flexloop.studies.rigidsearch import RigidSearch
@@ -52,6 +53,8 @@ class DesignOutcome:
         evaluated: designs costed.
         candidates: size of the stated set of candidates.
         statement: how good the design is known to be, in one sentence.
+        mirror: the same with P and Q, and R and S, exchanged, where that costs the network the same; else None.
+        near: the designs costed that are nearly as good, where they were asked for of an arch spec.
     """
 
     arch: Arch
@@ -62,6 +65,8 @@ class DesignOutcome:
     evaluated: int
     candidates: float
     statement: str
+    mirror: ArchSpec | None = None
+    near: NearDesigns | None = None
 
 
 def design(
@@ -78,6 +83,7 @@ def design(
     pairs: Sequence[Pair] | None = None,
     network_parameters: dict[str, int] | None = None,
     time_limit: float | None = None,
+    within: float = 0.0,
 ) -> DesignOutcome:
     """Find the best rigid design of a hardware for one network.
 
@@ -95,6 +101,7 @@ def design(
         network_parameters: parameters of the networks.
         time_limit: seconds that the search for one layer's best mapping may take; of a Timeloop design's;
             no mapper searches for an arch spec.
+        within: which designs to keep as nearly as good, by their relative distance from the best cost; 0 keeps none.
 
     Of a Timeloop design the extents stay, and what it pins in every class; its other constraints do not count. Tiles,
     orders and parallelism become those of the best of the layers' own best mappings.
@@ -113,6 +120,7 @@ def design(
         name=name,
         starts=starts,
         pairs=pairs,
+        within=within,
     )
     return _designed(load_arch(arch), asked)
 
@@ -127,6 +135,7 @@ class _Asked:
     name: str | None
     starts: int
     pairs: Sequence[Pair] | None
+    within: float
 
 
 @singledispatch
@@ -149,12 +158,13 @@ def _designed_spec(spec: ArchSpec, asked: _Asked) -> DesignOutcome:
     (net, *others), goal = asked.networks, asked.objective
     tables = energy_tables(asked.options.energy, spec, asked.options.engines)
     bounds = [_bound(spec, tables, layer, goal) for layer in net.layers]
-    search = RigidSearch(spec, tables, net, others, goal, bounds, asked.pairs, asked.options.seed)
+    search = RigidSearch(spec, tables, net, others, goal, bounds, asked.pairs, asked.options.seed, asked.within)
     best, cost = search.run(asked.starts)
     about = f"{spec.name} with the best rigid design found for {net.name} ({goal})"
+    name, mirror = asked.name or f"{spec.name}_for_{net.name}", search.mirror(best, cost)
     bound = sum(layer.count * bound for layer, bound in zip(net.layers, bounds, strict=True))
     return DesignOutcome(
-        arch=as_arch(search.hardware, best, asked.name or f"{spec.name}_for_{net.name}", about),
+        arch=as_arch(search.hardware, best, name, about),
         network=net.name,
         objective=goal,
         cost=cost[0],
@@ -167,7 +177,17 @@ def _designed_spec(spec: ArchSpec, asked: _Asked) -> DesignOutcome:
             f"not proved to be the best candidate, but its cost is at most {cost[0] / bound:.2f} times that of any "
             "rigid design of this hardware"
         ),
+        mirror=None
+        if mirror is None
+        else as_arch(search.hardware, mirror, f"{name}_mirrored", f"the mirror image of {about}"),
+        near=_near(search, best, cost, asked) if asked.within else None,
     )
+
+
+def _near(search: RigidSearch, best: Designs, cost: tuple[float, float], asked: _Asked) -> NearDesigns:
+    found = search.near(cost)
+    chosen = drawn(found, MOST_NEAR, asked.options.seed, best)
+    return NearDesigns(search.hardware, chosen, len(found), asked.within, asked.objective)
 
 
 @_designed.register

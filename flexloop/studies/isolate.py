@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
@@ -10,7 +11,7 @@ from flexloop.running.progress import Progress
 from flexloop.studies.analysis import cost_column, shapley
 from flexloop.study import DEFAULT_ARCH, StudyOptions, run_study
 from flexloop.subjects import Archs, Networks
-from flexloop.tables.totals import STUDIED
+from flexloop.tables.totals import STUDIED, geomean
 
 ISOLATION_WORDS = (
     "alone_p and alone_1: gain of that axis alone at degree p and 1 over the rigid class; last_p and last_1: gain of "
@@ -44,7 +45,7 @@ def isolation_table(results: Results) -> pd.DataFrame:
     Returns:
         Columns arch, network, axis, alone_p and alone_1 (gain of that axis alone over the rigid class), last_p and
         last_1 (gain of freeing it last, over everything free but this axis), shapley (its factor of the whole gain),
-        share.
+        share; without alone_p and last_p where no class at p was run.
     """
     values = shapley(results).set_index([*STUDIED, "axis"])
     factors, shares = values["factor"].to_dict(), values["share"].to_dict()
@@ -66,8 +67,24 @@ def isolation_table(results: Results) -> pd.DataFrame:
                     "share": shares[arch, network, axis.value],
                 }
             )
-    return pd.DataFrame.from_records(records)
+    table = pd.DataFrame.from_records(records)
+    at_p = results.rows["class"].str.contains(Degree.PART.value).any()
+    return table if at_p else table.drop(columns=["alone_p", "last_p"])
+
+
+def isolation_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Geometric means over the networks of an `isolation_table`, a row for each arch and axis.
+
+    The Shapley value is a sum of logarithms, so its mean is the value of the mean gains.
+    """
+    means = [column for column in table.columns if column not in ("arch", "network", "axis", "share")]
+    table = table.groupby(["arch", "axis"], sort=False)[means].agg(geomean).reset_index()
+    logarithms = np.log(table["shapley"].astype(float))
+    whole = logarithms.groupby(table["arch"], sort=False).transform("sum")
+    return table.assign(share=(logarithms / whole).where(whole > 0))
 
 
 def _gain(costs: pd.Series, lower: FlexClass, upper: FlexClass) -> float:
+    if str(upper) not in costs:
+        return float("nan")
     return float(costs[str(lower)] / costs[str(upper)])

@@ -31,7 +31,7 @@ _CHUNK = 16_384
 _INDEX = {d: i for i, d in enumerate(DIMENSIONS)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Designs:
     """n rigid designs of one hardware.
 
@@ -52,9 +52,26 @@ class Designs:
     def __len__(self) -> int:
         return len(self.shape)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Designs) and np.array_equal(self.rows, other.rows)
+
+    @property
+    def rows(self) -> Ints:
+        """All that tells a design from another: int64[n, 21]."""
+        return np.concatenate([self.inner, self.times, self.pair, self.shape[:, None], self.order], axis=1)
+
     def take(self, chosen: Ints | Bools) -> Designs:
         """Some of the designs."""
         return Designs(*(part[chosen] for part in (self.inner, self.times, self.pair, self.shape, self.order)))
+
+    def joined(self, *others: Designs) -> Designs:
+        """These designs and others after them."""
+        return of_rows(np.concatenate([self.rows, *(other.rows for other in others)]))
+
+
+def of_rows(rows: Ints) -> Designs:
+    """Designs of their `Designs.rows`."""
+    return Designs(rows[:, :8], rows[:, 8:16], rows[:, 16:18], rows[:, 18], rows[:, 19:])
 
 
 @dataclass(frozen=True)
@@ -99,6 +116,16 @@ class Hardware:
         along[rows, designs.pair[:, 0]] = extents[:, 0]
         along[rows, designs.pair[:, 1]] = extents[:, 1]
         return along
+
+    def mirrored(self, designs: Designs) -> Designs:
+        """The designs with P and Q, and R and S, exchanged; without those whose orders then are no candidates."""
+        swap = np.array([_INDEX[d] for d in "NGCMSRQP"], np.int64)
+        renamed = str.maketrans("PQRS", "QPSR")
+        orders = [tuple("".join(order).translate(renamed)) for order in self.orders]
+        place = np.array([self.orders.index(o) if o in self.orders else -1 for o in orders], np.int64)
+        order = place[designs.order]
+        inner, times, pair = designs.inner[:, swap], designs.times[:, swap], swap[designs.pair]
+        return Designs(inner, times, pair, designs.shape, order).take((order >= 0).all(axis=1))
 
     def outer_tile(self, designs: Designs) -> Ints:
         """Tile of the level above the array: int64[n, 8]."""

@@ -18,6 +18,7 @@ from flexloop.classes import Degree
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective
 from flexloop.errors import UnmappableError
+from flexloop.studies.neardesigns import NearSearch, unique
 from flexloop.studies.rigid import Designs, Floats, Hardware, Ints, words
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
@@ -52,6 +53,7 @@ class RigidSearch:
         bounds: for each layer of the network a cost that no design undercuts.
         pairs: pairs to choose from; None takes all of `UNROLLED`.
         seed: of the random starts.
+        within: designs whose cost is at most so much above the best one's, relatively, are remembered; 0: none are.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class RigidSearch:
         bounds: Sequence[float],
         pairs: Sequence[Pair] | None = None,
         seed: int = 0,
+        within: float = 0.0,
     ) -> None:
         self._objective = objective
+        self._near = NearSearch(within)
         orders = tuple(dict.fromkeys([*map(tuple, ORDERS), *(tuple(p) for p in arch.axes.ordering.fixed.values())]))
         self.hardware = Hardware(arch, energy, tuple(arch.shapes(Degree.FULL)), orders)
         bound_of = dict(zip((layer.name for layer in network.layers), bounds, strict=True))
@@ -95,6 +99,7 @@ class RigidSearch:
             found, cost = self._descend(start)
             if cost < least:
                 best, least = found, cost
+                self._near.drop_above(least[0])
         if best is None:
             raise UnmappableError("design: no candidate tile fits the buffers for every layer that must be mapped")
         return self._along_rows(best, least), least
@@ -104,23 +109,23 @@ class RigidSearch:
 
         Networks of square images cannot tell height from width, but matrix products, whose rows lie along P, can.
         """
-        mirrored = self._mirrored(design)
-        if mirrored is None or not self.hardware.fits(mirrored, self._must_fit)[0]:
-            return design
-        other = self.costs(mirrored)[0]
-        same = np.allclose(other, cost, rtol=1e-9, atol=0)
-        return mirrored if same and _rank_along_rows(mirrored) > _rank_along_rows(design) else design
+        other = self.mirror(design, cost)
+        return other if other is not None and _rank_along_rows(other) > _rank_along_rows(design) else design
 
-    def _mirrored(self, design: Designs) -> Designs | None:
-        """The design with P and Q, and R and S, exchanged; None if its orders are no candidates."""
-        swap = [DIMENSIONS.index(d) for d in "NGCMSRQP"]
-        renamed = str.maketrans("PQRS", "QPSR")
-        orders = [tuple("".join(self.hardware.orders[i]).translate(renamed)) for i in design.order[0]]
-        if any(order not in self.hardware.orders for order in orders):
+    def mirror(self, design: Designs, cost: Cost) -> Designs | None:
+        """The mirror image of a design where it is another one, fits, and costs the same; else None."""
+        mirrored = self.hardware.mirrored(design)
+        if not len(mirrored) or mirrored == design or not self.hardware.fits(mirrored, self._must_fit)[0]:
             return None
-        order = np.array([[self.hardware.orders.index(order) for order in orders]], np.int64)
-        pair = np.array(swap, np.int64)[design.pair]
-        return Designs(design.inner[:, swap], design.times[:, swap], pair, design.shape, order)
+        return mirrored if np.allclose(self.costs(mirrored)[0], cost, rtol=1e-9, atol=0) else None
+
+    def near(self, cost: Cost) -> Designs:
+        """The designs costed that are near the cost, and their mirror images where those are; each once, all fit."""
+        found = self._near.found(cost[0], self.given())
+        mirrored = self.hardware.mirrored(found)
+        near = self.costs(mirrored)[:, 0] <= self._near.limit(cost[0])
+        found = unique(found.joined(mirrored.take(near)))
+        return found.take(self.hardware.fits(found, self._must_fit))
 
     def given(self) -> Designs:
         """The spec's own fixed values."""
@@ -166,7 +171,8 @@ class RigidSearch:
     def _best(self, candidates: Designs, design: Designs, cost: Cost) -> tuple[Designs, Cost]:
         """The cheapest candidate that fits everywhere, or the given design where none is cheaper."""
         candidates = candidates.take(self.hardware.fits(candidates, []))
-        costs = self.costs(candidates, cost[0])
+        costs = self.costs(candidates, self._near.limit(cost[0]))
+        self._near.add(candidates, costs[:, 0], cost[0])
         order = np.lexsort((costs[:, 1], costs[:, 0]))
         order = order[: np.searchsorted(costs[order, 0], cost[0], side="right")]
         begin, batch = 0, 64
