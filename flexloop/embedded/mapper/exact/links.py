@@ -268,6 +268,52 @@ def linked_moves(
         su += du
 
 
+@allocating
+def least_moves(
+    tile: IntArray, x: IntArray, coef: IntArray, nest: IntArray, length: I64, groups: I64, memo: IntArray
+) -> None:
+    """Fill a memo of `look_up` for a nest with what no placement undercuts: the least offsets left to the buffer."""
+    memo[0, 0] = 0
+    _, _, a1, a2 = first_step(tile, coef, nest)
+    _remember_least(tile, x, coef, groups, a1, a2, memo)
+    s1, s2 = a1, a2
+    for j in range(1, length):
+        d1, d2, du = displacement(nest[j, 0], nest[j, 2], coef)
+        if du != 0:
+            return
+        _remember_least(tile, x, coef, groups, d1 - s1, d2 - s2, memo)
+        s1, s2 = s1 + d1, s2 + d2
+
+
+@allocating
+def _remember_least(tile: IntArray, x: IntArray, coef: IntArray, groups: I64, v1: I64, v2: I64, memo: IntArray) -> None:
+    across, served_across = _sums(x[4], coef[0] * tile[4], x[6], coef[1] * tile[6], v1)
+    down, served_down = _sums(x[5], coef[2] * tile[5], x[7], coef[3] * tile[7], v2)
+    served = groups // (across * down) * served_across * served_down
+    known = memo[0, 0] + 1
+    memo[0, 0] = known
+    memo[known, 0] = v1
+    memo[known, 1] = v2
+    memo[known, 2] = groups - served
+    memo[known, 3] = served
+
+
+@allocating
+def _sums(n1: I64, step1: I64, n2: I64, step2: I64, move: I64) -> tuple[I64, I64]:
+    """Distinct sums i*step1 + j*step2 (i < n1, j < n2), and those of them that are such a sum with ``move`` added."""
+    top = (n1 - 1) * step1 + (n2 - 1) * step2
+    seen = np.zeros(top + 1, dtype=np.uint8)
+    for i in range(n1):
+        for j in range(n2):
+            seen[i * step1 + j * step2] = 1
+    count = served = 0
+    for value in range(top + 1):
+        count += seen[value]
+        if seen[value] and 0 <= value + move <= top and seen[value + move]:
+            served += 1
+    return count, served
+
+
 @kernel
 def _count(out: FloatArray, words: F64, groups: I64, n: I64, left: I64, served: I64, eligible: bool) -> None:
     if eligible and left < groups:

@@ -9,7 +9,7 @@ from flexloop.embedded.mapper.exact.arrival import group_sizes
 from flexloop.embedded.mapper.exact.best import keep_best, nest_totals
 from flexloop.embedded.mapper.exact.bounds import first_loop, handed_pj, hopeless
 from flexloop.embedded.mapper.exact.cost import PEER, W_ARRAY, W_DRAM, W_MAC, W_OTHER, W_PE
-from flexloop.embedded.mapper.exact.links import first_move_words, linked_moves, place, scan
+from flexloop.embedded.mapper.exact.links import first_move_words, least_moves, linked_moves, place, scan
 from flexloop.embedded.mapper.exact.placing import first_order, next_order, split_of
 from flexloop.embedded.mapper.exact.problem import PLACED_KEY, PLACED_RESULTS, SCALED, TOO_MUCH, Record
 from flexloop.embedded.mapper.exact.types import F64, I64, IntArray
@@ -70,6 +70,8 @@ def neighbours(
                 _moved(m, c, s, plain, into)
                 keep_best(m, c, s, pes, best, inner, outer, length, where)
             return True
+    if _with_known_effects(m, c, s, pes, placed, best, inner, outer, length, plain, into):
+        return True
     first_order(m, s)
     before = s.work
     while True:
@@ -87,6 +89,59 @@ def neighbours(
             return True
         if s.work - before > TOO_MUCH:
             return False
+
+
+@allocating
+def _with_known_effects(
+    m: Record,
+    c: Record,
+    s: Record,
+    pes: IntArray,
+    placed: IntArray,
+    best: Record,
+    inner: IntArray,
+    outer: IntArray,
+    length: I64,
+    plain: F64,
+    into: F64,
+) -> bool:
+    """Cost one nest for every placement by what each does to each of the nest's steps, as nests share that.
+
+    Placements where no step is served cost the same. Returns False where there are more placements than are kept.
+    """
+    groups = int(c.groups[1])
+    least_moves(c.tile, c.x, m.coef, s.nest, length, groups, s.memo)
+    steps = s.memo[0, 0]
+    rows = np.full(steps + 1, -1, dtype=np.int64)
+    for i in range(1, steps + 1):
+        if s.memo[i, 2] < groups:
+            rows[i] = effects(m, c, s, pes, placed, s.memo[i, 0], s.memo[i, 1], rows[:i])
+            if placed[rows[i], PLACED_KEY] < 0:
+                return False
+    first_order(m, s)
+    number, plainly = 0, False
+    while True:
+        for shape in range(m.n_shapes):
+            split = split_of(m, c.x, s.linear, shape)
+            if split < 0:
+                continue
+            at = PLACED_KEY + 1 + 2 * number
+            number += 1
+            none = True
+            for i in range(1, steps + 1):
+                if rows[i] >= 0:
+                    s.memo[i, 2], s.memo[i, 3] = placed[rows[i], at], placed[rows[i], at + 1]
+                    none = none and s.memo[i, 2] == groups
+            s.work += 5
+            if none and plainly:
+                continue
+            plainly = plainly or none
+            linked_moves(c.tile, m.coef, s.nest, length, pes, c.used, groups, 0, s.memo, s.moves)
+            _moved(m, c, s, plain, into)
+            keep_best(m, c, s, pes, best, inner, outer, length, shape * 16 + split)
+            s.work += 10
+        if m.order[0] >= 0 or not next_order(s.linear, c.x):
+            return True
 
 
 @kernel
@@ -109,32 +164,93 @@ def outcomes(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v
     """Row of ``placed`` with every distinct effect that a placement of the spatial loops has on one step.
 
     A row holds its key, the number of effects (-1: too many), and for each: offsets left to the buffer, PEs served,
-    shape * 16 + split, what tells sizes of groups apart, and the linear order. What a step does depends on the spatial
-    factors and on the ratios of tile sizes and step alone, so configurations share rows.
+    shape * 16 + split, what tells sizes of groups apart, and the linear order.
+    """
+    entry, known = _row_of(m, c, placed, v1, v2, False, np.empty(0, dtype=np.int64))
+    if not known:
+        placed[entry, PLACED_KEY] = _try_placements(m, c, s, pes, placed[entry], v1, v2)
+    return entry
+
+
+@allocating
+def effects(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v1: I64, v2: I64, taken: IntArray) -> I64:
+    """Row of ``placed`` with what each placement of the spatial loops, one after the other, does to one step.
+
+    A row holds its key, the number of placements (-1: too many), and for each: offsets left to the buffer (all of them
+    where that is no less), PEs served. The rows ``taken`` stay as they are.
+    """
+    entry, known = _row_of(m, c, placed, v1, v2, True, taken)
+    if known:
+        return entry
+    row = placed[entry]
+    groups = int(c.groups[1])
+    count = 0
+    first_order(m, s)
+    while True:
+        n = 0
+        for shape in range(m.n_shapes):
+            if split_of(m, c.x, s.linear, shape) < 0:
+                continue
+            at = PLACED_KEY + 1 + 2 * count
+            if at + 2 > len(row):
+                row[PLACED_KEY] = -1
+                return entry
+            if n == 0:
+                n = place(s.linear, c.x, c.tile, m.coef, pes)
+            row[at], row[at + 1] = scan(pes, n, m.shapes[shape, 0], v1, v2)
+            s.work += n // 4
+            if row[at] >= groups:
+                row[at], row[at + 1] = groups, 0
+            count += 1
+        if m.order[0] >= 0 or not next_order(s.linear, c.x):
+            row[PLACED_KEY] = count
+            return entry
+
+
+@allocating
+def _row_of(m: Record, c: Record, placed: IntArray, v1: I64, v2: I64, each: bool, taken: IntArray) -> tuple[I64, bool]:
+    """The row of ``placed`` for a step, and whether it is filled in already.
+
+    What a step does depends on the spatial factors and on the ratios of tile sizes and step alone, so configurations
+    share rows.
+
+    Args:
+        m, c, placed: as for the others.
+        v1, v2: displacement of the step along width and height.
+        each: whether it is to hold every placement, or the distinct effects alone.
+        taken: rows that must not be written over.
     """
     key = np.zeros(PLACED_KEY, dtype=np.int64)
     code = 0
     for d in range(8):
         key[d] = c.x[d]
+    if each:
+        key[0] = -key[0]
     for rank in range(2):
         d, v = 4 + rank, v1 if rank == 0 else v2
         a = m.coef[2 * rank] * c.tile[d] if c.x[d] > 1 else 0
         b = m.coef[2 * rank + 1] * c.tile[d + 2] if c.x[d + 2] > 1 else 0
-        shared = _gcd(_gcd(a, b), v)
+        shared = _gcd(_gcd(a, b), abs(v))
         if shared:
             key[8 + 3 * rank], key[9 + 3 * rank], key[10 + 3 * rank] = a // shared, b // shared, v // shared
     for i in range(PLACED_KEY):
         code = (code * 1000003 + key[i]) & 0xFFFFFFFFFFFF
     entry = code % placed.shape[0]
-    known = placed[entry, 0] != 0
-    for i in range(PLACED_KEY):
-        known = known and placed[entry, i] == key[i]
-    if known:
-        return entry
+    while True:
+        known = placed[entry, 0] != 0
+        for i in range(PLACED_KEY):
+            known = known and placed[entry, i] == key[i]
+        if known:
+            return entry, True
+        free = True
+        for other in taken:
+            free = free and other != entry
+        if free:
+            break
+        entry = (entry + 1) % placed.shape[0]
     for i in range(PLACED_KEY):
         placed[entry, i] = key[i]
-    placed[entry, PLACED_KEY] = _try_placements(m, c, s, pes, placed[entry], v1, v2)
-    return entry
+    return entry, False
 
 
 @kernel

@@ -20,7 +20,7 @@ MOST_POINTS = 1 << 22
 """Tiles of a lattice that tables are made for."""
 SLICE, TOO_MUCH = 500_000, 10_000_000
 """Units of work (see SCRATCH) between two looks at the clock, and after which a buffer tile's orders are given up."""
-PLACED_ENTRIES, PLACED_KEY, PLACED_RESULTS = 4096, 14, 24
+PLACED_ENTRIES, PLACED_KEY, PLACED_RESULTS, PLACED_ROOM = 4096, 14, 24, 1024
 
 Record: TypeAlias = Any
 """One record of one of the types below (numpy.void)."""
@@ -137,7 +137,7 @@ SLACK = 1e-12
 
 def new_placed() -> IntArray:
     """An empty table of what placements of the spatial loops do, see `flexloop.embedded.mapper.exact.neighbours`."""
-    return np.zeros((PLACED_ENTRIES, PLACED_KEY + 1 + 12 * PLACED_RESULTS), dtype=np.int64)
+    return np.zeros((PLACED_ENTRIES, PLACED_KEY + 1 + PLACED_ROOM), dtype=np.int64)
 
 
 def new_best() -> Record:
