@@ -54,12 +54,13 @@ def paper(
     """
     from flexloop.cli.progress import CellProgress
     from flexloop.results.files import save
-    from flexloop.results.table import to_json
+    from flexloop.studies import kao
     from flexloop.studies import paper as study
+    from flexloop.tables.study import to_json
 
     check_places(output, report)
-    archs, nets = arch or list(study.BASES), net or list(study.NETWORKS)
-    later = [] if no_future_proof else [*study.LATER, *study.TODAY]
+    archs, nets = arch or list(kao.BASES), net or list(kao.NETWORKS)
+    later = [] if no_future_proof else [*kao.LATER, *kao.TODAY]
     with CellProgress(quiet=quiet or json) as progress:
         progress.plan(*study.paper_plan(archs, nets, later, options))
         designed_for = None if no_future_proof else study.DESIGNED_FOR

@@ -79,7 +79,7 @@ def isolation_means(table: pd.DataFrame) -> pd.DataFrame:
     """
     means = [column for column in table.columns if column not in ("arch", "network", "axis", "share")]
     table = table.groupby(["arch", "axis"], sort=False)[means].agg(geomean).reset_index()
-    logarithms = np.log(table["shapley"].astype(float))
+    logarithms = pd.Series(np.log(table["shapley"].astype(float)))
     whole = logarithms.groupby(table["arch"], sort=False).transform("sum")
     return table.assign(share=(logarithms / whole).where(whole > 0))
 

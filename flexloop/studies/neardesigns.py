@@ -85,8 +85,9 @@ def unique(designs: Designs) -> Designs:
     return of_rows(np.unique(designs.rows, axis=0))
 
 
-def drawn(designs: Designs, most: int, seed: int) -> Designs:
-    """At most so many of the designs, drawn at random."""
+def drawn(designs: Designs, most: int, seed: int, best: Designs) -> Designs:
+    """At most so many of the designs, drawn at random, and the best one in any case."""
     if len(designs) <= most:
         return designs
-    return designs.take(np.sort(np.random.default_rng(seed).choice(len(designs), most, replace=False)))
+    chosen = np.random.default_rng(seed).choice(len(designs), most - 1, replace=False)
+    return unique(designs.take(chosen).joined(best))

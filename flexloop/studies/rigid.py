@@ -125,7 +125,7 @@ class Hardware:
         place = np.array([self.orders.index(o) if o in self.orders else -1 for o in orders], np.int64)
         order = place[designs.order]
         inner, times, pair = designs.inner[:, swap], designs.times[:, swap], swap[designs.pair]
-        return Designs(inner, times, pair, designs.shape, order).take((order >= 0).all(axis=1))
+        return Designs(inner, times, pair, designs.shape, order).take(np.flatnonzero((order >= 0).all(axis=1)))
 
     def outer_tile(self, designs: Designs) -> Ints:
         """Tile of the level above the array: int64[n, 8]."""

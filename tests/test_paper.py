@@ -1,0 +1,113 @@
+"""The paper's study on a small accelerator, its mirror image, and the picture of designs that are nearly as good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_archs import plain
+
+from flexloop import EngineSettings, Layer, Network, StudyOptions
+from flexloop.classes import FULLY_FLEXIBLE, all_classes
+from flexloop.report.findings import findings
+from flexloop.report.html import render_report
+from flexloop.report.strip import Strip
+from flexloop.studies.analysis import shapley
+from flexloop.studies.futureproof import NEAR, SENSITIVE, FutureProof, future_proof
+from flexloop.studies.isolate import isolation_means, isolation_table
+from flexloop.studies.kao import published
+from flexloop.studies.paper import Paper, class_table, figures_table, paper
+from flexloop.study import run_study
+
+SQUARE = Network(name="square", layers=(Layer(name="conv", C=4, M=6, R=2, S=2, P=6, Q=6),))
+ROWS = Network(name="rows", layers=(Layer(name="fc", C=5, M=7, P=6),))
+NET = Network(name="net", layers=(Layer(name="conv", C=4, M=6, R=3, P=7, count=2), Layer(name="fc", C=9, M=8)))
+
+
+def options(tmp_path: Path) -> StudyOptions:
+    engines = EngineSettings(engine="embedded")
+    return StudyOptions(objective="latency", engines=engines, jobs=1, store=tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def aged(tmp_path_factory: pytest.TempPathFactory) -> FutureProof:
+    return future_proof(SQUARE, [ROWS, NET], plain(), options(tmp_path_factory.mktemp("aged")))
+
+
+def test_a_mirror_image_costs_a_square_network_the_same_and_is_run_beside_the_design(aged: FutureProof) -> None:
+    mirror = aged.designed.mirror
+    assert mirror is not None
+    costs = [
+        float(
+            run_study(
+                "T0O0P0S0", SQUARE, arch, StudyOptions(objective="latency", jobs=1, use_store=False)
+            ).totals.cycles[0]
+        )
+        for arch in (aged.designed.arch, mirror)
+    ]
+    assert costs == [aged.designed.cost] * 2
+    table = aged.mirrored_table()
+    assert table is not None
+    assert set(table.index) == {str(c) for c in SENSITIVE}
+    assert {"mirror.yaml", "speedups_mirror.csv", "near.csv"} <= set(aged.files())
+
+
+def test_near_designs_are_near_and_the_best_one_is_among_them(aged: FutureProof) -> None:
+    near, gains = aged.designed.near, aged.near
+    assert near is not None and gains is not None
+    costs = near.costs(SQUARE)
+    assert costs.min() == aged.designed.cost
+    assert costs.max() <= (1 + NEAR) * aged.designed.cost
+    assert len(np.unique(near.designs.rows, axis=0)) == len(near.designs) <= near.found
+    best = aged.table().loc[str(FULLY_FLEXIBLE), "geomean"]
+    assert np.isclose(gains["geomean"], best).any()
+    assert gains["rows"].max() > gains["rows"].min()  # what a square network cannot tell apart, a matrix product can
+
+
+def test_a_strip_keeps_its_gains_and_names_on_the_page(aged: FutureProof) -> None:
+    shown = findings(aged.reported())
+    assert shown is not None
+    (caption, strip), *_ = shown.strips.items()
+    assert strip.marks.keys() == {"the design", "its mirror image", "the paper's abstract"}
+    page = render_report(aged.reported())
+    assert caption in page
+    assert "the paper&#x27;s abstract: 11.80" in page
+
+
+def test_a_strip_of_one_gain_has_room_to_be_drawn() -> None:
+    drawn = Strip((2.0, 2.0), {"only <one>": 2.0}).drawn("title")
+    assert "only &lt;one&gt;: 2.00" in drawn.text
+    assert "nan" not in drawn.text
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Paper:
+    return paper(plain(), [SQUARE, NET], options(tmp_path_factory.mktemp("paper")), designed_for=None)
+
+
+def test_the_study_runs_all_classes_in_latency_and_in_energy_and_proves_every_cell(study: Paper) -> None:
+    assert study.proved
+    assert {name: results.rows["objective"].unique().tolist() for name, results in study.results.items()} == {
+        "latency": ["latency"],
+        "energy": ["energy"],
+    }
+    table = class_table(study.results["latency"])
+    assert table["class"].tolist() == [str(c) for c in all_classes()]
+    assert table.set_index("class")["O-P-S-T"]["T1O0P0S0"] == "0001"
+    assert table["plain4"].is_monotonic_increasing or table["plain4"].max() == table["plain4"].iloc[-1]
+
+
+def test_the_mean_worth_of_the_axes_multiplies_to_the_mean_gain(study: Paper) -> None:
+    results = study.results["energy"]
+    means = isolation_means(isolation_table(results))
+    whole = class_table(results).set_index("class")["plain4"][str(FULLY_FLEXIBLE)]
+    assert means["shapley"].prod() == pytest.approx(whole)
+    assert means["share"].sum() == pytest.approx(1)
+    assert shapley(results)["factor"].prod() == pytest.approx(whole**2)  # of two networks
+
+
+def test_published_figures_stand_beside_ours_in_both_orders_of_the_letters(study: Paper) -> None:
+    figures = figures_table(study).set_index("figure")
+    assert figures.loc["pairs that break the lattice", "ours"] == f"0 of {65 * 3:,}"
+    assert published().speedups["kao_eye"]["T0O0P1S1"] == 13.2
