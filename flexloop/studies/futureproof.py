@@ -342,9 +342,7 @@ def _varied(
     hardware = variation.hardware(arch)
     if not variation.designed:
         return hardware, run_study(classes, networks, hardware, options, progress)
-    outcome = future_proof(
-        designed_for, networks, hardware, options, classes, progress, variation.pairs, alone=True
-    )
+    outcome = future_proof(designed_for, networks, hardware, options, classes, progress, variation.pairs, alone=True)
     return outcome.designed.arch.as_spec("future-proof"), outcome.results
 
 
