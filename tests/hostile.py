@@ -36,7 +36,9 @@ from flexloop.overhead import OverheadModel
 from flexloop.running.store import decode, encode
 from flexloop.taxonomy.accelerators import Catalogue
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.constraints import Constraints, Subject, from_config
+from flexloop.timeloop.configconstraints import from_config
+from flexloop.timeloop.constraints import Subject
+from flexloop.timeloop.directives import read_constraints
 from flexloop.timeloop.inputs import libconfig
 from flexloop.timeloop.inputs.document import parse_document
 from flexloop.timeloop.inputs.keywords import without_effect
@@ -163,7 +165,7 @@ def _constraints(data: bytes) -> None:
     document = yamlio.load(text_of(data))
     constraints = from_config(document if isinstance(document, dict) else {"mapspace": document}, SUBJECT)
     directives = yamlio.load(yamlio.dump(constraints.to_directives()))
-    again = Constraints.from_directives(directives, SUBJECT)
+    again = read_constraints(directives, SUBJECT)
     assert again.parallelism == constraints.parallelism
     assert [c for c in again.loops if c.factors] == [c for c in constraints.loops if c.factors]
 

@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError, UnsupportedError
+from flexloop.timeloop.configconstraints import from_config
 from flexloop.timeloop.constraints import (
     Constraints,
     DataspaceConstraint,
     LoopConstraint,
     ParallelismConstraint,
     Subject,
-    from_config,
 )
+from flexloop.timeloop.directives import read_constraints
 
 SUBJECT = Subject(
     levels=("Spad", "GlobalBuffer", "DRAM"),
@@ -27,7 +28,7 @@ SUBJECT = Subject(
 
 
 def read(*directives: dict[str, Any]) -> Constraints:
-    return Constraints.from_directives(directives, SUBJECT)
+    return read_constraints(directives, SUBJECT)
 
 
 def temporal(**entries: Any) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def test_ruby_lets_the_loops_of_some_levels_have_residuals() -> None:
     constraints = from_config({"mapspace": mapspace}, SUBJECT)
     assert constraints.template == "ruby"
     assert constraints.loop("Spad", spatial=False).remainders == 3
-    assert Constraints.from_directives(constraints.to_directives(), SUBJECT, "ruby") == constraints
+    assert read_constraints(constraints.to_directives(), SUBJECT, "ruby") == constraints
     assert from_config({"mapspace": {"targets": [temporal(factors="C=5")]}}, SUBJECT).template == "uber"
 
 
@@ -180,4 +181,4 @@ def constraint_sets(draw: st.DrawFn) -> Constraints:
 
 @given(constraint_sets())
 def test_directives_round_trip(constraints: Constraints) -> None:
-    assert Constraints.from_directives(constraints.to_directives(), SUBJECT) == constraints
+    assert read_constraints(constraints.to_directives(), SUBJECT) == constraints

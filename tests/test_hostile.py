@@ -26,7 +26,8 @@ from flexloop.errors import EngineError, FlexloopError, SpecError, UnknownNameEr
 from flexloop.resources import find, shipped
 from flexloop.tables.totals import totals
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.constraints import Constraints, Subject
+from flexloop.timeloop.constraints import Subject
+from flexloop.timeloop.directives import read_constraints
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import Mapping
 from flexloop.workloads.read import read_network
@@ -156,7 +157,7 @@ def test_a_factor_beyond_all_bounds_is_refused(factor: str, tmp_path: Path) -> N
     subject = Subject(("Spad", "DRAM"), (), {"C": 4}, ("Weights",))
     if factor != "0":  # a constraint of 0 is the whole bound
         with pytest.warns(UserWarning, match="exceeds the bound"):
-            assert not Constraints.from_directives([directive], subject).loops[0].factors
+            assert not read_constraints([directive], subject).loops[0].factors
     with pytest.raises(FlexloopError):
         run_model(dropin_input(tmp_path, lambda c: c.update(mapping=[directive])), tmp_path)
 

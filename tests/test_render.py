@@ -21,7 +21,8 @@ from flexloop.mapspace import mapspace
 from flexloop.rendering.bundle import mapspace_files, run_variants
 from flexloop.rendering.effort import search_settings
 from flexloop.rendering.render import Renderer
-from flexloop.timeloop.constraints import Constraints, Subject
+from flexloop.timeloop.constraints import Subject
+from flexloop.timeloop.directives import read_constraints
 from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer
 
 GOLDEN = Path(__file__).parent / "golden_render"
@@ -84,7 +85,7 @@ def test_rendered_constraints_read_back_as_they_were() -> None:
     targets = document["architecture_constraints"]["targets"]
     bounds = {d: choices[0] for d, choices in variant.bounds.items()}
     subject = Subject(("Spad", "GlobalBuffer", "DRAM"), {"GlobalBuffer"}, bounds, TENSORS)
-    read = Constraints.from_directives(targets, subject)
+    read = read_constraints(targets, subject)
     assert read.dataspaces == variant.constraints.dataspaces
     assert {(c.target, c.spatial): c for c in read.loops} == {
         (c.target, c.spatial): c for c in variant.constraints.loops

@@ -17,6 +17,7 @@ from flexloop.embedded.model import evaluate
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints, Subject
+from flexloop.timeloop.directives import read_constraints
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.reuse import ReuseLimits
 
@@ -27,7 +28,7 @@ ALL = ReuseLimits(("Inputs",), ("Weights", "Outputs"), ("Inputs",), ("Outputs",)
 
 
 def constrained(*directives: dict[str, Any]) -> Constraints:
-    return Constraints.from_directives(directives, SUBJECT)
+    return read_constraints(directives, SUBJECT)
 
 
 def test_mappings_keep_limits_when_written_and_read_again() -> None:

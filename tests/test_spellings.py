@@ -12,7 +12,9 @@ from flexloop.embedded.architecture import read_architecture
 from flexloop.embedded.problem import read_problem
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.timeloop import yamlio
-from flexloop.timeloop.constraints import Constraints, Subject, from_config
+from flexloop.timeloop.configconstraints import from_config
+from flexloop.timeloop.constraints import Constraints, Subject
+from flexloop.timeloop.directives import read_constraints
 from flexloop.timeloop.mapping import Mapping
 
 ENERGIES = {name: {"read": 1.0, "write": 1.0, "update": 1.0, "compute": 1.0} for name in ("DRAM", "Reg", "MAC")}
@@ -282,4 +284,4 @@ def test_orders_of_longer_names_are_read_with_separators() -> None:
     config = {"mapspace": [{"target": "Reg", "type": "temporal", "permutation": "Ra,Pq _ Kout"}]}
     (rule,) = from_config(config, subject).loops
     assert (rule.permutation, rule.suffix) == (("Ra", "Pq"), ("Kout",))
-    assert Constraints.from_directives(Constraints((rule,)).to_directives(), subject).loops == (rule,)
+    assert read_constraints(Constraints((rule,)).to_directives(), subject).loops == (rule,)

@@ -30,7 +30,8 @@ from flexloop.rendering import v4
 from flexloop.rendering.bundle import mapspace_files, run_variants, v4_mapspace_files
 from flexloop.rendering.effort import search_settings
 from flexloop.rendering.render import Renderer
-from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
+from flexloop.timeloop.configconstraints import from_config
+from flexloop.timeloop.constraints import LoopConstraint, Subject
 from flexloop.timeloop.v4front import assemble, tags, translate
 from flexloop.workloads.layers import Layer
 

@@ -24,7 +24,8 @@ from flexloop.embedded.spec import Spec, read_config, refuse_unmodelled
 from flexloop.energysources.complete import Completed, EnergyChoice, complete_energies
 from flexloop.errors import SpecError
 from flexloop.evaluation import Evaluation
-from flexloop.timeloop.constraints import LoopConstraint, Subject, from_config
+from flexloop.timeloop.configconstraints import from_config
+from flexloop.timeloop.constraints import LoopConstraint, Subject
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.reuse import limit_entries
 from flexloop.validation import short

@@ -18,7 +18,8 @@ from flexloop.embedded.spec import ArithmeticSpec, Spec, StorageSpec, read_confi
 from flexloop.energysources.complete import Completed, EnergyChoice, complete_energies
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.evaluation import Evaluation
-from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config
+from flexloop.timeloop.configconstraints import from_config
+from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.mapwriter import map_text, map_yaml

@@ -8,6 +8,7 @@ from typing import Any
 
 from flexloop.classes import Axis
 from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject
+from flexloop.timeloop.directives import read_constraints
 from flexloop.workloads.layers import DIMENSIONS, TENSORS
 
 WHOLE = 2**40
@@ -88,7 +89,7 @@ def read(directives: Sequence[Mapping[str, Any]], levels: Sequence[str], fanouts
         SpecError, UnknownNameError, UnsupportedError: as Timeloop's constraints are read.
     """
     subject = Subject(tuple(levels), frozenset(fanouts), dict.fromkeys(DIMENSIONS, WHOLE), TENSORS)
-    return Constraints.from_directives([dict(directive) for directive in directives], subject)
+    return read_constraints([dict(directive) for directive in directives], subject)
 
 
 def write(constraints: Constraints) -> list[Directive]:

@@ -18,7 +18,8 @@ from flexloop.arch.design.names import BOUND, Names, convolution, with_bounds
 from flexloop.arch.design.places import places_of
 from flexloop.classes import Axis
 from flexloop.errors import SpecError, UnsupportedError
-from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject, from_config
+from flexloop.timeloop.configconstraints import from_config
+from flexloop.timeloop.constraints import Constraints, LoopConstraint, Subject
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.timeloop.inputs.folders import files_of
 from flexloop.timeloop.v4front import plain, tags
