@@ -111,8 +111,11 @@ def _columns(variant: Variant, d: str) -> list[_Column]:
         assert array.split is not None
         axes = ("X",) if array.permutation.index(d) < array.split else ("Y",)
     pinned = [constraints.loop(level.name, spatial=False).factors.get(d) for level in arch.loop_levels]
-    columns = []
+    columns: list[_Column] = []
     for bound in variant.bounds[d]:
+        if constraints.template == "uber":
+            columns += _with_remainders(variant, d, bound, inner, pinned, axes)
+            continue
         assert bound % inner == 0
         for spatial in _divisors(bound // inner):
             if array.factors.get(d, spatial) != spatial:
@@ -120,6 +123,29 @@ def _columns(variant: Variant, d: str) -> list[_Column]:
             for temporal in _splits(bound // inner // spatial, pinned):
                 columns += [_Column(bound, inner, temporal, axis, spatial) for axis in (axes if spatial > 1 else ("",))]
     return columns
+
+
+def _with_remainders(
+    variant: Variant, d: str, bound: int, inner: int, pinned: list[int | None], axes: tuple[str, ...]
+) -> Iterator[_Column]:
+    """As Timeloop has them: free factors divide what pinned ones leave, rounded up; each is cut to what is left."""
+    arch = spec_of(variant)
+    fixed = variant.constraints.loop(arch.array.below, spatial=True).factors.get(d)
+    held = inner * prod(n for n in (*pinned, fixed) if n is not None)
+    rest = -(-bound // held)
+    for spatial in _divisors(rest) if fixed is None else [fixed]:
+        free = rest if fixed is not None else rest // spatial
+        whole = free * prod(n for n in pinned if n is not None)
+        for temporal in _splits(whole, pinned):
+            left, cut = -(-bound // inner), []
+            used = spatial
+            for index, factor in enumerate(temporal):
+                if index == arch.array_index:
+                    used = min(spatial, left)
+                    left = -(-left // used)
+                cut.append(min(factor, left))
+                left = -(-left // cut[-1])
+            yield from (_Column(bound, inner, tuple(cut), axis, used) for axis in (axes if used > 1 else ("",)))
 
 
 def _splits(product: int, pinned: list[int | None]) -> Iterator[tuple[int, ...]]:

@@ -66,6 +66,11 @@ def padded() -> ArchSpec:
     return ArchSpec.model_validate(spec)
 
 
+def remainder() -> ArchSpec:
+    """The last tile along a dimension is what is left."""
+    return ArchSpec.model_validate(PLAIN | {"name": "remainder4", "edge": "remainder"})
+
+
 def whole_buffer() -> ArchSpec:
     """The same rigid design, its tiles read as what the buffers hold in all, array included."""
     spec = copy.deepcopy(PLAIN) | {"name": "whole_buffer4", "pins": "buffer"}
@@ -117,4 +122,7 @@ def four_levels() -> ArchSpec:
     return ArchSpec.model_validate(spec)
 
 
-ALL = {make.__name__: make for make in (plain, padded, whole_buffer, row, symbols, own_channels, lanes, four_levels)}
+ALL = {
+    make.__name__: make
+    for make in (plain, padded, remainder, whole_buffer, row, symbols, own_channels, lanes, four_levels)
+}

@@ -34,6 +34,7 @@ CASES = [
         if layer not in ("one_word_more", "channels", "channels_alone", "groups_alone")
     ),
     *(("whole_buffer", layer) for layer in ("matmul", "indivisible", "strided", "wide_stride", "groups")),
+    *(("remainder", layer) for layer in ("matmul", "indivisible", "one_word_more", "indivisible_depthwise", "strided")),
     ("row", "depthwise"),
     ("row", "indivisible_depthwise"),
     ("symbols", "strided"),

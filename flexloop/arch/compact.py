@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from math import prod
 from typing import TYPE_CHECKING
 
 from flexloop.arch.fields import Shape
-from flexloop.arch.tiles import FixedTiles, as_seen, fixed_tiles, inner_factors, padded_bounds, uniform_paddings
+from flexloop.arch.tiles import (
+    Factors,
+    FixedTiles,
+    as_seen,
+    fixed_tiles,
+    inner_factors,
+    padded_bounds,
+    uniform_paddings,
+)
 from flexloop.arch.tree import partition_levels
 from flexloop.arch.variant import OnLayer, Variant
 from flexloop.classes import Axis, Degree, FlexClass
@@ -28,8 +37,8 @@ class SpecOnLayer(OnLayer):
     def variants(self, flexclass: FlexClass) -> tuple[Variant, ...]:
         """The mapspaces of a class.
 
-        Constraints fall away from degree to degree; where fixed tiles are padded to bounds that free ones are not, or
-        exceed their share of the buffer, their variants are added.
+        Constraints fall away from degree to degree; where fixed tiles are padded to bounds that free ones are not,
+        exceed their share of the buffer or leave a remainder, their variants are added.
         """
         tiling = flexclass.degree(Axis.TILING)
         found = list(_own(flexclass, self._arch, self.layer, tiling))
@@ -48,23 +57,28 @@ def _own(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> 
     partitioned = tiling is Degree.PART
     fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
     bounds = {} if fixed else padded_bounds(arch, layer)
-    for shape, pair in placements(flexclass, arch, layer):
+    template = "uber" if fixed and fixed.with_remainders else "perfect"
+    places = placements(flexclass, arch, layer)
+    if template == "uber" and flexclass.parallelization is Degree.FULL:  # free factors divide what pinned ones leave
+        places = placements(flexclass.replace(Axis.PARALLELIZATION, Degree.PART), arch, layer) + places
+    for shape, pair in places:
         if fixed:
             bounds = fixed.allowed(shape, pair)
         for order in orders(arch, flexclass.degree(Axis.ORDERING)):
             loops = [
-                *_temporal_constraints(arch, order, fixed),
+                *_temporal_constraints(arch, order, fixed.factors_with(shape, pair) if fixed else None),
                 *_spatial_constraints(arch, layer, shape, pair, fixed),
             ]
             if partitioned:
                 loops.extend(_idle(name) for name in partition_levels(arch).values())
-            constraints = Constraints(tuple(loops), tuple(_dataspaces(arch, partitioned=partitioned)))
+            kept = tuple(_dataspaces(arch, partitioned=partitioned))
+            constraints = Constraints(tuple(loops), kept, template=template)
             yield Variant(arch, layer, arch.at(shape), bounds, partitioned, constraints)
 
 
 def _holds(variant: Variant, other: Variant) -> bool:
     """Whether a variant without a partition surely has all mappings of another: the same or fewer constraints."""
-    if variant.partitioned or variant.shape != other.shape:
+    if variant.partitioned or variant.shape != other.shape or _leaves_remainders(other):
         return False
     if any(not set(other.bounds[d]) <= set(variant.bounds[d]) for d in DIMENSIONS):
         return False
@@ -75,6 +89,12 @@ def _holds(variant: Variant, other: Variant) -> bool:
         if loop.permutation and (loop.permutation, loop.split) != (pinned.permutation, pinned.split):
             return False
     return True
+
+
+def _leaves_remainders(variant: Variant) -> bool:
+    """Whether what is pinned does not divide some bound."""
+    pinned = {d: prod(loop.factors.get(d, 1) for loop in variant.constraints.loops) for d in DIMENSIONS}
+    return any(bound % pinned[d] for d, bounds in variant.bounds.items() for bound in bounds)
 
 
 def placements(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> list[tuple[Shape, tuple[str, str] | None]]:
@@ -106,7 +126,7 @@ def pairs(arch: ArchSpec, degree: Degree) -> list[Pair | None]:
 
 
 def _temporal_constraints(
-    arch: ArchSpec, order: dict[str, tuple[str, ...]] | None, fixed: FixedTiles | None
+    arch: ArchSpec, order: dict[str, tuple[str, ...]] | None, pinned: tuple[Factors, ...] | None
 ) -> Iterator[LoopConstraint]:
     for level in arch.inner_to_outer:
         if not level.loops:
@@ -118,7 +138,7 @@ def _temporal_constraints(
             permutation = DIMENSIONS
         elif order is not None:
             permutation = order[level.name]
-        factors = fixed.factors[index] if fixed else {}
+        factors = pinned[index] if pinned else {}
         if factors or permutation:
             yield LoopConstraint(level.name, factors=factors, permutation=permutation)
 

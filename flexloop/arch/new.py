@@ -74,7 +74,8 @@ axes:
     block: {X: 4, Y: 4}       # degree p: every X by Y = 256 PEs made of such blocks
 
 pins: unit                    # unit: tiles as above; buffer: the extents of each buffer's tile, array included
-edge: clip                    # clip: a fixed tile shrinks at a layer that it exceeds; pad: it never does
+edge: clip                    # clip: a fixed tile shrinks at a layer that it exceeds; pad: it never does;
+                              # remainder: as clip, and the last tile along a dimension is smaller: nothing is padded
 depthwise: as_output_channels # fixed values of M go to G where C = M = 1; "off": they do not; on_both_axes: and G may
                               # lie along both mesh axes
 """

@@ -50,7 +50,8 @@ class ArchSpec(Arch):
         pins: what a fixed tile is. ``unit``: what one PE and one pass over each buffer repeat, so that a buffer's tile
             grows with what is spread over the array. ``buffer``: the buffer's whole tile, so that what is spread only
             divides it.
-        edge: ``clip`` shrinks a fixed tile at a layer that it exceeds, ``pad`` never does.
+        edge: ``clip`` shrinks a fixed tile at a layer that it exceeds and pads the layer to whole tiles, ``pad`` never
+            shrinks one, ``remainder`` shrinks it and pads nothing: the last tile along a dimension is a smaller one.
         depthwise: ``as_output_channels`` gives the fixed values of M to G where C = M = 1 and G > 1;
             ``on_both_axes`` besides lets G lie along both mesh axes, as if the array were one row; ``off`` does
             neither.
@@ -62,7 +63,7 @@ class ArchSpec(Arch):
     array: Array
     axes: Axes
     pins: Literal["unit", "buffer"] = "unit"
-    edge: Literal["clip", "pad"] = "clip"
+    edge: Literal["clip", "pad", "remainder"] = "clip"
     depthwise: DepthwiseRule = "as_output_channels"
 
     @property
@@ -355,6 +356,8 @@ class ArchSpec(Arch):
             raise ValueError(f"axes.tiling.fixed: give a tile for each of {sorted(expected)} and no other level")
         if self.pins == "buffer":
             self._check_whole_tiles()
+            if self.edge == "remainder":
+                raise ValueError("edge: remainder needs `pins: unit`; the tile of a whole buffer has no remainder")
         self._check_capacities()
         self._check_partition()
 

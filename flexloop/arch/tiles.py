@@ -3,7 +3,8 @@
 What a fixed tile is, has two readings (``pins`` of an arch spec). ``unit``: the temporal factors inside a PE and at
 each on-chip level are pinned; what they hold grows with what is spread over the array. ``buffer``: the extents of each
 buffer's tile are pinned, array included. In both a tile that a layer does not fill shrinks (``edge: clip``) to what the
-layer needs, and the bound is padded to a whole number of tiles. The rules are this project's own definition; see
+layer needs, and the bound is padded to a whole number of tiles, or with ``edge: remainder`` the last tile is smaller.
+The rules are this project's own definition; see
 docs/formalism.md.
 """
 
@@ -17,6 +18,9 @@ from math import prod
 from operator import mul
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.integers import balanced, divisors, multiple, smooth_above
 from flexloop.workloads.layers import DIMENSIONS, Layer
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from flexloop.arch.spec import ArchSpec
 
 Factors = dict[str, int]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,19 @@ class FixedTiles(ABC):
     @abstractmethod
     def spread(self, dimension: str, extent: int) -> int:
         """The pinned spatial factor of a dimension that lies on a mesh axis of some extent."""
+
+    def factors_with(self, shape: Shape, pair: tuple[str, str] | None) -> tuple[Factors, ...]:
+        """``factors`` on an array of some shape: with a pair of dimensions on X and Y, or with any (None)."""
+        return self.factors
+
+    @property
+    def with_remainders(self) -> bool:
+        """Whether loops may have fewer iterations in their last pass."""
+        return False
+
+    def divides(self, dimension: str, bound: Ints, spread: Ints) -> Bools:
+        """Whether padded bounds are whole numbers of what is pinned with spatial factors: [n] each."""
+        return np.ones(len(bound), dtype=np.bool_)
 
     @abstractmethod
     def allowed(self, shape: Shape, pair: tuple[str, str] | None) -> dict[str, tuple[int, ...]]:
@@ -142,6 +161,62 @@ class UnitTiles(FixedTiles):
         return multiple(self.passes[d], self.spread(d, extent))
 
 
+@dataclass(frozen=True)
+class RemainderTiles(UnitTiles):
+    """Fixed tiles under ``edge: remainder``: the last tile along a dimension is what is left of the layer.
+
+    Attributes:
+        real: the layer's bounds.
+    """
+
+    real: Factors
+
+    @property
+    def with_remainders(self) -> bool:
+        """They have."""
+        return True
+
+    def allowed(self, shape: Shape, pair: tuple[str, str] | None) -> dict[str, tuple[int, ...]]:
+        """The layer's own bounds."""
+        return {d: (bound,) for d, bound in self.real.items()}
+
+    def passes_of(self, dimension: str, bound: int) -> int:
+        """The bound in units of what is pinned, the last one perhaps smaller."""
+        return -(-bound // self._unit(dimension))
+
+    def divides(self, dimension: str, bound: Ints, spread: Ints) -> Bools:
+        """Whether every loop has all its iterations in its last pass too."""
+        found = [self.tiles_with(dimension, int(n))[-1] for n in spread]
+        return np.asarray(bound % np.array(found, dtype=np.int64) == 0)
+
+    def factors_with(self, shape: Shape, pair: tuple[str, str] | None) -> tuple[Factors, ...]:
+        """Each factor at most what those inside, on the PEs that the pair uses, leave of the layer.
+
+        With any dimensions on X and Y the factors stay; the same cut then follows from what is spread, as Timeloop
+        makes it.
+        """
+        if pair is None:
+            return self.factors
+        spread = {pair[0]: self.spread(pair[0], shape.X), pair[1]: self.spread(pair[1], shape.Y)}
+        cut = {d: self._cut(d, spread.get(d, 1)) for d in DIMENSIONS}
+        return (*({d: cut[d][level] for d in DIMENSIONS} for level in range(len(self.factors) - 1)), {})
+
+    def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
+        """The products of the factors, cut to what the layer leaves."""
+        return _products(self.inner[dimension], self._cut(dimension, spread), self.array_index, spread)
+
+    def _cut(self, d: str, spread: int) -> list[int]:
+        """The temporal factors along one dimension, innermost first, with a spatial factor."""
+        left = -(-self.real[d] // self.inner[d])
+        found = []
+        for index, level in enumerate(self.factors[:-1]):
+            if index == self.array_index:
+                left = -(-left // spread)
+            found.append(min(level[d], left))
+            left = -(-left // found[-1])
+        return found
+
+
 def _role(arch: ArchSpec, layer: Layer, dimension: str) -> str | None:
     """The dimension of the spec whose fixed values a layer's dimension takes; None where it takes 1 throughout."""
     if follows_depthwise_rule(arch, layer):
@@ -161,7 +236,7 @@ def inner_factors(arch: ArchSpec, layer: Layer) -> dict[str, int]:
     for d, bound in layer.bounds.items():
         role = _role(arch, layer, d)
         factor = arch.inner_factors[role] if role else 1
-        factors[d] = min(factor, bound) if arch.edge == "clip" else factor
+        factors[d] = min(factor, bound) if arch.edge != "pad" else factor
     return factors
 
 
@@ -172,7 +247,7 @@ def fixed_tiles(arch: ArchSpec, layer: Layer) -> FixedTiles:
 
 
 def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
-    clip = arch.edge == "clip"
+    clip = arch.edge != "pad"
     levels = range(len(arch.loop_levels) - 1)
     chains, passes, along = {}, {}, {}
     for d in DIMENSIONS:
@@ -187,8 +262,11 @@ def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
         along[d] = _products(inner[d], chains[d], arch.array_index, spread)
     factors = tuple({d: chains[d][level] for d in DIMENSIONS} for level in levels)
     tiles = tuple({d: along[d][level] for d in DIMENSIONS} for level in levels)
+    rest = (passes, clip, arch.array_index, _paired(arch, layer))
+    if arch.edge == "remainder":
+        return RemainderTiles(tiles, layer.bounds, inner, (*factors, {}), *rest, layer.bounds)
     bounds = {d: multiple(layer.bounds[d], along[d][-1]) for d in DIMENSIONS}
-    return UnitTiles(tiles, bounds, inner, (*factors, {}), passes, clip, arch.array_index, _paired(arch, layer))
+    return UnitTiles(tiles, bounds, inner, (*factors, {}), *rest)
 
 
 def _products(inner: int, factors: Sequence[int], array_index: int, spread: int) -> tuple[int, ...]:
@@ -212,7 +290,7 @@ def _factors_along(arch: ArchSpec, role: str, bounds: Factors, needed: int) -> l
     for index, (level, size) in enumerate(zip(arch.loop_levels, arch.tile_sizes(role, bounds), strict=False)):
         if index == arch.array_index:
             needed = -(-needed // arch.unrolled(role))
-        if arch.edge == "clip" or not isinstance(arch.axes.tiling.fixed[level.name].get(role, 1), int):  # type: ignore[call-overload]
+        if arch.edge != "pad" or not isinstance(arch.axes.tiling.fixed[level.name].get(role, 1), int):  # type: ignore[call-overload]
             size = min(size, needed)
         factors.append(size)
         needed = -(-needed // size)

@@ -163,6 +163,8 @@ def nesting_faults(arch: ArchSpec, layer: Layer) -> list[str]:
     fixed, allowed = fixed_tiles(arch, layer), padded_bounds(arch, layer)
     for d, bound in fixed.bounds.items():
         chain = [fixed.inner[d], *(tile[d] for tile in fixed.tiles), bound]
+        if arch.edge == "remainder":
+            continue  # what leaves a remainder is no free tile, and stands beside them
         if bound not in allowed[d] or any(outer % inner for inner, outer in zip(chain, chain[1:], strict=False)):
             faults.append(f"T: the fixed tiles {chain} along {d} of {layer.name} are no free tiles")
     for letter, choices in (("O", orders), ("P", pairs), ("S", ArchSpec.shapes)):

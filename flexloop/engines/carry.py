@@ -44,12 +44,25 @@ def _idle(kept: DataspaceConstraint) -> LevelMapping:
 def satisfies(mapping: Mapping, variant: Variant) -> bool:
     """Whether a mapping keeps to a variant's loop constraints. Loops of factor 1 may stand anywhere."""
     levels = {level.target: level for level in mapping.levels}
-    return all(_satisfied(levels[c.target], c) for c in variant.constraints.loops)
+    left = _left(mapping)
+    return all(_satisfied(levels[c.target], c, left[c.target, c.spatial]) for c in variant.constraints.loops)
 
 
-def _satisfied(level: LevelMapping, constraint: LoopConstraint) -> bool:
+def _left(mapping: Mapping) -> dict[tuple[str, bool], dict[str, int]]:
+    """What the loops inside each place, by level and whether it is spatial, leave of each dimension."""
+    left = mapping.bounds()
+    found: dict[tuple[str, bool], dict[str, int]] = {}
+    for level in mapping.levels:
+        for spatial, factors in ((True, level.spatial_factors), (False, level.factors)):
+            found[level.target, spatial] = dict(left)
+            left = {d: -(-n // factors.get(d, 1)) for d, n in left.items()}
+    return found
+
+
+def _satisfied(level: LevelMapping, constraint: LoopConstraint, left: dict[str, int]) -> bool:
+    """Whether a level keeps to a constraint; Timeloop cuts a pinned factor to what is left of the bound."""
     factors = dict(level.spatial_factors if constraint.spatial else level.factors)
-    if any(factors.get(d, 1) != n for d, n in constraint.factors.items()):
+    if any(factors.get(d, 1) != min(n, left.get(d, n)) for d, n in constraint.factors.items()):
         return False
     if any(factors.get(d, 1) < n for d, n in constraint.min_factors.items()):
         return False

@@ -90,15 +90,27 @@ def _rigidly_tiled(
         if beyond is None:
             return legal
         known: npt.NDArray[np.bool_] = np.all([np.isin(c.bound, free[d]) for d, c in drawn.items()], axis=0)
+        known &= np.all([fixed.divides(d, c.bound, c.x * c.y) for d, c in drawn.items()], axis=0)
         if beyond is Degree.PART:
             known &= _fit(arch, layer, drawn, partitioned=True)
         return legal & ~known
 
+    def uneven(drawn: Drawn) -> npt.NDArray[np.bool_]:
+        """What is spread does not divide what there is to spread, which free parallelism by itself does not have."""
+        evenly = [fixed.passes_of(d, int(c.bound[0])) % (c.x * c.y) == 0 for d, c in drawn.items()]
+        return ~np.all(evenly, axis=0)
+
     total = Estimate.exactly(0)
+    few = {
+        shape: [pair for pair in chosen if pair]
+        for shape, chosen in _pairs_by_shape(arch, layer, flexclass.replace(Axis.PARALLELIZATION, Degree.PART)).items()
+    }
     for shape, chosen in _pairs_by_shape(arch, layer, flexclass).items():
         if None in chosen:
             columns = _fixed_columns(arch, fixed, fixed.allowed(shape, None), shape)
             total += _counted(columns, [shape], counts, sampling, ENUMERATED_RIGIDLY)
+            if fixed.with_remainders:
+                total += Estimate.exactly(_pinned(arch, fixed, shape, few[shape], lambda d: counts(d) & uneven(d)))
         else:
             total += Estimate.exactly(_pinned(arch, fixed, shape, [pair for pair in chosen if pair], counts))
     return total

@@ -46,7 +46,7 @@ def _factorizations(variant: Variant, dimension: str, bound: int) -> int:
     """Ordered factorisations of a bound over the places that are not pinned, pinned factors taken out first."""
     free = sum(dimension not in place.factors for place in _places(variant))
     for loop in variant.constraints.loops:
-        bound //= loop.factors.get(dimension, 1)
+        bound = -(-bound // loop.factors.get(dimension, 1))
     return prod(comb(power + free - 1, free - 1) for power in _powers(bound)) if free else 1
 
 

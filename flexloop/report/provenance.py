@@ -34,6 +34,14 @@ class Provenance:
     meta: str
 
 
+_EDGES = {
+    "clip": "What is pinned and larger than a layer leaves room for is cut to it (edge: clip).",
+    "pad": "A fixed tile is never cut: a layer is padded to whole tiles (edge: pad).",
+    "remainder": "The last tile along a dimension is what is left of the layer (edge: remainder).",
+}
+"""What becomes of pinned factors on a layer that they do not divide."""
+
+
 def provenance(results: StudyTables) -> Provenance:
     """Collect what a study's metadata and rows say about it."""
     meta = results.meta
@@ -100,11 +108,7 @@ def _assumptions(results: StudyTables) -> list[str]:
         f"Energies: {_distinct(results, 'energy_source')}. Latency is in cycles: no clock is assumed.",
     ]
     for edge in sorted({arch.edge for arch in map(arch_of, results.by_arch()) if arch}):
-        said.append(
-            "What is pinned and larger than a layer leaves room for is cut to it (edge: clip)."
-            if edge == "clip"
-            else "A fixed tile is never cut: a layer is padded to whole tiles (edge: pad)."
-        )
+        said.append(_EDGES[edge])
     if rows["depthwise_rule"].eq(True).any():
         said.append("On depthwise layers, G takes the fixed tile sizes and the place of M (as_output_channels).")
     if missing := int((rows["status"] != "ok").sum()):

@@ -150,6 +150,10 @@ def _designed_spec(spec: ArchSpec, asked: _Asked) -> DesignOutcome:
         raise UnsupportedError(
             f"design: {spec.name} has an inner fanout or not three levels with loops; choose another"
         )
+    if spec.edge == "remainder":
+        raise UnsupportedError(
+            f"design: {spec.name} has `edge: remainder`, which the search does not count; design it with `edge: clip`"
+        )
     if spec.depthwise == "on_both_axes":
         raise UnsupportedError(
             f"design: {spec.name} lays groups on both mesh axes, which a rigid design cannot choose; set `depthwise: "
