@@ -122,7 +122,5 @@ def four_levels() -> ArchSpec:
     return ArchSpec.model_validate(spec)
 
 
-ALL = {
-    make.__name__: make
-    for make in (plain, padded, remainder, whole_buffer, row, symbols, own_channels, lanes, four_levels)
-}
+MAKERS = (plain, padded, remainder, whole_buffer, row, symbols, own_channels, lanes, four_levels)
+ALL = {make.__name__: make for make in MAKERS}

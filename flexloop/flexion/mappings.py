@@ -98,7 +98,7 @@ def _rigidly_tiled(
     def uneven(drawn: Drawn) -> npt.NDArray[np.bool_]:
         """What is spread does not divide what there is to spread, which free parallelism by itself does not have."""
         evenly = [fixed.passes_of(d, int(c.bound[0])) % (c.x * c.y) == 0 for d, c in drawn.items()]
-        return ~np.all(evenly, axis=0)
+        return np.asarray(~np.all(evenly, axis=0))
 
     total = Estimate.exactly(0)
     few = {

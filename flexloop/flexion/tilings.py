@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.arch.spec import ArchSpec
-from flexloop.arch.tiles import inner_factors, padded_bounds
+from flexloop.arch.tiles import fixed_tiles, inner_factors, padded_bounds
 from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Degree
 from flexloop.flexion.intervals import Estimate, proportion
@@ -64,10 +64,19 @@ def count_tilings(arch: ArchSpec, layer: Layer, sampling: Sampling | None = None
             sampled_tilings(arch, layer, sampling or Sampling(), partitioned=partitioned)
             for partitioned in (False, True)
         )
-    if fixed_tile_exceeds_only_the_partition(arch, layer):
+    fits = not fixed_overflows(arch, layer)
+    if fits and _leaves_remainders(arch, layer):
+        free, partitioned = free + Estimate.exactly(1), partitioned + Estimate.exactly(1)
+    elif fixed_tile_exceeds_only_the_partition(arch, layer):
         partitioned += Estimate.exactly(1)
-    fixed = Estimate.exactly(0 if fixed_overflows(arch, layer) else 1)
+    fixed = Estimate.exactly(int(fits))
     return {Degree.FIXED: fixed, Degree.PART: partitioned, Degree.FULL: free}
+
+
+def _leaves_remainders(arch: ArchSpec, layer: Layer) -> bool:
+    """Whether the fixed tiles are none of the free ones, which divide a bound."""
+    fixed = fixed_tiles(arch, layer)
+    return any(bound % fixed.tiles[-1][d] for d, bound in fixed.bounds.items())
 
 
 def exact_tilings(arch: ArchSpec, layer: Layer, *, limit: int = LATTICE_LIMIT) -> TilingCounts | None:
