@@ -52,9 +52,7 @@ def test_the_last_tile_is_what_is_left() -> None:
     assert clip["mapping"] == "DRAM[WIO] M2 C2 R3 P4 | GlobalBuffer[WIO] M2 X:C2 Y:M2 | Spad[WIO] P2"
     assert rest["mapping"] == "DRAM[WIO] M2 C2 R3 P4 | GlobalBuffer[WIO] M2,1 X:C2,1 Y:M2,1 | Spad[WIO] P2,1"
     assert (clip["padded_macs"], rest["padded_macs"]) == (4 * 8 * 3 * 8, LAYER.macs)
-    assert (
-        rest["cycles"] == clip["cycles"] == 4 * 3 * 2 * 2 * 2 * 2
-    )  # Timeloop gives a short pass the time of a whole one
+    assert rest["cycles"] == clip["cycles"] == 4 * 3 * 2 * 2 * 2 * 2  # a short pass takes the time of a whole one
     assert rest["energy_pj"] < clip["energy_pj"]  # type: ignore[operator]
 
 
@@ -65,16 +63,16 @@ def test_a_layer_that_the_tiles_divide_is_the_same() -> None:
     assert found[0]["energy_pj"] == found[1]["energy_pj"]
 
 
-@pytest.mark.parametrize("objective", ["latency", "energy"])
-def test_no_class_costs_more_than_a_subclass(objective: str) -> None:
-    results = flexloop.compare(
-        NET, wide("remainder"), degrees=True, use_store=False, engine="embedded", objective=objective, time_limit=5
-    )
-    assert (results.rows["status"] == "ok").all()
-    best = results.rows.groupby("class")[{"latency": "cycles", "energy": "energy_pj"}[objective]].sum()
-    for upper in all_classes(degrees=True):
-        for lower in upper.lower_neighbours(degrees=True):
+def test_no_class_costs_more_than_a_subclass() -> None:
+    """By enumeration `tests/test_mapspace_nesting.py` has it for all 81 points; here the search finds it so."""
+    net = Network(name="net", layers=(Layer(name="odd", C=3, M=5, P=3), NET.layers[-1]))
+    results = flexloop.compare(net, wide("remainder"), use_store=False, engine="embedded", objective="energy")
+    assert results.rows["optimal"].all()
+    best = results.rows.groupby("class")["energy_pj"].sum()
+    for upper in all_classes():
+        for lower in upper.lower_neighbours():
             assert best[str(upper)] <= best[str(lower)] * (1 + 1e-12)
+    assert best["T0O0P1S0"] < best["T0O0P0S0"]
 
 
 def test_the_constraints_pin_what_does_not_divide_the_bound() -> None:
