@@ -17,7 +17,7 @@ from flexloop.classes import Axis, Degree, FlexClass, all_classes
 from flexloop.cli import app
 from flexloop.errors import SpecError
 from flexloop.results.table import Results
-from flexloop.studies.analysis import axis_gains, edge_gains, layer_gains, shapley
+from flexloop.studies.analysis import axis_gains, comparison, edge_gains, layer_gains, shapley
 from flexloop.studies.isolate import isolate, isolation_classes, isolation_table
 from flexloop.tables.columns import COLUMNS
 from flexloop.tables.study import mean_gains
@@ -71,7 +71,11 @@ def test_axes_that_only_gain_together_share_alike() -> None:
 
 def test_axis_gains_are_geometric_means() -> None:
     gains = axis_gains(synthetic(together)).set_index("axis")
-    assert gains.loc["T"].drop(["arch", "network"]).to_dict() == pytest.approx({"mean": 2, "least": 1, "most": 4})
+    assert gains.loc["T", ["mean", "least", "most"]].to_dict() == pytest.approx({"mean": 2, "least": 1, "most": 4})
+    assert gains["edges"].tolist() == [8] * 4
+    assert (
+        "edges" not in comparison(synthetic(together))["Gain in EDP of freeing one axis, over the edges of the lattice"]
+    )
 
 
 def test_shapley_values_need_the_whole_lattice() -> None:
@@ -124,7 +128,11 @@ def test_a_layer_without_a_mapping_leaves_its_network_without_gains() -> None:
     gains = mean_gains(results).set_index("class")["speedup"]
     assert gains.index[gains.isna()].tolist() == ["T0O0P0S0"]
     assert gains["T0O0P0S1"] == 1  # the least flexible class that maps it
-    assert axis_gains(results)["mean"].isna().all()
+    axes = axis_gains(results).set_index("axis")
+    assert axes["mean"].to_dict() == pytest.approx({"T": 2, "O": 3, "P": 5, "S": 7})
+    assert axes["edges"].to_dict() == dict.fromkeys("TOPS", 7), "the edge from the class that cannot map it is left out"
+    title, table = next((title, table) for title, table in comparison(results).items() if "freeing one axis" in title)
+    assert title.endswith("between classes that map every layer") and "edges" in table
     with pytest.raises(SpecError, match="no total of T0O0P0S0"):
         shapley(results)
 

@@ -32,7 +32,7 @@ class CellProgress(Standing):
         self._out = console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(min(40, self._out.width // 5)),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),

@@ -163,7 +163,9 @@ def _total_cells(total: pd.Series[Any]) -> list[str]:
         percent(total["utilization"]),
         "",
         "all" if total["optimal"] else "",
-        f"{total['unmappable']} layers without a result" if total["unmappable"] else "",
+        f"{total['unmappable']} layer{'s' * (total['unmappable'] != 1)} without a result"
+        if total["unmappable"]
+        else "",
     ]
 
 
@@ -212,5 +214,5 @@ def classes_table(out: Console, title: str, gains: pd.DataFrame) -> Table:
 
 def _note(row: Mapping[Hashable, Any]) -> str:
     if row["unmappable"]:
-        return f"{row['unmappable']} layers unmappable"
+        return f"{row['unmappable']} layer{'s' * (row['unmappable'] != 1)} unmappable"
     return "all proved" if row["optimal"] else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
-from math import exp, factorial, log
+from math import exp, factorial, log, nan
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,9 @@ from flexloop.report.gains import OBJECTIVE_WORDS
 from flexloop.results.table import Results
 from flexloop.tables.study import mean_gains
 from flexloop.tables.totals import COST_COLUMN, GAINS, STUDIED, TOTAL_COST_COLUMN, geomean
+
+EDGES = 8
+"""Pairs of the 16 classes that differ in one given axis alone."""
 
 
 def cost_column(results: Results) -> str:
@@ -59,7 +62,10 @@ def _edge(lower: FlexClass, upper: FlexClass, table: pd.DataFrame, cost: str) ->
 def axis_gains(results: Results) -> pd.DataFrame:
     """What each axis gains over the edges of the 16 classes that free it: geometric mean, least, most, by network.
 
-    Points of degree p are left out; a network with a class that cannot map it has NaN.
+    Points of degree p are left out, and so are edges with a class that cannot map the network.
+
+    Returns:
+        Columns arch, network, axis, mean, least, most, and edges (how many these are of; all are 8).
     """
     whole = [str(c) for c in all_classes()]
     rows = results.rows[results.rows["class"].isin(whole)]
@@ -68,15 +74,17 @@ def axis_gains(results: Results) -> pd.DataFrame:
         {
             **_place(place),
             "axis": axis.value,
-            "mean": geomean(gains),
-            "least": gains.min(skipna=False),
-            "most": gains.max(skipna=False),
+            "mean": geomean(gains) if len(gains) else nan,
+            "least": gains.min(),
+            "most": gains.max(),
+            "edges": len(gains),
         }
         for place, group in edges.groupby(STUDIED, sort=False)
         for axis in Axis
-        if len(gains := group.loc[group["axis"] == axis.value, "gain"])
+        if len(run := group.loc[group["axis"] == axis.value, "gain"])
+        for gains in [run.dropna()]
     ]
-    return pd.DataFrame.from_records(records, columns=[*STUDIED, "axis", "mean", "least", "most"])
+    return pd.DataFrame.from_records(records, columns=[*STUDIED, "axis", "mean", "least", "most", "edges"])
 
 
 def layer_gains(results: Results, upper: str = "T1O1P1S1", lower: str | None = None) -> pd.DataFrame:
@@ -175,7 +183,12 @@ def comparison(results: Results, most: int = 5) -> dict[str, pd.DataFrame]:
     if results.rows["network"].nunique() > 1:
         means = mean_gains(results).drop(columns="networks")
         tables[f"Geometric mean over the networks, gains over {base}"] = means
-    tables[f"Gain in {objective} of freeing one axis, over the edges of the lattice"] = axis_gains(results)
+    gains, edges = axis_gains(results), "over the edges of the lattice"
+    if (gains["edges"] == EDGES).all():
+        gains = gains.drop(columns="edges")
+    else:
+        edges += " between classes that map every layer"
+    tables[f"Gain in {objective} of freeing one axis, {edges}"] = gains
     layers = layer_gains(results).groupby(STUDIED, sort=False).head(most)
     tables[
         f"Layers that save most {objective} from {base} to {FULLY_FLEXIBLE}; share of all that the network saves"
