@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
+from typer.testing import CliRunner
 
 import flexloop
+from flexloop.cli import app
 from flexloop.cli.tables import classes_table, layers_tables, table
 
 
@@ -56,6 +58,32 @@ def test_classes_keep_their_names_and_gains_at_any_width(results: flexloop.Resul
     assert sum("T0O0P0S0" in line and "1.00x" in line for line in lines) == 1
     assert any("EDP gain" in line for line in lines)
     assert any(line.strip().startswith("not shown") for line in lines) == (width < 120)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("command", "column"),
+    [
+        (["doctor"], "detail"),
+        (["arch", "fields"], "meaning"),
+        (["net", "fields"], "meaning"),
+        (["columns"], "meaning"),
+        (["archs"], "description"),
+        (["classes"], "free"),
+    ],
+    ids=lambda it: " ".join(it) if isinstance(it, list) else None,
+)
+def test_texts_that_a_table_is_for_stay_at_any_width(
+    command: list[str], column: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr("flexloop.cli.show.console", lambda: out)
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0 and isinstance(out.file, StringIO)
+    lines = [line.rstrip() for line in out.file.getvalue().splitlines()]
+    assert all(len(line) <= width for line in lines)
+    heads = next(line for line in lines[1:] if line.strip().startswith(("what", "field", "column", "name", "class ")))
+    assert column in heads
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.sampled_from(WIDTHS))

@@ -208,7 +208,9 @@ def _show_fields(title: str, fields: list[FieldDescription]) -> None:
         for it in fields
     ]
     heads = ["field", "takes", "default", "meaning"]
-    out.print(table(out, title, heads, rows, text=heads, wraps=["takes", "default", "meaning"], goes=["takes"]))
+    out.print(
+        table(out, title, heads, rows, text=heads, wraps=["takes", "default", "meaning"], goes=["takes", "default"])
+    )
 
 
 def columns() -> None:
@@ -223,7 +225,7 @@ def columns() -> None:
         ("Totals: a network and class each", TOTALS | BY_LEVEL),
     ):
         rows = [(name, UNITS.get(name, ""), meaning) for name, meaning in meanings.items()]
-        out.print(table(out, title, heads, rows, text=heads, wraps=["meaning"]))
+        out.print(table(out, title, heads, rows, text=heads, wraps=["meaning"], goes=["unit"]))
 
 
 def doctor(
