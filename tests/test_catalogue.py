@@ -77,6 +77,8 @@ def test_most_of_the_catalogue_has_an_arch_spec_that_says_where_its_sizes_are_fr
     for _, name in every:
         arch = load_arch_spec(name)
         assert arch.sources and arch.description and arch.name == name
+        read = [s for s in arch.sources if "http" in s or "(abstract)" in s]
+        assert all(s.endswith("quoted, not looked up") for s in arch.sources if s not in read), name
         assert len(arch.loop_levels) == 3  # the form in which optima are found fastest
 
 
