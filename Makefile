@@ -10,13 +10,19 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(USABLE)' >/dev/null 2>&1 
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint format bench docs docs-outputs wheel clean
+.PHONY: run test test-slow campaign lint format bench docs docs-outputs wheel clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/flexloop run --class $(CLASS) --net $(NET)
 
 test: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest
+
+test-slow: $(VENV)/.installed-dev # what takes too long for every change: processes that are killed, long pages of the documentation
+	$(VENV)/bin/python -m pytest -m slow
+
+campaign: $(VENV)/.installed-dev # wrong inputs to every reader, others every time
+	FLEXLOOP_FUZZ=100 $(VENV)/bin/python -m pytest tests/test_fuzz.py
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

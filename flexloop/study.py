@@ -133,7 +133,7 @@ def run_study(
         networks: one or several of what `flexloop.load_network` takes.
         arch: one or several of what `flexloop.load_arch` takes, each of which is run.
         options: how; the defaults suit a first look.
-        progress: hears of finished cells.
+        progress: told of finished cells.
 
     Returns:
         One row for each arch, network, class and layer, with the files of every winning mapping.

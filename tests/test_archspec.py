@@ -149,7 +149,7 @@ def test_the_rigid_design_suits_the_networks_of_its_time(name: str, share: float
     layer = next(layer for layer in load_network("vgg16").layers if (layer.C, layer.M, layer.P) == (256, 256, 56))
     pair, shape = arch.axes.parallelization.fixed, arch.axes.shape.fixed
     fixed = fixed_tiles(arch, layer)
-    assert fixed.spread(pair.X, shape.X) * fixed.spread(pair.Y, shape.Y) == share * arch.pes
+    assert fixed.spatial_factor(pair.X, shape.X) * fixed.spatial_factor(pair.Y, shape.Y) == share * arch.pes
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

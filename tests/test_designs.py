@@ -146,7 +146,7 @@ def test_pinned_factors_shrink_to_a_layer() -> None:
     """M >= 2 at the buffer: 1 where the layer has no more; P = 2 across the clusters likewise."""
     small = clipped(design("nested"), Layer(name="one", C=2))
     assert small.tiles[0][2].min_factors == {"M": 1}
-    assert {loop.target: loop.factors["P"] for loop in small.spreads[0]}["Buffer"] == 1
+    assert {loop.target: loop.factors["P"] for loop in small.parallel[0]}["Buffer"] == 1
     large = clipped(design("nested"), Layer(name="many", C=2, M=7, P=5))
     assert large.tiles[0][2].min_factors == {"M": 2}
     assert large.bounds(Degree.FIXED)["P"] == (5, 6, 8)  # P free: 5 or 6; two clusters: twice 3 or 4

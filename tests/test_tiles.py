@@ -153,7 +153,7 @@ def test_the_least_smooth_number_at_or_above() -> None:
 @given(s=st.integers(1, 4), u=st.integers(1, 64), k=st.integers(1, 200))
 def test_what_lies_between_two_buffers_tiles_is_spread_by_the_largest_divisor_that_fits(s: int, u: int, k: int) -> None:
     fixed = fixed_tiles(arch_with(s, 1, s * k), Layer(name="l", C=s * k))
-    factor = fixed.spread("C", u)
+    factor = fixed.spatial_factor("C", u)
     assert k % factor == 0 and factor <= u
     assert not any(k % n == 0 for n in range(factor + 1, min(k, u) + 1))
 
@@ -172,7 +172,7 @@ def units_with(spad: int | str, glb: int | str, u: int, *, edge: str = "clip") -
 
 
 @pytest.mark.parametrize(
-    ("bound", "spad", "spread", "glb", "padded"),
+    ("bound", "spad", "spatial", "glb", "padded"),
     [
         (1, 1, 1, 1, 1),
         (2, 2, 1, 1, 2),
@@ -182,10 +182,10 @@ def units_with(spad: int | str, glb: int | str, u: int, *, edge: str = "clip") -
         (25, 3, 3, 2, 36),  # two passes over the buffer, and three PEs are enough for them
     ],
 )
-def test_worked_examples_of_tiles_per_unit(bound: int, spad: int, spread: int, glb: int, padded: int) -> None:
+def test_worked_examples_of_tiles_per_unit(bound: int, spad: int, spatial: int, glb: int, padded: int) -> None:
     layer = Layer(name="l", C=bound)
     fixed = fixed_tiles(units_with(3, 2, 4), layer)
-    assert (fixed.factors[0]["C"], fixed.spread("C", 4), fixed.factors[1]["C"]) == (spad, spread, glb)
+    assert (fixed.factors[0]["C"], fixed.spatial_factor("C", 4), fixed.factors[1]["C"]) == (spad, spatial, glb)
     assert fixed.bounds["C"] == padded
 
 
@@ -193,12 +193,12 @@ def test_worked_examples_of_tiles_per_unit(bound: int, spad: int, spread: int, g
 def test_no_fewer_pes_would_do_and_no_repetition_is_idle(s: int, t: int, u: int, bound: int, x: int) -> None:
     fixed = fixed_tiles(units_with(s, t, u), Layer(name="l", C=bound))
     unit = fixed.factors[0]["C"] * fixed.factors[1]["C"]
-    spread = fixed.spread("C", x)
+    spatial = fixed.spatial_factor("C", x)
     (padded,) = fixed.allowed(Shape(X=x, Y=1), ("C", "M"))["C"]
-    repetitions = padded // (unit * spread)
-    assert padded >= bound and spread <= x
-    assert unit * spread * (repetitions - 1) < bound
-    assert repetitions == 1 or unit * (spread - 1) * repetitions < bound
+    repetitions = padded // (unit * spatial)
+    assert padded >= bound and spatial <= x
+    assert unit * spatial * (repetitions - 1) < bound
+    assert repetitions == 1 or unit * (spatial - 1) * repetitions < bound
     assert repetitions == ceil(ceil(bound / unit) / x)
 
 
@@ -219,4 +219,4 @@ def test_a_tile_may_be_named_after_the_layer_or_its_parent() -> None:
 
 def test_without_clipping_all_pes_are_used() -> None:
     fixed = fixed_tiles(units_with(3, 2, 4, edge="pad"), Layer(name="l", C=7))
-    assert (fixed.factors[0]["C"], fixed.spread("C", 4), fixed.bounds["C"]) == (3, 4, 24)
+    assert (fixed.factors[0]["C"], fixed.spatial_factor("C", 4), fixed.bounds["C"]) == (3, 4, 24)

@@ -170,7 +170,7 @@ def _array_pair(arch: ArchSpec, shape: Shape, pair: tuple[str, str], fixed: Fixe
     on_x, on_y = pair
     factors = {d: 1 for d in DIMENSIONS if d not in pair}
     if fixed is not None:
-        factors |= {on_x: fixed.spread(on_x, shape.X), on_y: fixed.spread(on_y, shape.Y)}
+        factors |= {on_x: fixed.spatial_factor(on_x, shape.X), on_y: fixed.spatial_factor(on_y, shape.Y)}
     rest = [d for d in DIMENSIONS if d not in (on_x, on_y)]
     return LoopConstraint(
         arch.array.below,

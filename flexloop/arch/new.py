@@ -48,7 +48,7 @@ array:
 # P and Q output width and height.
 axes:
   tiling:
-    # Degree 0: the factors of each level's temporal loops, per unit; a dimension not named is 1. What the array spreads
+    # Degree 0: the factors of each level's temporal loops, per unit; a dimension not named is 1. What the array unrolls
     # comes on top: the GlobalBuffer's tile has C 2 * 16 and M 4 * 16. A name stands for the layer's bound: R, bound.
     fixed:
       Spad: {M: 4, P: 4}

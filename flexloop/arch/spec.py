@@ -48,7 +48,7 @@ class ArchSpec(Arch):
         array: where the flexible array stands.
         axes: the values of the four axes.
         pins: what a fixed tile is. ``unit``: what one PE and one pass over each buffer repeat, so that a buffer's tile
-            grows with what is spread over the array. ``buffer``: the buffer's whole tile, so that what is spread only
+            grows with the array's spatial factors. ``buffer``: the buffer's whole tile, so that a spatial factor only
             divides it.
         edge: ``clip`` shrinks a fixed tile at a layer that it exceeds and pads the layer to whole tiles, ``pad`` never
             shrinks one, ``remainder`` shrinks it and pads nothing: the last tile along a dimension is a smaller one.

@@ -1,7 +1,7 @@
 """Fixed tiles on layers that they do not divide, and the bounds that free tiles may be padded to.
 
 What a fixed tile is, has two readings (``pins`` of an arch spec). ``unit``: the temporal factors inside a PE and at
-each on-chip level are pinned; what they hold grows with what is spread over the array. ``buffer``: the extents of each
+each on-chip level are pinned; what they hold grows with the array's spatial factors. ``buffer``: the extents of each
 buffer's tile are pinned, array included. In both a tile that a layer does not fill shrinks (``edge: clip``) to what the
 layer needs, and the bound is padded to a whole number of tiles, or with ``edge: remainder`` the last tile is smaller.
 The rules are this project's own definition; see
@@ -53,7 +53,7 @@ class FixedTiles(ABC):
     factors: tuple[Factors, ...]
 
     @abstractmethod
-    def spread(self, dimension: str, extent: int) -> int:
+    def spatial_factor(self, dimension: str, extent: int) -> int:
         """The pinned spatial factor of a dimension that lies on a mesh axis of some extent."""
 
     def factors_with(self, shape: Shape, pair: tuple[str, str] | None) -> tuple[Factors, ...]:
@@ -75,10 +75,10 @@ class FixedTiles(ABC):
 
     @abstractmethod
     def passes_of(self, dimension: str, bound: int) -> int:
-        """What of a padded bound may be spread over PEs or repeated: spatial factors divide it."""
+        """What of a padded bound may be mapped to PEs or repeated: spatial factors divide it."""
 
     @abstractmethod
-    def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
+    def tiles_with(self, dimension: str, spatial: int) -> tuple[int, ...]:
         """The tile along a dimension at each on-chip level with loops, innermost first, with a spatial factor."""
 
 
@@ -88,7 +88,7 @@ class BufferTiles(FixedTiles):
 
     array_index: int
 
-    def spread(self, dimension: str, extent: int) -> int:
+    def spatial_factor(self, dimension: str, extent: int) -> int:
         """The largest divisor of what lies between the tiles in and above the array that fits the mesh axis."""
         return max(n for n in divisors(self._between(dimension)) if n <= extent)
 
@@ -100,8 +100,8 @@ class BufferTiles(FixedTiles):
         """What lies between the tiles in and above the array."""
         return self._between(dimension)
 
-    def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
-        """The same, whatever is spread."""
+    def tiles_with(self, dimension: str, spatial: int) -> tuple[int, ...]:
+        """The same, whatever the spatial factor."""
         return tuple(tile[dimension] for tile in self.tiles)
 
     def _between(self, dimension: str) -> int:
@@ -124,7 +124,7 @@ class UnitTiles(FixedTiles):
     array_index: int
     paired: frozenset[str]
 
-    def spread(self, dimension: str, extent: int) -> int:
+    def spatial_factor(self, dimension: str, extent: int) -> int:
         """The least number of PEs that needs no more repetitions than all would; without ``clip`` all of them."""
         return balanced(self.passes[dimension], extent) if self.clip else extent
 
@@ -140,10 +140,10 @@ class UnitTiles(FixedTiles):
         """The bound in units of what is pinned."""
         return bound // self._unit(dimension)
 
-    def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
+    def tiles_with(self, dimension: str, spatial: int) -> tuple[int, ...]:
         """The pinned factors' products, times the spatial factor from the array outwards."""
         along = [level[dimension] for level in self.factors[:-1]]
-        return _products(self.inner[dimension], along, self.array_index, spread)
+        return _products(self.inner[dimension], along, self.array_index, spatial)
 
     def _unit(self, d: str) -> int:
         return self.inner[d] * prod(level[d] for level in self.factors[:-1])
@@ -158,7 +158,7 @@ class UnitTiles(FixedTiles):
         return {needed, smooth_above(needed), self._filled(d, shape.X), self._filled(d, shape.Y)}
 
     def _filled(self, d: str, extent: int) -> int:
-        return multiple(self.passes[d], self.spread(d, extent))
+        return multiple(self.passes[d], self.spatial_factor(d, extent))
 
 
 @dataclass(frozen=True)
@@ -258,8 +258,8 @@ def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
             _factors_along(arch, role, layer.bounds | {role: layer.bounds[d]}, needed) if role else [1] * len(levels)
         )
         passes[d] = -(-needed // prod(chains[d]))
-        spread = balanced(passes[d], unrolled) if clip else unrolled
-        along[d] = _products(inner[d], chains[d], arch.array_index, spread)
+        spatial = balanced(passes[d], unrolled) if clip else unrolled
+        along[d] = _products(inner[d], chains[d], arch.array_index, spatial)
     factors = tuple({d: chains[d][level] for d in DIMENSIONS} for level in levels)
     tiles = tuple({d: along[d][level] for d in DIMENSIONS} for level in levels)
     rest = (passes, clip, arch.array_index, _paired(arch, layer))
@@ -269,10 +269,10 @@ def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
     return UnitTiles(tiles, bounds, inner, (*factors, {}), *rest)
 
 
-def _products(inner: int, factors: Sequence[int], array_index: int, spread: int) -> tuple[int, ...]:
+def _products(inner: int, factors: Sequence[int], array_index: int, spatial: int) -> tuple[int, ...]:
     """Tiles along one dimension, innermost level first: what factors multiply to, the spatial one from the array on."""
-    spatial = (spread if index == array_index else 1 for index in range(len(factors)))
-    return tuple(itertools.accumulate((f * s for f, s in zip(factors, spatial, strict=True)), mul, initial=inner))[1:]
+    unrolled = (spatial if index == array_index else 1 for index in range(len(factors)))
+    return tuple(itertools.accumulate((f * s for f, s in zip(factors, unrolled, strict=True)), mul, initial=inner))[1:]
 
 
 def _paired(arch: ArchSpec, layer: Layer) -> frozenset[str]:

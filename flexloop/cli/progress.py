@@ -25,7 +25,7 @@ LINE_S = 60.0
 
 
 class CellProgress(Standing):
-    """Hears of finished cells and shows how far a study is."""
+    """Shows how far a study is."""
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__()

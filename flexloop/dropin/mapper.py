@@ -116,7 +116,7 @@ def run_mapper(
         energy: where energies come from; absent, from the first source that is there.
         time_limit: seconds by a clock on the wall after which the proof is given up; absent, as effort ``normal``.
         deadline: takes the place of the time limit; making energies does not count.
-        standing: hears of the best mapping and its bound.
+        standing: called with the best mapping and its bound whenever they improve.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 
@@ -181,7 +181,7 @@ def search_files(
         energy: where energies come from; absent, from the first source that is there.
         time_limit: seconds by a clock on the wall after which the proof is given up; absent, as effort ``normal``.
         deadline: takes the place of the time limit; making energies does not count.
-        standing: hears of the best mapping and its bound.
+        standing: called with the best mapping and its bound whenever they improve.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 

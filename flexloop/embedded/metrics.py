@@ -102,7 +102,7 @@ def find_best_for(
         space: the mapspace.
         goal: what is minimised.
         deadline: when to end with what is known; absent, that of effort ``normal``.
-        standing: hears of the best mapping and its bound.
+        standing: called with the best mapping and its bound whenever they improve.
 
     Raises:
         UnmappableError, NoVerdictError: as `find_best`.

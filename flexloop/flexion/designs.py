@@ -87,7 +87,7 @@ class DesignFlexion(Flexion):
         """Assignments that keep to several choices at once."""
         rules = [{c.target: c for c in merged([*self._on_layer.always, *loops]) if c.spatial} for loops in together]
         count = 1
-        for index in self.design.hardware.spreading():
+        for index in self.design.hardware.fanout_levels():
             name, extent = self.design.level_names[index], self.design.hardware.fanouts[index]
             of_each = [assignments(each.get(name, LoopConstraint(name, True)), extent, self._moving) for each in rules]
             count *= len(frozenset.intersection(*of_each))

@@ -2,7 +2,7 @@
 
 A choice of tiles is a factor for each dimension at each storage level but the outermost, which takes the rest. It is
 legal where some allowed bound is its product times what the outermost level and the fanouts may add, and where its
-tiles, nothing being spread but vector lanes, fit every level that keeps them for certain.
+tiles, nothing being spatial but vector lanes, fit every level that keeps them for certain.
 """
 
 from __future__ import annotations

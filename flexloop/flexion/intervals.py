@@ -71,10 +71,10 @@ def wilson(hits: int, samples: int, confidence: float) -> tuple[float, float]:
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = hits / samples
     centre = share + z * z / (2 * samples)
-    spread = z * sqrt(share * (1 - share) / samples + z * z / (4 * samples * samples))
+    half_width = z * sqrt(share * (1 - share) / samples + z * z / (4 * samples * samples))
     scale = 1 + z * z / samples
-    low = (centre - spread) / scale if hits else 0.0
-    high = (centre + spread) / scale if hits < samples else 1.0
+    low = (centre - half_width) / scale if hits else 0.0
+    high = (centre + half_width) / scale if hits < samples else 1.0
     return low, high
 
 

@@ -126,7 +126,7 @@ def _pinned(
     """How many different mappings some pairs give; a factor of 1 places nothing."""
     different = {}
     for on_x, on_y in chosen:
-        placed = {on_y: (1, fixed.spread(on_y, shape.Y)), on_x: (fixed.spread(on_x, shape.X), 1)}
+        placed = {on_y: (1, fixed.spatial_factor(on_y, shape.Y)), on_x: (fixed.spatial_factor(on_x, shape.X), 1)}
         bounds = fixed.allowed(shape, (on_x, on_y))
         rows = {d: (bounds[d][0], *placed.get(d, (1, 1))) for d in DIMENSIONS}
         different[tuple(rows.values())] = {
@@ -149,9 +149,9 @@ def _fixed_columns(arch: ArchSpec, fixed: FixedTiles, bounds: dict[str, tuple[in
     return columns
 
 
-def _fixed_tile_rows(arch: ArchSpec, fixed: FixedTiles, d: str, spread: Ints | list[int]) -> Ints:
+def _fixed_tile_rows(arch: ArchSpec, fixed: FixedTiles, d: str, spatial: Ints | list[int]) -> Ints:
     """The tile at each on-chip level, a row for each spatial factor."""
-    return np.array([fixed.tiles_with(d, int(n)) for n in spread], dtype=np.int64).reshape(len(spread), -1)
+    return np.array([fixed.tiles_with(d, int(n)) for n in spatial], dtype=np.int64).reshape(len(spatial), -1)
 
 
 # -- free and partitioned tiles ----------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def is_quick(self) -> bool:
-        """Whether a cell is a matter of moments: searched and evaluated without starting a program."""
+        """Whether a cell takes little time: it is searched and evaluated without starting a program."""
         return self.whole_layers and self.evaluator.exhaustive
 
     @cached_property

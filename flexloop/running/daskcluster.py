@@ -69,7 +69,7 @@ class DaskCluster(Generic[Task, Result]):
         self._sent = function
         self._function: Any = None
         self._functions: set[str] = set()
-        self._stillborn = 0
+        self._failed_starts = 0
         self._done: SimpleQueue[Any] = SimpleQueue()
         self._tasks: dict[str, _Handed[Task]] = {}
         self._blamed: deque[_Handed[Task]] = deque()
@@ -123,7 +123,7 @@ class DaskCluster(Generic[Task, Result]):
                     self._fetch_later(future, handed, was_alone)
                     continue
                 outcome = error
-            self._stillborn = 0
+            self._failed_starts = 0
             self._try_blamed(was_alone)
             return handed.task, outcome
 
@@ -144,11 +144,11 @@ class DaskCluster(Generic[Task, Result]):
             handed.deaths += allowed_failures + 1
         elif self._function is not None and dead == self._function.key:  # the first task to say so
             self._function = None
-            self._stillborn += 1
-            if self._stillborn >= ATTEMPTS:
+            self._failed_starts += 1
+            if self._failed_starts >= ATTEMPTS:
                 raise EngineError(
-                    f"--dask {self._address}: workers die before they take a cell, {self._stillborn} times in a row; "
-                    "see the workers' logs, and give them more memory"
+                    f"--dask {self._address}: workers die before they take a cell, {self._failed_starts} times in a "
+                    "row; see the workers' logs, and give them more memory"
                 )
 
     def _try_blamed(self, was_alone: bool) -> None:

@@ -72,14 +72,16 @@ class Serial(Generic[Task, Result]):
 
 
 class HereFirst(Generic[Task, Result]):
-    """Runs tasks in this process for a moment, then elsewhere: what is done in a moment never pays for a process.
+    """Runs tasks in this process for the first few seconds, and the remaining ones on another executor.
 
-    The task handed in last comes first; give those that may take long before the others.
+    Starting worker processes takes longer than a few short tasks, so a study of short tasks starts none. The task
+    submitted last is run first: submit those that may take long before the others.
 
     Args:
         function: what is run on a task.
-        elsewhere: makes the executor of what is then left.
-        seconds: the moment; what is needed once, for the first task, is not counted.
+        elsewhere: makes the executor of the remaining tasks.
+        seconds: how long tasks are run here, counted from the end of the first one, which also pays for what is done
+            once.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class HereFirst(Generic[Task, Result]):
             self._elsewhere.submit(task)
 
     def next(self) -> tuple[Task, Result | Exception]:
-        """Run the newest task, or wait for some task elsewhere."""
+        """Run the task submitted last, or wait for one on the other executor."""
         if self._elsewhere is not None:
             return self._elsewhere.next()
         if self._end is not None and time.monotonic() > self._end and len(self._waiting) > 1:

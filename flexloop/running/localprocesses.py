@@ -1,4 +1,4 @@
-"""Tasks in processes of this machine, each with a pipe of its own: a death is blamed on the task that it hit."""
+"""Worker processes on this machine, each with a pipe of its own, so that a dead worker's task is known and retried."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOG = logging.getLogger("flexloop")
 GRACE_S = 15.0
 """Seconds that workers have, when a study is stopped, to stop the programs and containers that they started."""
 
-_OF_THE_GROUP = (signal.SIGINT, signal.SIGHUP)
+_TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGHUP)
 """Signals that a terminal sends to all processes of a command."""
 
 
@@ -44,12 +44,12 @@ class LocalProcesses(Generic[Task, Result]):
         self._waiting: deque[tuple[Task, int]] = deque()
         self._idle: list[_Worker] = []
         self._busy: dict[Connection, tuple[_Worker, Task, int]] = {}
-        self._stillborn = 0
+        self._failed_starts = 0
 
     def submit(self, task: Task) -> None:
         """Hand in a task."""
         self._waiting.append((task, 1))
-        self._hand_out()
+        self._start_waiting()
 
     def next(self) -> tuple[Task, Result | Exception]:
         """Wait for the next task to finish.
@@ -67,51 +67,56 @@ class LocalProcesses(Generic[Task, Result]):
                 del self._busy[pipe]
                 if worker.ready and attempt >= ATTEMPTS:
                     worker.discard()
-                    self._hand_out()
+                    self._start_waiting()
                     return task, WorkerDiedError(attempt)
                 self._waiting.appendleft((task, attempt + worker.ready))
-                self._mourn(worker)
-                self._hand_out()
+                self._discard_dead(worker)
+                self._start_waiting()
                 continue
             if not worker.ready:
-                worker.ready, self._stillborn = True, 0
+                worker.ready, self._failed_starts = True, 0
                 continue
             if isinstance(answer, logging.LogRecord):
                 logging.getLogger(answer.name).handle(answer)
                 continue
             del self._busy[pipe]
             self._idle.append(worker)
-            self._hand_out()
+            self._start_waiting()
             outcome: Result | Exception = answer
             return task, outcome
 
-    def _hand_out(self) -> None:
+    def _start_waiting(self) -> None:
         while self._waiting and len(self._busy) < self._processes:
             worker = self._idle.pop() if self._idle else _Worker(self._function)
             task, attempt = self._waiting[0]
             try:
                 worker.pipe.send(task)
-            except OSError:  # it died before it had a task, which is no task's fault
-                self._mourn(worker)
+            except OSError:  # it died idle, so no task is retried for it
+                self._discard_dead(worker)
                 continue
             self._waiting.popleft()
             self._busy[worker.pipe] = (worker, task, attempt)
 
-    def _mourn(self, worker: _Worker) -> None:
-        """Bury a dead worker; where none lives long enough to take a task, and none is left, no further one will."""
+    def _discard_dead(self, worker: _Worker) -> None:
+        """Discard a worker that has died.
+
+        Raises:
+            EngineError: if several in a row died before they were ready for a task and no other is: starting more would
+                not help.
+        """
         status = worker.discard()
         if worker.ready:
             return
-        self._stillborn += 1
+        self._failed_starts += 1
         others = [*self._idle, *(busy for busy, _, _ in self._busy.values())]
-        if self._stillborn >= ATTEMPTS and not any(other.ready for other in others):
+        if self._failed_starts >= ATTEMPTS and not any(other.ready for other in others):
             raise EngineError(
-                f"{self._stillborn} worker processes ended before they took a cell (the last with status {status}); "
-                "free memory, or use --jobs 1, which needs none"
+                f"{self._failed_starts} worker processes ended before they took a cell (the last with status "
+                f"{status}); free memory, or use --jobs 1, which needs none"
             )
 
     def close(self) -> None:
-        """Stop at once; what is in flight is abandoned, and what it started is stopped."""
+        """Stop at once: tasks that are being run are abandoned, and the programs that they started are stopped."""
         busy = [worker for worker, _, _ in self._busy.values()]
         for worker in busy:
             worker.process.terminate()
@@ -130,13 +135,13 @@ class _Worker:
         self.ready = False
         self.pipe, theirs = Pipe()
         self.process = _Process(target=_serve, args=(function, theirs, _LOG.getEffectiveLevel()), daemon=True)
-        with held():  # a process that is started half-way complains
+        with held():  # interrupted while it starts, a process prints a traceback
             self._start(theirs)
 
     def _start(self, theirs: Connection) -> None:
         resource_tracker.ensure_running()  # which starts with the first process, and would unblock what is blocked here
         try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_GROUP)  # inherited, until the process has its handlers
+            signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)  # inherited, until the process has its handlers
             self.process.start()
         except OSError as error:
             self.pipe.close()
@@ -145,7 +150,7 @@ class _Worker:
             ) from error
         finally:
             theirs.close()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_THE_GROUP)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERMINAL_SIGNALS)
 
     def discard(self, grace_s: float = 1.0) -> int | None:
         """Close the pipe, on which an idle process ends, kill it if it does not end in time; its exit status."""
@@ -189,12 +194,12 @@ class _ToTheParent(logging.Handler):
 
 
 def _serve(function: Callable[[Any], Any], pipe: Connection, level: int) -> None:
-    """A worker's life: take a task, send what came of it, until the other end is closed."""
-    for number in _OF_THE_GROUP:
-        signal.signal(number, _leave_to_the_parent)
-    signal.signal(signal.SIGTERM, _unwind)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_THE_GROUP)
-    Thread(target=_end_with_the_parent, daemon=True).start()
+    """Main loop of a worker: receive a task, send its result, until the parent closes the pipe."""
+    for number in _TERMINAL_SIGNALS:
+        signal.signal(number, _ignore)
+    signal.signal(signal.SIGTERM, _exit)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERMINAL_SIGNALS)
+    Thread(target=_terminate_with_parent, daemon=True).start()
     try:
         pipe.send(None)  # ready
     except OSError:
@@ -219,17 +224,17 @@ def _serve(function: Callable[[Any], Any], pipe: Connection, level: int) -> None
             pipe.send(EngineError(f"what came out of a cell cannot be sent: {error!r}"))
 
 
-def _leave_to_the_parent(number: int, frame: object) -> None:
-    """Ctrl-C and a closed terminal reach the whole group. Not SIG_IGN, which programs started here would inherit."""
+def _ignore(number: int, frame: object) -> None:
+    """Do nothing: the parent, which gets the same signal, stops its workers. SIG_IGN would be inherited by programs."""
 
 
-def _unwind(number: int, frame: object) -> None:
-    """End by unwinding, so that programs and containers started from here are stopped too."""
+def _exit(number: int, frame: object) -> None:
+    """Exit through the ``finally`` blocks, which stop the programs and containers that this worker started."""
     raise SystemExit(128 + number)
 
 
-def _end_with_the_parent() -> None:
-    """Wait for the parent's end, however it ends, and end this process too."""
+def _terminate_with_parent() -> None:
+    """Terminate this process when the parent has ended, even if it was killed."""
     parent = parent_process()
     if parent is not None:
         parent.join()

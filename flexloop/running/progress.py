@@ -10,7 +10,7 @@ from flexloop.running.pace import Pace, in_words
 
 
 class Progress(Protocol):
-    """Hears of a study's progress. A cell is a row of the results: one layer of a network in one class on one arch."""
+    """Told of a study's progress. A cell is a row of the results: one layer of a network in one class on one arch."""
 
     def plan(self, cells: int, parts: int) -> None:
         """A study of several parts says how many cells and parts are still to come, and again where that changes."""
@@ -22,11 +22,11 @@ class Progress(Protocol):
         """Cells of a layer wait for their turn or are being computed from now on."""
 
     def finished(self, result: CellResult) -> None:
-        """One cell is done; layers of one shape share a result, and each of them hears of it."""
+        """One cell is done; layers of one shape share a result, and each of them is reported."""
 
 
 class Standing:
-    """Hears of a study's progress and tells how far it is; what shows it is a subclass."""
+    """Keeps track of a study's progress and says how far it is; subclasses show it."""
 
     def __init__(self) -> None:
         self.cells = self.done = 0

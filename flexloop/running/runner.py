@@ -57,7 +57,7 @@ class Placement:
     dask: str | None = None
 
     def executor(self, plan: Plan, cells: int) -> Executor[CellTask, Cells]:
-        """Return an executor of a plan's tasks; one cell alone never pays for a process."""
+        """Return an executor of a plan's tasks; a single cell is run in this process."""
         if self.dask is not None:
             return DaskCluster(partial(run_task_elsewhere, plan), self.dask, self.jobs)
         function = partial(run_task, plan)
@@ -81,7 +81,7 @@ def run_layers(
         classes: the classes, in any order.
         layers: the layers; give each shape once.
         placement: where to run.
-        handed_in: hears of each task that waits for its turn or is being run from then on.
+        handed_in: called with each task as it is submitted.
 
     Raises:
         FlexloopError: for what no cell can do without (a scheduler, a template, the same programs everywhere). What

@@ -79,7 +79,7 @@ def measure_catalogue(
         networks: one or several of what `flexloop.load_network` takes.
         accelerators: names of accelerators or of their arch specs; every one that has an arch spec where none is given.
         options: as for `flexloop.run_study`.
-        progress: hears of finished cells.
+        progress: told of finished cells.
         sampling: of the flexions that are estimated.
 
     Returns:
@@ -154,7 +154,7 @@ def compare_published(
     Args:
         accelerators: as for `measure_catalogue`.
         options: as for `flexloop.run_study`.
-        progress: hears of finished cells.
+        progress: told of finished cells.
 
     Returns:
         One row a figure: columns accelerator, arch, network, layers, unit, clock_mhz, dram_bandwidth (NaN: the arch

@@ -184,7 +184,7 @@ def explore(
         classes: to choose from; None takes all 16.
         seed: of the proposals.
         options: the space, the sampler, and how designs are run.
-        progress: hears of the finished cells of each design.
+        progress: told of the finished cells of each design.
 
     Raises:
         UnsupportedError: for hardware with an inner fanout, or if Optuna is not installed.

@@ -205,7 +205,7 @@ def future_proof(
         arch: the hardware.
         options: of the study; ``objective`` is the design's as well (default latency).
         classes: which classes; None takes all 16.
-        progress: hears of finished cells.
+        progress: told of finished cells.
         pairs: pairs that the design may unroll; None takes any.
         rigid: whether the arch is the rigid accelerator as it stands, and nothing is designed.
         alone: the design only, without its mirror image and its near rivals.

@@ -42,7 +42,7 @@ class Clipped:
     Attributes:
         layer: the layer.
         always: what every class pins.
-        tiles, orders, spreads: the choices of T, O and P at degree p, degree 0's first.
+        tiles, orders, parallel: the choices of T, O and P at degree p, degree 0's first.
         taken: dimensions whose rest the outermost level takes although degree 0 pins it there.
         extents: the extents above 1 of the design's fanouts.
     """
@@ -51,7 +51,7 @@ class Clipped:
     always: Loops
     tiles: tuple[Loops, ...]
     orders: tuple[Loops, ...]
-    spreads: tuple[Loops, ...]
+    parallel: tuple[Loops, ...]
     taken: tuple[str, ...]
     extents: tuple[int, ...]
 
@@ -59,7 +59,7 @@ class Clipped:
         """What an axis may pin at a degree; T, O and P alone."""
         if degree is Degree.FULL:
             return ((),)
-        found = {Axis.TILING: self.tiles, Axis.ORDERING: self.orders, Axis.PARALLELIZATION: self.spreads}[axis]
+        found = {Axis.TILING: self.tiles, Axis.ORDERING: self.orders, Axis.PARALLELIZATION: self.parallel}[axis]
         return found if degree is Degree.PART else found[:1]
 
     def bounds(self, tiling: Degree) -> dict[str, tuple[int, ...]]:
@@ -69,7 +69,7 @@ class Clipped:
             tiles = ((), *tiles)
         allowed = {}
         for d, bound in self.layer.bounds.items():
-            products = {_pinned(d, [*self.always, *t, *p]) for t in tiles for p in ((), *self.spreads)}
+            products = {_pinned(d, [*self.always, *t, *p]) for t in tiles for p in ((), *self.parallel)}
             allowed[d] = tuple(sorted({n for q in products for n in _padded(bound, q, self.extents)}))
         return allowed
 
@@ -82,16 +82,16 @@ def clipped(design: Design, layer: Layer) -> Clipped:
         return tuple(renamed(loop, names) for loop in loops)
 
     tiles = [of(choice) for choice in design.choices(Axis.TILING, Degree.PART)]
-    spreads = [of(choice) for choice in design.choices(Axis.PARALLELIZATION, Degree.PART)]
-    own = _Walk(design, layer, [*of(design.always.loops), *tiles[0], *spreads[0]])
-    always, spread = own.clip(of(design.always.loops)), own.clip(spreads[0])
+    parallel = [of(choice) for choice in design.choices(Axis.PARALLELIZATION, Degree.PART)]
+    own = _Walk(design, layer, [*of(design.always.loops), *tiles[0], *parallel[0]])
+    always, spatial = own.clip(of(design.always.loops)), own.clip(parallel[0])
     fixed = own.clip(tiles[0])
     return Clipped(
         layer=layer,
         always=always,
-        tiles=(fixed, *(_Walk(design, layer, [*always, *tile, *spread]).clip(tile) for tile in tiles[1:])),
+        tiles=(fixed, *(_Walk(design, layer, [*always, *tile, *spatial]).clip(tile) for tile in tiles[1:])),
         orders=tuple(of(choice) for choice in design.choices(Axis.ORDERING, Degree.PART)),
-        spreads=(spread, *(_Walk(design, layer, [*always, *fixed, *each]).clip(each) for each in spreads[1:])),
+        parallel=(spatial, *(_Walk(design, layer, [*always, *fixed, *each]).clip(each) for each in parallel[1:])),
         taken=own.taken,
         extents=tuple(sorted({n for fanout in design.hardware.fanouts for n in fanout if n > 1})),
     )

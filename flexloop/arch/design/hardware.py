@@ -83,7 +83,7 @@ class Hardware:
         inner: list[StorageSpec | ArithmeticSpec] = [self.mac, *self.levels[:-1]]
         return tuple((i.mesh_x // o.mesh_x, i.mesh_y // o.mesh_y) for i, o in zip(inner, self.levels, strict=True))
 
-    def spreading(self) -> tuple[int, ...]:
+    def fanout_levels(self) -> tuple[int, ...]:
         """Indices of the levels with more than one instance below one of theirs."""
         return tuple(i for i, (x, y) in enumerate(self.fanouts) if x * y > 1)
 

@@ -223,15 +223,15 @@ class Design(Arch):
     @cached_property
     def flexible_levels(self) -> tuple[int, ...]:
         """Indices of the levels whose fanouts the shape axis is about."""
-        spreading = self.hardware.spreading()
+        fanouts = self.hardware.fanout_levels()
         if self.flexible is not None:
-            return tuple(i for i in spreading if self.level_names[i] in self.flexible)
-        return tuple(i for i in spreading if i > 0) or spreading
+            return tuple(i for i in fanouts if self.level_names[i] in self.flexible)
+        return tuple(i for i in fanouts if i > 0) or fanouts
 
     @property
     def lane_levels(self) -> frozenset[str]:
         """Levels with a fanout that is not flexible."""
-        return frozenset(self.level_names[i] for i in self.hardware.spreading() if i not in self.flexible_levels)
+        return frozenset(self.level_names[i] for i in self.hardware.fanout_levels() if i not in self.flexible_levels)
 
     @property
     def own_extents(self) -> Extents:
@@ -301,7 +301,7 @@ class Design(Arch):
 
     def _read(self, given: Directives) -> Constraints:
         names = self.level_names
-        return directives.read(given, names, [names[i] for i in self.hardware.spreading()])
+        return directives.read(given, names, [names[i] for i in self.hardware.fanout_levels()])
 
     @model_validator(mode="after")
     def _check(self) -> Self:

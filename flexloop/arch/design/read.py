@@ -104,7 +104,7 @@ def _problem_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _constraints(config: Mapping[str, Any], hardware: Hardware, names: Names) -> Constraints:
-    fanouts = frozenset(hardware.names[i] for i in hardware.spreading())
+    fanouts = frozenset(hardware.names[i] for i in hardware.fanout_levels())
     own = tuple(names.data_spaces)
     subject = Subject(hardware.names, fanouts, dict.fromkeys(names.dimensions, WHOLE), own)
     found = from_config(config, subject)
@@ -126,7 +126,7 @@ def _labelled(design: Design, found: Constraints, absent: Sequence[str]) -> Labe
     still = dict.fromkeys(absent, 1)
     if still:
         temporal = [LoopConstraint(name, factors=still) for name in names if name != outermost]
-        spatial = [LoopConstraint(names[i], spatial=True, factors=still) for i in design.hardware.spreading()]
+        spatial = [LoopConstraint(names[i], spatial=True, factors=still) for i in design.hardware.fanout_levels()]
     else:
         temporal, spatial = [], []
     always = [*by_kind.always.loops, *(loop for loop in temporal if loop.target in idle)]

@@ -38,8 +38,8 @@ def pinned_by(design: Design, mapping: Mapping, source: str) -> Design:
     own = {axis: {loop.target: loop for loop in design.pinned(axis)} for axis in Axis}
     tiles = [_tile(levels[name], own[Axis.TILING].get(name)) for name in names if name != design.level_names[-1]]
     orders = [_order(levels[name], own[Axis.ORDERING].get(name)) for name in names]
-    spread = [_spread(levels[name], own[Axis.PARALLELIZATION].get(name)) for name in fanouts]
-    made = {"T": tiles, "O": orders, "P": spread}
+    spatial = [_spatial_loop(levels[name], own[Axis.PARALLELIZATION].get(name)) for name in fanouts]
+    made = {"T": tiles, "O": orders, "P": spatial}
     document = design.model_dump()
     document["constraints"] |= {axis: directives.write(Constraints(tuple(loops))) for axis, loops in made.items()}
     document["description"] = f"{design.description}; what it leaves open pinned to {source}".lstrip("; ")
@@ -62,7 +62,7 @@ def _permutation(chosen: tuple[str, ...], own: LoopConstraint | None) -> tuple[s
     return (*first, *rest, *last)
 
 
-def _spread(level: LevelMapping, own: LoopConstraint | None) -> LoopConstraint:
+def _spatial_loop(level: LevelMapping, own: LoopConstraint | None) -> LoopConstraint:
     own = own or LoopConstraint(level.target, spatial=True)
     factors = {d: own.factors.get(d, level.spatial_factors.get(d, 1)) for d in DIMENSIONS}
     shrunk = any(n != level.spatial_factors.get(d, 1) for d, n in own.factors.items())

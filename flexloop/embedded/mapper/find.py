@@ -42,7 +42,7 @@ def find_best(
         time_limit: the same in seconds by a clock on the wall.
         deadline: the same, begun before; compiling the kernels does not count.
         rng_seed: seed of what is random outside the exact search.
-        standing: hears of the best mapping and its bound.
+        standing: called with the best mapping and its bound whenever they improve.
 
     Raises:
         UnmappableError: if no mapping fits, with the reason.

@@ -65,7 +65,7 @@ def find_best_general(
         deadline: takes the place of the time limit.
         rng_seed: seed of the sampler that finds the first mappings.
         samples: mappings sampled before branch and bound, over all spaces.
-        standing: hears of the best mapping and its bound.
+        standing: called with the best mapping and its bound whenever they improve.
 
     Raises:
         UnmappableError: if no mapping fits, with the reason for the one with the smallest tiles.

@@ -174,7 +174,7 @@ class Search:
         objective: what is minimised.
         incumbent: cost (objective, tie-break) to reach or beat; infinite without one.
         deadline: when the proof is given up.
-        standing: hears of the best mapping and its bound.
+        standing: called with the best mapping and its bound whenever they improve.
 
     Attributes:
         best: the incumbent.
