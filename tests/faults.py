@@ -396,6 +396,16 @@ FAULTS: dict[str, Callable[[Path, random.Random], int]] = {
     "container killed from outside": kill_containers,
     "10,000 cells, a worker killed": ten_thousand_cells,
 }
+LONG = (
+    "10,000 cells, a worker killed",
+    "kill -9 of Dask workers",
+    "kill -9 of a Dask scheduler's workers",
+    "kill -9 of a Dask scheduler",
+    "kill -9 of the main process",
+    "two studies on one store",
+)
+"""Faults that take longer than the others."""
+
 NEED_DASK = (kill_dask_workers, kill_remote_workers, kill_scheduler)
 NEED_ROOT = (full_disk, read_only_store)
 """Faults that need a file system of their own."""

@@ -176,6 +176,7 @@ def test_every_variation_changes_one_thing(arch: ArchSpec) -> None:
     assert np.isclose(scaled(neutral(arch), bandwidth=4).levels[0].read_bandwidth, 4 * arch.levels[0].read_bandwidth)
 
 
+@pytest.mark.slow
 def test_sensitivity_designs_anew_for_each_variation(tmp_path: Path) -> None:
     table: Any = sensitivity(NET, [LATER], plain(), options(tmp_path)).set_index("variation")
     assert len(table) == len(variations(plain()))

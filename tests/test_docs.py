@@ -41,10 +41,18 @@ def blocks_of(page: Path) -> list[Block]:
     return read_blocks(text_of(page), str(page.relative_to(ROOT)))
 
 
-WITH_BLOCKS = [page for page in pages() if any(block.is_run for block in blocks_of(page))]
+LONG = ("docs/questions.md", "docs/studies.md", "docs/timeloop.md", "docs/tutorial.md")
+"""Pages whose blocks take half a minute and more."""
+
+WITH_BLOCKS = [
+    pytest.param(page, id=name, marks=pytest.mark.slow if name in LONG else ())
+    for page in pages()
+    if any(block.is_run for block in blocks_of(page))
+    for name in [str(page.relative_to(ROOT))]
+]
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in WITH_BLOCKS])
+@pytest.mark.parametrize("page", WITH_BLOCKS)
 def test_every_block_of_a_page_runs_and_prints_what_the_page_says(page: Path) -> None:
     assert "\n\n".join(faults(page)) == ""
 

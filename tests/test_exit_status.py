@@ -85,7 +85,10 @@ def test_1_for_a_wrong_name_and_2_for_a_wrong_option() -> None:
     assert invoke("--no-such-option").exit_code == 2
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow)],
+)
 def test_128_and_the_signal_where_it_is_stopped_and_what_it_started_is_gone(
     number: signal.Signals, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +118,7 @@ def test_an_interrupt_while_the_command_still_imports_prints_no_traceback(tmp_pa
     assert (study.returncode, complaint) == (130, "interrupted\n")
 
 
-@pytest.mark.parametrize("where", [(), ("--dask", "local")])
+@pytest.mark.parametrize("where", [(), pytest.param(("--dask", "local"), marks=pytest.mark.slow)])
 def test_an_interrupt_while_workers_still_import_prints_no_traceback(where: tuple[str, ...]) -> None:
     if where:
         pytest.importorskip("distributed", reason="the extra dask is not installed")

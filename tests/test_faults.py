@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from faults import (
     FAULTS,
+    LONG,
     PATIENCE_S,
     can_mount,
     children,
@@ -32,7 +33,9 @@ NET = Network(name="net", layers=(Layer(name="a", C=8, M=6, P=2), Layer(name="b"
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in FAULTS]
+)
 def test_no_fault_costs_a_cell(fault: str, tmp_path: Path) -> None:
     if missing := obstacle(FAULTS[fault], tmp_path):
         pytest.skip(missing)

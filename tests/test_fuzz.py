@@ -165,6 +165,7 @@ def test_any_expression_has_a_value_or_is_refused(tokens: list[str]) -> None:
     attempt("v4-expression", "".join(tokens).encode())
 
 
+@pytest.mark.slow
 @fuzzed
 @given(st.lists(LINES_OF_CODE, max_size=12))
 def test_any_file_of_functions_is_run_within_its_bounds_or_refused(lines: list[str]) -> None:

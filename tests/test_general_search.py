@@ -104,6 +104,7 @@ def partial_mappings(choices: Choices, genomes: Genomes, row: int) -> Iterator[n
         yield spans[None, : decided + 1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([0.2, 1.0]))
 def test_bounds_never_exceed_the_cost_of_a_completion(seed: int, networks: float) -> None:

@@ -48,6 +48,13 @@ CASES = [
     ("four_levels", "channels"),
     ("four_levels", "groups_alone"),
 ]
+QUICK = {(arch, layer) for arch, layer in CASES if layer in ("channels", "groups", "groups_alone", "wide_stride")} | {
+    ("plain", "indivisible"),
+    ("own_channels", "depthwise"),
+    ("row", "depthwise"),
+    ("lanes", "indivisible_depthwise"),
+}
+"""Cases that are tried with every change: each arch once, at least."""
 
 
 @cache
@@ -55,7 +62,10 @@ def _mappings(arch: str, layer: str, flexclass: FlexClass) -> frozenset[ListedMa
     return frozenset(list_mappings(mapspace(flexclass, small_archs.ALL[arch](), LAYERS[layer])))
 
 
-@pytest.mark.parametrize(("arch", "layer"), CASES)
+@pytest.mark.parametrize(
+    ("arch", "layer"),
+    [pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow) for case in CASES],
+)
 def test_every_point_contains_the_points_just_below_it(arch: str, layer: str) -> None:
     """For all 81 points; what holds for immediate neighbours holds for the whole lattice."""
     for point in POINTS:

@@ -51,6 +51,7 @@ def test_a_study_that_is_over_at_once_shows_nothing() -> None:
     assert [output["output_type"] for output in cells[1].outputs] == ["execute_result"]
 
 
+@pytest.mark.slow
 def test_a_study_of_several_parts_has_one_bar() -> None:
     study = (
         "from flexloop.studies.futureproof import future_proof\nfrom flexloop import EngineSettings, StudyOptions\n"

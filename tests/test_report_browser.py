@@ -426,6 +426,7 @@ def test_the_four_axes_differ_in_their_dashes(page: Chrome) -> None:
     ] == [text for text in texts(page, "#lattice text") if text[1:2] == " "]
 
 
+@pytest.mark.slow
 def test_no_figure_has_two_prefixes_and_every_column_one_number_of_decimals(browser: Chrome, tmp_path: Path) -> None:
     rows = small_study().rows
     large = rows.assign(energy_pj=rows["energy_pj"] * 1e6, edp=rows["edp"] * 1e12)

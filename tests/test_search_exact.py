@@ -62,7 +62,7 @@ def test_a_fill_that_rounding_hides_counts_for_the_proof(objective: Objective) -
     assert found.certificate.optimal
 
 
-@pytest.mark.parametrize("arch", [plain(), lanes()], ids=lambda a: a.name)
+@pytest.mark.parametrize("arch", [plain(), pytest.param(lanes(), marks=pytest.mark.slow)], ids=lambda a: a.name)
 @pytest.mark.parametrize(
     "layer",
     [

@@ -36,6 +36,7 @@ def checked(spaces: list[Space], best: tuple[float, ...], looks: int) -> Optimum
     return found
 
 
+@pytest.mark.slow
 def test_what_is_claimed_of_equals_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(general_module, "_ENUMERATED", 0)
     monkeypatch.setattr(general_module, "recognise", lambda space: None)

@@ -118,6 +118,7 @@ def walked(spec: Spec, directives: Any) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_mappings_that_timeloop_ran() -> None:
     assert sum(walked(record_spec(r), r["mapping"]) for r in records("stress") if r["valid"]) > 500
 
