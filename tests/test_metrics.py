@@ -14,8 +14,9 @@ from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.metrics import Goal, find_best_for, goal_of
 from flexloop.embedded.model import evaluate
-from flexloop.errors import UnknownNameError
+from flexloop.errors import UnknownNameError, UnsupportedError
 from flexloop.evaluation import Evaluation
+from flexloop.timeloop.mapping import Mapping
 
 LEVELS = ("Reg", "Buffer", "DRAM")
 
@@ -34,6 +35,14 @@ def figures(space: Space, evaluation: Evaluation, metrics: tuple[str, ...]) -> t
     return tuple((found | {"last_level_accesses": found[f"accesses-{last}"]})[metric] for metric in metrics)
 
 
+def counted(space: Space, mapping: Mapping) -> Evaluation | None:
+    """The figures of a mapping; None for one that the model does not count, which searches leave out."""
+    try:
+        return evaluate(space.spec, mapping)
+    except UnsupportedError:
+        return None
+
+
 @cache
 def small_spaces() -> list[tuple[Space, list[Evaluation]]]:
     """Random mapspaces of one padding, each with all its valid mappings evaluated."""
@@ -47,8 +56,8 @@ def small_spaces() -> list[tuple[Space, list[Evaluation]]]:
         choices = choices_of(space)
         costing = Costing(space.spec, choices)
         rows = [genomes.take(slice(i, i + 1)) for genomes in choices.listed() for i in range(len(genomes))]
-        all_of_them = [evaluate(space.spec, costing.mapping(row)[1]) for row in rows]
-        if valid := [evaluation for evaluation in all_of_them if evaluation.valid]:
+        all_of_them = [counted(space, costing.mapping(row)[1]) for row in rows]
+        if valid := [evaluation for evaluation in all_of_them if evaluation is not None and evaluation.valid]:
             found.append((space, valid))
         if len(found) == 12:
             return found

@@ -75,6 +75,7 @@ def test_clipping_follows_the_rule_for_any_tiles(s: int, u: int, k: int, bound: 
 
 @given(arch=archs, layer=layers)
 def test_each_tile_is_a_multiple_of_the_one_inside_and_divides_the_padded_bound(arch: ArchSpec, layer: Layer) -> None:
+    assume(arch.edge != "remainder")  # whose last tile may be smaller
     fixed = fixed_tiles(arch, layer)
     for d in DIMENSIONS:
         chain = [1, fixed.inner[d], *(tile[d] for tile in fixed.tiles), fixed.bounds[d]]

@@ -65,7 +65,7 @@ class FixedTiles(ABC):
         """Whether loops may have fewer iterations in their last pass."""
         return False
 
-    def divides(self, dimension: str, bound: Ints, spread: Ints) -> Bools:
+    def divides(self, dimension: str, bound: Ints, spatial: Ints) -> Bools:
         """Whether padded bounds are whole numbers of what is pinned with spatial factors: [n] each."""
         return np.ones(len(bound), dtype=np.bool_)
 
@@ -184,34 +184,34 @@ class RemainderTiles(UnitTiles):
         """The bound in units of what is pinned, the last one perhaps smaller."""
         return -(-bound // self._unit(dimension))
 
-    def divides(self, dimension: str, bound: Ints, spread: Ints) -> Bools:
+    def divides(self, dimension: str, bound: Ints, spatial: Ints) -> Bools:
         """Whether every loop has all its iterations in its last pass too."""
-        found = [self.tiles_with(dimension, int(n))[-1] for n in spread]
+        found = [self.tiles_with(dimension, int(n))[-1] for n in spatial]
         return np.asarray(bound % np.array(found, dtype=np.int64) == 0)
 
     def factors_with(self, shape: Shape, pair: tuple[str, str] | None) -> tuple[Factors, ...]:
         """Each factor at most what those inside, on the PEs that the pair uses, leave of the layer.
 
-        With any dimensions on X and Y the factors stay; the same cut then follows from what is spread, as Timeloop
+        With any dimensions on X and Y the factors stay; the same cut then follows from the spatial factors, as Timeloop
         makes it.
         """
         if pair is None:
             return self.factors
-        spread = {pair[0]: self.spread(pair[0], shape.X), pair[1]: self.spread(pair[1], shape.Y)}
-        cut = {d: self._cut(d, spread.get(d, 1)) for d in DIMENSIONS}
+        spatial = {pair[0]: self.spatial_factor(pair[0], shape.X), pair[1]: self.spatial_factor(pair[1], shape.Y)}
+        cut = {d: self._cut(d, spatial.get(d, 1)) for d in DIMENSIONS}
         return (*({d: cut[d][level] for d in DIMENSIONS} for level in range(len(self.factors) - 1)), {})
 
-    def tiles_with(self, dimension: str, spread: int) -> tuple[int, ...]:
+    def tiles_with(self, dimension: str, spatial: int) -> tuple[int, ...]:
         """The products of the factors, cut to what the layer leaves."""
-        return _products(self.inner[dimension], self._cut(dimension, spread), self.array_index, spread)
+        return _products(self.inner[dimension], self._cut(dimension, spatial), self.array_index, spatial)
 
-    def _cut(self, d: str, spread: int) -> list[int]:
+    def _cut(self, d: str, spatial: int) -> list[int]:
         """The temporal factors along one dimension, innermost first, with a spatial factor."""
         left = -(-self.real[d] // self.inner[d])
         found = []
         for index, level in enumerate(self.factors[:-1]):
             if index == self.array_index:
-                left = -(-left // spread)
+                left = -(-left // spatial)
             found.append(min(level[d], left))
             left = -(-left // found[-1])
         return found
