@@ -122,5 +122,12 @@ def four_levels() -> ArchSpec:
     return ArchSpec.model_validate(spec)
 
 
+def buffer_alone() -> ArchSpec:
+    """The small arch where freeing tiles frees those of the shared buffer alone."""
+    spec = copy.deepcopy(PLAIN) | {"name": "buffer_alone4"}
+    spec["axes"]["tiling"]["free"] = ["GlobalBuffer"]
+    return ArchSpec.model_validate(spec)
+
+
 MAKERS = (plain, padded, remainder, whole_buffer, row, symbols, own_channels, lanes, four_levels)
 ALL = {make.__name__: make for make in MAKERS}

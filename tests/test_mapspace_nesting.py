@@ -12,6 +12,7 @@ from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all
 from flexloop.mapspace import mapspace
 from flexloop.workloads.layers import Layer
 
+ARCHS = small_archs.ALL | {"buffer_alone": small_archs.buffer_alone}
 POINTS = all_classes(degrees=True)
 LAYERS = {
     "matmul": Layer(name="matmul", C=4, M=4, P=2),
@@ -35,6 +36,8 @@ CASES = [
     ),
     *(("whole_buffer", layer) for layer in ("matmul", "indivisible", "strided", "wide_stride", "groups")),
     *(("remainder", layer) for layer in ("matmul", "indivisible", "one_word_more", "indivisible_depthwise", "strided")),
+    ("buffer_alone", "matmul"),
+    ("buffer_alone", "strided"),
     ("row", "depthwise"),
     ("row", "indivisible_depthwise"),
     ("symbols", "strided"),
@@ -59,7 +62,7 @@ QUICK = {(arch, layer) for arch, layer in CASES if layer in ("channels", "groups
 
 @cache
 def _mappings(arch: str, layer: str, flexclass: FlexClass) -> frozenset[ListedMapping]:
-    return frozenset(list_mappings(mapspace(flexclass, small_archs.ALL[arch](), LAYERS[layer])))
+    return frozenset(list_mappings(mapspace(flexclass, ARCHS[arch](), LAYERS[layer])))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,15 @@ def test_every_point_contains_the_points_just_below_it(arch: str, layer: str) ->
 
 @pytest.mark.parametrize(("arch", "layer"), [case for case in CASES if case[0] != "row"])
 def test_the_rigid_class_has_exactly_one_mapping(arch: str, layer: str) -> None:
-    assert len(list_mappings(mapspace(RIGID, small_archs.ALL[arch](), LAYERS[layer]))) == 1
+    assert len(list_mappings(mapspace(RIGID, ARCHS[arch](), LAYERS[layer]))) == 1
+
+
+def test_tiling_frees_no_more_than_the_levels_that_the_spec_names() -> None:
+    """The tile in a PE stays at two outputs, and the mappings are those of the plain arch that have it so."""
+    free = RIGID.replace(Axis.TILING, Degree.FULL)
+    some, all_of_them = (_mappings(arch, "matmul", free) for arch in ("buffer_alone", "plain"))
+    assert 1 < len(some) < len(all_of_them)
+    assert some < all_of_them
 
 
 @pytest.mark.parametrize("axis", Axis)

@@ -10,10 +10,12 @@ from small_archs import plain
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions
 from flexloop.classes import FULLY_FLEXIBLE, all_classes
+from flexloop.errors import FlexloopError
 from flexloop.report.findings import findings
 from flexloop.report.html import render_report
 from flexloop.report.strip import Strip
 from flexloop.studies.analysis import shapley
+from flexloop.studies.beside import beside
 from flexloop.studies.futureproof import NEAR, SENSITIVE, FutureProof, future_proof
 from flexloop.studies.isolate import isolation_means, isolation_table
 from flexloop.studies.kao import published
@@ -111,3 +113,48 @@ def test_published_figures_stand_beside_ours_in_both_orders_of_the_letters(study
     figures = figures_table(study).set_index("figure")
     assert figures.loc["pairs that break the lattice", "ours"] == f"0 of {65 * 3:,}"
     assert published().speedups["kao_eye"]["T0O0P1S1"] == 13.2
+
+
+TABLE = """base,class,network,layer,latency
+plain4,0000,net,fc,{rigid}
+plain4,T1O1P1S1,net,fc,{free}
+plain4,O0P1S0T0,net,fc,1
+"""
+
+
+def test_another_tool_is_laid_beside_ours_with_the_roofline_and_the_pairs_that_it_breaks(
+    study: Paper, tmp_path: Path
+) -> None:
+    rows = study.results["latency"].rows
+    ours = rows[(rows["layer"] == "fc") & (rows["network"] == "net")].set_index("class")["cycles"]
+    rigid, free = int(ours["T0O0P0S0"]), 3 * int(ours["T0O0P0S0"])
+    file = tmp_path / "other.csv"
+    file.write_text(TABLE.format(rigid=rigid, free=free))
+    laid = beside(file, study.results["latency"], [NET])
+    cells = laid.cells.set_index("class")
+    assert cells.loc["T0O0P0S0", "ratio"] == 1
+    assert cells.loc["T1O1P1S1", "ours"] == ours["T1O1P1S1"]
+    assert cells["below_roofline"].to_dict() == {"T0O0P0S0": False, "T1O1P1S1": False, "T0O0P1S0": True}
+    pairs = laid.broken[["lower", "upper", "factor"]].values.tolist()
+    assert pairs == [["T0O0P0S0", "T1O1P1S1", 3.0], ["T0O0P1S0", "T1O1P1S1", float(free)]]
+    assert laid.pairs == 3
+    assert any("1 of its figures lie below the roofline" in said for said in laid.sentences())
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("base,class,network,layer\n", "no column 'latency'"),
+        (TABLE.format(rigid="fast", free=1), "line 2: latency is 'fast'"),
+        (TABLE.format(rigid=1, free=1).replace("plain4,T1", "tpu9,T1"), "tpu9"),
+        (TABLE.format(rigid=1, free=1).replace("O0P1S0T0", "0000"), "line 4: that cell stands twice"),
+        (TABLE.format(rigid=1, free=1).replace("O0P1S0T0", "0102"), "0102"),
+    ],
+)
+def test_a_wrong_table_of_another_tool_is_refused_by_line(
+    study: Paper, tmp_path: Path, table: str, reason: str
+) -> None:
+    file = tmp_path / "other.csv"
+    file.write_text(table)
+    with pytest.raises(FlexloopError, match=reason):
+        beside(file, study.results["latency"], [NET])

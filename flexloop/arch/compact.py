@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from flexloop.arch.tiles import (
     FixedTiles,
     as_seen,
     fixed_tiles,
+    held_factors,
     inner_factors,
     padded_bounds,
     uniform_paddings,
@@ -57,6 +58,7 @@ def _own(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> 
     partitioned = tiling is Degree.PART
     fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
     bounds = {} if fixed else padded_bounds(arch, layer)
+    held = held_factors(arch, layer)
     template = "uber" if fixed and fixed.with_remainders else "perfect"
     places = placements(flexclass, arch, layer)
     if template == "uber" and flexclass.parallelization is Degree.FULL:  # free factors divide what pinned ones leave
@@ -66,7 +68,7 @@ def _own(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> 
             bounds = fixed.allowed(shape, pair)
         for order in orders(arch, flexclass.degree(Axis.ORDERING)):
             loops = [
-                *_temporal_constraints(arch, order, fixed.factors_with(shape, pair) if fixed else None),
+                *_temporal_constraints(arch, order, fixed.factors_with(shape, pair) if fixed else held),
                 *_spatial_constraints(arch, layer, shape, pair, fixed),
             ]
             if partitioned:
@@ -126,7 +128,7 @@ def pairs(arch: ArchSpec, degree: Degree) -> list[Pair | None]:
 
 
 def _temporal_constraints(
-    arch: ArchSpec, order: dict[str, tuple[str, ...]] | None, pinned: tuple[Factors, ...] | None
+    arch: ArchSpec, order: dict[str, tuple[str, ...]] | None, pinned: Sequence[Factors]
 ) -> Iterator[LoopConstraint]:
     for level in arch.inner_to_outer:
         if not level.loops:
@@ -138,7 +140,7 @@ def _temporal_constraints(
             permutation = DIMENSIONS
         elif order is not None:
             permutation = order[level.name]
-        factors = pinned[index] if pinned else {}
+        factors = pinned[index]
         if factors or permutation:
             yield LoopConstraint(level.name, factors=factors, permutation=permutation)
 

@@ -239,10 +239,13 @@ class Tiling(FileModel):
             ``bound`` is all that the layer has, a dimension its bound, ``parent`` what the next level out says, which
             then is 1. With ``pins: buffer`` the extent of its tile.
         partial: for the level above the array, the share of its capacity that each tensor it keeps may use.
+        free: the levels whose tiles are free, in part or in full, where the axis is; those of the others stay as they
+            are fixed. Where it is left out, all.
     """
 
     fixed: dict[LevelName, dict[Dimension, TileSize]]
     partial: dict[Tensor, Share]
+    free: Annotated[tuple[LevelName, ...], Field(min_length=1)] | None = None
 
 
 class Ordering(FileModel):

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar, overload
 
 from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
+from flexloop.arch.parameters import Value, taken_apart, with_parameters
 from flexloop.arch.spec import ArchSpec
 from flexloop.errors import SpecError
 from flexloop.resources import find, is_file, is_folder, shipped_names
@@ -48,7 +49,8 @@ def load_arch(source: ArchSource) -> Arch:
 
     Args:
         source: a shipped name, a YAML file, the text of one (of several lines), a mapping of its fields, or an arch,
-            which is returned as it is. A file may hold an arch spec, a design that `flexloop arch import` wrote, or
+            which is returned as it is. Behind a name or a file may stand values of the spec's parameters, as in
+            ``kao_dla:pes=256``. A file may hold an arch spec, a design that `flexloop arch import` wrote, or
             anything that Timeloop reads; a folder holds Timeloop's files.
 
     Raises:
@@ -68,10 +70,13 @@ def load_arch(source: ArchSource) -> Arch:
         return _made(yamlio.load(source), "arch spec")
     if not isinstance(source, (str, Path)):
         raise SpecError(f"arch spec is {short(source)}: give a name, a file, a mapping of fields or an ArchSpec")
-    path = Path(source)
+    named, given = (source, {}) if is_file(Path(source)) else taken_apart(str(source))
+    path = Path(named)
     if _is_timeloop(path):
+        if given:
+            raise SpecError(f"{path} is a Timeloop design, which has no parameters of an arch spec: leave them out")
         return _read_design(path)
-    return _read(find("arch spec", "arch_specs", source))
+    return _read(find("arch spec", "arch_specs", named), given)
 
 
 def load_arch_spec(source: ArchSource, who: str = "an arch spec is needed") -> ArchSpec:
@@ -87,10 +92,12 @@ def load_arch_spec(source: ArchSource, who: str = "an arch spec is needed") -> A
     return load_arch(source).as_spec(who)
 
 
-def _made(content: Any, where: str | Path) -> Arch:
+def _made(content: Any, where: str | Path, given: Mapping[str, Value] | None = None) -> Arch:
     """An arch from the content of a file: a design has an architecture of Timeloop's."""
     if isinstance(content, dict) and "architecture" in content:
         return validated(Design, content, where, DESIGN_HINT)
+    if isinstance(content, dict) and (given or "parameters" in content):
+        content = with_parameters(content, given or {}, where)
     return validated(ArchSpec, content, where, HINT)
 
 
@@ -107,14 +114,14 @@ def _read_design(path: Path) -> Design:
     return read_design([path])
 
 
-def _read(path: Path) -> Arch:
+def _read(path: Path, given: Mapping[str, Value]) -> Arch:
     stat = path.stat()
-    return _parse(path, stat.st_mtime_ns, stat.st_size)
+    return _parse(path, stat.st_mtime_ns, stat.st_size, tuple(given.items()))
 
 
 @lru_cache(maxsize=32)
-def _parse(path: Path, _modified: int, _size: int) -> Arch:
+def _parse(path: Path, _modified: int, _size: int, given: tuple[tuple[str, Value], ...]) -> Arch:
     content = yamlio.load(path)
     if isinstance(content, dict) and _NATIVE & set(content) and "name" not in content:
         return _read_design(path)
-    return _made(content, path)
+    return _made(content, path, dict(given))

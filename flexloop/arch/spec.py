@@ -354,6 +354,8 @@ class ArchSpec(Arch):
         expected = {level.name for level in self.loop_levels[:-1]}
         if set(self.axes.tiling.fixed) != expected:
             raise ValueError(f"axes.tiling.fixed: give a tile for each of {sorted(expected)} and no other level")
+        if unknown := [name for name in self.axes.tiling.free or () if name not in expected]:
+            raise ValueError(f"axes.tiling.free: {unknown[0]!r} is none of {sorted(expected)}, whose tiles can be free")
         if self.pins == "buffer":
             self._check_whole_tiles()
             if self.edge == "remainder":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,15 @@ Nets = Annotated[
         "--net", "-n", autocompletion=complete.networks, help="Network; may be repeated (default: the authors' seven)."
     ),
 ]
+Beside = Annotated[
+    Path | None,
+    typer.Option(
+        "--beside",
+        help="Another tool's latencies beside ours: a CSV with base, class (T1O0P1S0 or 0101 as O-P-S-T), network, "
+        "layer, latency.",
+    ),
+]
+Vary = Annotated[bool, typer.Option("--sensitivity", help="Show how the gains move with the assumptions.")]
 Without = Annotated[bool, typer.Option("--no-future-proof", help="Only the classes and axes, no rigid design.")]
 
 
@@ -41,6 +51,8 @@ def paper(
     net: Nets = [],  # noqa: B006 - Typer copies it
     arch: Bases = [],  # noqa: B006
     no_future_proof: Without = False,
+    vary: Vary = False,
+    beside: Beside = None,
     output: Output = None,
     report: Report = None,
     quiet: Quiet = False,
@@ -56,15 +68,28 @@ def paper(
     from flexloop.results.files import save
     from flexloop.studies import kao
     from flexloop.studies import paper as study
+    from flexloop.studies.beside import beside as lay_beside
+    from flexloop.studies.beside import read_cells
+    from flexloop.studies.moved import moved, moved_plan
+    from flexloop.subjects import load_networks
     from flexloop.tables.study import to_json
 
     check_places(output, report)
+    if beside is not None:
+        read_cells(beside)  # what is wrong with it is said before hours of work
     archs, nets = arch or list(kao.BASES), net or list(kao.NETWORKS)
     later = [] if no_future_proof else [*kao.LATER, *kao.TODAY]
     with CellProgress(quiet=quiet or json) as progress:
-        progress.plan(*study.paper_plan(archs, nets, later, options))
+        cells, parts = study.paper_plan(archs, nets, later, options)
+        more, further = moved_plan(archs, nets, options) if vary else (0, 0)
+        progress.plan(cells + more, parts + further)
         designed_for = None if no_future_proof else study.DESIGNED_FOR
         outcome = study.paper(archs, nets, options, progress, designed_for=designed_for, later=later)
+        if vary:
+            outcome = replace(outcome, moved=moved(archs, nets, options, progress))
+    if beside is not None:
+        laid = lay_beside(beside, outcome.results["latency"], load_networks(nets, options.network_parameters))
+        outcome = replace(outcome, beside=laid)
     if not (quiet or json):
         for caption, table in outcome.tables().items():
             show(table, caption)

@@ -18,6 +18,7 @@ from flexloop.arch.compact import orders, pairs
 from flexloop.arch.fields import StorageLevel
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass
+from flexloop.errors import UnsupportedError
 from flexloop.workloads.layers import DIMENSIONS
 
 
@@ -36,9 +37,19 @@ def class_hardware_flexion(arch: ArchSpec, flexclass: FlexClass) -> Fraction:
     return prod((hardware_flexion(arch, axis, flexclass.degree(axis)) for axis in Axis), start=Fraction(1))
 
 
+def check_countable(arch: ArchSpec) -> None:
+    """Refuse a spec whose choices are not counted (UnsupportedError)."""
+    if arch.axes.tiling.free is not None:
+        raise UnsupportedError(
+            f"flexion: {arch.name} frees the tiles of {', '.join(arch.axes.tiling.free)} alone, whose choices are not "
+            "counted; leave `axes.tiling.free` out"
+        )
+
+
 def _footprints(arch: ArchSpec, degree: Degree) -> int:
     if degree is Degree.FIXED:
         return 1
+    check_countable(arch)
     limits = arch.partition() if degree is Degree.PART else {}
     return prod(_footprints_of(level, limits) for level in arch.buffer_groups[arch.array_index])
 

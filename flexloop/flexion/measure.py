@@ -19,7 +19,7 @@ from math import prod
 from flexloop.arch.base import Arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, Axis, Degree, FlexClass
-from flexloop.flexion.hardware import hardware_choices
+from flexloop.flexion.hardware import check_countable, hardware_choices
 from flexloop.flexion.intervals import Estimate
 from flexloop.flexion.layers import count_assignments, count_orders
 from flexloop.flexion.mappings import count_unordered_mappings
@@ -128,6 +128,7 @@ class LayerFlexion(Flexion):
     """
 
     def __init__(self, arch: ArchSpec, layer: Layer, sampling: Sampling | None = None) -> None:
+        check_countable(arch)
         self._spec = self.arch = arch
         self.layer = layer
         sampling = sampling or Sampling()

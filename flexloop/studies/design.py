@@ -243,7 +243,7 @@ def as_arch(hardware: Hardware, design: Designs, name: str, description: str) ->
     pair = Pair(X=DIMENSIONS[int(design.pair[0, 0])], Y=DIMENSIONS[int(design.pair[0, 1])])
     shape = hardware.shapes[int(design.shape[0])]
     axes = arch.axes.model_dump()
-    axes["tiling"] = {"fixed": tile, "partial": _shares(arch, outer)}
+    axes["tiling"] = {"fixed": tile, "partial": _shares(arch, outer), "free": arch.axes.tiling.free}
     axes["ordering"] = {"fixed": order, "partial": _with_first(order, list(arch.axes.ordering.partial))}
     axes["parallelization"] = {
         "fixed": pair.model_dump(),
@@ -293,9 +293,8 @@ def _bound(arch: ArchSpec, energy: EnergyTables, layer: Layer, objective: Object
     Energy: the MACs, their operands' accesses in the PE, and that traffic.
     """
     dram, costs = arch.levels[0], _energies(arch, energy)
-    read = layer.tensor_size("Weights") + _inputs_used(layer)
-    written = layer.tensor_size("Outputs")
-    cycles = max(ceil(layer.macs / (arch.pes * arch.lanes)), read / dram.read_bandwidth, written / dram.write_bandwidth)
+    read, written = _moved_once(layer)
+    cycles = least_cycles(arch, layer)
     picojoules = layer.macs * costs[arch.mac.name]["compute"]
     picojoules += read / dram.block_size * costs[dram.name]["read"]
     picojoules += written / dram.block_size * costs[dram.name]["update"]
@@ -304,6 +303,17 @@ def _bound(arch: ArchSpec, energy: EnergyTables, layer: Layer, objective: Object
             action = "update" if tensor == "Outputs" else "read"
             picojoules += layer.macs / level.block_size * costs[level.name][action]
     return {"latency": cycles, "energy": picojoules, "edp": cycles * picojoules}[objective]
+
+
+def least_cycles(arch: ArchSpec, layer: Layer) -> float:
+    """The roofline: every MAC takes a PE a cycle, every weight and input used is read once, every output written."""
+    dram, (read, written) = arch.levels[0], _moved_once(layer)
+    return max(ceil(layer.macs / (arch.pes * arch.lanes)), read / dram.read_bandwidth, written / dram.write_bandwidth)
+
+
+def _moved_once(layer: Layer) -> tuple[int, int]:
+    """Words that are read from DRAM, and written to it, if each is moved once."""
+    return layer.tensor_size("Weights") + _inputs_used(layer), layer.tensor_size("Outputs")
 
 
 def _energies(arch: ArchSpec, energy: EnergyTables) -> dict[str, dict[str, float]]:

@@ -20,6 +20,7 @@ from flexloop.report.findings import with_findings
 from flexloop.report.gains import rows_with_gains
 from flexloop.results.table import Results
 from flexloop.running.progress import Progress
+from flexloop.studies.beside import Beside
 from flexloop.studies.futureproof import FutureProof, future_proof, mirrored_classes
 from flexloop.studies.isolate import isolation_means, isolation_table
 from flexloop.studies.kao import BASES, LATER, NETWORKS, TODAY, Published, published
@@ -43,10 +44,14 @@ class Paper:
     Attributes:
         results: every class on every network and base, by objective.
         future: how the rigid design for the network of the past ages; None where it was not asked.
+        beside: another tool's latencies beside ours; None where none are given.
+        moved: how gains move with the assumptions; None where it was not asked.
     """
 
     results: Mapping[str, Results]
     future: FutureProof | None = None
+    beside: Beside | None = None
+    moved: pd.DataFrame | None = None
 
     @property
     def proved(self) -> bool:
@@ -76,8 +81,10 @@ class Paper:
         if self.future is not None:
             about = self.future.designed.network
             tables[f"Speedup over the rigid design for {about}, and over its mirror image"] = future_table(self.future)
+        if self.moved is not None:
+            tables["Speedup over the rigid class as the assumptions move, geometric means"] = self.moved
         tables["What is published, and what is found here"] = figures_table(self)
-        return tables
+        return tables if self.beside is None else tables | self.beside.tables()
 
     def files(self) -> dict[str, pd.DataFrame | str]:
         """The tables in full, by file name, and the designs."""
@@ -88,6 +95,10 @@ class Paper:
             "isolation.csv": pd.concat(isolation, ignore_index=True),
             "figures.csv": figures_table(self),
         }
+        if self.moved is not None:
+            files["sensitivity.csv"] = self.moved
+        if self.beside is not None:
+            files |= {"beside.csv": self.beside.cells, "beside_broken.csv": self.beside.broken}
         if self.future is not None:
             files |= {f"future_proof/{name}": content for name, content in self.future.files().items()}
         return files
@@ -98,7 +109,7 @@ class Paper:
         said = [f"{self.cells:,} cells, {proved}."]
         if self.future is not None:
             said.extend(self.future.sentences())
-        return said
+        return said if self.beside is None else said + self.beside.sentences()
 
     def reported(self) -> Results:
         """The results in latency with all that the study concludes, for the report."""
