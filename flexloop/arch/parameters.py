@@ -67,7 +67,7 @@ def with_parameters(content: dict[str, Any], given: Mapping[str, Value], where: 
             raise UnknownNameError("parameter", name, defaults, f"(of {owner})")
     if not defaults:
         return content
-    values = defaults | given
+    values = {**defaults, **given}
     made = {key: value for key, value in content.items() if key != "parameters"}
     made["levels"] = _filled(made.get("levels"), values, f"{where}: levels")
     if isinstance(axes := made.get("axes"), dict) and "shape" in axes:
