@@ -28,7 +28,7 @@ class DataSpace:
 
     @property
     def is_diagonal(self) -> bool:
-        """Whether some dimension indexes several ranks, so that a step along it moves a tile across them."""
+        """Whether some dimension indexes several ranks, so that a step along it moves a tile across them (rule 17)."""
         dimensions = [d for rank in self.projection for d, _ in rank]
         return len(set(dimensions)) < len(dimensions)
 

@@ -32,7 +32,7 @@ class Spec:
         mac: the arithmetic level.
         problem: the problem.
         networks: those between the levels, by name.
-        network_latency: cycles that they add to every mapping.
+        network_latency: cycles that they add to every mapping (rule 28).
     """
 
     levels: tuple[StorageSpec, ...]

@@ -38,7 +38,7 @@ from flexloop.embedded.rules.tables import (
 
 @kernel
 def slowdown(rates: Any, p: int, reads: float, writes: float) -> float:
-    """How much slower than its demand of words a cycle level p runs: 1, or below."""
+    """How much slower than its demand of words a cycle level p runs: 1, or below (rules 10b and 18)."""
     slow = 1.0
     if rates[p, READ_BW] < reads:
         slow = min(slow, rates[p, READ_BW] / reads)

@@ -225,7 +225,9 @@ def fits_levels(
     hardware: Any, about: Any, lone: Any, members: Any, unit: Any, keep: Any, m: int,
     grid: Any, average: Any, tile: Any, size: Any, failure: Any,
 ) -> int:  # fmt: skip
-    """Write the size [T, L+1] of every tile of mapping m; an outcome, and in `failure` where the first failure is.
+    """Write the size of every tile of mapping m; an outcome, and in `failure` where the first failure is.
+
+    Sizes are [T, L+1]; what fits and what is said first of what does not: rules 9d and 21.
 
     Where tiles do not fit a level, `failure` also tells whether its instances are too few, see `fits_mesh`.
     """

@@ -1,4 +1,4 @@
-"""What crosses each boundary of a nest with residuals, for one data space (rules R5 and R6)."""
+"""What crosses each boundary of a nest with residuals, for one data space (rule R7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop nest of a mapping with residuals: tiles, instances in use and computations (rules R1 to R3).
+"""The loop nest of a mapping with residuals: tiles, instances in use and computations (rules R1 to R4).
 
 A loop of n iterations with residual r has n in every pass over its dimension but the last one, which has r: the pass in
 which all loops outside it, over the same dimension, are at their last iterations.

@@ -1,4 +1,4 @@
-"""Tiles that one child gets, step by step, where loops have residuals (rules R4 and R5).
+"""Tiles that one child gets, step by step, where loops have residuals (rules R5 and R6).
 
 Timeloop runs a few iterations of each loop and weighs them. What a loop does depends on which dimensions are in their
 last pass and on what the child held and got before, so each such visit is walked once and counted as often as it

@@ -32,7 +32,8 @@ COUPLED_RANKS, LONE_RANKS, READ_WRITE, SPACED, UNITS = range(5)
 """Columns of `Tables.about`."""
 
 NO_LINKS, NO_MULTICAST, NO_REUSE, READ_FIRST, NO_COALESCE = 1, 2, 4, 8, 16
-"""Bits of `Tables.limits`: what a level may not do with a data space, see `flexloop.timeloop.reuse.ReuseLimits`."""
+"""Bits of `Tables.limits`: what a level may not do with a data space (rules 12 to 16), see
+`flexloop.timeloop.reuse.ReuseLimits`."""
 
 DIM, COUNT, STRIDE, OUTER = range(4)
 """Columns of a table of loops: dimension, iterations, stride, iterations of this loop and all temporal ones outside."""
