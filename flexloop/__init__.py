@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from flexloop.classes import FlexClass, all_classes
     from flexloop.engines.select import EngineSettings
     from flexloop.errors import FlexloopError
-    from flexloop.flexion import flexion_table
     from flexloop.networks import load_network
     from flexloop.results.load import load
     from flexloop.results.table import Results
     from flexloop.studies.design import design
     from flexloop.studies.explore import explore
+    from flexloop.studies.flexion import flexion_table
     from flexloop.studies.futureproof import future_proof
     from flexloop.studies.isolate import isolate, isolation_table
     from flexloop.study import StudyOptions, compare, run, run_study
@@ -45,7 +45,7 @@ _HOME = {
     "compare": "study",
     "design": "studies.design",
     "explore": "studies.explore",
-    "flexion_table": "flexion",
+    "flexion_table": "studies.flexion",
     "future_proof": "studies.futureproof",
     "isolate": "studies.isolate",
     "isolation_table": "studies.isolate",

@@ -87,8 +87,12 @@ class StudyOptions:
             raise SpecError(f"jobs is {self.jobs}, threads {self.threads}; give at least 0 jobs and at least 1 thread")
 
     @classmethod
-    def of(cls, **options: Any) -> StudyOptions:
+    def of(cls, given: StudyOptions | None = None, /, **options: Any) -> StudyOptions:
         """Make options of their own fields and those of `EngineSettings`, in one list of names.
+
+        Args:
+            given: options to start from; None takes the defaults.
+            options: what differs from these.
 
         Raises:
             UnknownNameError: for a name that is neither's.
@@ -104,8 +108,8 @@ class StudyOptions:
                 raise UnknownNameError("option", name, sorted(known))
         chosen = {name: value for name, value in options.items() if name in of_engines}
         rest = {name: value for name, value in options.items() if name not in of_engines}
-        engines = replace(rest.pop("engines", EngineSettings()), **chosen)
-        return cls(engines=engines, **rest)
+        base = given or cls()
+        return replace(base, engines=replace(rest.pop("engines", base.engines), **chosen), **rest)
 
 
 def count_cells(

@@ -279,6 +279,14 @@ def test_a_wrong_configuration_is_named(text: str, words: list[str], tmp_path: P
     assert all(word in result.stderr for word in ["flexloop.toml", *words])
 
 
+def test_a_faulty_configuration_does_not_disturb_completion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flexloop.toml").write_text('ofjective = "edp"\n')
+    words = {"_FLEXLOOP_COMPLETE": "complete_bash", "COMP_WORDS": "flexloop run --net re", "COMP_CWORD": "3"}
+    result = CliRunner().invoke(app, prog_name="flexloop", env=words)
+    assert result.stdout.split() == ["resnet50"]
+
+
 def test_shells_complete_what_there_is() -> None:
     assert complete.networks("mo") == ["mobilenet_v2"]
     assert complete.archs("e") == ["edge256", "eyeriss", "eyeriss_v2"]

@@ -95,7 +95,7 @@ _UNSET = re.compile(r"^ +(Fill|Drain) latency .*$", re.M)
 @pytest.mark.parametrize("rule", RULES)
 def test_the_real_timeloop_on_path_reports_the_same_of_it(rule: str, tmp_path: Path) -> None:
     (tmp_path / "input.yaml").write_text(yamlio.dump(config_of(examples()[rule])), encoding="utf-8")
-    command, told = ["timeloop-model", "input.yaml", "-o", "."], {"capture_output": True, "text": True}
+    command = ["timeloop-model", "input.yaml", "-o", "."]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False, timeout=60
     )

@@ -111,7 +111,8 @@ class Command(PlainHelp, TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line, on top of the user's own defaults; look for repeated options before anything runs."""
-        ctx.default_map = self._own_defaults()
+        if not ctx.resilient_parsing:  # a shell that completes a line shows no error
+            ctx.default_map = self._own_defaults()
         *_, order = self.make_parser(ctx).parse_args(args=list(args))
         parameter: Any
         for parameter in order:

@@ -9,7 +9,7 @@ bound that holds for every design of the hardware says how far from the best the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import singledispatch
 from math import ceil, gcd, prod
@@ -27,13 +27,13 @@ from flexloop.energy.source import EnergyTables
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
-from flexloop.errors import UnsupportedError
+from flexloop.errors import UnknownNameError, UnsupportedError
 from flexloop.studies.neardesigns import MOST_NEAR, NearDesigns, drawn
 from flexloop.studies.rigid import Designs, Hardware, Ints, words
 from flexloop.studies.rigiddesign import best_single_mapping
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import DEFAULT_ARCH, StudyOptions
-from flexloop.subjects import load_networks
+from flexloop.subjects import Networks, listed, load_networks
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
 STARTS = 8
@@ -73,7 +73,7 @@ def design(
     network: str | Network = "alexnet",
     arch: ArchSource = DEFAULT_ARCH,
     *,
-    must_map: Sequence[str | Network] = (),
+    must_map: Networks = (),
     objective: str = "latency",
     energy: str = "table",
     engines: EngineSettings | None = None,
@@ -84,6 +84,7 @@ def design(
     network_parameters: dict[str, int] | None = None,
     time_limit: float | None = None,
     within: float = 0.0,
+    **more: Any,
 ) -> DesignOutcome:
     """Find the best rigid design of a hardware for one network.
 
@@ -102,6 +103,7 @@ def design(
         time_limit: seconds that the search for one layer's best mapping may take; of a Timeloop design's;
             no mapper searches for an arch spec.
         within: which designs to keep as nearly as good, by their relative distance from the best cost; 0 keeps none.
+        more: single fields of `EngineSettings`, as for `flexloop.run`; they count before those in ``engines``.
 
     Of a Timeloop design the extents stay, and what it pins in every class; its other constraints do not count. Tiles,
     orders and parallelism become those of the best of the layers' own best mappings.
@@ -111,12 +113,21 @@ def design(
             makes no sense for the arch.
         UnmappableError: if no candidate fits all layers.
     """
+    of_engines = {f.name for f in fields(EngineSettings)}
+    for option in more:
+        if option not in of_engines:
+            own = ("objective", "energy", "seed", "time_limit", "network_parameters")
+            raise UnknownNameError("option", option, sorted(of_engines.union(own)))
     asked = _Asked(
-        networks=tuple(load_networks([network, *must_map], network_parameters or {})),
+        networks=tuple(load_networks([network, *listed(must_map)], network_parameters or {})),
         objective=parse_objective(objective),
         options=StudyOptions.of(
-            objective=objective, energy=energy, engines=engines or EngineSettings(), seed=seed, time_limit=time_limit
-        ),
+            objective=objective,
+            energy=energy,
+            engines=replace(engines or EngineSettings(), **more),
+            seed=seed,
+            time_limit=time_limit,
+        ),  # fmt: skip
         name=name,
         starts=starts,
         pairs=pairs,

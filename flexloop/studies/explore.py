@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from math import inf, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from flexloop.running.progress import Progress
 from flexloop.studies.design import design
 from flexloop.studies.futureproof import neutral, scaled
 from flexloop.study import DEFAULT_ARCH, StudyOptions, count_cells, run_study
-from flexloop.subjects import load_networks
+from flexloop.subjects import Networks, load_networks
 from flexloop.tables.totals import geomean
 from flexloop.workloads.layers import Network
 
@@ -162,7 +162,7 @@ class ExploreOptions:
 
 @shown_in_notebooks
 def explore(
-    networks: Sequence[str | Network],
+    networks: Networks,
     arch: str | ArchSpec = DEFAULT_ARCH,
     *,
     area_budget_mm2: float,
@@ -172,6 +172,7 @@ def explore(
     seed: int = 0,
     options: ExploreOptions | None = None,
     progress: Progress | None = None,
+    **more: Any,
 ) -> ExploreOutcome:
     """Search hardware and class together for the Pareto front of latency, energy and area.
 
@@ -185,6 +186,7 @@ def explore(
         seed: of the proposals.
         options: the space, the sampler, and how designs are run.
         progress: told of the finished cells of each design.
+        more: single options of the study, as for `flexloop.run`; they count before those in ``options``.
 
     Raises:
         UnsupportedError: for hardware with an inner fanout, or if Optuna is not installed.
@@ -192,6 +194,7 @@ def explore(
         SpecError: if the storage file holds another search.
     """
     options = options or ExploreOptions()
+    options = replace(options, study=StudyOptions.of(options.study, **more))
     spec = load_arch_spec(arch, "explore")
     chosen = [FlexClass.of(c) for c in classes] if classes else all_classes()
     nets = load_networks(networks, options.study.network_parameters)

@@ -32,7 +32,7 @@ from flexloop.studies.analysis import cost_column
 from flexloop.studies.design import DesignOutcome, design, design_text
 from flexloop.studies.neardesigns import NearDesigns
 from flexloop.study import DEFAULT_ARCH, StudyOptions, count_cells, run_study
-from flexloop.subjects import load_networks
+from flexloop.subjects import Networks, load_networks
 from flexloop.tables.totals import geomean
 from flexloop.workloads.layers import Network
 
@@ -184,15 +184,16 @@ def speedup_table(results: Results) -> pd.DataFrame:
 @shown_in_notebooks
 def future_proof(
     designed_for: str | Network = "alexnet",
-    networks: Sequence[str | Network] = FUTURE,
+    networks: Networks = FUTURE,
     arch: ArchSource = DEFAULT_ARCH,
     options: StudyOptions | None = None,
-    classes: Sequence[FlexClass] | None = None,
+    classes: Sequence[str | FlexClass] | None = None,
     progress: Progress | None = None,
     pairs: Sequence[Pair] | None = None,
     rigid: bool = False,
     *,
     alone: bool = False,
+    **more: Any,
 ) -> FutureProof:
     """Design a rigid accelerator for one network and run later ones on it under every class.
 
@@ -209,20 +210,23 @@ def future_proof(
         pairs: pairs that the design may unroll; None takes any.
         rigid: whether the arch is the rigid accelerator as it stands, and nothing is designed.
         alone: the design only, without its mirror image and its near rivals.
+        more: single options, as for `flexloop.run`; they count before those in ``options``.
     """
-    options, classes = options or StudyOptions(objective="latency"), classes or all_classes()
+    options = StudyOptions.of(options or StudyOptions(objective="latency"), **more)
+    chosen = [FlexClass.of(name) for name in classes or all_classes()]
+    networks = load_networks(networks, options.network_parameters)
     if rigid:
-        results = run_study(classes, networks, arch, options, progress)
+        results = run_study(chosen, networks, arch, options, progress)
         return FutureProof(_given(load_arch(arch), options), results)
     designed = design(
         designed_for, arch, must_map=networks, objective=options.objective, energy=options.energy,
         engines=options.engines, seed=options.seed, pairs=pairs, network_parameters=options.network_parameters,
         time_limit=options.time_limit, within=0.0 if alone else NEAR,
     )  # fmt: skip
-    results = run_study(classes, networks, designed.arch, options, progress)
+    results = run_study(chosen, networks, designed.arch, options, progress)
     mirrored = None
     if designed.mirror is not None and not alone:
-        mirrored = run_study(mirrored_classes(classes), networks, designed.mirror, options, progress)
+        mirrored = run_study(mirrored_classes(chosen), networks, designed.mirror, options, progress)
     near = None if designed.near is None else near_gains(designed.near, results, networks, options)
     return FutureProof(designed, results, mirrored, near)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -34,9 +36,15 @@ def isolate(
     arch: Archs = DEFAULT_ARCH,
     options: StudyOptions | None = None,
     progress: Progress | None = None,
+    **more: Any,
 ) -> Results:
-    """Run what `isolation_table` needs: the 16 classes and each axis at p, alone and last."""
-    return run_study(isolation_classes(), networks, arch, options, progress)
+    """Run what `isolation_table` needs: the 16 classes and each axis at p, alone and last.
+
+    Args:
+        networks, arch, options, progress: as for `flexloop.run_study`.
+        more: single options, as for `flexloop.run`; they count before those in ``options``.
+    """
+    return run_study(isolation_classes(), networks, arch, StudyOptions.of(options, **more), progress)
 
 
 def isolation_table(results: Results) -> pd.DataFrame:
