@@ -186,11 +186,11 @@ def _find(
     for flexclass in classes:
         same_space.setdefault(plan.arch.least_alike(flexclass), []).append(flexclass)
 
-    def handed_in(task: CellTask) -> None:
+    def submitted(task: CellTask) -> None:
         if progress:
-            progress.handed_in(replace(task, classes=tuple(c for least in task.classes for c in same_space[least])))
+            progress.submitted(replace(task, classes=tuple(c for least in task.classes for c in same_space[least])))
 
-    for result in run_layers(plan, list(same_space), layers, placement, handed_in):
+    for result in run_layers(plan, list(same_space), layers, placement, submitted):
         for flexclass in same_space[result.flexclass]:
             found[flexclass, result.layer.shape_key] = replace(result, flexclass=flexclass)
             if progress:

@@ -91,7 +91,7 @@ class _Stop:
         if self._left < 0:
             raise KeyboardInterrupt
 
-    def handed_in(self, task: object) -> None:
+    def submitted(self, task: object) -> None:
         pass
 
     def finished(self, result: object) -> None:

@@ -38,7 +38,7 @@ def test_the_cell_that_is_waited_for_longest_is_named(
     said = ""
     with progress.CellProgress(quiet=False) as shown:
         shown.begin(2, "embedded", "timeloop")
-        shown.handed_in(CellTask(LAYER, (RIGID, FREE), {}))
+        shown.submitted(CellTask(LAYER, (RIGID, FREE), {}))
         while not said:  # nothing finishes, and a line comes nevertheless
             said += capsys.readouterr().err
         shown.finished(CellResult(RIGID, LAYER, "ok", "", 0.1))
@@ -187,7 +187,7 @@ class _Heard:
     def begin(self, cells: int, mapper: str, engine: str) -> None:
         self.begun.append(cells)
 
-    def handed_in(self, task: CellTask) -> None:
+    def submitted(self, task: CellTask) -> None:
         pass
 
     def finished(self, result: CellResult) -> None:

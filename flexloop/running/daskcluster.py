@@ -24,13 +24,13 @@ CONNECT_TIMEOUT = "20s"
 FETCH_S = 5.0
 """Seconds that a result may take from the worker that has it; the worker may have died in the meantime."""
 
-LOOK_AFTER_S = 5.0
-"""Seconds without a result after which it is looked whether there are workers."""
+CHECK_WORKERS_S = 5.0
+"""Seconds without a result after which is checked whether there are workers."""
 
 
 @dataclass
-class _Handed(Generic[Task]):
-    """A task that was handed in: the deaths it was blamed for, and how often its result could not be fetched."""
+class _Submitted(Generic[Task]):
+    """A task that was submitted: the deaths it was blamed for, and how often its result could not be fetched."""
 
     task: Task
     deaths: int = 0
@@ -71,25 +71,25 @@ class DaskCluster(Generic[Task, Result]):
         self._functions: set[str] = set()
         self._failed_starts = 0
         self._done: SimpleQueue[Any] = SimpleQueue()
-        self._tasks: dict[str, _Handed[Task]] = {}
-        self._blamed: deque[_Handed[Task]] = deque()
+        self._tasks: dict[str, _Submitted[Task]] = {}
+        self._blamed: deque[_Submitted[Task]] = deque()
         self._suspect: str | None = None
         self._said = False
 
     def submit(self, task: Task) -> None:
-        """Hand in a task."""
-        self._submit(_Handed(task))
+        """Submit a task."""
+        self._submit(_Submitted(task))
 
-    def _submit(self, handed: _Handed[Task]) -> str:
+    def _submit(self, submitted: _Submitted[Task]) -> str:
         if self._function is None:  # a task itself, so that Dask makes it anew where it was lost
             self._function = self._client.submit(_itself, self._sent, pure=False)
             self._functions.add(self._function.key)
-        future = self._client.submit(_call, self._function, handed.task, pure=False, retries=0)
-        self._wait_for(future, handed)
+        future = self._client.submit(_call, self._function, submitted.task, pure=False, retries=0)
+        self._wait_for(future, submitted)
         return str(future.key)
 
-    def _wait_for(self, future: Any, handed: _Handed[Task]) -> None:
-        self._tasks[future.key] = handed
+    def _wait_for(self, future: Any, submitted: _Submitted[Task]) -> None:
+        self._tasks[future.key] = submitted
         future.add_done_callback(self._done.put)
 
     def next(self) -> tuple[Task, Result | Exception]:
@@ -100,48 +100,48 @@ class DaskCluster(Generic[Task, Result]):
         """
         while True:
             try:
-                future = self._done.get(timeout=LOOK_AFTER_S)
+                future = self._done.get(timeout=CHECK_WORKERS_S)
             except Empty:
-                self._look_after_workers()
+                self._check_workers()
                 continue
-            handed = self._tasks.pop(future.key)
+            submitted = self._tasks.pop(future.key)
             was_alone = future.key == self._suspect
             outcome: Result | Exception
             try:
                 outcome = future.result(timeout=FETCH_S)
             except self._distributed.KilledWorker as error:
-                self._blame(handed, error)
-                if not was_alone or handed.deaths < ATTEMPTS:
-                    self._blamed.append(handed)
+                self._blame(submitted, error)
+                if not was_alone or submitted.deaths < ATTEMPTS:
+                    self._blamed.append(submitted)
                     self._try_blamed(was_alone)
                     continue
-                outcome = WorkerDiedError(handed.deaths)
+                outcome = WorkerDiedError(submitted.deaths)
             except self._distributed.CancelledError as error:
                 raise self._gone() from error
             except Exception as error:
                 if isinstance(error, self._distributed.TimeoutError) and future.status != "error":
-                    self._fetch_later(future, handed, was_alone)
+                    self._fetch_later(future, submitted, was_alone)
                     continue
                 outcome = error
             self._failed_starts = 0
             self._try_blamed(was_alone)
-            return handed.task, outcome
+            return submitted.task, outcome
 
-    def _fetch_later(self, future: Any, handed: _Handed[Task], was_alone: bool) -> None:
-        """Wait once more for a task whose result did not come; in the end, hand it in anew."""
-        handed.fetches += 1
-        if handed.fetches % ATTEMPTS:
-            self._wait_for(future, handed)
+    def _fetch_later(self, future: Any, submitted: _Submitted[Task], was_alone: bool) -> None:
+        """Wait once more for a task whose result did not come; in the end, submit it again."""
+        submitted.fetches += 1
+        if submitted.fetches % ATTEMPTS:
+            self._wait_for(future, submitted)
             return
-        key = self._submit(handed)
+        key = self._submit(submitted)
         if was_alone:
             self._suspect = key
 
-    def _blame(self, handed: _Handed[Task], error: Any) -> None:
+    def _blame(self, submitted: _Submitted[Task], error: Any) -> None:
         """Count a worker's death against the task, unless it died on the function, which all tasks share."""
         dead, _, allowed_failures = error.args
         if dead not in self._functions:
-            handed.deaths += allowed_failures + 1
+            submitted.deaths += allowed_failures + 1
         elif self._function is not None and dead == self._function.key:  # the first task to say so
             self._function = None
             self._failed_starts += 1
@@ -152,13 +152,13 @@ class DaskCluster(Generic[Task, Result]):
                 )
 
     def _try_blamed(self, was_alone: bool) -> None:
-        """Hand in one blamed task, if none is being tried."""
+        """Submit one blamed task, if none is being tried."""
         if was_alone:
             self._suspect = None
         if self._blamed and self._suspect is None:
             self._suspect = self._submit(self._blamed.popleft())
 
-    def _look_after_workers(self) -> None:
+    def _check_workers(self) -> None:
         """Replace workers of a local cluster that died while they started; say once where a scheduler has none."""
         if self._client.cluster is not None:
             self._client.cluster.scale(self._processes)

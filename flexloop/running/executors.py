@@ -35,7 +35,7 @@ class Executor(Protocol[Task, Outcome]):
     """Runs one function on many tasks."""
 
     def submit(self, task: Task) -> None:
-        """Hand in a task."""
+        """Submit a task."""
         ...
 
     def next(self) -> tuple[Task, Outcome | Exception]:
@@ -55,7 +55,7 @@ class Serial(Generic[Task, Result]):
         self._tasks: deque[Task] = deque()
 
     def submit(self, task: Task) -> None:
-        """Hand in a task."""
+        """Submit a task."""
         self._tasks.append(task)
 
     def next(self) -> tuple[Task, Result | Exception]:
@@ -95,7 +95,7 @@ class HereFirst(Generic[Task, Result]):
         self._elsewhere: Executor[Task, Result] | None = None
 
     def submit(self, task: Task) -> None:
-        """Hand in a task."""
+        """Submit a task."""
         if self._elsewhere is None:
             self._waiting.append(task)
         else:

@@ -47,7 +47,7 @@ class LocalProcesses(Generic[Task, Result]):
         self._failed_starts = 0
 
     def submit(self, task: Task) -> None:
-        """Hand in a task."""
+        """Submit a task."""
         self._waiting.append((task, 1))
         self._start_waiting()
 

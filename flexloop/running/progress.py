@@ -18,7 +18,7 @@ class Progress(Protocol):
     def begin(self, cells: int, mapper: str, engine: str) -> None:
         """The study or a part of it starts: that many cells, searched and evaluated by these engines."""
 
-    def handed_in(self, task: CellTask) -> None:
+    def submitted(self, task: CellTask) -> None:
         """Cells of a layer wait for their turn or are being computed from now on."""
 
     def finished(self, result: CellResult) -> None:
@@ -52,7 +52,7 @@ class Standing:
         self._awaited.clear()
         self.changed()
 
-    def handed_in(self, task: CellTask) -> None:
+    def submitted(self, task: CellTask) -> None:
         """Cells of a layer wait for their turn or are being computed from now on."""
         for flexclass in task.classes:
             self._awaited[f"{flexclass} {task.layer.name}"] = None

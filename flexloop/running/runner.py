@@ -72,7 +72,7 @@ def run_layers(
     classes: Sequence[FlexClass],
     layers: Sequence[Layer],
     placement: Placement,
-    handed_in: Callable[[CellTask], None] = lambda task: None,
+    submitted: Callable[[CellTask], None] = lambda task: None,
 ) -> Iterator[CellResult]:
     """Run every class on every layer and yield results as they finish, those first that are likely to take longest.
 
@@ -81,7 +81,7 @@ def run_layers(
         classes: the classes, in any order.
         layers: the layers; give each shape once.
         placement: where to run.
-        handed_in: called with each task as it is submitted.
+        submitted: called with each task as it is submitted.
 
     Raises:
         FlexloopError: for what no cell can do without (a scheduler, a template, the same programs everywhere). What
@@ -99,7 +99,7 @@ def run_layers(
             yield from state.from_store()
             for task in state.tasks():
                 executor = executor or placement.executor(plan, len(layers) * len(ordered))
-                handed_in(task)
+                submitted(task)
                 executor.submit(task)
                 in_flight += 1
         while in_flight:
@@ -110,7 +110,7 @@ def run_layers(
             yield from state.finish(task, _as_cells(task, outcome), keeper)
             yield from state.from_store()
             for task in state.tasks():
-                handed_in(task)
+                submitted(task)
                 executor.submit(task)
                 in_flight += 1
     finally:
