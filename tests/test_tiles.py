@@ -75,12 +75,27 @@ def test_clipping_follows_the_rule_for_any_tiles(s: int, u: int, k: int, bound: 
 
 @given(arch=archs, layer=layers)
 def test_each_tile_is_a_multiple_of_the_one_inside_and_divides_the_padded_bound(arch: ArchSpec, layer: Layer) -> None:
-    assume(arch.edge != "remainder")  # whose last tile may be smaller
+    """But with remainders, which pad nothing."""
     fixed = fixed_tiles(arch, layer)
     for d in DIMENSIONS:
-        chain = [1, fixed.inner[d], *(tile[d] for tile in fixed.tiles), fixed.bounds[d]]
+        chain = [1, fixed.inner[d], *(tile[d] for tile in fixed.tiles)]
+        chain += [] if fixed.with_remainders else [fixed.bounds[d]]
         assert all(outer % inner == 0 for inner, outer in zip(chain, chain[1:], strict=False)), (d, chain)
         assert layer.bounds[d] <= fixed.bounds[d] < layer.bounds[d] + fixed.tiles[-1][d]
+
+
+@given(layer=layers, x=st.integers(1, 8), pair=st.sampled_from([("C", "M"), ("P", "M"), ("R", "P")]))
+def test_factors_with_remainders_are_no_longer_than_what_is_left(layer: Layer, x: int, pair: tuple[str, str]) -> None:
+    """Inner to outer each is at most what those inside leave; what they make with DRAM's loop covers the layer."""
+    fixed = fixed_tiles(small_archs.remainder(), layer)
+    shape = Shape(X=x, Y=2)
+    spread = {pair[0]: fixed.spread(pair[0], shape.X), pair[1]: fixed.spread(pair[1], shape.Y)}
+    spad, buffer, _ = fixed.factors_with(shape, pair)
+    for d, bound in layer.bounds.items():
+        assert fixed.allowed(shape, pair)[d] == (bound,)
+        assert 1 <= spad[d] <= bound
+        assert 1 <= buffer[d] <= ceil(ceil(bound / spad[d]) / spread.get(d, 1))
+        assert fixed.tiles_with(d, spread.get(d, 1)) == (spad[d], spad[d] * spread.get(d, 1) * buffer[d])
 
 
 @given(arch=archs, layer=layers)
