@@ -89,13 +89,13 @@ def test_factors_with_remainders_are_no_longer_than_what_is_left(layer: Layer, x
     """Inner to outer each is at most what those inside leave; what they make with DRAM's loop covers the layer."""
     fixed = fixed_tiles(small_archs.remainder(), layer)
     shape = Shape(X=x, Y=2)
-    spread = {pair[0]: fixed.spread(pair[0], shape.X), pair[1]: fixed.spread(pair[1], shape.Y)}
+    along = {pair[0]: fixed.spatial_factor(pair[0], shape.X), pair[1]: fixed.spatial_factor(pair[1], shape.Y)}
     spad, buffer, _ = fixed.factors_with(shape, pair)
     for d, bound in layer.bounds.items():
         assert fixed.allowed(shape, pair)[d] == (bound,)
         assert 1 <= spad[d] <= bound
-        assert 1 <= buffer[d] <= ceil(ceil(bound / spad[d]) / spread.get(d, 1))
-        assert fixed.tiles_with(d, spread.get(d, 1)) == (spad[d], spad[d] * spread.get(d, 1) * buffer[d])
+        assert 1 <= buffer[d] <= ceil(ceil(bound / spad[d]) / along.get(d, 1))
+        assert fixed.tiles_with(d, along.get(d, 1)) == (spad[d], spad[d] * along.get(d, 1) * buffer[d])
 
 
 @given(arch=archs, layer=layers)
