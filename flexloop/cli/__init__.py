@@ -17,7 +17,6 @@ from flexloop.cli import (
     report,
     show,
     studies,
-    warm,
 )
 from flexloop.cli.common import Commands, FlexloopGroup, print_version
 
@@ -54,6 +53,5 @@ files.register(app)
 importing.register(app)
 report.register(app)
 cache.register(app)
-warm.register(app)
 
 __all__ = ["app"]

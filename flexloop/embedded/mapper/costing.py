@@ -205,6 +205,9 @@ def facts_of(spec: Spec) -> Facts:
             shared_bandwidth=level.shared_bandwidth,
             scale=tuple(dict(level.bandwidth_scale).get(t, 1.0) for t in spec.data_space_names),
             leakage=level.leakage,
+            cluster=level.cluster_size,
+            clusters=level.instances // level.cluster_size,
+            block=level.block_size,
         )
         for level in spec.levels
     )

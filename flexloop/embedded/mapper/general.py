@@ -22,7 +22,8 @@ from flexloop.embedded.mapper.general_bounds import Floats, Relaxation
 from flexloop.embedded.mapper.general_branch import Branch
 from flexloop.embedded.mapper.general_roots import NOTHING, Key, Part, Root, Roots, Stage
 from flexloop.embedded.mapper.general_spread import spreads
-from flexloop.embedded.mapper.paths.shortest import shortest
+from flexloop.embedded.mapper.paths.labels import Labels
+from flexloop.embedded.mapper.paths.shortest import Shortest, knows_paths, shortest
 from flexloop.embedded.mapper.sampler import Found, better, choices_of, sample
 from flexloop.embedded.mapper.slots import Genomes, concatenate
 from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
@@ -36,8 +37,12 @@ _SPREADS = 5_000
 """Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
 _FORMS = 512
 """Patterns of bypass that are handed to the exact search at most."""
+_FEWER = 20
+"""By how much fewer mappings are sampled where shortest paths lead to good ones."""
 _AGAIN = 0.5
 """Seconds of sampling for a second of proving, where proving takes long."""
+_AS_GOOD = 1 - 2e-12
+"""How far bounds may lie below a cost and be as good."""
 _RELAXED = 0.5
 """Share of the time for an exact search that passes over a limit on loops."""
 _SAMPLED = 0.2
@@ -75,6 +80,7 @@ def find_best_general(
     search = _Search(spaces, objective, deadline or Deadline(time_limit), standing or Standing())
     search.start(seeds)
     if not search.enumerate_if_small():
+        search.recognise()
         # A bad incumbent makes the exact search prove much about patterns of bypass that a good one excludes at once.
         search.sample(seeds, samples // 3, rng_seed)
         search.prove_exactly()
@@ -108,6 +114,8 @@ class _Search:
         self._best: _Best | None = None
         self._evaluated = 0
         self._open = NOTHING
+        self._forms: tuple[list[tuple[int, Form]], list[tuple[Part, bytes]], bool] = ([], [], False)
+        self._paths = False
         self._floor: Key = (0.0, 0.0)
         """No mapping that is still to be searched costs less."""
 
@@ -122,6 +130,7 @@ class _Search:
     def sample(self, seeds: Sequence[Seed], samples: int, rng_seed: int) -> None:
         """Improve the seeds by sampling the spaces that the exact search has not covered."""
         sampled = [part for part in self._filled if any(True for _ in part.patterns())]
+        samples = samples // _FEWER if self._paths else samples
         until = self.deadline.part(_SAMPLED)
         for place, part in enumerate(sampled):
             if samples <= 0 or until.passed():
@@ -175,7 +184,12 @@ class _Search:
         roots = Roots(self._filled, self.key)
         begun, sampled = self.deadline.now(), 0.0
         while (least := roots.least()) is not None:
-            if samples and (proving := self.deadline.now() - begun - sampled) > 1.0 and sampled < _AGAIN * proving:
+            if (
+                samples
+                and not self._paths
+                and (proving := self.deadline.now() - begun - sampled) > 1.0
+                and sampled < _AGAIN * proving
+            ):
                 before, rng_seed = self.deadline.now(), rng_seed + 1
                 self._improve(samples, rng_seed)
                 sampled += self.deadline.now() - before
@@ -196,19 +210,26 @@ class _Search:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
             return self._spread(root, numbers)
-        if root.stage == Stage.SPREAD and root.is_decided:
-            energy, cycles = self._relaxation(root).bound(np.ones((1, 1, len(root.bounds)), dtype=np.int64))
-            return [self._bounded(root, Stage.BOUNDED, float(energy[0]), float(cycles[0]))]
         if root.stage < Stage.PRICED:
             return [self._priced(root)]
         if not root.is_decided:
             return root.halves(numbers)
-        Branch(self, root, self._relaxation(root)).run()
+        if root.stage == Stage.PRICED and not root.has_paths:
+            energy, cycles = self._relaxation(root, looks_beyond=True).bound(
+                np.ones((1, 1, len(root.bounds)), dtype=np.int64)
+            )
+            return [self._bounded(root, Stage.BOUNDED, float(energy[0]), float(cycles[0]))]
+        found = self._path(root, coarse=False) if root.has_paths else None
+        if found is None or not found.is_kept:
+            Branch(self, root, self._relaxation(root, looks_beyond=True)).run()
+        elif found.least < np.inf:
+            self._note_path(root, found)
+            Labels(self, root, self._relaxation(root, looks_beyond=False), found).run()
         return []
 
-    def _relaxation(self, root: Root) -> Relaxation:
-        decided = root.keep, root.bounds, root.spread, root.shortest
-        return Relaxation(root.part.facts, root.part.choices, *decided, self.deadline)
+    def _relaxation(self, root: Root, *, looks_beyond: bool) -> Relaxation:
+        decided = root.keep, root.bounds, root.spread
+        return Relaxation(root.part.facts, root.part.choices, *decided, self.deadline, looks_beyond=looks_beyond)
 
     def _bounded(self, root: Root, stage: Stage, energy: float, cycles: float) -> Root:
         energy, cycles = max(energy, root.energy), max(cycles, root.cycles)
@@ -218,25 +239,35 @@ class _Search:
         """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
         found = spreads(root.part.choices, root.bounds, _SPREADS, self.deadline)
         if found is None:
+            self._paths = False
             return [replace(root, stage=Stage.SPREAD)]
         parts = [replace(root, order=next(numbers), spread=spread) for spread in found]
         return [self._bounded(part, Stage.SPREAD, part.energy, part.least_cycles()) for part in parts]
 
     def _priced(self, root: Root) -> Root:
-        """A root bounded by its shortest path, whose mapping is costed."""
-        if root.spread is None:
-            return replace(root, stage=Stage.PRICED)
-        facts, choices = root.part.facts, root.part.choices
-        below_zero = facts.below_zero(root.bounds)
-        most = self._most_energy(root.cycles) + below_zero
-        found = shortest(facts, choices, root.keeping, root.bounds, root.spread, most, self.deadline)
+        """A root bounded by its shortest path, first without what takes long, whose mapping is costed."""
+        coarse = root.stage < Stage.COARSE
+        found = None if root.spread is None else self._path(root, coarse=coarse)
         if found is None:
-            return replace(root, stage=Stage.PRICED)
+            return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
+        self._note_path(root, found)
+        facts = root.part.facts
+        leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
+        energy = found.least + leaked - facts.below_zero(root.bounds)
+        stage = Stage.PRICED if found.is_fine else Stage.COARSE
+        return self._bounded(replace(root, has_paths=True), stage, energy, 0.0)
+
+    def _path(self, root: Root, *, coarse: bool) -> Shortest | None:
+        """The shortest path of a root, where there are not too many."""
+        assert root.spread is not None
+        facts, choices = root.part.facts, root.part.choices
+        most = self._most_energy(root.cycles) + facts.below_zero(root.bounds)
+        return shortest(facts, choices, root.keeping, root.bounds, root.spread, most, self.deadline, coarse=coarse)
+
+    def _note_path(self, root: Root, found: Shortest) -> None:
+        """Cost the mapping of a path."""
         if found.genomes is not None:
             self._note(root.part, found.genomes)
-        leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
-        energy = found.least + leaked - below_zero
-        return self._bounded(replace(root, shortest=found), Stage.PRICED, energy, 0.0)
 
     def _most_energy(self, cycles: float) -> float:
         """The energy above which a mapping of so many cycles or more is of no interest."""
@@ -247,11 +278,8 @@ class _Search:
             return tie if cycles >= best else np.inf
         return best if self._objective == "energy" else best / cycles
 
-    def prove_exactly(self) -> None:
-        """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent.
-
-        It knows no limit on loops: where its best mapping has too many, its cost bounds those with few.
-        """
+    def recognise(self) -> None:
+        """Look for patterns of bypass that have the exact search's form."""
         forms: list[tuple[int, Form]] = []
         owners: list[tuple[Part, bytes]] = []
         whole = True
@@ -267,6 +295,16 @@ class _Search:
                 if form is not None:
                     forms.append((len(owners), form))
                     owners.append((part, keep.tobytes()))
+        self._forms = forms, owners, whole
+        # Where shortest paths lead to good mappings few need be sampled, but the exact search needs a good incumbent.
+        self._paths = not forms and all(knows_paths(part.choices) for part in self._filled)
+
+    def prove_exactly(self) -> None:
+        """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent.
+
+        It knows no limit on loops: where its best mapping has too many, its cost bounds those with few.
+        """
+        forms, owners, whole = self._forms
         if not forms:
             return
         limited = any(part.choices.few_loops for part, _ in owners)
@@ -325,15 +363,16 @@ class _Search:
         return np.where(energy >= 0, energy * cycles, -np.inf), energy
 
     def _hopeless(self, key: Key) -> bool:
-        return self._best is not None and key >= self._best.key
+        return not self.hopeful(np.array(key[:1]), np.array(key[1:]))[0]
 
     def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
         """Which bounds are better than the best mapping known."""
         possible: npt.NDArray[np.bool_] = primary < np.inf
         if self._best is None:
             return possible
-        best = self._best.key
-        possible &= (primary < best[0]) | ((primary == best[0]) & (tie < best[1]))
+        best, least_tie = self._best.key
+        # Sums of the same numbers in another order differ by rounding: what comes that close is as good.
+        possible &= (primary < best * _AS_GOOD) | ((primary <= best) & (tie < least_tie * _AS_GOOD))
         return possible
 
     def leave_open(self, primary: Floats, tie: Floats) -> None:

@@ -35,7 +35,6 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.general_beyond import Beyond
 from flexloop.embedded.mapper.general_facts import Facts
 from flexloop.embedded.mapper.general_spread import Spread, fillings
-from flexloop.embedded.mapper.paths.shortest import Shortest
 from flexloop.embedded.mapper.slots import Slot
 
 Floats = npt.NDArray[np.float64]
@@ -78,8 +77,8 @@ class Relaxation:
         keep: [levels, data spaces].
         bounds: the bound of each dimension.
         spread: the factors of all fanouts, where they are decided.
-        shortest: the shortest path, where it is known; it bounds what is open.
         deadline: when to give up, with `TimeUp`.
+        looks_beyond: whether what is open is bounded.
     """
 
     def __init__(
@@ -89,10 +88,11 @@ class Relaxation:
         keep: Mask,
         bounds: Sequence[int],
         spread: Spread | None = None,
-        shortest: Shortest | None = None,
         deadline: Deadline | None = None,
+        *,
+        looks_beyond: bool = True,
     ) -> None:
-        self._shortest, self._deadline = shortest, deadline
+        self._deadline = deadline
         self.facts, self.choices, self.keep = facts, choices, keep
         self.bounds = np.array(bounds, dtype=np.float64)
         self.macs = float(prod(int(b) for b in bounds))
@@ -123,7 +123,9 @@ class Relaxation:
             for place, found in self._fillings.items()
         }
         whole = [int(b) for b in bounds]
-        self._beyond = Beyond(choices, whole, self._fillings, self._at_level, self.fits, deadline)
+        self._beyond = (
+            Beyond(choices, whole, self._fillings, self._at_level, self.fits, deadline) if looks_beyond else None
+        )
 
     def _worked_out_fillings(self, spread: Spread | None) -> dict[int, list[tuple[int, ...]] | None]:
         """For each fanout the factors that it may have, or None where they are too many to list."""
@@ -189,7 +191,7 @@ class Relaxation:
         writes: dict[int, Floats] = {}
         # All boundaries that no decided loop lies above have one innermost loop in common, which is still open.
         beyond, throttled = np.zeros((1, len(tiles))), np.zeros((1, len(tiles)))
-        if decided < len(self.choices.slots):
+        if self._beyond is not None and decided < len(self.choices.slots):
             beyond, throttled = self._beyond(decided, tiles[:, -1])
         for child in range(-1, len(self.facts.levels) - 1):
             if child >= 0 and self._temporal[child] >= decided:
@@ -209,10 +211,7 @@ class Relaxation:
         leakage = sum(level.leakage for level in self.facts.levels)
         # Where cycles are infinite (no completion) energy is so too; no leakage of it would not be a number.
         leaked = leakage * np.where(np.isfinite(cycles), cycles, 0.0)
-        outside = beyond.min(axis=0)
-        if self._shortest is not None and decided < len(self.choices.slots):
-            outside = np.maximum(outside, self._shortest.beyond(decided, tiles[:, -1]))
-        energy = (energy + outside + leaked) * _SLACK - self._below_zero
+        energy = (energy + beyond.min(axis=0) + leaked) * _SLACK - self._below_zero
         return energy, cycles + self.facts.latency
 
     def decided(self, tiles: Ints) -> Decided:

@@ -12,7 +12,8 @@ from math import prod
 class LevelFacts:
     """What the bounds need to know of a storage level; energies are in pJ a word, bandwidths in words a cycle.
 
-    ``scale`` is what a word of each data space counts for in the bandwidths.
+    ``cluster`` instances share rows, and energies are what each of them pays where all work; there are ``clusters``
+    of them, and rows have ``block`` words. ``scale`` is what a word of each data space counts for in the bandwidths.
     """
 
     instances: int
@@ -25,6 +26,9 @@ class LevelFacts:
     shared_bandwidth: float
     scale: tuple[float, ...]
     leakage: float
+    cluster: int = 1
+    clusters: int = 1 << 62
+    block: int = 1
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.general_facts import Facts
 from flexloop.embedded.mapper.general_spread import Spread
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
-from flexloop.embedded.mapper.paths.shortest import Shortest
 from flexloop.embedded.mapper.space import Space
 
 Key = tuple[float, float]
@@ -76,7 +75,7 @@ class Part:
 class Stage(IntEnum):
     """How much of a root is known."""
 
-    LISTED, SPREAD, BOUNDED, PRICED = range(4)
+    LISTED, SPREAD, COARSE, PRICED, BOUNDED = range(5)
 
 
 @dataclass(order=True)
@@ -89,12 +88,13 @@ class Root:
         part: the mapspace.
         bounds: the bound of each dimension.
         keeping: [levels, data spaces] what is kept, bypassed, open.
-        stage: LISTED: bounds decided; SPREAD: the factors of the fanouts too, if these could be listed; BOUNDED: bypass
-            decided, and bounded by its tiles; PRICED: bounded by the shortest path.
+        stage: LISTED: bounds decided; SPREAD: the factors of the fanouts too, if these could be listed; COARSE: bounded
+            by a shortest path that knows nothing of overlap; PRICED: bounded by the shortest path, if there are not too
+            many; BOUNDED: bypass decided, and bounded by its tiles where paths are too many.
         energy: the least energy known (pJ).
         cycles: the least cycles known.
         spread: the factors of all fanouts, or None where there are too many ways to fill them.
-        shortest: the shortest path, where it is known.
+        has_paths: whether there is a shortest path, as far as is known.
     """
 
     key: Key
@@ -106,7 +106,7 @@ class Root:
     energy: float = field(compare=False, default=0.0)
     cycles: float = field(compare=False, default=0.0)
     spread: Spread | None = field(compare=False, default=None)
-    shortest: Shortest | None = field(compare=False, default=None)
+    has_paths: bool = field(compare=False, default=True)
 
     def least_cycles(self) -> float:
         """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
@@ -138,7 +138,7 @@ class Root:
         for what in (BYPASSED, KEPT):
             keeping = self.keeping.copy()
             keeping[level, t] = what
-            half = replace(self, keeping=keeping, stage=Stage.SPREAD, order=next(numbers), shortest=None)
+            half = replace(self, keeping=keeping, stage=Stage.SPREAD, order=next(numbers))
             if not half.is_done:
                 found.append(half)
         return found

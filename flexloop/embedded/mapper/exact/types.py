@@ -16,6 +16,6 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 types: Any = nb.types
 INTEGER, BOOLEAN = types.int64, types.boolean
-VECTOR, MATRIX = types.int64[::1], types.int64[:, ::1]
+VECTOR, MATRIX, CUBE = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
 F_VECTOR, F_MATRIX, F_CUBE = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
 """Numba's types of what Python hands to compiled code."""

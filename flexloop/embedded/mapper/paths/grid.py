@@ -5,7 +5,7 @@ Multiplying a tile by a prime is one step along an axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf, prod
 
 import numpy as np
@@ -44,6 +44,8 @@ class Grid:
         for k, (d, prime) in enumerate(axes):
             self.tiles[:, d] *= float(prime) ** powers[k]
         strides = [prod(self.shape[k + 1 :]) for k in range(len(axes))]
+        self.axes = np.array([strides, self.shape], dtype=np.int64).T.reshape(-1, 2).copy()
+        """[axes, 2]: how far a step leads, and how many tiles lie along the axis."""
         self._divisors = [np.array(divisors(bound), dtype=np.int64) for bound in bounds]
         self._places = [
             np.array([self._place(d, n, strides) for n in divisors(bound)], dtype=np.int64)
@@ -53,6 +55,10 @@ class Grid:
     def _place(self, d: int, n: int, strides: Sequence[int]) -> int:
         return sum(power * strides[self._axis[d, prime]] for prime, power in exponents(n).items())
 
+    def axis(self, d: int, prime: int) -> int:
+        """The axis of a dimension's prime."""
+        return self._axis[d, prime]
+
     def index(self, tiles: Ints) -> Ints:
         """[n]: where tiles [n, dimensions] stand."""
         index = np.zeros(len(tiles), dtype=np.int64)
@@ -60,34 +66,19 @@ class Grid:
             index += places[np.searchsorted(known, tiles[:, d])]
         return index
 
-    def stepped(self, values: Floats, d: int, prime: int) -> Floats:
-        """At every tile the value at the tile so many times as long along a dimension; infinite where there is none."""
-        return self._shifted(values, self._axis[d, prime], 1)
-
     def scaled(self, values: Floats, factors: Sequence[int]) -> Floats:
-        """At every tile the value at the tile times the factors; infinite where there is none."""
+        """[..., size]: at every tile the value at the tile times the factors; infinite where there is none."""
+        grid = values.reshape(-1, *self.shape)
+        moved = np.full_like(grid, inf)
+        before, after = [slice(None)] * grid.ndim, [slice(None)] * grid.ndim
         for d, factor in enumerate(factors):
             for prime, power in exponents(factor).items():
-                if (d, prime) not in self._axis:
-                    return np.full(self.size, inf)
-                values = self._shifted(values, self._axis[d, prime], power)
-        return values
-
-    def _shifted(self, values: Floats, axis: int, power: int) -> Floats:
-        moved = np.full(self.shape, inf)
-        before, after = [slice(None)] * len(self.shape), [slice(None)] * len(self.shape)
-        before[axis], after[axis] = slice(power, None), slice(None, max(self.shape[axis] - power, 0))
-        moved[tuple(after)] = values.reshape(self.shape)[tuple(before)]
-        return moved.ravel()
-
-    def least(self, values: Floats, dims: Iterable[int]) -> Floats:
-        """At every tile the least value at its multiples along some dimensions."""
-        grid = values.reshape(self.shape)
-        for d in dims:
-            for prime in self.primes[d]:
-                axis = self._axis[d, prime]
-                grid = np.flip(np.minimum.accumulate(np.flip(grid, axis), axis=axis), axis)
-        return np.ascontiguousarray(grid).ravel()
+                axis = self._axis.get((d, prime))
+                if axis is None or power >= self.shape[axis]:
+                    return moved.reshape(values.shape)
+                before[axis + 1], after[axis + 1] = slice(power, None), slice(None, self.shape[axis] - power)
+        moved[tuple(after)] = grid[tuple(before)]
+        return moved.reshape(values.shape)
 
     def whole_along(self, values: Floats, d: int) -> Floats:
         """At every tile the value at the tile that spans all of one dimension."""

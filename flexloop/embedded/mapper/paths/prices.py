@@ -12,86 +12,75 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.general_facts import Facts
 from flexloop.embedded.mapper.general_spread import Spread
-from flexloop.embedded.mapper.paths.grid import Floats, Grid
+from flexloop.embedded.mapper.paths.words import Words
 
 BYPASSED, KEPT, OPEN = 0, 1, 2
 """Whether a level keeps a data space: not, in any case, or as may be best."""
 Keeping = npt.NDArray[np.int8]
+WHOLE = 1 - 1e-12
+"""What a product may exceed a whole number by for being rounded."""
 
 
 @dataclass(frozen=True)
-class Price:
-    """What words cost: so much a word, less what the first visits of partial sums and rounding may save."""
+class Part:
+    """What words cost at one level: rows of several words are paid for as a whole, by each instance in use.
 
-    a_word: float
+    Attributes:
+        rows: rows of an instance for each word of all children.
+        less: rows that an instance saves by first visits of partial sums, and by rounding, at most.
+        energy: of a row in all instances (pJ).
+    """
+
+    rows: float
     less: float
+    energy: float
 
-    def of(self, words: Floats) -> Floats:
-        """The cost of words (pJ)."""
-        cost: Floats = np.maximum(words * self.a_word - self.less, 0.0)
-        return cost
+
+Price = tuple[Part, ...]
+"""What words cost at all levels that they pass."""
+
+
+def cost_of(price: Price, words: float) -> float:
+    """The cost of words (pJ)."""
+    return sum(part.energy * ceil(max(words * part.rows - part.less, 0.0) * WHOLE) for part in price)
 
 
 class Prices:
     """The prices of one mapspace with the factors of its fanouts decided.
 
     Args:
-        facts: architecture and problem.
+        words: of the tiles.
         keeping: [levels, data spaces], see above.
-        grid: the tiles.
         spread: the factors of the fanouts by slot.
         levels: the level above each of these slots.
     """
 
-    def __init__(self, facts: Facts, keeping: Keeping, grid: Grid, spread: Spread, levels: dict[int, int]) -> None:
-        self.facts, self._grid = facts, grid
-        bounds = grid.bounds
-        self.macs = float(prod(bounds))
+    def __init__(self, words: Words, keeping: Keeping, spread: Spread, levels: dict[int, int]) -> None:
+        self.words, self.facts = words, words.facts
+        self._bounds = words.grid.bounds
+        self.macs = float(prod(self._bounds))
         self._fanouts = {levels[slot]: factors for slot, factors in spread.items()}
-        dims = range(len(bounds))
-        self.relevant = [frozenset(d for rank in t.ranks for d, _ in rank if bounds[d] > 1) for t in facts.tensors]
-        self.shared = [
-            {d: rank for rank in t.groups for d, _ in rank if bounds[d] > 1 and sum(bounds[i] > 1 for i, _ in rank) > 1}
-            for t in facts.tensors
-        ]
-        """For each data space the ranks that two or more dimensions move it in, by dimension."""
-        self._irrelevant = [[d for d in dims if d not in found] for found in self.relevant]
-        self.always = [[int(p) for p in np.flatnonzero(keeping[:, t] == KEPT)] for t in range(len(facts.tensors))]
+        self.always = [[int(p) for p in np.flatnonzero(keeping[:, t] == KEPT)] for t in range(keeping.shape[1])]
+        self._whole = [self._is_whole(t) for t in range(keeping.shape[1])]
         self._memory: dict[tuple[int, ...], Price] = {}
-        self.box = [self._sizes(t, grid.tiles) for t in range(len(facts.tensors))]
-        """[size] for each data space: the words of a tile."""
-        self.words = [self._least_words(t) for t in range(len(facts.tensors))]
-        """[size] for each data space: words of a tile times the iterations and instances outside, at least."""
-        self._everything = [float(self._sizes(t, np.array([bounds], float))[0]) for t in range(len(facts.tensors))]
 
-    def _sizes(self, t: int, tiles: Floats) -> Floats:
-        words = np.ones(len(tiles))
-        for rank in self.facts.tensors[t].ranks:
-            words = words * (1.0 + sum(coefficient * (tiles[:, d] - 1.0) for d, coefficient in rank))
-        return words
+    def _is_whole(self, t: int) -> bool:
+        """Whether all counts of a data space are whole numbers, so that none is rounded down.
 
-    def _least_words(self, t: int) -> Floats:
-        """What a tile needs at least, gaps left out, so that it never needs more than the tiles that it consists of."""
-        tiles = self._grid.tiles
-        words: Floats = np.asarray((np.array(self._grid.bounds) / tiles).prod(axis=1))
-        if self.facts.tensors[t].is_diagonal:
-            return np.zeros(len(tiles))
-        for rank in self.facts.tensors[t].ranks:
-            moving = [(d, coefficient) for d, coefficient in rank if self._grid.bounds[d] > 1]
-            extents = [tiles[:, d] for d, _ in moving]
-            if len(moving) == 2:
-                box = 1.0 + sum(coefficient * (tiles[:, d] - 1.0) for d, coefficient in moving)
-                words = words * np.minimum(box, extents[0] * extents[1])
-            elif moving:
-                words = words * np.max(extents, axis=0)
-        return words
+        Children then get equally many words: none of their tiles overlap, so that no neighbour passes anything on.
+        """
+        across = {d for factors in self._fanouts.values() for d, factor in enumerate(factors) if factor > 1}
+        return not across & set(self.words.shared[t]) and 0 not in self._fanouts
+
+    def _rounded(self, t: int, level: int) -> float:
+        """The words over all instances of a level that rounding may take off a count."""
+        return 0.0 if self._whole[t] else float(self.facts.levels[level].instances)
 
     def used(self) -> float:
         """MACs that work at once."""
@@ -100,13 +89,13 @@ class Prices:
     def _repeats(self, t: int, low: int, high: int) -> float:
         """How often the fanouts of the levels above ``low`` up to ``high`` repeat a tile."""
         found = (self._fanouts[p] for p in self._fanouts if low < p <= high)
-        return float(prod(factors[d] for factors in found for d in self._irrelevant[t]))
+        return float(prod(factors[d] for factors in found for d in self.words.irrelevant[t]))
 
     def _sharing(self, t: int, low: int, high: int) -> float:
         """How many children get the same tile at most: those along one rank differ as often as its longest loop."""
         share = self._repeats(t, low, high)
         for factors in (self._fanouts[p] for p in self._fanouts if low < p <= high):
-            for rank in set(self.shared[t].values()):
+            for rank in set(self.words.shared[t].values()):
                 along = [factors[d] for d, _ in rank]
                 share *= prod(along) / (1 if self.facts.tensors[t].is_diagonal else max(along))
         return share
@@ -116,17 +105,17 @@ class Prices:
 
         Along the displacement of that loop tiles lie one after the other only in steps of the rank's other dimensions.
         """
-        if d not in self.shared[t]:
+        if d not in self.words.shared[t]:
             return 1.0
         found = (self._fanouts[p] for p in self._fanouts if low < p <= high)
-        others = [i for i, _ in self.shared[t][d] if i != d or self.facts.tensors[t].is_diagonal]
+        others = [i for i, _ in self.words.shared[t][d] if i != d or self.facts.tensors[t].is_diagonal]
         return float(prod(factors[i] for factors in found for i in others))
 
     def longest(self, t: int, level: int, d: int) -> float:
         """The most that a tile of a data space which fits a level may span along a dimension."""
         capacity = self.facts.levels[level].capacity
         coefficient = next(c for rank in self.facts.tensors[t].ranks for i, c in rank if i == d)
-        return min(float(self._grid.bounds[d]), (max(capacity, 1.0) - 1.0) / coefficient + 1.0)
+        return min(float(self._bounds[d]), (max(capacity, 1.0) - 1.0) / coefficient + 1.0)
 
     def spread_along(self, low: int, high: int, d: int) -> float:
         """The factors of a dimension in the fanouts of the levels above ``low`` up to ``high``."""
@@ -136,20 +125,31 @@ class Prices:
         """Words of an output that the first visits save reading, over all instances of a level, at most."""
         if not self.facts.tensors[t].read_write:
             return 0.0
-        repeating = [*self._irrelevant[t], *self.shared[t]]
+        repeating = [*self.words.irrelevant[t], *self.words.shared[t]]
         outside = (self._fanouts[p] for p in self._fanouts if p > level)
-        return float(prod(factors[d] for factors in outside for d in repeating)) * self._everything[t]
+        return float(prod(factors[d] for factors in outside for d in repeating)) * self.words.everything[t]
+
+    def _part(self, level: int, times: float, less: float, energy: float) -> Part:
+        """What words cost at a level, given the energy of a word where all instances work (pJ).
+
+        Instances in use that share rows pay for a row each, until all rows are paid for.
+        """
+        facts = self.facts.levels[level]
+        used = prod(f for p, factors in self._fanouts.items() if p > level for f in factors)
+        words = used * facts.block
+        rows = facts.block * facts.cluster * min(used, facts.clusters)
+        return Part(times / words, less / words, energy * rows)
 
     def _filling(self, t: int, level: int, times: float) -> Price:
-        facts = self.facts.levels[level]
-        return Price(times * facts.write_energy, (self._first(t, level) + facts.instances) * facts.write_energy)
+        less = self._first(t, level) + self._rounded(t, level)
+        return (self._part(level, times, less, self.facts.levels[level].write_energy),)
 
     def _giving(self, t: int, level: int, times: float) -> Price:
-        facts = self.facts.levels[level]
-        read, less = times * facts.read_energy, (self._first(t, level) + facts.instances) * facts.read_energy
-        if self.facts.tensors[t].read_write:
-            read, less = read + times * facts.update_energy, less + facts.instances * facts.update_energy
-        return Price(read, less)
+        facts, rounded = self.facts.levels[level], self._rounded(t, level)
+        read = self._part(level, times, self._first(t, level) + rounded, facts.read_energy)
+        if not self.facts.tensors[t].read_write:
+            return (read,)
+        return read, self._part(level, times, rounded, facts.update_energy)
 
     def _chain(self, t: int, child: int, below: int) -> list[int]:
         """A child and the levels outside it, below another one, that keep the data space in any case."""
@@ -165,28 +165,29 @@ class Prices:
             level: where the loop stands.
             first: the dimension of the innermost loop that moves the tile.
         """
-        key = (t, child, parent, level, first if first in self.shared[t] else -1)
+        key = (t, child, parent, level, first if first in self.words.shared[t] else -1)
         if key not in self._memory:
-            parts = []
+            price: Price = ()
             chain = [*self._chain(t, child, level), parent]
             for inner, outer in itertools.pairwise(chain):
                 passed_on = self._passed_on(t, inner, outer, first)
                 # With fanouts outside, what neighbours pass on is spread over instances that do not get it.
                 lost = passed_on if any(p > inner + 1 for p in self._fanouts) else 1.0
-                parts.append(self._filling(t, inner, self._repeats(t, inner, level) / lost))
+                price += self._filling(t, inner, self._repeats(t, inner, level) / lost)
                 times = 1.0 / self._sharing(t, level, parent) if outer == parent else self._repeats(t, outer, level)
-                parts.append(self._giving(t, outer, times / passed_on))
-            self._memory[key] = Price(sum(p.a_word for p in parts), sum(p.less for p in parts))
+                price += self._giving(t, outer, times / passed_on)
+            self._memory[key] = tuple(part for part in price if part.energy)
         return self._memory[key]
 
     def never_moved(self, t: int, child: int) -> float:
         """What the boundaries from a child on cost (pJ) where no loop moves its tile."""
         top = len(self.facts.levels)
         chain = self._chain(t, child, top)
-        parts = [self._filling(t, p, self._repeats(t, p, top)) for p in chain[:-1]]
-        parts += [self._giving(t, p, self._repeats(t, p, top)) for p in chain[1:]]
-        words = self.words[t][-1:]
-        return float(Price(sum(p.a_word for p in parts), sum(p.less for p in parts)).of(words)[0])
+        price: Price = ()
+        for inner, outer in itertools.pairwise(chain):
+            price += self._filling(t, inner, self._repeats(t, inner, top))
+            price += self._giving(t, outer, self._repeats(t, outer, top))
+        return cost_of(price, float(self.words.least[t][-1]))
 
     def operands(self, t: int, parent: int) -> float:
         """What the MACs cost (pJ) at the innermost level that keeps a data space, if no neighbours feed them."""
@@ -194,9 +195,8 @@ class Prices:
             return 0.0
         passed_on = 1.0
         for factors in (self._fanouts[p] for p in self._fanouts if p <= parent):
-            passed_on *= max((prod(factors[d] for d, _ in rank) for rank in self.shared[t].values()), default=1)
-        words = np.array([self.macs / self._sharing(t, -1, parent) / passed_on])
-        return float(self._giving(t, parent, 1.0).of(words)[0])
+            passed_on *= max((prod(factors[d] for d, _ in rank) for rank in self.words.shared[t].values()), default=1)
+        return cost_of(self._giving(t, parent, 1.0), self.macs / self._sharing(t, -1, parent) / passed_on)
 
 
 def keeping_of(kept: npt.NDArray[np.bool_], open_places: Sequence[tuple[int, int]]) -> Keeping:

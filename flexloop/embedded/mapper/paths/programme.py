@@ -1,345 +1,204 @@
-"""The least energy from every slot on, outermost first: a dynamic programme over tiles and what waits for a loop.
-
-A path leads from the tile of a MAC to the whole problem, slot by slot, and within a slot prime by prime. On its way
-every data space is in one of three conditions:
-
-* it *waits*: no loop that moves it has been met since a level that keeps it; a step along a dimension that it has will;
-* it *slides*: the innermost loop that moves it runs along a rank that it shares with another dimension (see `sliding`).
-  Further steps along that dimension lengthen the run, a step along any other one ends it, and so does the slot;
-* it is *settled*: what crosses the boundary is charged, and the level that gives it is chosen. There it waits again.
-
-The order of the steps is the order of the loops. Steps of one dimension that do not follow each other stand for
-mappings with more loops than there are; those never cost less than loops that do.
-"""
+"""The least energy from every slot on, outermost first: a dynamic programme over tiles and profiles (`conditions`)."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 
 import numpy as np
+import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.general_spread import Spread
-from flexloop.embedded.mapper.imperfect import Products
-from flexloop.embedded.mapper.paths.grid import Floats, Grid
-from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, Keeping, Prices
-from flexloop.embedded.mapper.paths.sliding import Run, Sliding
+from flexloop.embedded.mapper.paths.conditions import END, SETTLED, Charge, Ints, Stage, Steps
+from flexloop.embedded.mapper.paths.grid import Floats
+from flexloop.embedded.mapper.paths.kernels import ALIVE, priced, through
+from flexloop.embedded.mapper.paths.prices import Prices
+from flexloop.embedded.mapper.paths.sliding import Sliding
+from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 from flexloop.integers import divisors
 
-WAITS, SLIDES, SETTLED = range(3)
-Condition = tuple[int, ...]
-"""(WAITS, child), (SLIDES, child, dimension, whether two steps so far) or (SETTLED, the level that gives)."""
-Profile = tuple[Condition, ...]
-"""The condition of every data space."""
-Values = dict[Profile, Floats]
-"""For each profile the least energy outside of every tile; profiles that cannot be are left out."""
 
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """What the paths of all ways to fill the fanouts have in common.
 
-@dataclass(frozen=True)
-class Move:
-    """What a step along a dimension does: the profile after it, and what is charged at the tile before it."""
+    Attributes:
+        slots: the mapspace's.
+        words: of the tiles.
+        steps: between the tiles' profiles.
+        reachable: for each slot [tiles] whether the slots inside it may span a tile and the others complete it.
+        fitting: for each slot of temporal loops [kinds, tiles] 0 where what its level keeps fits, or infinite.
+        kinds: for each of these slots [rows] which of them holds.
+        kept: whether the values of all slots are kept, for branch and bound along paths.
+        traced: whether paths are traced.
+        is_fine: whether nothing is left out.
+    """
 
-    after: Profile
-    cost: Floats | float
+    slots: tuple[Slot, ...]
+    words: Words
+    steps: Steps
+    reachable: list[npt.NDArray[np.bool_]]
+    fitting: dict[int, Floats]
+    kinds: dict[int, Ints]
+    kept: bool
+    traced: bool
+    is_fine: bool
 
+    @classmethod
+    def of(
+        cls, slots: tuple[Slot, ...], spans: Sequence[Sequence[Sequence[int]]], words: Words, steps: Steps,
+        *, kept: bool, traced: bool, is_fine: bool,
+    ) -> Ways:  # fmt: skip
+        """Work out what fits.
 
-@dataclass
-class Stage:
-    """Values inside and outside of some loops of a slot, or of its end (no dimensions), for a path to be traced."""
-
-    slot: int
-    dims: tuple[int, ...]
-    inside: Values
-    outside: Values
+        Args:
+            slots, words, steps, kept, traced, is_fine: as above.
+            spans: for each slot and dimension what the slots inside it may multiply to.
+        """
+        grid = words.grid
+        masks = [
+            np.logical_and.reduce([np.isin(grid.tiles[:, d], some) for d, some in enumerate(of_slot)])
+            for of_slot in spans
+        ]
+        fitting, kinds = {}, {}
+        for place, keeps in steps.keeps.items():
+            capacity = words.facts.levels[slots[place].level].capacity
+            every = sorted(set(keeps.kept))
+            sizes = [sum((words.box[t] for t in kept), start=np.zeros(grid.size)) for kept in every]
+            fitting[place] = np.where(np.array(sizes).reshape(-1, grid.size) <= capacity, 0.0, inf)
+            kinds[place] = np.array([every.index(kept) for kept in keeps.kept], dtype=np.int64)
+        return cls(slots, words, steps, masks, fitting, kinds, kept, traced, is_fine)
 
 
 class Programme:
     """The least energy of a mapspace with the factors of its fanouts decided.
 
     Args:
-        choices: the mapspace's slots.
-        factorizations: of each dimension, at the bound of the grid.
-        keeping: [levels, data spaces] what is kept, bypassed, open.
-        grid: the tiles.
+        ways: profiles, steps between them, and what fits.
         prices: what words cost.
         spread: the factors of the fanouts, by slot.
         most: energies (pJ) above this one are of no interest.
         deadline: when to give up, with `TimeUp`.
-        runs: whether runs along shared ranks are followed, which takes longer and bounds better.
-        traced: whether `stages` are kept.
 
     Attributes:
         least: the least energy (pJ), MACs included.
-        beyond: for each slot the least energy of every tile from the slot on; after the last one nothing.
-        start: the profile that a least path begins with, or None where there is no path.
-        stages: from the outermost slot's to the innermost one's.
+        start: [rows] energy (pJ) of MACs and operands in each profile that a path may begin with.
+        values: for each slot and after the last one [rows, tiles] the least energy from there on; slots inside one from
+            which nothing can be completed are left out, and all but the innermost where they are not kept.
+        within: for each slot of temporal loops the values outside of its stages and inside each, where they are kept.
     """
 
     def __init__(
-        self,
-        choices: Choices,
-        factorizations: Sequence[Products],
-        keeping: Keeping,
-        grid: Grid,
-        prices: Prices,
-        spread: Spread,
-        most: float = inf,
-        deadline: Deadline | None = None,
-        *,
-        runs: bool = True,
-        traced: bool = False,
+        self, ways: Ways, prices: Prices, spread: Spread, most: float = inf, deadline: Deadline | None = None
     ) -> None:
-        self._choices, self._keeping, self._grid, self.prices, self._spread = choices, keeping, grid, prices, spread
-        self._deadline, self._traced = deadline, traced
-        self._macs = prices.macs * prices.facts.compute_energy
-        self._tensors = range(keeping.shape[1])
-        self._keepers = [[int(p) for p in np.flatnonzero(keeping[:, t] != BYPASSED)] for t in self._tensors]
-        operands = sum(min(prices.operands(t, p) for p in self._keepers[t]) for t in self._tensors)
-        self._most = (most - self._macs - operands) * (1 + 1e-9)
-        self._memory: dict[tuple[object, ...], Floats] = {}
-        self._sliding = [Sliding(prices, grid, t, followed=runs) for t in self._tensors]
-        self._reachable = _reachable(factorizations, grid)
-        self.stages: list[Stage] = []
-        self.beyond: list[Floats] = [np.zeros(grid.size)]
-        self.least, self.start = self._cheapest(self._work_out())
+        self.steps, self.prices, self._grid, self._ways = ways.steps, prices, ways.words.grid, ways
+        self._deadline = deadline
+        self._sliding = [Sliding(prices, self._grid, t) for t in range(len(prices.facts.tensors))]
+        self.start = self._operands()
+        self._limit = np.full(self._grid.size, inf)
+        if most < inf:
+            self._limit[:] = (most - self.start.min(initial=inf)) * (1 + 1e-9)
+        self.within: dict[int, list[Floats]] = {}
+        self.values: list[Floats] = [self._at_the_end()]
+        self.least = inf
+        alive = np.ones(len(self.values[0]), dtype=np.int64)
+        for place in range(len(ways.slots) - 1, -1, -1):
+            self._look()
+            slot = ways.slots[place]
+            if slot.spatial:
+                values = self._grid.scaled(self.values[0], spread[place])
+            else:
+                values, alive = self._slot(place, alive)
+            self.values.insert(0, np.where(ways.reachable[place], values, inf))
+            if not ways.kept:
+                del self.values[1:]
+            if not alive.any():
+                return
+        self.least = float((self.start + self.values[0][:, 0]).min(initial=inf))
+
+    @cached_property
+    def beyond(self) -> list[Floats]:
+        """For each slot and after the last one [tiles] the least energy from there on."""
+        return [values.min(axis=0, initial=inf) for values in self.values]
 
     def _look(self) -> None:
         if self._deadline is not None:
             self._deadline.check()
 
-    def _work_out(self) -> Values:
-        values = self._at_the_end()
-        for place in range(len(self._choices.slots) - 1, -1, -1):
-            slot = self._choices.slots[place]
-            if slot.spatial:
-                self._look()
-                values = {profile: self._grid.scaled(v, self._spread[place]) for profile, v in values.items()}
-            else:
-                values = self._through(place, slot, self._kept_at(slot.level, values))
-            values = self._pruned(values, self._reachable[place])
-            self._memory.clear()
-            self.beyond.insert(0, np.min([np.full(self._grid.size, inf), *values.values()], axis=0))
-        return values
+    def _operands(self) -> Floats:
+        """What the MACs cost, and what they read and write."""
+        known: dict[tuple[int, int], float] = {}
+        start = np.full(len(self.steps.rows[0]), self.prices.macs * self.prices.facts.compute_energy)
+        for row, profile in enumerate(self.steps.rows[0]):
+            for t, condition in enumerate(profile):
+                if condition[0] != SETTLED:
+                    start[row] = inf
+                    continue
+                parent = condition[1]
+                if (t, parent) not in known:
+                    known[t, parent] = self.prices.operands(t, parent)
+                start[row] += known[t, parent]
+        return start
 
-    def _at_the_end(self) -> Values:
+    def _at_the_end(self) -> Floats:
         """Nothing is left but what no loop has moved."""
-        values: Values = {}
-        for children in itertools.product(*self._keepers):
-            energy = np.full(self._grid.size, inf)
-            energy[-1] = sum(self.prices.never_moved(t, child) for t, child in enumerate(children))
-            values[tuple((WAITS, child) for child in children)] = energy
+        rows = self.steps.rows[-1]
+        known = {(t, p): self.prices.never_moved(t, p) for t, some in enumerate(self.steps.keepers) for p in some}
+        values = np.full((len(rows), self._grid.size), inf)
+        values[:, -1] = [sum(known[t, child] for t, (_, child) in enumerate(profile)) for profile in rows]
         return values
 
-    def _cheapest(self, values: Values) -> tuple[float, Profile | None]:
-        """The least energy of a path from the tile of a MAC on, and its profile there."""
-        least, start = inf, None
-        for profile, energy in values.items():
-            if all(condition[0] == SETTLED for condition in profile):
-                operands = sum(self.prices.operands(t, parent) for t, (_, parent) in enumerate(profile))
-                if self._macs + operands + energy[0] < least:
-                    least, start = float(self._macs + operands + energy[0]), profile
-        return least, start
+    def _slot(self, place: int, alive: Ints) -> tuple[Floats, Ints]:
+        """The values inside a slot of temporal loops, and which rows have any.
 
-    def _pruned(self, values: Values, reachable: Floats) -> Values:
-        """What can be and is of interest."""
-        found = {}
-        for profile, energy in values.items():
-            bounded = energy + reachable
-            bounded[bounded > self._most] = inf
-            if np.isfinite(bounded).any():
-                found[profile] = bounded
-        return found
-
-    def kept(self, level: int, profile: Profile) -> tuple[Profile, list[int]] | None:
-        """The profile after a level keeps what it is to keep, and what that is; None where it cannot be."""
-        after: list[Condition] = []
-        kept = []
-        for t, condition in enumerate(profile):
-            always, chosen = self._keeping[level, t] == KEPT, condition == (SETTLED, level)
-            if always and condition[0] != WAITS and not chosen:
-                return None
-            after.append((WAITS, level) if chosen else condition)
-            if always or chosen:
-                kept.append(t)
-        return tuple(after), kept
-
-    def _kept_at(self, level: int, values: Values) -> Values:
-        found = {}
-        for profile in itertools.product(*(self._conditions(t, level) for t in self._tensors)):
+        Within a slot a step at a time leads to tiles that the slots inside cannot span.
+        """
+        keeps, stages = self.steps.keeps[place], self.steps.stages[place]
+        values, alive = self.values[0][keeps.after], alive[keeps.after]
+        values += self._ways.fitting[place][self._ways.kinds[place]]
+        self.within[place] = [values] if self._ways.traced else []
+        for stage in stages:
             self._look()
-            after = self.kept(level, profile)
-            if after is not None and after[0] in values:
-                found[profile] = self._fitting(level, after[1], values[after[0]])
-        return found
+            table, inside = stage.table.copy(), np.empty((len(stage.rows), self._grid.size))
+            through(table, alive, stage.moves, self._grid.axes, self.costs(stage), self._limit, values, inside)
+            values, alive = inside, np.ascontiguousarray(table[:-1, ALIVE])
+            if self._ways.traced:
+                self.within[place].append(values)
+        return values, alive
 
-    def _fitting(self, level: int, kept: Sequence[int], energy: Floats) -> Floats:
-        capacity = self.prices.facts.levels[level].capacity
-        if capacity == inf or not kept:
-            return energy
-        return np.where(np.sum([self.prices.box[t] for t in kept], axis=0) <= capacity, energy, inf)
+    def costs(self, stage: Stage) -> Floats:
+        """[charges, tiles]: what is charged in a stage (pJ)."""
+        prices = [self.prices.moved(c.t, c.child, c.parent, c.level, c.first) for c in stage.charges]
+        parts = [(part.rows, part.less, part.energy) for price in prices for part in price]
+        first = np.cumsum([0, *map(len, prices)], dtype=np.int64)
+        costs = np.empty((len(prices), self._grid.size))
+        for row, charge in enumerate(stage.charges):
+            costs[row] = self._words(charge)
+        priced(costs, first, np.array(parts, dtype=np.float64).reshape(-1, 3))
+        return costs
 
-    def _conditions(self, t: int, level: int) -> list[Condition]:
-        """In what condition a data space may be inside a level's loops or within them."""
-        children = [p for p in self._keepers[t] if p < level]
-        waiting: list[Condition] = [(WAITS, child) for child in children]
-        runs = itertools.product(children, self._sliding[t].dims, (1, 0))
-        sliding: list[Condition] = [(SLIDES, *run) for run in runs]
-        return [*waiting, *sliding, *self._suppliers(t, level)]
-
-    def _suppliers(self, t: int, level: int) -> list[Condition]:
-        return [(SETTLED, p) for p in self._keepers[t] if p >= level]
-
-    def _through(self, place: int, slot: Slot, values: Values) -> Values:
-        """The values inside a slot's loops, given those outside them."""
-        movable = [d for d, high in enumerate(self._choices.limits[1][place]) if high > 1 and self._grid.bounds[d] > 1]
-        profiles = list(itertools.product(*(self._conditions(t, slot.level) for t in self._tensors)))
-        profiles.sort(key=_steps_left)
-        for dims in (None, *_runs(slot)):
-            if dims is None:
-                inside = self._with_ends(slot.level, profiles, values)
-            else:
-                dims = tuple(d for d in dims if d in movable)
-                inside = self._loops(slot.level, dims, profiles, values)
-            if self._traced:
-                self.stages.append(Stage(place, dims or (), inside, values))
-            values = inside
-        return values
-
-    def _with_ends(self, level: int, profiles: Iterable[Profile], values: Values) -> Values:
-        """The values at the end of a slot, those included where a run ends there."""
-        found = dict(values)
-        for profile in profiles:
-            if any(condition[0] == SLIDES for condition in profile):
-                self._look()
-                ends = (values[move.after] + move.cost for move in self.ends(level, profile) if move.after in values)
-                least = _least(energy for energy in (values.get(profile), *ends) if energy is not None)
-                if least is not None:
-                    found[profile] = least
-        return found
-
-    def ends(self, level: int, profile: Profile) -> Iterator[Move]:
-        """What the end of a slot may do: runs end or go on, and which level gives what is settled by it is open."""
-        options: list[list[tuple[Condition, Floats | float]]] = []
-        for t, condition in enumerate(profile):
-            options.append([(condition, 0.0)])
-            if condition[0] == SLIDES:
-                run = _run(condition)
-                words = self._sliding[t].at_the_end(run, level)
-                # A run that the level does not end by keeping what it brings goes on.
-                suppliers = [s for s in self._suppliers(t, level) if s[1] == level]
-                options[t] += [(s, self._cost(t, run.child, s[1], level, run.d, words)) for s in suppliers]
-        yield from (move for move in _combined(options) if move.after != profile)
-
-    def _loops(self, level: int, dims: Sequence[int], profiles: Iterable[Profile], values: Values) -> Values:
-        """The values inside some loops that may stand in any order."""
-        inside: Values = {}
-        for profile in profiles:
-            touched = [d for d in dims if any(self._touches(t, c, d) for t, c in enumerate(profile))]
-            free = [d for d in dims if d not in touched]
-            steps = ((d, prime) for d in touched for prime in self._grid.primes[d])
-            found = (self._after(level, profile, d, prime, inside) for d, prime in steps)
-            least = _least(energy for energy in (values.get(profile), *found) if energy is not None)
-            if least is not None:
-                inside[profile] = self._grid.least(least, free)
-        return inside
-
-    def _after(self, level: int, profile: Profile, d: int, prime: int, inside: Values) -> Floats | None:
-        """The least energy with a step along a dimension."""
-        self._look()
-        moves = (move for move in self.moves(level, profile, d, prime) if move.after in inside)
-        return _least(self._grid.stepped(inside[move.after], d, prime) + move.cost for move in moves)
-
-    def _touches(self, t: int, condition: Condition, d: int) -> bool:
-        """Whether a step along a dimension changes the condition of a data space."""
-        if condition[0] == WAITS:
-            return d in self.prices.relevant[t]
-        return condition[0] == SLIDES and condition[2:] != (d, 0)
-
-    def moves(self, level: int, profile: Profile, d: int, prime: int) -> Iterator[Move]:
-        """What a step along a dimension may do; which level gives what is settled by it is open."""
-        yield from _combined([list(self._changes(t, level, c, d, prime)) for t, c in enumerate(profile)])
-
-    def _changes(
-        self, t: int, level: int, condition: Condition, d: int, prime: int
-    ) -> Iterator[tuple[Condition, Floats | float]]:
-        if not self._touches(t, condition, d):
-            yield condition, 0.0
-            return
-        child, sliding = condition[1], self._sliding[t]
-        if condition[0] == WAITS and d in sliding.dims:
-            yield (SLIDES, child, d, int(prime == 2)), 0.0
-            return
-        if condition[0] == SLIDES and condition[2] == d:
-            yield (SLIDES, child, d, 0), 0.0
-            return
-        first = d if condition[0] == WAITS else condition[2]
-        words = sliding.at_once(d) if condition[0] == WAITS else sliding.ended(_run(condition), level, d, prime)
-        for supplier in self._suppliers(t, level):
-            yield supplier, self._cost(t, child, supplier[1], level, first, words)
-
-    def _cost(self, t: int, child: int, parent: int, level: int, first: int, words: Floats) -> Floats:
-        """What words cost that the boundaries from a child on bring (see `Prices.moved`)."""
-        key = (t, child, parent, first, id(words))  # words are kept as long as this memory
-        if key not in self._memory:
-            self._memory[key] = self.prices.moved(t, child, parent, level, first).of(words)
-        return self._memory[key]
+    def _words(self, charge: Charge) -> Floats:
+        """[tiles]: the words that the innermost of the boundaries brings."""
+        sliding = self._sliding[charge.t]
+        if charge.run is None:
+            return sliding.at_once(charge.first)
+        if charge.by == END:
+            return sliding.at_the_end(charge.run, charge.level)
+        return sliding.ended(charge.run, charge.level, charge.by, charge.prime)
 
 
-def _run(condition: Condition) -> Run:
-    return Run(condition[1], condition[2], bool(condition[3]))
-
-
-def _steps_left(profile: Profile) -> int:
-    """How many steps a profile is from having everything settled."""
-    left = {WAITS: 3, SETTLED: 0}
-    return sum(left.get(condition[0], 1 + condition[-1]) for condition in profile)
-
-
-def _combined(options: Sequence[Sequence[tuple[Condition, Floats | float]]]) -> Iterator[Move]:
-    for chosen in itertools.product(*options):
-        yield Move(tuple(condition for condition, _ in chosen), sum(cost for _, cost in chosen))
-
-
-def _least(found: Iterable[Floats]) -> Floats | None:
-    least: Floats | None = None
-    for values in found:
-        least = values if least is None else np.minimum(least, values)
-    return least
-
-
-def _runs(slot: Slot) -> list[tuple[int, ...]]:
-    """The dimensions of a slot's loops in groups, outermost first; within a group their order is free."""
-    if not slot.counted:
-        return [(*slot.prefix, *slot.middle, *slot.suffix)]
-    return [*((d,) for d in reversed(slot.suffix)), slot.middle, *((d,) for d in reversed(slot.prefix))]
-
-
-def _reachable(factorizations: Sequence[Products], grid: Grid) -> list[Floats]:
-    """For each slot [size]: 0 at tiles that the slots inside it may span and the others complete, else infinite."""
-    slots = len(factorizations[0].lows)
-    masks = [np.zeros(grid.size, dtype=np.bool_) | True for _ in range(slots)]
-    for d, factorization in enumerate(factorizations):
-        for slot, tiles in enumerate(_spans(factorization)):
-            masks[slot] &= np.isin(grid.tiles[:, d], tiles)
-    return [np.where(mask, 0.0, inf) for mask in masks]
-
-
-def _spans(factorization: Products) -> Iterator[list[int]]:
+def spans(bound: int, lows: Sequence[int], highs: Sequence[int]) -> Iterator[list[int]]:
     """For each slot what the slots inside it may multiply to so that the others complete the bound."""
-    every = divisors(factorization.bound)
-    allowed = [
-        [f for f in every if low <= f <= high]
-        for low, high in zip(factorization.lows, factorization.highs, strict=True)
-    ]
-    beyond = [{factorization.bound}]
+    every = divisors(bound)
+    allowed = [[f for f in every if low <= f <= high] for low, high in zip(lows, highs, strict=True)]
+    beyond = [{bound}]
     for factors in reversed(allowed):
         beyond.insert(0, {n for n in every if any(n * f in beyond[0] for f in factors)})
     inside = {1}
     for factors, completed in zip(allowed, beyond, strict=False):
         yield sorted(inside & completed)
-        inside = {n * f for n in inside for f in factors if factorization.bound % (n * f) == 0}
+        inside = {n * f for n in inside for f in factors if bound % (n * f) == 0}

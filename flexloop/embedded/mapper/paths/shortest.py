@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf, prod
+from math import inf
+
+import numpy as np
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.general_facts import Facts
 from flexloop.embedded.mapper.general_spread import Spread
+from flexloop.embedded.mapper.paths.conditions import Steps, profiles
 from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
-from flexloop.embedded.mapper.paths.prices import BYPASSED, Keeping, Prices
-from flexloop.embedded.mapper.paths.programme import Programme
+from flexloop.embedded.mapper.paths.prices import Keeping, Prices
+from flexloop.embedded.mapper.paths.programme import Programme, Ways, spans
 from flexloop.embedded.mapper.paths.trace import Walk
-from flexloop.embedded.mapper.slots import Genomes
+from flexloop.embedded.mapper.paths.words import Words
+from flexloop.embedded.mapper.slots import Genomes, Slot
 
 _MOST = 40_000_000
 """Values at a time that a programme is run for."""
-_TRACED = 4_000_000
-"""Values at a time of which all are kept, for a path to be traced."""
+_FOLLOWED = 8_000_000
+"""Values at a time of which those of all slots are kept, and for which runs along shared ranks are followed."""
+_TRACED = 2_000_000
+"""Values at a time of which those within slots are kept too, for a path to be traced."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +36,21 @@ class Shortest:
     Attributes:
         least: the least energy (pJ), leakage left out; infinite where there is none of interest.
         genomes: the mapping that this stands for, as a batch of one, where it is traced.
+        programme: the values of all paths.
+        is_fine: whether this is the best that can be said.
+        is_kept: whether the values of all slots are.
     """
 
     least: float
     genomes: Genomes | None
-    _grid: Grid
-    _beyond: Sequence[Floats]
+    programme: Programme
+    grid: Grid
+    is_fine: bool
+    is_kept: bool
 
     def beyond(self, slot: int, tiles: Ints) -> Floats:
         """[n]: least energy (pJ) of all that lies outside of tiles [n, dimensions], from a slot on."""
-        found: Floats = self._beyond[slot][self._grid.index(tiles)]
+        found: Floats = self.programme.beyond[slot][self.grid.index(tiles)]
         return found
 
 
@@ -51,6 +62,8 @@ def shortest(
     spread: Spread,
     most: float = inf,
     deadline: Deadline | None = None,
+    *,
+    coarse: bool = False,
 ) -> Shortest | None:
     """The shortest path, or None where there are too many tiles, or what paths do not know: limits of reuse, residuals.
 
@@ -62,39 +75,57 @@ def shortest(
         spread: the factors of all fanouts, by slot.
         most: energies (pJ) above this one are of no interest.
         deadline: when to give up, with `TimeUp`.
+        coarse: whether to leave out what takes long: following runs along shared ranks, and tracing the path.
     """
-    if choices.imperfect or any(limits.names for limits in choices.reuse):
+    if not knows_paths(choices):
         return None
-    values = size_of(bounds) * _profiles(facts, keeping, bounds)
-    if not (runs := values <= _TRACED):
-        values = size_of(bounds) * _profiles(facts, keeping, [1] * len(bounds))
-    if values > _MOST:
-        return None
-    grid = _grid(tuple(bounds))
-    levels = {place: slot.level for place, slot in enumerate(choices.slots) if slot.spatial}
     factorizations = [
         next(f for f in options if f.bound == bound)
         for options, bound in zip(choices.factorizations, bounds, strict=True)
     ]
-    prices = Prices(facts, keeping, grid, spread, levels)
-    traced = values <= _TRACED
-    programme = Programme(
-        choices, factorizations, keeping, grid, prices, spread, most, deadline, runs=runs, traced=traced
-    )
-    genomes = Walk(choices, keeping, grid, spread, programme).genomes() if traced else None
-    return Shortest(programme.least, genomes, grid, programme.beyond)
+    limits = tuple((tuple(f.lows), tuple(f.highs)) for f in factorizations)
+    ways = _ways(facts, choices.slots, limits, tuple(map(tuple, keeping.tolist())), tuple(bounds), coarse)
+    if ways is None:
+        return None
+    levels = {place: slot.level for place, slot in enumerate(choices.slots) if slot.spatial}
+    prices = Prices(ways.words, keeping, spread, levels)
+    programme = Programme(ways, prices, spread, most, deadline)
+    genomes = Walk(choices, keeping, spread, programme).genomes() if ways.traced else None
+    return Shortest(programme.least, genomes, programme, ways.words.grid, ways.is_fine, ways.kept)
 
 
-def _profiles(facts: Facts, keeping: Keeping, bounds: Sequence[int]) -> int:
-    """How many conditions the data spaces may be in together."""
-    counts = []
-    for t, tensor in enumerate(facts.tensors):
-        levels = int((keeping[:, t] != BYPASSED).sum())
-        moving = [sum(bounds[d] > 1 for d, _ in rank) for rank in tensor.ranks]
-        counts.append(levels * (1 + 2 * sum(count for count in moving if count == 2)))
-    return prod(counts)
+def knows_paths(choices: Choices) -> bool:
+    """Whether a mapspace has nothing that paths do not know."""
+    return not choices.imperfect and not any(limits.names for limits in choices.reuse)
 
 
-@lru_cache(maxsize=4)
-def _grid(bounds: tuple[int, ...]) -> Grid:
-    return Grid(bounds)
+Row = tuple[int, ...]
+
+
+@lru_cache(maxsize=64)
+def _ways(
+    facts: Facts, slots: tuple[Slot, ...], limits: tuple[tuple[Row, Row], ...], keeping: tuple[Row, ...], bounds: Row,
+    coarse: bool,
+) -> Ways | None:  # fmt: skip
+    """Tiles and steps of a mapspace, or None where they are too many."""
+    kept = np.array(keeping, dtype=np.int8)
+    moving = [[sum(bounds[d] > 1 for d, _ in rank) for rank in t.ranks] for t in facts.tensors]
+    followed: list[list[int]] = [[] for _ in moving]
+    fewest, most = (size_of(bounds) * profiles(kept, dims) for dims in (followed, moving))
+    if fewest > _MOST:
+        return None
+    runs = not coarse and most <= _FOLLOWED
+    words = _words(facts, bounds)
+    highs = np.array([high for _, high in limits], dtype=np.int64).T
+    steps = Steps(slots, highs, kept, words, runs=runs)
+    is_fine = not coarse or most == fewest or most > _FOLLOWED
+    values = most if runs else fewest
+    traced = is_fine and values <= _TRACED
+    every = [list(spans(bound, low, high)) for bound, (low, high) in zip(bounds, limits, strict=True)]
+    by_slot = [list(of_slot) for of_slot in zip(*every, strict=True)]
+    return Ways.of(slots, by_slot, words, steps, kept=values <= _FOLLOWED, traced=traced, is_fine=is_fine)
+
+
+@lru_cache(maxsize=16)
+def _words(facts: Facts, bounds: tuple[int, ...]) -> Words:
+    return Words(facts, Grid(bounds))

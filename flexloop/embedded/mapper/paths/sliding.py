@@ -50,19 +50,13 @@ class Sliding:
         prices: what words cost.
         grid: the tiles.
         t: the data space.
-        followed: whether runs are followed at all.
-
-    Attributes:
-        dims: the dimensions along which it slides; a rank that more than two dimensions share is not followed.
     """
 
-    def __init__(self, prices: Prices, grid: Grid, t: int, *, followed: bool = True) -> None:
-        self._prices, self._grid, self._t, self._words = prices, grid, t, prices.words[t]
-        self._shared, self._relevant = prices.shared[t], prices.relevant[t]
-        moving = {d: [i for i, _ in rank if grid.bounds[i] > 1] for d, rank in self._shared.items()}
-        two = [d for d, dims in moving.items() if len(dims) == 2 and not prices.facts.tensors[t].is_diagonal]
-        self.dims = two if followed else []
-        self._other = {d: next(i for i in moving[d] if i != d) for d in self.dims}
+    def __init__(self, prices: Prices, grid: Grid, t: int) -> None:
+        self._prices, self._grid, self._t, self.words = prices, grid, t, prices.words.least[t]
+        self._shared, self._relevant = prices.words.shared[t], prices.words.relevant[t]
+        dims = prices.words.sliding_dims(t)
+        self._other = {d: next(i for i, _ in self._shared[d] if i != d and grid.bounds[i] > 1) for d in dims}
         self._memory: dict[Hashable, Floats] = {}
 
     def _coefficient(self, d: int) -> int:
@@ -118,7 +112,7 @@ class Sliding:
         """
         d = run.d
         if by in self._relevant and by != self._other[d]:
-            return self._words
+            return self.words
         key = (run, level, by == self._other[d], prime)
         if key not in self._memory:
             steps = self._steps(d, self._iterations(run, level))
@@ -127,7 +121,7 @@ class Sliding:
                 left = np.where(self._equals_other(d), steps, np.where(self._meets_other(d), whole, 1.0))
             else:
                 left = np.where(self._meets_other(d) | self._goes_on(run), whole, 1.0)
-            self._memory[key] = self._words * left
+            self._memory[key] = self.words * left
         return self._memory[key]
 
     def at_the_end(self, run: Run, level: int) -> Floats:
@@ -135,10 +129,10 @@ class Sliding:
         key = (run, level)
         if key not in self._memory:
             steps = self._steps(run.d, self._iterations(run, level))
-            longest = self._grid.whole_along(self._words, run.d)
+            longest = self._grid.whole_along(self.words, run.d)
             words = np.where(self._meets_other(run.d), steps * longest, longest)
             between = self._meets_other(run.d) | self._stays_later()
-            again = np.where(self._goes_on(run) & between, self._words * (0.5 + steps / 2), inf)
+            again = np.where(self._goes_on(run) & between, self.words * (0.5 + steps / 2), inf)
             self._memory[key] = np.minimum(words, again)
         return self._memory[key]
 
@@ -146,7 +140,7 @@ class Sliding:
         """[size]: words that the loop brings which moves the tile first, where its run is not followed."""
         key = (d,)
         if key not in self._memory:
-            words = self._words
+            words = self.words
             if d in self._shared:
                 # Steps along the rank's other dimensions may cost nothing, and the loop have two iterations.
                 words = words * np.where(self._grid.tiles[:, d] < self._grid.bounds[d], self._steps(d, 2.0), 1.0)

@@ -9,9 +9,11 @@ import numpy as np
 
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.general_spread import Spread
-from flexloop.embedded.mapper.paths.grid import Grid, Ints
+from flexloop.embedded.mapper.paths.conditions import END, FREE, SETTLED, Stage
+from flexloop.embedded.mapper.paths.grid import Floats
+from flexloop.embedded.mapper.paths.kernels import FIRST_MOVE, OUTSIDE
 from flexloop.embedded.mapper.paths.prices import KEPT, Keeping
-from flexloop.embedded.mapper.paths.programme import SETTLED, Move, Profile, Programme, Stage, Values
+from flexloop.embedded.mapper.paths.programme import Programme
 from flexloop.embedded.mapper.slots import Genomes
 
 
@@ -21,14 +23,15 @@ class Walk:
     Args:
         choices: the mapspace's slots.
         keeping: what is kept, bypassed, open.
-        grid: the tiles.
         spread: the factors of the fanouts, by slot.
         programme: the programme.
     """
 
-    def __init__(self, choices: Choices, keeping: Keeping, grid: Grid, spread: Spread, programme: Programme) -> None:
+    def __init__(self, choices: Choices, keeping: Keeping, spread: Spread, programme: Programme) -> None:
+        grid = programme.prices.words.grid
         self._choices, self._grid, self._spread, self._programme = choices, grid, spread, programme
-        self._tile: Ints = np.ones(len(grid.bounds), dtype=np.int64)
+        self._tile, self._row = 0, 0
+        self._axes = {grid.axis(d, prime): (d, prime) for d, primes in enumerate(grid.primes) for prime in primes}
         self._loops: list[dict[int, int]] = [{} for _ in choices.slots]
         self._keep = keeping == KEPT
 
@@ -37,62 +40,60 @@ class Walk:
 
         A path knows which tiles there may be outside of a slot, not which factors there may be in it.
         """
-        profile = self._programme.start
-        if profile is None:
+        programme = self._programme
+        if programme.least == inf:
             return None
+        self._row = int((programme.start + programme.values[0][:, 0]).argmin())
         for place, slot in enumerate(self._choices.slots):
             if slot.spatial:
                 self._loops[place] = dict(enumerate(self._spread[place]))
-                self._tile = self._tile * np.array(self._spread[place])
+                spread = np.array(self._spread[place], dtype=np.int64)
+                self._tile = int(self._grid.index((self._grid.tiles[self._tile].astype(np.int64) * spread)[None])[0])
                 continue
-            for stage in (stage for stage in reversed(self._programme.stages) if stage.slot == place):
-                profile = self._through(stage, slot.level, profile)
-            for t, condition in enumerate(profile):
+            keeps, stages = programme.steps.keeps[place], programme.steps.stages[place]
+            values = programme.within[place]
+            for number in range(len(stages) - 1, -1, -1):
+                self._through(stages[number], values[number], values[number + 1])
+            for t, condition in enumerate(keeps.rows[self._row]):
                 self._keep[slot.level, t] |= condition == (SETTLED, slot.level)
-            after = self._programme.kept(slot.level, profile)
-            if after is None:
-                return None
-            profile = after[0]
+            self._row = int(keeps.after[self._row])
         return self._mapping()
 
-    def _through(self, stage: Stage, level: int, profile: Profile) -> Profile:
-        """The profile outside of some loops; they are noted.
+    def _through(self, stage: Stage, outside: Floats, inside: Floats) -> None:
+        """Go through some loops, and note them.
 
         At each tile the step is taken whose values differ least from the value there: by rounding alone.
         """
+        costs = self._programme.costs(stage)
         while True:
-            energy = self._here(stage.inside, profile)
-            ways = [(abs(self._here(stage.outside, profile) - energy), 0, 0, 1, profile)]
-            for number, (d, prime, move) in enumerate(self._ways(stage, level, profile), 1):
-                left = energy - self._cost(move)
-                self._tile[d] *= prime
-                values = stage.inside if stage.dims else stage.outside
-                ways.append((abs(self._here(values, move.after) - left), number, d, prime, move.after))
-                self._tile[d] //= prime
-            _, _, d, prime, profile = min(ways)
-            if prime == 1:
-                return profile
-            self._tile[d] *= prime
+            energy = inside[self._row, self._tile]
+            ways = [(abs(outside[row, self._tile] - energy), END, row) for row in self._same(stage)]
+            for axis, row, charges, at in self._steps(stage):
+                source = outside if axis == END else inside
+                ways.append((abs(source[row, at] + costs[charges, self._tile].sum() - energy), axis, row))
+            _, axis, self._row = min(ways, key=lambda way: way[0])
+            if axis == END:
+                return
+            d, prime = self._axes[axis]
+            self._tile += int(self._grid.axes[axis, 0])
             loops = self._loops[stage.slot]
             loops[d] = loops.get(d, 1) * prime
 
-    def _ways(self, stage: Stage, level: int, profile: Profile) -> Iterator[tuple[int, int, Move]]:
-        """The steps that may be taken inside some loops, with dimension and prime, or what a slot's end may do."""
-        if not stage.dims:
-            yield from ((0, 1, move) for move in self._programme.ends(level, profile))
-        for d in stage.dims:
-            for prime in self._grid.primes[d]:
-                if self._grid.bounds[d] % (int(self._tile[d]) * prime) == 0:
-                    yield from ((d, prime, move) for move in self._programme.moves(level, profile, d, prime))
+    def _same(self, stage: Stage) -> list[int]:
+        row = int(stage.table[self._row, OUTSIDE])
+        return [row] if row >= 0 else []
 
-    def _here(self, values: Values, profile: Profile) -> float:
-        return float(values[profile][self._at()]) if profile in values else inf
-
-    def _cost(self, move: Move) -> float:
-        return float(np.broadcast_to(move.cost, self._grid.size)[self._at()])
-
-    def _at(self) -> int:
-        return int(self._grid.index(self._tile[None])[0])
+    def _steps(self, stage: Stage) -> Iterator[tuple[int, int, list[int], int]]:
+        """The steps that may be taken: axis, row after it, charges, and the tile that it leads to."""
+        first, last = stage.table[self._row : self._row + 2, FIRST_MOVE].tolist()
+        for axis, after, *charges in stage.moves[first:last].tolist():
+            at = self._tile
+            if axis != END:
+                stride, shape = self._grid.axes[axis].tolist()
+                if at // stride % shape == shape - 1:
+                    continue
+                at += stride
+            yield axis, self._row if after == FREE else after, [c for c in charges if c >= 0], at
 
     def _mapping(self) -> Genomes | None:
         dims = range(len(self._grid.bounds))

@@ -1,0 +1,146 @@
+"""Branch and bound along paths: partial mappings with the least cost of what is decided, in every profile.
+
+Factors are decided slot by slot from the innermost outwards. A partial mapping carries the least cost of its slots for
+each profile (`conditions`) that some order of its loops leads to; with what lies beyond in that profile at least, this
+bounds it. What the orders cost in truth is left to the mappings whose factors are all decided.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from flexloop.embedded.mapper.factors import exponents
+from flexloop.embedded.mapper.general_bounds import Relaxation
+from flexloop.embedded.mapper.general_branch import Branch, Incumbent
+from flexloop.embedded.mapper.general_roots import Root
+from flexloop.embedded.mapper.paths.conditions import Stage
+from flexloop.embedded.mapper.paths.grid import Floats, Ints
+from flexloop.embedded.mapper.paths.kernels import forward
+from flexloop.embedded.mapper.paths.shortest import Shortest
+
+_CHUNK = 64
+"""Partial mappings that are taken one slot further together."""
+_SLACK = 1 - 1e-12
+"""What the rounding of sums in another order than the cost model's can take away."""
+
+
+class Labels(Branch):
+    """Branch and bound below one root whose shortest path is known.
+
+    Args:
+        search: holds the best mapping known, and the clock.
+        root: where to begin.
+        relaxation: bounds cycles, and mappings whose factors are decided.
+        shortest: the shortest path.
+    """
+
+    def __init__(self, search: Incumbent, root: Root, relaxation: Relaxation, shortest: Shortest) -> None:
+        super().__init__(search, root, relaxation)
+        self._programme, self._grid = shortest.programme, shortest.grid
+        self._cycles, facts = root.cycles, root.part.facts
+        self._leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
+        self._less = facts.below_zero(root.bounds)
+        self._throttled = any(
+            min(level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth) < inf for level in facts.levels
+        )
+        self._integers = self._grid.tiles.astype(np.int64)
+        self._costs: dict[int, list[Floats]] = {}
+        self._leads = [self._loops_of(d) for d in range(len(root.bounds))]
+
+    def run(self) -> None:
+        """Search everything below the root."""
+        start = np.ones((1, 1, len(self._bounds)), dtype=np.int64)
+        reached = self._programme.start[None]
+        self._follow(start, reached, np.full(1, self._floor), np.zeros(1))
+
+    def _loops_of(self, d: int) -> dict[int, tuple[int, int, int]]:
+        """For each factor of a dimension what `forward` needs to know of its loop."""
+        found = {1: (0, -1, -1)}
+        for factor in {int(n) for n in self._integers[:, d]} - {1}:
+            powers = exponents(factor)
+            way = sum(int(self._grid.axes[self._grid.axis(d, p), 0]) * power for p, power in powers.items())
+            axis = self._grid.axis(d, max(powers))
+            found[factor] = (way, axis, axis if max(powers) < factor else -1)
+        return found
+
+    def _follow(self, spans: Ints, reached: Floats, primary: Floats, tie: Floats) -> None:
+        """Search below partial mappings [n, slots, dimensions]."""
+        place = spans.shape[1] - 1
+        if place == len(self._choices.slots):
+            self._leaves(spans, primary, tie)
+            return
+        if self._choices.slots[place].spatial:
+            grown = spans[:, -1] * np.array(self._spread[place], dtype=np.int64)
+            self._follow(np.concatenate([spans, grown[:, None]], axis=1), reached, primary, tie)
+            return
+        grown, outside = self._grown_from(place, spans, reached)
+        bounds, ties = self._keys(place + 1, grown, outside)
+        rows = np.flatnonzero(self._search.hopeful(bounds, ties))
+        rows = rows[np.lexsort((ties[rows], bounds[rows]))]
+        for start in range(0, len(rows), _CHUNK):
+            some = rows[start : start + _CHUNK]
+            some = some[self._search.hopeful(bounds[some], ties[some])]
+            if not len(some):
+                return
+            if self._late(bounds[rows[start:]], ties[rows[start:]]):
+                return
+            self._follow(grown[some], outside[some], bounds[some], ties[some])
+
+    def _grown_from(self, place: int, spans: Ints, reached: Floats) -> tuple[Ints, Floats]:
+        """Partial mappings with the factors of one more slot, and the least costs of their profiles."""
+        low, high = (limits[place] for limits in self._choices.limits)
+        beyond = self._programme.beyond[place + 1]
+        parents, tiles = [], []
+        for i, (tile, least) in enumerate(zip(spans[:, -1], reached.min(axis=1), strict=True)):
+            primary, tie = self._keyed(beyond + least, np.full(len(beyond), self._cycles))
+            some = np.flatnonzero(self._search.hopeful(primary, tie))
+            factors, rest = np.divmod(self._integers[some], tile)
+            some = some[((rest == 0) & (factors >= low) & (factors <= high)).all(axis=1)]
+            parents.append(np.full(len(some), i))
+            tiles.append(some)
+        parent, reaching = np.concatenate(parents), np.concatenate(tiles)
+        grown = np.concatenate([spans[parent], self._integers[reaching][:, None]], axis=1)
+        if self._choices.few_loops is not None:
+            rows = self._choices.few_loops.may_hold(grown, self._bounds)
+            parent, grown = parent[rows], grown[rows]
+        return grown, self._forward(place, spans[parent, -1], grown[:, -1] // spans[parent, -1], reached[parent])
+
+    def _forward(self, place: int, tiles: Ints, factors: Ints, reached: Floats) -> Floats:
+        """[n, rows] the least costs of profiles outside of a slot whose loops have the factors."""
+        steps, grid = self._programme.steps, self._grid
+        stages = steps.stages[place]
+        if place not in self._costs:
+            self._costs[place] = [self._programme.costs(stage) for stage in stages]
+        index = grid.index(tiles)
+        for number in range(len(stages) - 1, -1, -1):
+            stage = stages[number]
+            rows = len(steps.keeps[place].rows) if number == 0 else len(stages[number - 1].rows)
+            loops = self._loops(stage, factors)
+            outside = np.full((len(index), rows), inf)
+            best = np.empty((1 << loops.shape[1], len(stage.rows)))
+            forward(reached, index, loops, stage.table, stage.moves, self._costs[place][number], best, outside)
+            index, reached = index + loops[:, :, 0].sum(axis=1), outside
+        keeps = steps.keeps[place]
+        outside = np.full((len(index), len(steps.rows[place + 1])), inf)
+        for row, after in enumerate(keeps.after):
+            outside[:, after] = np.minimum(outside[:, after], reached[:, row])
+        return outside
+
+    def _loops(self, stage: Stage, factors: Ints) -> Ints:
+        loops = np.array([[self._leads[d][int(f)] for d in stage.dims for f in (row[d],)] for row in factors])
+        return np.ascontiguousarray(loops.reshape(len(factors), len(stage.dims), 3), dtype=np.int64)
+
+    def _keys(self, place: int, spans: Ints, reached: Floats) -> tuple[Floats, Floats]:
+        """Objectives and tie-breaks of partial mappings, at least."""
+        values = self._programme.values[place][:, self._grid.index(spans[:, -1])]
+        energy = (reached + values.T).min(axis=1, initial=inf)
+        cycles = np.full(len(spans), self._cycles)
+        if self._throttled and len(spans):
+            cycles = np.maximum(cycles, self._relaxation.bound(spans)[1])
+        return self._keyed(energy, cycles)
+
+    def _keyed(self, energy: Floats, cycles: Floats) -> tuple[Floats, Floats]:
+        primary, tie = self._search.keys((energy + self._leaked) * _SLACK - self._less, cycles)
+        return np.where(np.isfinite(energy), np.maximum(primary, self._floor), inf), tie

@@ -1,0 +1,65 @@
+"""How many words tiles have, and which dimensions move them: what is the same for all ways to fill the fanouts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flexloop.embedded.mapper.general_facts import Facts
+from flexloop.embedded.mapper.paths.grid import Floats, Grid
+
+
+class Words:
+    """The tiles of a problem's data spaces.
+
+    Args:
+        facts: architecture and problem.
+        grid: the tiles.
+
+    Attributes:
+        relevant, irrelevant: for each data space the dimensions that move it, and the others.
+        shared: for each data space the ranks that two or more dimensions move it in, by dimension.
+        box: [tiles] for each data space: the words of a tile.
+        least: [tiles] for each data space: words of a tile times the iterations and instances outside, at least.
+        everything: for each data space its words.
+    """
+
+    def __init__(self, facts: Facts, grid: Grid) -> None:
+        self.facts, self.grid = facts, grid
+        bounds = grid.bounds
+        tensors = range(len(facts.tensors))
+        self.relevant = [frozenset(d for rank in t.ranks for d, _ in rank if bounds[d] > 1) for t in facts.tensors]
+        self.irrelevant = [[d for d in range(len(bounds)) if d not in found] for found in self.relevant]
+        self.shared = [
+            {d: rank for rank in t.groups for d, _ in rank if bounds[d] > 1 and sum(bounds[i] > 1 for i, _ in rank) > 1}
+            for t in facts.tensors
+        ]
+        self.box = [self._sizes(t, grid.tiles) for t in tensors]
+        self.least = [self._least(t) for t in tensors]
+        self.everything = [float(self._sizes(t, np.array([bounds], float))[0]) for t in tensors]
+
+    def sliding_dims(self, t: int) -> list[int]:
+        """The dimensions along which tiles overlap; a rank that more than two dimensions share is not followed."""
+        moving = {d: sum(self.grid.bounds[i] > 1 for i, _ in rank) for d, rank in self.shared[t].items()}
+        return [d for d, count in moving.items() if count == 2 and not self.facts.tensors[t].is_diagonal]
+
+    def _sizes(self, t: int, tiles: Floats) -> Floats:
+        words = np.ones(len(tiles))
+        for rank in self.facts.tensors[t].ranks:
+            words = words * (1.0 + sum(coefficient * (tiles[:, d] - 1.0) for d, coefficient in rank))
+        return words
+
+    def _least(self, t: int) -> Floats:
+        """What a tile needs at least, gaps left out, so that it never needs more than the tiles that it consists of."""
+        tiles = self.grid.tiles
+        words: Floats = np.asarray((np.array(self.grid.bounds) / tiles).prod(axis=1))
+        if self.facts.tensors[t].is_diagonal:
+            return np.zeros(len(tiles))
+        for rank in self.facts.tensors[t].ranks:
+            moving = [(d, coefficient) for d, coefficient in rank if self.grid.bounds[d] > 1]
+            extents = [tiles[:, d] for d, _ in moving]
+            if len(moving) == 2:
+                box = 1.0 + sum(coefficient * (tiles[:, d] - 1.0) for d, coefficient in moving)
+                words = words * np.minimum(box, extents[0] * extents[1])
+            elif moving:
+                words = words * np.max(extents, axis=0)
+        return words

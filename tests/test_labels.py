@@ -1,0 +1,72 @@
+"""Branch and bound along paths: partial mappings are bounded by what completions cost, and designs are proved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_spaces import some_space
+
+from flexloop.arch.load import load_arch
+from flexloop.classes import FlexClass
+from flexloop.deadline import Deadline
+from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.general import _Search
+from flexloop.embedded.mapper.general_roots import Root, Stage
+from flexloop.embedded.mapper.paths.labels import Labels
+from flexloop.embedded.mapper.paths.prices import KEPT
+from flexloop.embedded.mapper.paths.shortest import knows_paths, shortest
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.space import Standing
+from flexloop.energysources.choose import energy_tables
+from flexloop.engines.base import Objective, SearchOptions
+from flexloop.engines.embedded import EmbeddedEngine
+from flexloop.mapspace import mapspace
+from flexloop.workloads.layers import Layer
+
+DESIGNS = Path(__file__).parent / "data" / "designs"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32))
+def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int) -> None:
+    """Of random mappings every slot is decided in turn; the path's energy so far and beyond stays below the whole."""
+    space = some_space(seed, 100_000)
+    choices = choices_of(space)
+    if not knows_paths(choices):
+        return
+    search = _Search([space], "energy", Deadline(600.0), Standing())
+    genomes = choices.sampled(np.random.default_rng(seed), 40)
+    genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
+    costs = Costing(space.spec, choices).cost(genomes)
+    for row in np.flatnonzero(costs.valid)[:10]:
+        factors = genomes.factors[row]
+        bounds = tuple(factors.prod(axis=0).tolist())
+        spread = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
+        keeping = np.where(genomes.keep[row], KEPT, 0).astype(np.int8)
+        found = shortest(facts_of(space.spec), choices, keeping, bounds, spread)
+        assert found is not None
+        root = Root((0.0, 0.0), 0, search.parts[0], bounds, keeping, Stage.PRICED, spread=spread)
+        labels = Labels(search, root, search._relaxation(root, looks_beyond=False), found)
+        below_zero = facts_of(space.spec).below_zero(bounds)
+        tile, reached = np.ones((1, len(bounds)), dtype=np.int64), found.programme.start[None]
+        for place, slot in enumerate(choices.slots):
+            if not slot.spatial:
+                reached = labels._forward(place, tile, factors[None, place], reached)
+            tile = tile * factors[place]
+            beyond = found.programme.values[place + 1][:, found.grid.index(tile)].T
+            assert (reached + beyond).min() <= costs.energy_pj[row] * (1 + 1e-12) + below_zero
+
+
+@pytest.mark.parametrize("objective", ["latency", "edp"])
+@pytest.mark.parametrize("name", ["simple_weight_stationary", "simple_output_stationary", "simba_like", "eyeriss_like"])
+def test_example_designs_are_proved(name: str, objective: Objective) -> None:
+    """A 3x3 convolution and a matrix product on designs of seven to nine levels."""
+    engine, design = EmbeddedEngine(), load_arch(DESIGNS / f"{name}.yaml")
+    energy = energy_tables("table", design)
+    for layer in (Layer(name="conv", C=16, M=16, R=3, S=3, P=14, Q=14), Layer(name="product", C=64, M=64, P=64)):
+        space = mapspace(FlexClass.of("T0O0P0S0"), design, layer)
+        assert engine.map(space, energy, SearchOptions(objective), (), Path()).optimal
