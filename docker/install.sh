@@ -45,8 +45,6 @@ rm -rf "$source"
 [ -d /home/workspace ] || mkdir -m 1777 /home/workspace
 
 # Compile the kernels once, for everybody (see docker/flexloop).
-cd /tmp
 export NUMBA_CACHE_DIR=$prefix/kernels
-"$prefix/bin/flexloop" run --engine embedded --class T1O1P1S1 --net ncf --no-store --quiet -o warm-up
-rm -rf warm-up
+"$prefix/bin/flexloop" warm
 chmod -R a+rX "$NUMBA_CACHE_DIR"

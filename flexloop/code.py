@@ -78,6 +78,7 @@ EMBEDDED_MODEL = (
     "embedded.roles",
     "embedded.rules",
     "embedded.spec",
+    "embedded.wholes",
     "engines.embedded",
     "timeloop.inputs.document",
     "timeloop.inputs.keywords",

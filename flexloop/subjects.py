@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from flexloop.arch.base import Arch
 from flexloop.arch.load import ArchSource, load_arch
+from flexloop.atomic import safe_name
 from flexloop.digests import digest_of
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.networks import NetworkSource, load_network
@@ -114,8 +115,6 @@ def _told_apart(
 
 def _name_of_file(kind: str, name: str, source: Any, rivals: Sequence[Any]) -> str:
     """A name made of as many of the file's folders as set it apart from its rivals' files."""
-    from flexloop.atomic import safe_name
-
     files = [
         Path(it).resolve() if isinstance(it, (str, Path)) and is_file(Path(it)) else None for it in (source, *rivals)
     ]

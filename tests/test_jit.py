@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,10 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numba.core.errors import NumbaError
+from typer.testing import CliRunner
 
-from flexloop.embedded import kernelcache
-from flexloop.embedded.jit import Kernel, allocating, interpreted, kernel
+from flexloop.cli import app
+from flexloop.embedded import jit, kernelcache
+from flexloop.embedded.jit import allocating, interpreted, kernel
+from flexloop.embedded.mapper import prepare
 from flexloop.embedded.mapper.prepare import entries
+from flexloop.embedded.wholes import Kernel
+from flexloop.running.progress import Standing
 
 MODULE = """
 from flexloop.embedded.jit import kernel
@@ -151,7 +157,7 @@ DESIGN = Path(__file__).parent / "data" / "designs" / "eyeriss_like.yaml"
 STUDY = """
 import sys
 import flexloop
-from flexloop.embedded.jit import Kernel
+from flexloop.embedded.wholes import Kernel
 flexloop.run("T1O1P1S1", "ncf", use_store=False, jobs=1)
 layer = flexloop.Layer(name="conv", C=3, M=8, R=5, S=5, P=14, Q=14, Wstride=2, Hstride=2)
 flexloop.run("T0O0P0S0", layer, sys.argv[1], use_store=False, jobs=1)
@@ -187,3 +193,51 @@ def test_machine_code_that_counts_references_is_kept_apart() -> None:
     counting, plain = allocating(new_ramp()), kernel(new_ramp())
     assert isinstance(counting, Kernel) and isinstance(plain, Kernel)
     assert counting.file((int,)) != plain.file((int,))
+
+
+WITHOUT_INNER_PARTS = """
+import sys, numba.core.codegen
+del numba.core.codegen.JITCodeLibrary
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import kernels
+from flexloop.embedded import jit
+print(kernels.outer(np.arange(4)), type(kernels.outer).__module__, jit._wholes)
+"""
+
+
+def test_without_what_wholes_lean_on_numbas_own_decorator_serves(tmp_path: Path) -> None:
+    (tmp_path / "kernels.py").write_text(MODULE.format(factor=2, offset=0))
+    variables = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_INNER_PARTS, str(tmp_path)], capture_output=True, text=True, env=variables
+    )
+    assert (done.stdout, done.stderr) == ("12 numba.core.registry None\n", "")
+    assert list((tmp_path / "cache").rglob("*.nbi")), "numba keeps it"
+
+
+def test_a_numba_that_was_never_tried_is_used_as_it_documents_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jit._find_wholes() is not None
+    monkeypatch.setattr("numba.__version__", f"0.{jit.NEWEST[1] + 1}.0")
+    assert jit._find_wholes() is None
+
+
+def test_the_bound_on_numba_is_the_one_that_the_code_knows() -> None:
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    assert f',<0.{jit.NEWEST[1] + 1}"' in next(line for line in text.splitlines() if '"numba>=' in line)
+
+
+def test_warming_compiles_all_kernels_once() -> None:
+    assert CliRunner().invoke(app, ["warm", "--quiet"]).output == ""
+    again = CliRunner().invoke(app, ["warm"])
+    assert again.exit_code == 0
+    assert re.fullmatch(r"\d+ kernels in .*, 0 of them compiled now\n", again.stdout)
+
+
+def test_progress_says_that_kernels_are_compiled_and_how_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = Standing()
+    standing.begin(4, "embedded", "embedded")
+    assert standing.compiling is None
+    monkeypatch.setattr(prepare, "_total", len(entries()))
+    stored = sum(kernel.is_stored() for kernel in entries())
+    assert standing.line() == f"0 of 4 cells, ? left, compiling kernels, once ({stored} of {len(entries())})"

@@ -17,6 +17,7 @@ from flexloop.cli import (
     report,
     show,
     studies,
+    warm,
 )
 from flexloop.cli.common import Commands, FlexloopGroup, print_version
 
@@ -53,5 +54,6 @@ files.register(app)
 importing.register(app)
 report.register(app)
 cache.register(app)
+warm.register(app)
 
 __all__ = ["app"]

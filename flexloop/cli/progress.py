@@ -12,9 +12,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
-from flexloop.cli.common import console
+from flexloop.cli.common import console, printable
 from flexloop.running.progress import Standing
 
 if TYPE_CHECKING:
@@ -24,6 +34,18 @@ LINE_S = 60.0
 """Seconds between two lines where stderr is no terminal."""
 
 
+class _Now(ProgressColumn):
+    """What is being done at the moment, whether or not anything has been finished lately."""
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__()
+        self._standing = standing
+
+    def render(self, task: Task) -> Text:
+        """The kernels that are compiled, else the cell that is waited for."""
+        return Text(printable(self._standing.compiling or self._standing.awaited or self._standing.searching))
+
+
 class CellProgress(Standing):
     """Shows how far a study is."""
 
@@ -31,7 +53,7 @@ class CellProgress(Standing):
         super().__init__()
         self._out = console(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            _Now(self),
             BarColumn(min(40, self._out.width // 5)),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -60,8 +82,7 @@ class CellProgress(Standing):
         """Show how far the study is."""
         if self._task is None:
             self._task = self._bar.add_task("", total=self.cells, left="")
-        said = self.awaited or self.searching
-        self._bar.update(self._task, description=said, completed=self.done, total=self.cells, left=self.left)
+        self._bar.update(self._task, completed=self.done, total=self.cells, left=self.left)
 
     def _say_now_and_then(self) -> None:
         while not self._over.wait(LINE_S):

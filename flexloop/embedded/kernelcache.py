@@ -105,7 +105,7 @@ def file_of(function: Callable[..., Any], made_of: str, types: object, target: o
 def _compiler() -> str:
     """A hash of the code that compiles: machine code made in another way must not be mixed with what it makes."""
     here = Path(__file__)
-    return hashlib.sha256(here.read_bytes() + here.with_name("jit.py").read_bytes()).hexdigest()
+    return hashlib.sha256(here.read_bytes() + here.with_name("wholes.py").read_bytes()).hexdigest()
 
 
 def is_writable() -> bool:

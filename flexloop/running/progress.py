@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Protocol
 
@@ -77,7 +78,14 @@ class Standing:
         """How long the rest takes, in words."""
         return f"{in_words(self._pace.left(self.cells - self.done, time.monotonic()))} left"
 
+    @property
+    def compiling(self) -> str | None:
+        """How many of the kernels are compiled, in words; None while none is being compiled in this process."""
+        prepare = sys.modules.get("flexloop.embedded.mapper.prepare")
+        count = prepare.under_way() if prepare else None
+        return count and f"compiling kernels, once ({count[0]} of {count[1]})"
+
     def line(self) -> str:
         """How far the study is, in words."""
-        cell = self.awaited
-        return f"{self.done} of {self.cells} cells, {self.left}" + (f", waiting for {cell}" if cell else "")
+        now = self.compiling or (f"waiting for {self.awaited}" if self.awaited else "")
+        return f"{self.done} of {self.cells} cells, {self.left}" + (f", {now}" if now else "")

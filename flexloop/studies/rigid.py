@@ -80,13 +80,13 @@ class Tiles:
 
     Attributes:
         inner: tile of the level below the array.
-        spread: PEs used along each dimension.
+        spatial: spatial factor along each dimension, the PEs used.
         outer: tile of the level above the array.
         bounds: padded bounds.
     """
 
     inner: Ints
-    spread: Ints
+    spatial: Ints
     outer: Ints
     bounds: Ints
 
@@ -137,13 +137,13 @@ class Hardware:
         if follows_depthwise_rule(self.arch, layer):
             inner, along, times = (_as_groups(part) for part in (inner, along, times))
         bound = np.array([layer.bounds[d] for d in DIMENSIONS], np.int64)
-        spread = along
+        spatial = along
         if self.arch.edge == "clip":
             inner = np.minimum(inner, bound)
             times = np.minimum(times, ceil_div(ceil_div(bound, inner), along))
-            spread = balanced(ceil_div(bound, inner * times), along)
-        outer = inner * spread * times
-        return Tiles(inner, spread, outer, outer * ceil_div(bound, outer))
+            spatial = balanced(ceil_div(bound, inner * times), along)
+        outer = inner * spatial * times
+        return Tiles(inner, spatial, outer, outer * ceil_div(bound, outer))
 
     def fits(self, designs: Designs, layers: Sequence[Layer]) -> Bools:
         """Which designs' tiles fit every on-chip level: as they are, and as they fall on every layer."""
@@ -201,7 +201,7 @@ class Hardware:
         split = np.zeros((n, levels), np.int64)
         ratio = tiles.outer // tiles.inner
         pair = self._seen(designs.pair, layer)
-        spatial[:, loops[1]] = tiles.spread
+        spatial[:, loops[1]] = tiles.spatial
         temporal[:, loops[0]] = tiles.inner
         temporal[:, loops[1]] = ratio // spatial[:, loops[1]]
         temporal[:, loops[2]] = tiles.bounds // tiles.outer

@@ -16,7 +16,6 @@ from typing import Any
 
 from flexloop.cores import available_cores
 from flexloop.embedded import kernelcache
-from flexloop.embedded.jit import Kernel
 from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.grid import least_above, outer_tables
 from flexloop.embedded.mapper.exact.placing import spatial_choices
@@ -31,9 +30,18 @@ _ENTRIES: tuple[Any, ...] = (
 """Those that take longest come first."""
 
 
-def entries() -> list[Kernel]:
-    """The kernels that Python calls."""
-    return [kernel for kernel in _ENTRIES if isinstance(kernel, Kernel)]
+_total: int | None = None
+"""Kernels in all while `prepare` compiles in this process."""
+
+
+def entries() -> list[Any]:
+    """The kernels that Python calls; none where they are not compiled as wholes (see `flexloop.embedded.jit`)."""
+    return [kernel for kernel in _ENTRIES if hasattr(kernel, "compile_ahead")]
+
+
+def under_way() -> tuple[int, int] | None:
+    """While `prepare` compiles in this process: how many kernels are done, and how many there are."""
+    return None if _total is None else (sum(kernel.is_stored() for kernel in entries()), _total)
 
 
 def is_prepared() -> bool:
@@ -44,15 +52,20 @@ def is_prepared() -> bool:
 @lru_cache(maxsize=1)
 def prepare() -> None:
     """Have every kernel compiled and on disk, unless it is; once a process."""
+    global _total
     missing = [kernel for kernel in entries() if not kernel.is_stored()]
     if not missing:
         return
     helper = _helper() if len(missing) > 1 else None
-    for kernel in missing:
-        kernel.compile_ahead()
-    if helper is not None:
-        with suppress(subprocess.TimeoutExpired):  # what it does not finish is compiled when it is called
-            helper.wait(kernelcache.PATIENCE_S)
+    _total = len(entries())
+    try:
+        for kernel in missing:
+            kernel.compile_ahead()
+        if helper is not None:
+            with suppress(subprocess.TimeoutExpired):  # what it does not finish is compiled when it is called
+                helper.wait(kernelcache.PATIENCE_S)
+    finally:
+        _total = None
 
 
 def _helper() -> subprocess.Popen[bytes] | None:
@@ -60,7 +73,7 @@ def _helper() -> subprocess.Popen[bytes] | None:
     if parent_process() is not None or available_cores() < 2 or not kernelcache.is_writable() or not sys.executable:
         return None
     code = f"import sys; sys.path.insert(0, sys.argv[1]); from {__name__} import compile_all; compile_all()"
-    home = str(Path(__file__).parents[4])
+    home = str(Path(__file__).parents[3])
     try:
         return subprocess.Popen(
             [sys.executable, "-c", code, home], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -75,3 +88,18 @@ def compile_all() -> None:
     first, *others = entries()
     for kernel in (*others, first):
         kernel.compile_ahead()
+
+
+def compile_everything() -> tuple[int, int]:
+    """Compile the kernels that only some searches need, too; how many were missing, and how many there are."""
+    from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
+
+    everything: list[Any] = [kernel for kernel in (*_ENTRIES, evaluate_residual_rows) if hasattr(kernel, "ahead")]
+    missing = [kernel for kernel in everything if not (hasattr(kernel, "is_stored") and kernel.is_stored())]
+    prepare()
+    for kernel in missing:
+        if hasattr(kernel, "compile_ahead"):
+            kernel.compile_ahead()
+        else:  # numba's own, which keeps what it compiles by itself
+            kernel.compile(tuple(kernel.ahead))
+    return len(missing), len(everything)
