@@ -155,6 +155,20 @@ def test_every_study_announces_the_rows_of_its_results() -> None:
     assert len(results.rows) == 4
 
 
+@pytest.mark.parametrize("square", [False, True], ids=["without a mirror image", "with a mirror image"])
+def test_future_proof_plans_the_cells_that_it_runs(square: bool) -> None:
+    """A design that its network cannot tell from its mirror image is run as both; any other is not."""
+    heard = _Heard()
+    layer = Layer(name="a", C=4, M=2, R=3, S=3, P=6, Q=6) if square else Layer(name="a", C=4, M=2, P=3)
+    net = Network(name="past", layers=(layer,))
+    outcome = futureproof.future_proof(net, [net], plain(), OPTIONS, [RIGID, FREE], heard, later=(7, 1))
+    assert (outcome.mirrored is not None) == square
+    runs = 1 + square
+    assert heard.planned[0] == (2 + 7, 2), "before anything is designed"
+    assert heard.planned[-1] == (2 * runs + 7, runs + 1)
+    assert heard.done == 2 * runs
+
+
 def test_future_proof_has_one_plan_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     heard, net = _Heard(), Network(name="past", layers=(Layer(name="a", C=4, M=2, P=3),))
     few = [

@@ -145,11 +145,9 @@ def future_proof(
     Beside it stand the design's mirror image, which a network of square images cannot tell apart, and the range of the
     gain over all designs that were found within 1% of the best.
     """
-    from flexloop.classes import all_classes
     from flexloop.cli.progress import CellProgress
     from flexloop.errors import SpecError
     from flexloop.studies import futureproof as study
-    from flexloop.study import count_cells
     from flexloop.tables.study import to_json
 
     check_places(output, report)
@@ -157,11 +155,9 @@ def future_proof(
         raise SpecError("--sensitivity designs anew for each assumption: leave out --rigid and --rigid-for")
     nets = net or list(study.FUTURE)
     with CellProgress(quiet=quiet or json) as progress:
-        cells, parts = study.sensitivity_plan(nets, arch, options) if vary else (0, 0)
-        run = [*all_classes(), *study.mirrored_classes(all_classes())]
-        progress.plan(cells + sum(count_cells([c], nets, options.network_parameters) for c in run), parts + 2)
+        later = study.sensitivity_plan(nets, arch, options) if vary else (0, 0)
         (own,) = pinned_archs([arch], rigid, rigid_for, options)
-        outcome = study.future_proof(designed_for, nets, own, options, None, progress, rigid=own != arch)
+        outcome = study.future_proof(designed_for, nets, own, options, None, progress, rigid=own != arch, later=later)
         if not (quiet or json):
             for caption, table in outcome.tables().items():
                 show(table, caption)

@@ -193,6 +193,7 @@ def future_proof(
     rigid: bool = False,
     *,
     alone: bool = False,
+    later: tuple[int, int] | None = None,
     **more: Any,
 ) -> FutureProof:
     """Design a rigid accelerator for one network and run later ones on it under every class.
@@ -210,11 +211,19 @@ def future_proof(
         pairs: pairs that the design may unroll; None takes any.
         rigid: whether the arch is the rigid accelerator as it stands, and nothing is designed.
         alone: the design only, without its mirror image and its near rivals.
+        later: cells and parts of what the caller runs afterwards; where it is given, progress hears the plan of all.
         more: single options, as for `flexloop.run`; they count before those in ``options``.
     """
     options = StudyOptions.of(options or StudyOptions(objective="latency"), **more)
     chosen = [FlexClass.of(name) for name in classes or all_classes()]
     networks = load_networks(networks, options.network_parameters)
+
+    def planned(*runs: Sequence[FlexClass]) -> None:
+        if progress is not None and later is not None:
+            cells = sum(len(run) * count_cells([RIGID], networks) for run in runs)
+            progress.plan(cells + later[0], len(runs) + later[1])
+
+    planned(chosen)
     if rigid:
         results = run_study(chosen, networks, arch, options, progress)
         return FutureProof(_given(load_arch(arch), options), results)
@@ -223,9 +232,11 @@ def future_proof(
         engines=options.engines, seed=options.seed, pairs=pairs, network_parameters=options.network_parameters,
         time_limit=options.time_limit, within=0.0 if alone else NEAR,
     )  # fmt: skip
+    has_mirror = designed.mirror is not None and not alone
+    planned(chosen, *([mirrored_classes(chosen)] if has_mirror else []))
     results = run_study(chosen, networks, designed.arch, options, progress)
     mirrored = None
-    if designed.mirror is not None and not alone:
+    if designed.mirror is not None and has_mirror:
         mirrored = run_study(mirrored_classes(chosen), networks, designed.mirror, options, progress)
     near = None if designed.near is None else near_gains(designed.near, results, networks, options)
     return FutureProof(designed, results, mirrored, near)
