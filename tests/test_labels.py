@@ -15,8 +15,8 @@ from flexloop.classes import FlexClass
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.general import _Search
+from flexloop.embedded.mapper.general_labels import Labels
 from flexloop.embedded.mapper.general_roots import Root, Stage
-from flexloop.embedded.mapper.paths.labels import Labels
 from flexloop.embedded.mapper.paths.prices import KEPT
 from flexloop.embedded.mapper.paths.shortest import knows_paths, shortest
 from flexloop.embedded.mapper.sampler import choices_of

@@ -20,9 +20,9 @@ from flexloop.embedded.mapper.exact.form import Form, recognise
 from flexloop.embedded.mapper.exact.optimal import Search, families
 from flexloop.embedded.mapper.general_bounds import Floats, Relaxation
 from flexloop.embedded.mapper.general_branch import Branch
+from flexloop.embedded.mapper.general_labels import Labels
 from flexloop.embedded.mapper.general_roots import NOTHING, Key, Part, Root, Roots, Stage
 from flexloop.embedded.mapper.general_spread import spreads
-from flexloop.embedded.mapper.paths.labels import Labels
 from flexloop.embedded.mapper.paths.shortest import Shortest, knows_paths, shortest
 from flexloop.embedded.mapper.sampler import Found, better, choices_of, sample
 from flexloop.embedded.mapper.slots import Genomes, concatenate
