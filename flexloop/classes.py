@@ -102,12 +102,12 @@ class FlexClass:
 
     @property
     def opst(self) -> str:
-        """The degrees' digits in the order O, P, S, T, by which the paper's authors name their class files.
+        """The name in the order O, P, S, T, by whose digits (0001) the paper's authors name their class files.
 
         >>> FlexClass.parse("T1O0P0S0").opst
-        '0001'
+        'O0P0S0T1'
         """
-        return "".join(self.degree(Axis(letter)).value for letter in "OPST")
+        return "".join(letter + self.degree(Axis(letter)).value for letter in "OPST")
 
     def __str__(self) -> str:
         return "".join(axis.value + degree.value for axis, degree in zip(Axis, self.degrees, strict=True))

@@ -96,7 +96,7 @@ def test_the_study_runs_all_classes_in_latency_and_in_energy_and_proves_every_ce
     }
     table = class_table(study.results["latency"])
     assert table["class"].tolist() == [str(c) for c in all_classes()]
-    assert table.set_index("class")["O-P-S-T"]["T1O0P0S0"] == "0001"
+    assert table.set_index("class")["O-P-S-T"]["T1O0P0S0"] == "O0P0S0T1"
     assert table["plain4"].is_monotonic_increasing or table["plain4"].max() == table["plain4"].iloc[-1]
 
 

@@ -294,4 +294,4 @@ def _span(ends: tuple[float, float]) -> str:
 
 
 def _text(value: float) -> str:
-    return "–" if isnan(value) else f"{value:.2f}" if value < 10 else f"{value:.3g}"
+    return "–" if isnan(value) else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"

@@ -74,6 +74,11 @@ def of_rows(rows: Ints) -> Designs:
     return Designs(rows[:, :8], rows[:, 8:16], rows[:, 16:18], rows[:, 18], rows[:, 19:])
 
 
+def mirrored_order(order: tuple[str, ...]) -> tuple[str, ...]:
+    """A permutation with P and Q, and R and S, exchanged."""
+    return tuple("".join(order).translate(str.maketrans("PQRS", "QPSR")))
+
+
 @dataclass(frozen=True)
 class Tiles:
     """What designs make of one layer: int64[n, 8] each.
@@ -120,8 +125,7 @@ class Hardware:
     def mirrored(self, designs: Designs) -> Designs:
         """The designs with P and Q, and R and S, exchanged; without those whose orders then are no candidates."""
         swap = np.array([_INDEX[d] for d in "NGCMSRQP"], np.int64)
-        renamed = str.maketrans("PQRS", "QPSR")
-        orders = [tuple("".join(order).translate(renamed)) for order in self.orders]
+        orders = [mirrored_order(order) for order in self.orders]
         place = np.array([self.orders.index(o) if o in self.orders else -1 for o in orders], np.int64)
         order = place[designs.order]
         inner, times, pair = designs.inner[:, swap], designs.times[:, swap], swap[designs.pair]

@@ -19,7 +19,7 @@ from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective
 from flexloop.errors import UnmappableError
 from flexloop.studies.neardesigns import NearSearch, unique
-from flexloop.studies.rigid import Designs, Floats, Hardware, Ints, words
+from flexloop.studies.rigid import Designs, Floats, Hardware, Ints, mirrored_order, words
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
 ORDERS = ("PQNRSCMG", "QPNSRCMG", "RSCPQNMG", "SRCQPNMG", "MRSCPQNG", "MPRQSCNG", "MQSPRCNG", "PRQSNCMG")
@@ -71,7 +71,9 @@ class RigidSearch:
         self._objective = objective
         self._near = NearSearch(within)
         orders = tuple(dict.fromkeys([*map(tuple, ORDERS), *(tuple(p) for p in arch.axes.ordering.fixed.values())]))
-        self.hardware = Hardware(arch, energy, tuple(arch.shapes(Degree.FULL)), orders)
+        self._orders = len(orders)
+        known = tuple(dict.fromkeys([*orders, *map(mirrored_order, orders)]))  # the further ones for mirror images
+        self.hardware = Hardware(arch, energy, tuple(arch.shapes(Degree.FULL)), known)
         bound_of = dict(zip((layer.name for layer in network.layers), bounds, strict=True))
         # What has most to compute tells designs apart best; what waits for DRAM costs all of them alike.
         self._layers = sorted(network.layers, key=lambda layer: -layer.macs * layer.count)
@@ -267,7 +269,7 @@ class RigidSearch:
         """Pair, shape and orders: int64[n, 5]."""
         named = permutations(UNROLLED, 2) if pairs is None else ((pair.X, pair.Y) for pair in pairs)
         indices = [(DIMENSIONS.index(x), DIMENSIONS.index(y)) for x, y in named]
-        count = range(len(self.hardware.orders))
+        count = range(self._orders)
         rows = [(*pair, s, a, b) for pair, s, a, b in product(indices, range(len(self.hardware.shapes)), count, count)]
         return np.array(rows, np.int64)
 
