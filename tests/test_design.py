@@ -21,7 +21,7 @@ from flexloop.errors import UnmappableError, UnsupportedError
 from flexloop.studies.design import design, write_design
 from flexloop.studies.futureproof import future_proof, neutral, scaled, sensitivity, variations
 from flexloop.studies.rigid import Designs, Hardware
-from flexloop.studies.rigidsearch import ORDERS, RigidSearch
+from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import run_study
 from flexloop.workloads.layers import DIMENSIONS
 
@@ -73,7 +73,7 @@ def every_design(hardware: Hardware, extents: dict[str, int]) -> Designs:
     ranges = [range(1, extents.get(d, 1) + 1) for d in DIMENSIONS]
     tiles = list(itertools.product(*ranges))
     pairs = [(DIMENSIONS.index(x), DIMENSIONS.index(y)) for x, y in itertools.permutations(extents, 2)]
-    orders = range(len(ORDERS))
+    orders = range(len(hardware.orders))
     rows = itertools.product(tiles, tiles, pairs, range(len(hardware.shapes)), itertools.product(orders, repeat=2))
     inner, times, pair, shape, order = (np.array(part, np.int64) for part in zip(*rows, strict=True))
     return Designs(inner, times, pair, shape, order)
