@@ -23,7 +23,8 @@ from flexloop.embedded.mapper.general_branch import Branch
 from flexloop.embedded.mapper.general_labels import Labels
 from flexloop.embedded.mapper.general_roots import NOTHING, Key, Part, Root, Roots, Stage
 from flexloop.embedded.mapper.general_spread import spreads
-from flexloop.embedded.mapper.paths.shortest import Shortest, knows_paths, shortest
+from flexloop.embedded.mapper.paths.prices import keeping_of
+from flexloop.embedded.mapper.paths.shortest import Shortest, are_few, knows_paths, shortest
 from flexloop.embedded.mapper.sampler import Found, better, choices_of, sample
 from flexloop.embedded.mapper.slots import Genomes, concatenate
 from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
@@ -297,7 +298,18 @@ class _Search:
                     owners.append((part, keep.tobytes()))
         self._forms = forms, owners, whole
         # Where shortest paths lead to good mappings few need be sampled, but the exact search needs a good incumbent.
-        self._paths = not forms and all(knows_paths(part.choices) for part in self._filled)
+        self._paths = not forms and all(map(self._has_paths, self._filled))
+
+    def _has_paths(self, part: Part) -> bool:
+        """Whether paths are known, and not too many ways to fill the fanouts for them."""
+        bounds = [options[0].bound for options in part.choices.factorizations]
+        keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
+        if not knows_paths(part.choices) or not are_few(part.facts, keeping, bounds):
+            return False
+        try:
+            return spreads(part.choices, bounds, _SPREADS, self.deadline) is not None
+        except TimeUp:
+            return False
 
     def prove_exactly(self) -> None:
         """Hand the patterns of bypass that have the exact search's form to it, all with one incumbent.

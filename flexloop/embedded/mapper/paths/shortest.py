@@ -99,6 +99,11 @@ def knows_paths(choices: Choices) -> bool:
     return not choices.imperfect and not any(limits.names for limits in choices.reuse)
 
 
+def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int]) -> bool:
+    """Whether paths are few enough to be found in a fraction of a second."""
+    return size_of(bounds) * profiles(keeping, [[] for _ in facts.tensors]) <= _TRACED
+
+
 Row = tuple[int, ...]
 
 
