@@ -26,6 +26,7 @@ NOT_RUN = {
     "docs/formats.md": ["Timeloop"],
     "docs/install.md": ["packages", "container"],
     "docs/networks.md": ["yours"],
+    "docs/paper.md": ["minutes"],
     "docs/questions.md": ["minutes", "yours"],
     "docs/studies.md": ["minutes", "minutes"],
     "docs/timeloop.md": ["yours"],
