@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from flexloop.results.table import Results
     from flexloop.studies.design import design
     from flexloop.studies.explore import explore
-    from flexloop.studies.flexion import flexion_table
+    from flexloop.studies.flexion import flexion, flexion_table
     from flexloop.studies.futureproof import future_proof
     from flexloop.studies.isolate import isolate, isolation_table
     from flexloop.study import StudyOptions, compare, run, run_study
-    from flexloop.taxonomy.accelerators import load_taxonomy
+    from flexloop.published.accelerators import load_taxonomy, taxonomy
     from flexloop.workloads.layers import Layer, Network
 
 _HOME = {
@@ -45,6 +45,7 @@ _HOME = {
     "compare": "study",
     "design": "studies.design",
     "explore": "studies.explore",
+    "flexion": "studies.flexion",
     "flexion_table": "studies.flexion",
     "future_proof": "studies.futureproof",
     "isolate": "studies.isolate",
@@ -52,9 +53,10 @@ _HOME = {
     "load": "results.load",
     "load_arch": "arch.load",
     "load_network": "networks",
-    "load_taxonomy": "taxonomy.accelerators",
+    "load_taxonomy": "published.accelerators",
     "run": "study",
     "run_study": "study",
+    "taxonomy": "published.accelerators",
 }
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "compare",
     "design",
     "explore",
+    "flexion",
     "flexion_table",
     "future_proof",
     "isolate",
@@ -81,6 +84,7 @@ __all__ = [
     "load_taxonomy",
     "run",
     "run_study",
+    "taxonomy",
 ]
 
 

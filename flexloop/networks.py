@@ -51,7 +51,7 @@ def load_network(source: NetworkSource, **parameters: int) -> Network:
         return read_network(dict(source), "network", parameters)
     if isinstance(source, str) and "\n" in source:
         return read_network(yamlio.load(source), "network", parameters)
-    if not isinstance(source, (str, Path)):
+    if not isinstance(source, (str, Path)) or source == "":
         raise SpecError(f"network is {short(source)}: give a name, a file, a mapping of fields, a Layer or a Network")
     if importer := added_importer(Path(source)):
         return read_with(importer, Path(source), parameters)

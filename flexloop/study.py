@@ -34,8 +34,9 @@ from flexloop.running.notebook import shown_in_notebooks
 from flexloop.running.progress import Progress
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store, default_folder
-from flexloop.subjects import DIGITS, Archs, Networks, arch_digest, listed, load_archs, load_networks, network_digest
+from flexloop.subjects import DIGITS, Archs, Networks, arch_digest, load_archs, load_networks, network_digest, some
 from flexloop.tables.lattice import check_lattice
+from flexloop.validation import make_fields_fit
 from flexloop.workloads.layers import Layer, Network
 
 DEFAULT_ARCH = "edge256"
@@ -61,8 +62,10 @@ class StudyOptions:
         network_parameters: values for networks that take parameters, such as ``sequence_length``.
         keep_runs: folder where the files of each Timeloop process are left; None removes them.
 
+    Texts are taken for paths and numbers where these are needed.
+
     Raises:
-        SpecError: for a number that makes no sense.
+        SpecError: for a value of the wrong kind, or a number that makes no sense.
     """
 
     objective: str = "edp"
@@ -81,6 +84,7 @@ class StudyOptions:
     keep_runs: Path | None = None
 
     def __post_init__(self) -> None:
+        make_fields_fit(self, "option")
         if self.timeout_s is not None and not self.timeout_s > 0:
             raise SpecError(f"timeout is {self.timeout_s:g} s; give seconds above 0, or leave it out for no limit")
         if self.jobs < 0 or self.threads < 1:
@@ -147,7 +151,7 @@ def run_study(
         LatticeError: if a class costs more than one of its subclasses.
     """
     options = options or StudyOptions()
-    chosen = list(dict.fromkeys(FlexClass.of(name) for name in listed(classes)))
+    chosen = list(dict.fromkeys(FlexClass.of(name) for name in some("class", classes)))
     nets = load_networks(networks, options.network_parameters)
     plans = [_plan(spec, options) for spec in load_archs(arch)]
     alike = _alike_layers(nets)

@@ -44,7 +44,7 @@ def load_archs(archs: Archs) -> list[Arch]:
         FlexloopError: for an arch spec that does not exist or is wrong, or two of the same name that no file tells
             apart.
     """
-    given = listed(archs)
+    given = some("arch spec", archs)
     loaded = [load_arch(spec) for spec in given]
     return _told_apart("arch spec", given, loaded, arch_digest)
 
@@ -60,7 +60,7 @@ def load_networks(networks: Networks, parameters: dict[str, int]) -> list[Networ
         FlexloopError: for a network or a parameter that does not exist, or two different networks of the same name
             that no file tells apart.
     """
-    given = listed(networks)
+    given = some("network", networks)
     if len(given) == 1 and not isinstance(given[0], (Layer, Network)):
         return [load_network(given[0], **parameters)]
     loaded = [load_network(net) for net in given]
@@ -79,8 +79,15 @@ def load_networks(networks: Networks, parameters: dict[str, int]) -> list[Networ
 
 def listed(given: Any) -> list[Any]:
     """One thing or several as a list."""
-    several = isinstance(given, Iterable) and not isinstance(given, (str, Mapping, BaseModel))
+    several = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping, BaseModel))
     return list(given) if several else [given]
+
+
+def some(kind: str, given: Any) -> list[Any]:
+    """As `listed`, where there must be at least one (SpecError if there is none)."""
+    if not (several := listed(given)):
+        raise SpecError(f"no {kind} is given: give one or more")
+    return several
 
 
 def arch_digest(arch: Arch) -> str:

@@ -6,10 +6,11 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from flexloop.errors import SpecError
 
@@ -46,6 +47,31 @@ def validated(model: type[Model], content: Any, where: str | Path, hint: str = "
     except ValidationError as error:
         faults = [f"{where}: {_fault(fault)}" for fault in _causes(error)]
         raise SpecError("\n".join(faults) + _sentence(hint)) from error
+
+
+def make_fields_fit(it: Any, kind: str) -> None:
+    """Make each field of a dataclass, frozen or not, what its annotation says: a text that is a path a path, and so on.
+
+    Args:
+        it: the instance, as its ``__post_init__`` has it.
+        kind: what a field is called, for the message.
+
+    Raises:
+        SpecError: one line for each field whose value cannot be that: name, value and reason.
+    """
+    faults = []
+    for name, adapter in _adapters(type(it)).items():
+        try:
+            object.__setattr__(it, name, adapter.validate_python(getattr(it, name)))
+        except ValidationError as error:
+            faults += [f"{kind} {_fault(fault | {'loc': (name, *fault['loc'])})}" for fault in _causes(error)]
+    if faults:
+        raise SpecError("\n".join(faults))
+
+
+@cache
+def _adapters(of: type) -> dict[str, TypeAdapter[Any]]:
+    return {name: TypeAdapter(annotation) for name, annotation in get_type_hints(of).items()}
 
 
 def plain_number(value: Any) -> float:

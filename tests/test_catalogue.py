@@ -26,7 +26,7 @@ from flexloop.studies.catalogue import (
     published_cells,
     states,
 )
-from flexloop.taxonomy.accelerators import Accelerator, Published, load_taxonomy
+from flexloop.published.accelerators import Accelerator, Published, load_taxonomy
 
 OPTIONS = StudyOptions.of(engine="embedded", jobs=1, use_store=False)
 

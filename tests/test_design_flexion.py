@@ -16,9 +16,9 @@ from flexloop.arch.design.clip import clipped
 from flexloop.arch.design.directives import merged
 from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.flexion import designtiles, flexion_table
-from flexloop.flexion.designs import DesignFlexion, assignments
-from flexloop.flexion.tilings import Sampling
+from flexloop.flexibility import designtiles, flexion_table
+from flexloop.flexibility.designs import DesignFlexion, assignments
+from flexloop.flexibility.tilings import Sampling
 from flexloop.studies.classify import class_of, classification
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network, tile_size

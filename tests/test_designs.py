@@ -25,7 +25,7 @@ from flexloop.cli import app
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.energysources.choose import energy_tables
 from flexloop.errors import SpecError, UnsupportedError
-from flexloop.flexion.designs import DesignFlexion
+from flexloop.flexibility.designs import DesignFlexion
 from flexloop.overhead import class_areas, parts
 from flexloop.studies.futureproof import future_proof
 from flexloop.studies.rigiddesign import rigid_for

@@ -13,7 +13,7 @@ from brute_force import list_mappings, tile_tuples
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
-from flexloop.flexion import (
+from flexloop.flexibility import (
     Estimate,
     LayerFlexion,
     Sampling,
@@ -25,8 +25,8 @@ from flexloop.flexion import (
     hardware_choices,
     hardware_flexion,
 )
-from flexloop.flexion.intervals import wilson
-from flexloop.flexion.tilings import exact_tilings, sampled_tilings
+from flexloop.flexibility.intervals import wilson
+from flexloop.flexibility.tilings import exact_tilings, sampled_tilings
 from flexloop.mapspace import mapspace
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 

@@ -19,7 +19,7 @@ from flexloop.engines.base import SearchOptions
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.errors import UnsupportedError
-from flexloop.flexion import count_mappings
+from flexloop.flexibility import count_mappings
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.rendering.bundle import mapspace_files, run_variants
 from flexloop.rendering.render import SearchSettings, shared_renderer

@@ -11,7 +11,7 @@ import pytest
 from flexloop.arch.load import arch_names
 from flexloop.classes import Axis, FlexClass
 from flexloop.errors import SpecError, UnsupportedError
-from flexloop.taxonomy.accelerators import (
+from flexloop.published.accelerators import (
     OPEN,
     Accelerator,
     load_taxonomy,
@@ -108,7 +108,7 @@ def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
 def test_the_figure_is_written_in_the_format_of_its_name(tmp_path: Path, suffix: str) -> None:
     pytest.importorskip("matplotlib")
-    from flexloop.taxonomy.figure import taxonomy_figure
+    from flexloop.published.figure import taxonomy_figure
 
     path = taxonomy_figure(tmp_path / f"taxonomy{suffix}")
     assert path.stat().st_size > 5000
@@ -116,7 +116,7 @@ def test_the_figure_is_written_in_the_format_of_its_name(tmp_path: Path, suffix:
 
 def test_the_figure_places_every_accelerator_and_class(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    from flexloop.taxonomy.figure import taxonomy_figure
+    from flexloop.published.figure import taxonomy_figure
 
     drawn = taxonomy_figure(tmp_path / "taxonomy.svg").read_text(encoding="utf-8")
     assert all(a.name in drawn for a in load_taxonomy())
@@ -124,7 +124,7 @@ def test_the_figure_places_every_accelerator_and_class(tmp_path: Path) -> None:
 
 
 def test_an_unknown_figure_format_is_refused_by_name(tmp_path: Path) -> None:
-    from flexloop.taxonomy.figure import taxonomy_figure
+    from flexloop.published.figure import taxonomy_figure
 
     with pytest.raises(UnsupportedError, match=r"\.svg, \.pdf, \.png"):
         taxonomy_figure(tmp_path / "taxonomy.jpeg")

@@ -68,7 +68,7 @@ def load_arch(source: ArchSource) -> Arch:
         return _made(dict(source), "arch spec")
     if isinstance(source, str) and "\n" in source:
         return _made(yamlio.load(source), "arch spec")
-    if not isinstance(source, (str, Path)):
+    if not isinstance(source, (str, Path)) or source == "":
         raise SpecError(f"arch spec is {short(source)}: give a name, a file, a mapping of fields or an ArchSpec")
     named, given = (source, {}) if is_file(Path(source)) else taken_apart(str(source))
     path = Path(named)

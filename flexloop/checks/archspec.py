@@ -22,7 +22,7 @@ from flexloop.capacity import (
 from flexloop.checks.design import check_design
 from flexloop.classes import Axis, Degree
 from flexloop.energy.table import TECHNOLOGIES, check_technology
-from flexloop.flexion import LayerFlexion, hardware_flexion
+from flexloop.flexibility import LayerFlexion, hardware_flexion
 from flexloop.workloads.layers import Layer, Network, tile_size
 
 _UNIT_STEPS = {"Wstride": 1, "Hstride": 1, "Wdilation": 1, "Hdilation": 1}

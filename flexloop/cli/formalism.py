@@ -55,15 +55,12 @@ def flexion(
     H-F: the choices that the accelerator has on an axis over those of a fully flexible one with the same resources.
     W-F: the same for a layer, counting only choices that are legal for it; of a network, the mean over its layers.
     """
-    from flexloop.arch.load import load_arch
-    from flexloop.classes import FlexClass
     from flexloop.cli.tables import table
-    from flexloop.flexion import Sampling, flexion_cells, flexion_table
-    from flexloop.subjects import load_networks
+    from flexloop.flexibility import Sampling, flexion_cells
+    from flexloop.studies.flexion import flexion as flexion_of
 
-    point = FlexClass.parse(flexclass) if flexclass else None
     sampling = Sampling(samples=samples, seed=seed)
-    rows = flexion_table(load_arch(arch), load_networks(net, {}), point, sampling)
+    rows = flexion_of(net, arch, flexclass, sampling=sampling)
     if output is not None:
         write_file(output, rows.to_csv(index=False))
     if json:
@@ -114,7 +111,7 @@ def taxonomy(
     """
     from flexloop.cli.tables import listing, table
     from flexloop.errors import SpecError
-    from flexloop.taxonomy.accelerators import taxonomy_cells, taxonomy_markdown
+    from flexloop.published.accelerators import taxonomy_cells, taxonomy_markdown
 
     if measure and published:
         raise SpecError("--measure and --published are two tables; ask for one at a time")
@@ -140,7 +137,7 @@ def taxonomy(
         columns, cells = taxonomy_cells()
         out.print(table(out, "Published accelerators", columns, cells, text=columns))
     if figure is not None:
-        from flexloop.taxonomy.figure import taxonomy_figure
+        from flexloop.published.figure import taxonomy_figure
 
         out.print(f"figure: {taxonomy_figure(figure)}", markup=False)
 

@@ -11,6 +11,7 @@ from flexloop import plugins
 from flexloop.engines.base import Engine
 from flexloop.engines.formats import FORMATS, WAY_TO_FRONT_END, NativeFormat, V4Format
 from flexloop.errors import EngineError, UnknownNameError
+from flexloop.validation import make_fields_fit
 
 ENGINES = ("auto", "embedded", "timeloop", "container")
 """Names that ``--engine`` and ``--mapper`` take, beside those of engines that packages add."""
@@ -32,6 +33,9 @@ class EngineSettings:
         templates: a folder of templates that override the shipped ones.
         container_batch: whether one container serves many runs.
         format: of Timeloop's input: ``native``, or ``v4`` through pytimeloop.
+
+    Raises:
+        SpecError: for a value of the wrong kind.
     """
 
     engine: str = "auto"
@@ -42,6 +46,9 @@ class EngineSettings:
     templates: Path | None = None
     container_batch: bool = False
     format: str = "native"
+
+    def __post_init__(self) -> None:
+        make_fields_fit(self, "option")
 
 
 def select_engines(settings: EngineSettings) -> tuple[Engine, Engine]:

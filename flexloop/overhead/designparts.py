@@ -12,7 +12,7 @@ from flexloop.arch.design.clip import Loops
 from flexloop.arch.design.directives import keeping_nothing, merged
 from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree
-from flexloop.flexion.designs import Assignment, assignments
+from flexloop.flexibility.designs import Assignment, assignments
 from flexloop.overhead.parts import Parts, permuting, select_bits
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, TENSORS

@@ -13,8 +13,8 @@ from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, FlexClass
 from flexloop.errors import SpecError, UnknownNameError
-from flexloop.flexion import Sampling, flexion_table
-from flexloop.flexion.table import WHOLE
+from flexloop.flexibility import Sampling, flexion_table
+from flexloop.flexibility.table import WHOLE
 from flexloop.networks import load_network
 from flexloop.results.table import Results
 from flexloop.running.notebook import shown_in_notebooks
@@ -22,7 +22,7 @@ from flexloop.running.progress import Progress
 from flexloop.studies.analysis import cost_column
 from flexloop.study import StudyOptions, count_cells, run_study
 from flexloop.subjects import Networks, load_networks
-from flexloop.taxonomy.accelerators import Accelerator, Published, load_taxonomy
+from flexloop.published.accelerators import Accelerator, Published, load_taxonomy
 from flexloop.workloads.layers import Network
 
 AS_IS = "as it is"

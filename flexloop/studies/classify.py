@@ -13,9 +13,9 @@ import pandas as pd
 
 from flexloop.arch.base import Arch
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass
-from flexloop.flexion.measure import AxisFlexion, Flexion
-from flexloop.flexion.table import flexion_on
-from flexloop.flexion.tilings import Sampling
+from flexloop.flexibility.measure import AxisFlexion, Flexion
+from flexloop.flexibility.table import flexion_on
+from flexloop.flexibility.tilings import Sampling
 from flexloop.results.table import Results
 from flexloop.running.progress import Progress
 from flexloop.studies.analysis import cost_column

@@ -2,7 +2,7 @@
 
     W-F(axis, layer) = |choices of this accelerator legal for the layer| / |choices legal for the layer|
 
-A choice is, for tiling, a tile tuple of the layer (`flexloop.flexion.tilings`); for ordering, an order of the layer's
+A choice is, for tiling, a tile tuple of the layer (`flexloop.flexibility.tilings`); for ordering, an order of the layer's
 dimensions at each level with loops except the innermost; for parallelization, an assignment of each of the layer's
 dimensions to X, Y or neither; for the array's shape, a pair X*Y = PEs. The layer's dimensions are those with a padded
 bound above 1. The definition is this project's own.
@@ -19,11 +19,11 @@ from math import prod
 from flexloop.arch.base import Arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, Axis, Degree, FlexClass
-from flexloop.flexion.hardware import check_countable, hardware_choices
-from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.layers import count_assignments, count_orders
-from flexloop.flexion.mappings import count_unordered_mappings
-from flexloop.flexion.tilings import Sampling, count_tilings
+from flexloop.flexibility.hardware import check_countable, hardware_choices
+from flexloop.flexibility.intervals import Estimate
+from flexloop.flexibility.layers import count_assignments, count_orders
+from flexloop.flexibility.mappings import count_unordered_mappings
+from flexloop.flexibility.tilings import Sampling, count_tilings
 from flexloop.workloads.layers import Layer
 
 
@@ -153,11 +153,11 @@ class LayerFlexion(Flexion):
                 return Estimate.exactly(len(self._spec.shapes(degree)))
 
     def hardware_choices(self, axis: Axis, degree: Degree) -> int:
-        """See `flexloop.flexion.hardware`."""
+        """See `flexloop.flexibility.hardware`."""
         return hardware_choices(self._spec, axis, degree)
 
     def mappings(self, flexclass: FlexClass) -> Estimate:
-        """Size of a class's mapspace (see `flexloop.flexion.mappings.count_mappings`)."""
+        """Size of a class's mapspace (see `flexloop.flexibility.mappings.count_mappings`)."""
         point = flexclass.replace(Axis.ORDERING, Degree.FIXED)
         if point not in self._unordered:
             self._unordered[point] = count_unordered_mappings(self._spec, self.layer, point, self._sampling)

@@ -5,12 +5,12 @@ Accelerator Flexibility" (SIGMETRICS 2022, arXiv 2206.02987). What is counted he
 definition; docs/formalism.md gives it with worked examples.
 """
 
-from flexloop.flexion.hardware import class_hardware_flexion, hardware_choices, hardware_flexion
-from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.mappings import count_mappings
-from flexloop.flexion.measure import AxisFlexion, ClassFlexion, LayerFlexion
-from flexloop.flexion.table import flexion_cells, flexion_table
-from flexloop.flexion.tilings import Sampling, count_tilings
+from flexloop.flexibility.hardware import class_hardware_flexion, hardware_choices, hardware_flexion
+from flexloop.flexibility.intervals import Estimate
+from flexloop.flexibility.mappings import count_mappings
+from flexloop.flexibility.measure import AxisFlexion, ClassFlexion, LayerFlexion
+from flexloop.flexibility.table import flexion_cells, flexion_table
+from flexloop.flexibility.tilings import Sampling, count_tilings
 
 __all__ = [
     "AxisFlexion",

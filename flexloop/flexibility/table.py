@@ -13,10 +13,10 @@ from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass, all_classes
-from flexloop.flexion.designs import REFERENCE, DesignFlexion
-from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.measure import AxisFlexion, ClassFlexion, Flexion, LayerFlexion
-from flexloop.flexion.tilings import Sampling
+from flexloop.flexibility.designs import REFERENCE, DesignFlexion
+from flexloop.flexibility.intervals import Estimate
+from flexloop.flexibility.measure import AxisFlexion, ClassFlexion, Flexion, LayerFlexion
+from flexloop.flexibility.tilings import Sampling
 from flexloop.workloads.layers import Layer, Network
 
 WHOLE = "all"

@@ -21,7 +21,7 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.arch.tiles import fixed_tiles, inner_factors, padded_bounds
 from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Degree
-from flexloop.flexion.intervals import Estimate, proportion
+from flexloop.flexibility.intervals import Estimate, proportion
 from flexloop.integers import divisors
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
 

@@ -1,7 +1,7 @@
 """Flexion of a Timeloop design: for a layer (W-F), and of its hardware (H-F), which is W-F on a layer that fills it.
 
 A choice is, for tiling, a factor of each dimension at each storage level but the outermost (see
-`flexloop.flexion.designtiles`); for ordering, an order of the dimensions at each level where it can change a cost; for
+`flexloop.flexibility.designtiles`); for ordering, an order of the dimensions at each level where it can change a cost; for
 parallelization, for each fanout an assignment of the dimensions to X, Y or neither; for the shape, the extents of all
 fanouts. The definition is this project's own.
 """
@@ -18,10 +18,10 @@ from flexloop.arch.design.clip import Clipped, Loops, clipped
 from flexloop.arch.design.directives import keeping_nothing, merged
 from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.flexion.designtiles import DesignTiles
-from flexloop.flexion.intervals import Estimate
-from flexloop.flexion.measure import Flexion
-from flexloop.flexion.tilings import Sampling
+from flexloop.flexibility.designtiles import DesignTiles
+from flexloop.flexibility.intervals import Estimate
+from flexloop.flexibility.measure import Flexion
+from flexloop.flexibility.tilings import Sampling
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, Layer
 

@@ -169,6 +169,9 @@ def load_taxonomy(path: Path | None = None) -> tuple[Accelerator, ...]:
     return validated(Catalogue, yamlio.load(path), path).accelerators
 
 
+taxonomy = load_taxonomy
+
+
 def taxonomy_cells(accelerators: tuple[Accelerator, ...] | None = None) -> tuple[list[str], list[list[str]]]:
     """Headings and cells of a table for the terminal; the catalogue has the reasons and citations."""
     columns = ["accelerator", "year", "class", "T", "O", "P", "S", "arch specs"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flexloop.classes import Axis, FlexClass, all_classes
 from flexloop.errors import OutputError, UnsupportedError
 from flexloop.lattice import lines, positions
-from flexloop.taxonomy.accelerators import OPEN, Accelerator, load_taxonomy
+from flexloop.published.accelerators import OPEN, Accelerator, load_taxonomy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,8 +21,8 @@ from flexloop.arch.design.directives import merged
 from flexloop.arch.design.model import Design
 from flexloop.classes import Axis, Degree
 from flexloop.embedded.mapper.factors import factorizations
-from flexloop.flexion.intervals import Estimate, proportion
-from flexloop.flexion.tilings import Sampling, tensor_words
+from flexloop.flexibility.intervals import Estimate, proportion
+from flexloop.flexibility.tilings import Sampling, tensor_words
 from flexloop.integers import divisors
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, Layer

@@ -20,9 +20,9 @@ from flexloop.arch.fields import Shape
 from flexloop.arch.spec import ArchSpec
 from flexloop.arch.tiles import FixedTiles, fixed_tiles, inner_factors, padded_bounds
 from flexloop.classes import Axis, Degree, FlexClass
-from flexloop.flexion.intervals import Estimate, proportion
-from flexloop.flexion.layers import count_orders
-from flexloop.flexion.tilings import Floats, Ints, Sampling, chains_along, fits
+from flexloop.flexibility.intervals import Estimate, proportion
+from flexloop.flexibility.layers import count_orders
+from flexloop.flexibility.tilings import Floats, Ints, Sampling, chains_along, fits
 from flexloop.integers import divisors
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
