@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flexloop.engines.select import EngineSettings
     from flexloop.errors import FlexloopError
     from flexloop.networks import load_network
+    from flexloop.published.accelerators import load_taxonomy, taxonomy
     from flexloop.results.load import load
     from flexloop.results.table import Results
     from flexloop.studies.design import design
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from flexloop.studies.futureproof import future_proof
     from flexloop.studies.isolate import isolate, isolation_table
     from flexloop.study import StudyOptions, compare, run, run_study
-    from flexloop.published.accelerators import load_taxonomy, taxonomy
     from flexloop.workloads.layers import Layer, Network
 
 _HOME = {

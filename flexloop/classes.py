@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import total_ordering
 
-from flexloop.errors import UnknownNameError
+from flexloop.errors import SpecError, UnknownNameError
 
 
 class Axis(Enum):
@@ -68,7 +68,7 @@ class FlexClass:
         Raises:
             UnknownNameError: if the text is no class name; the nearest names are given.
         """
-        match = _NAME.fullmatch(text.strip())
+        match = _NAME.fullmatch(str(text).strip())
         if match is None:
             known = [str(c) for c in all_classes()]
             raise UnknownNameError(
@@ -111,6 +111,19 @@ class FlexClass:
 
     def __str__(self) -> str:
         return "".join(axis.value + degree.value for axis, degree in zip(Axis, self.degrees, strict=True))
+
+    def __repr__(self) -> str:
+        return f"FlexClass.parse('{self}')"
+
+    def _repr_html_(self) -> str:
+        said = {Degree.FIXED: "fixed", Degree.PART: "free in part", Degree.FULL: "free"}
+        axes = ", ".join(f"{axis.name.lower()} {said[degree]}" for axis, degree in zip(Axis, self.degrees, strict=True))
+        return f"<p><b>{self}</b>: {axes}</p>"
+
+    def __post_init__(self) -> None:
+        for degree in self.degrees:
+            if not isinstance(degree, Degree):
+                raise SpecError(f"a class is made of degrees, not of {degree!r}; FlexClass.parse reads a name")
 
     def __le__(self, other: FlexClass) -> bool:
         return all(_RANK[a] <= _RANK[b] for a, b in zip(self.degrees, other.degrees, strict=True))

@@ -25,9 +25,9 @@ def _restored(kind: type[FlexloopError], text: str) -> FlexloopError:
 class UnknownNameError(FlexloopError):
     """A name (class, network, arch, level, tensor) that does not exist, with the nearest ones that do."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+    def __init__(self, kind: str, name: object, known: Iterable[str], hint: str = "") -> None:
         known = list(known)
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
         message = f"unknown {kind} {name!r}"
         if near:
             message += f"; did you mean {' or '.join(repr(n) for n in near)}?"

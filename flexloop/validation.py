@@ -8,13 +8,20 @@ import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from flexloop.errors import SpecError
 
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)  # which has no public name
+
 Model = TypeVar("Model", bound=BaseModel)
+
+Value = TypeVar("Value")
 
 MAX_DIGITS = 30
 """Digits of the largest whole number that is looked at."""
@@ -60,18 +67,47 @@ def make_fields_fit(it: Any, kind: str) -> None:
         SpecError: one line for each field whose value cannot be that: name, value and reason.
     """
     faults = []
-    for name, adapter in _adapters(type(it)).items():
+    for name, annotation in _annotations(type(it)).items():
         try:
-            object.__setattr__(it, name, adapter.validate_python(getattr(it, name)))
-        except ValidationError as error:
-            faults += [f"{kind} {_fault(fault | {'loc': (name, *fault['loc'])})}" for fault in _causes(error)]
+            object.__setattr__(it, name, fitting(annotation, getattr(it, name), f"{kind} {name}"))
+        except SpecError as error:
+            faults.append(str(error))
     if faults:
         raise SpecError("\n".join(faults))
 
 
-@cache
-def _adapters(of: type) -> dict[str, TypeAdapter[Any]]:
-    return {name: TypeAdapter(annotation) for name, annotation in get_type_hints(of).items()}
+def fitting(annotation: type[Value], value: Any, name: str) -> Value:
+    """A value as what an annotation says: a text that is a number a number, and so on.
+
+    Raises:
+        SpecError: if it cannot be that: name, value and reason.
+
+    Examples:
+        >>> fitting(int, "12", "trials")
+        12
+    """
+    try:
+        fit: Value = _adapter(annotation).validate_python(value)
+        return fit
+    except ValidationError as error:
+        faults = [_fault(fault | {"loc": (name, *fault["loc"])}) for fault in _causes(error)]
+        raise SpecError("\n".join(faults)) from error
+
+
+_annotations: Any = cache(get_type_hints)
+_adapter: Any = cache(TypeAdapter)
+
+
+class _Answering(ModelMetaclass):
+    def __call__(cls, *args: Any, **fields: Any) -> Any:
+        try:
+            return super().__call__(*args, **fields)
+        except ValidationError as error:
+            raise SpecError("\n".join(f"{cls.__name__}: {_fault(fault)}" for fault in _causes(error))) from error
+
+
+class Answering(BaseModel, metaclass=_Answering):
+    """A model that Python code makes as well: a wrong field is a `SpecError` to it."""
 
 
 def plain_number(value: Any) -> float:
@@ -122,7 +158,7 @@ def unknown_fields(names: Iterable[str], known: Iterable[str]) -> str | None:
     return None
 
 
-class FileModel(BaseModel):
+class FileModel(Answering):
     """What stands in a file that people write: immutable, and a field that it has not is answered by the nearest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -33,8 +33,8 @@ from flexloop.energysources.accelergyinput import written
 from flexloop.errors import FlexloopError, SpecError
 from flexloop.evaluation import Evaluation
 from flexloop.overhead import OverheadModel
-from flexloop.running.store import decode, encode
 from flexloop.published.accelerators import Catalogue
+from flexloop.running.store import decode, encode
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.configconstraints import from_config
 from flexloop.timeloop.constraints import Subject

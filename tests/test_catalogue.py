@@ -13,6 +13,7 @@ from flexloop import Layer, Network, StudyOptions, run
 from flexloop.arch.load import load_arch_spec
 from flexloop.cli import app
 from flexloop.errors import SpecError, UnknownNameError
+from flexloop.published.accelerators import Accelerator, Published, load_taxonomy
 from flexloop.studies import catalogue
 from flexloop.studies.catalogue import (
     AS_IS,
@@ -26,7 +27,6 @@ from flexloop.studies.catalogue import (
     published_cells,
     states,
 )
-from flexloop.published.accelerators import Accelerator, Published, load_taxonomy
 
 OPTIONS = StudyOptions.of(engine="embedded", jobs=1, use_store=False)
 

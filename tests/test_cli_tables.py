@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import flexloop
 from flexloop.cli import app
-from flexloop.cli.tables import classes_table, layers_tables, table
+from flexloop.cli.tables import classes_table, edp, layers_tables, table
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,15 @@ def printed(results: flexloop.Results, width: int) -> str:
         out.print(made)
     assert isinstance(out.file, StringIO)
     return out.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("product", "shown"),
+    [(12.0, "1.200e1"), (1.2234e15, "1.223e15"), (5.692e17, "5.692e17"), (0.0, "0.000e0")],
+)
+def test_an_energy_delay_product_has_no_prefix_beside_its_units(product: float, shown: str) -> None:
+    assert edp(product) == shown
+    assert edp(None) == edp(float("nan")) == "-"
 
 
 WIDTHS = (60, 80, 100, 120, 200)

@@ -27,6 +27,16 @@ def test_a_study_is_a_line_in_a_terminal_and_a_table_in_a_notebook() -> None:
     assert "<table" in shown and "T1O1P1S1" in shown and len(shown) < 50_000
 
 
+def test_what_a_study_is_about_is_a_line_in_a_terminal() -> None:
+    small = "Network small: 1 layer, 48 MACs"
+    assert repr(flexloop.load_network(TEXT)) == small
+    assert repr(flexloop.load_network("bert", sequence_length=64)).endswith(" MACs, batch=1, sequence_length=64")
+    assert repr(plain()).startswith(f"ArchSpec {plain().name}: ") and "GlobalBuffer" in repr(plain())
+    flexclass = flexloop.FlexClass.parse("TpO0P1S0")
+    assert repr(flexclass) == "FlexClass.parse('TpO0P1S0')"
+    assert "tiling free in part, ordering fixed, parallelization free" in flexclass._repr_html_()
+
+
 def test_networks_and_archs_are_tables_in_a_notebook() -> None:
     assert "<td>fc</td>" in flexloop.load_network(TEXT)._repr_html_()
     assert "<td>GlobalBuffer</td>" in plain()._repr_html_()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +36,12 @@ def test_studies_take_single_options_as_run_does() -> None:
     assert designed.arch.pes == plain().pes
 
 
+def test_functions_are_not_hidden_by_modules_of_their_name() -> None:
+    for module in pkgutil.iter_modules(flexloop.__path__):
+        assert module.name not in flexloop.__all__, "once it is imported, the module stands in place of the function"
+    assert {accelerator.name for accelerator in flexloop.taxonomy()} >= {"VTA", "MAERI"}
+
+
 @pytest.mark.parametrize(
     "study", [flexloop.isolate, flexloop.future_proof, flexloop.design, flexloop.run, flexloop.compare],
     ids=lambda study: study.__name__,
@@ -50,7 +59,73 @@ def test_options_given_by_name_count_before_those_given_as_one() -> None:
     assert (changed.engines.engine, changed.engines.mapper) == ("embedded", "embedded")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("objective", 3, "objective: 3"),
+        ("jobs", "two", "jobs: 'two'"),
+        ("seed", "x", "seed: 'x'"),
+        ("store", 3, "store: 3"),
+        ("engine", 3, "engine: 3"),
+        ("container_args", "--gpus all", "container_args: '--gpus all'"),
+        ("network_parameters", {"batch": "x"}, "network_parameters.batch: 'x'"),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_named(option: str, value: Any, words: str) -> None:
+    with pytest.raises(FlexloopError, match=words):
+        flexloop.compare(NET, plain(), **{**OPTIONS, option: value})
+
+
+def test_texts_are_taken_for_paths_and_numbers(tmp_path: Path) -> None:
+    options = StudyOptions.of(store=str(tmp_path), keep_runs="runs", templates="mine", timeout_s="5", jobs="2")
+    assert (options.store, options.keep_runs, options.engines.templates) == (tmp_path, Path("runs"), Path("mine"))
+    assert (options.timeout_s, options.jobs) == (5.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (((), NET, plain()), "no class is given"),
+        (("T0O0P0S0", (), plain()), "no network is given"),
+        (("T0O0P0S0", NET, ()), "no arch spec is given"),
+        (("T0O0P0S0", "", plain()), "network is ''"),
+        (("T0O0P0S0", b"ncf", plain()), "network is b'ncf'"),
+    ],
+)
+def test_a_study_of_nothing_is_refused(arguments: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(FlexloopError, match=words):
+        flexloop.run(*arguments, **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: Layer(name="a", C=-1), "Layer: C: -1"),
+        (lambda: Layer(name="a", X=1), "Layer: X: 1"),  # type: ignore[call-arg]
+        (lambda: Network(name="n", layers=3), "Network: layers: 3"),
+        (lambda: flexloop.ArchSpec(name="x"), "ArchSpec: levels is missing"),  # type: ignore[call-arg]
+        (lambda: flexloop.FlexClass("1", "0", "0", "0"), "made of degrees, not of '1'"),  # type: ignore[arg-type]
+        (lambda: flexloop.FlexClass.parse(3), "unknown class 3"),  # type: ignore[arg-type]
+        (lambda: flexloop.load(3), "results: 3"),  # type: ignore[arg-type]
+        (lambda: flexloop.taxonomy(3), "taxonomy: 3"),
+        (lambda: flexloop.design(NET, plain(), objective=3), "unknown objective 3"),  # type: ignore[arg-type]
+        (lambda: flexloop.future_proof(NET, NET, plain(), classes=[], **OPTIONS), "no class is given"),
+        (lambda: flexloop.explore(NET, plain(), area_budget_mm2="x", **OPTIONS), "area_budget_mm2: 'x'"),  # type: ignore[arg-type]
+        (lambda: flexloop.explore(NET, plain(), area_budget_mm2=9, trials="x", **OPTIONS), "trials: 'x'"),  # type: ignore[arg-type]
+        (lambda: flexloop.explore(NET, plain(), area_budget_mm2=9, classes=3, **OPTIONS), "unknown class '3'"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_makes_no_sense_is_answered_by_flexloop(wrong: Callable[[], object], words: str) -> None:
+    with pytest.raises(FlexloopError, match=words):
+        wrong()
+
+
 def test_flexion_takes_names() -> None:
+    assert set(flexloop.flexion()["network"]) == {""}
+    one = flexloop.flexion("ncf", "edge256", "T0O0P0S0")
+    assert one.equals(flexloop.flexion_table("edge256", "ncf", "T0O0P0S0"))
+    with pytest.raises(FlexloopError, match="unknown parameter 'length'"):
+        flexloop.flexion("ncf", network_parameters={"length": 3})
     by_name = flexloop.flexion_table("edge256", "ncf", "T0O0P0S0")
     by_object = flexloop.flexion_table(flexloop.load_arch("edge256"), [flexloop.load_network("ncf")])
     assert set(by_name["network"]) == set(by_object["network"]) and len(by_name) < len(by_object)

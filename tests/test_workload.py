@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from flexloop.errors import SpecError
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, TENSORS, Layer, Network, tile_size
 
 layers = st.builds(
@@ -124,10 +125,10 @@ def test_merging_keeps_every_total(some: list[Layer]) -> None:
 
 
 def test_names_of_layers_are_unique() -> None:
-    with pytest.raises(ValidationError, match="'twin' is given to several layers"):
+    with pytest.raises(SpecError, match="'twin' is given to several layers"):
         Network(name="net", layers=(Layer(name="twin"), Layer(name="twin", C=2)))
 
 
 def test_a_network_has_a_layer() -> None:
-    with pytest.raises(ValidationError, match="layers"):
+    with pytest.raises(SpecError, match="layers"):
         Network(name="empty", layers=())

@@ -291,6 +291,10 @@ class ArchSpec(Arch):
                 return level
         raise ValueError(f"axes.tiling.partial names {tensor}, which no buffer at {self.array.below} keeps")
 
+    def __repr__(self) -> str:
+        shape = self.axes.shape.fixed
+        return f"ArchSpec {self.name}: {shape.X}x{shape.Y} PEs below {', '.join(level.name for level in self.levels)}"
+
     def _repr_html_(self) -> str:
         heads = ["level", "class", "words", "bits of a word", "read and write, words a cycle", "keeps"]
         rows = [

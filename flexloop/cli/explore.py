@@ -80,7 +80,7 @@ def explore(
             area_budget_mm2=area_budget,
             trials=trials,
             storage=storage or folder / "explore.journal",
-            classes=flexclass,
+            classes=flexclass or None,
             seed=options.seed,
             options=chosen,
             progress=progress,

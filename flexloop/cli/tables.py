@@ -56,6 +56,14 @@ def energy(picojoules: float | None) -> str:
     return f"{picojoules:.4g} pJ"
 
 
+def edp(product: float | None) -> str:
+    """An energy-delay product as a power of ten, since its unit has a prefix of its own."""
+    if product is None or isnan(product):
+        return "-"
+    mantissa, exponent = f"{product:.3e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
 def percent(fraction: float | None) -> str:
     """A fraction as a percentage."""
     return "-" if fraction is None or isnan(fraction) else f"{100 * fraction:.1f}%"
@@ -161,7 +169,7 @@ def _total_cells(total: pd.Series[Any]) -> list[str]:
         number(total["macs"]),
         number(total["cycles"]),
         energy(total["energy_pj"]),
-        number(total["edp"]),
+        edp(total["edp"]),
         percent(total["utilization"]),
         "",
         "all" if total["optimal"] else "",
@@ -183,7 +191,7 @@ def _layer_cells(row: Mapping[Hashable, Any]) -> list[str]:
         macs,
         number(row["cycles"]),
         energy(row["energy_pj"]),
-        number(row["edp"]),
+        edp(row["edp"]),
         percent(row["utilization"]),
         f"{row['array_x']:.0f}x{row['array_y']:.0f}",
         proved,
@@ -200,7 +208,7 @@ def classes_table(out: Console, title: str, gains: pd.DataFrame) -> Table:
             str(row["class"]),
             number(row["cycles"]),
             energy(row["energy_pj"]),
-            number(row["edp"]),
+            edp(row["edp"]),
             percent(row["utilization"]),
             number(row.get("area_mm2"), 3),
             times(row["speedup"]),

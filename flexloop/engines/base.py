@@ -32,7 +32,7 @@ def cost(objective: Objective, evaluation: Evaluation) -> tuple[float, float]:
 def parse_objective(name: str) -> Objective:
     """Read an objective's name (UnknownNameError with the nearest ones if it is none)."""
     for objective in get_args(Objective):
-        if name.lower() == objective:
+        if str(name).lower() == objective:
             return objective  # type: ignore[no-any-return]
     raise UnknownNameError("objective", name, get_args(Objective))
 
@@ -40,7 +40,7 @@ def parse_objective(name: str) -> Objective:
 def parse_effort(name: str) -> Effort:
     """Read an effort's name (UnknownNameError with the nearest ones if it is none)."""
     for effort in get_args(Effort):
-        if name.lower() == effort:
+        if str(name).lower() == effort:
             return effort  # type: ignore[no-any-return]
     raise UnknownNameError("effort", name, get_args(Effort))
 

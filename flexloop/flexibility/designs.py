@@ -1,9 +1,9 @@
 """Flexion of a Timeloop design: for a layer (W-F), and of its hardware (H-F), which is W-F on a layer that fills it.
 
 A choice is, for tiling, a factor of each dimension at each storage level but the outermost (see
-`flexloop.flexibility.designtiles`); for ordering, an order of the dimensions at each level where it can change a cost; for
-parallelization, for each fanout an assignment of the dimensions to X, Y or neither; for the shape, the extents of all
-fanouts. The definition is this project's own.
+`flexloop.flexibility.designtiles`); for ordering, an order of the dimensions at each level where it can change a cost;
+for parallelization, for each fanout an assignment of the dimensions to X, Y or neither; for the shape, the extents of
+all fanouts. The definition is this project's own.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     W-F(axis, layer) = |choices of this accelerator legal for the layer| / |choices legal for the layer|
 
-A choice is, for tiling, a tile tuple of the layer (`flexloop.flexibility.tilings`); for ordering, an order of the layer's
-dimensions at each level with loops except the innermost; for parallelization, an assignment of each of the layer's
-dimensions to X, Y or neither; for the array's shape, a pair X*Y = PEs. The layer's dimensions are those with a padded
-bound above 1. The definition is this project's own.
+A choice is, for tiling, a tile tuple of the layer (`flexloop.flexibility.tilings`); for ordering, an order of the
+layer's dimensions at each level with loops except the innermost; for parallelization, an assignment of each of the
+layer's dimensions to X, Y or neither; for the array's shape, a pair X*Y = PEs. The layer's dimensions are those
+with a padded bound above 1. The definition is this project's own.
 """
 
 from __future__ import annotations

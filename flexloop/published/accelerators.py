@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.resources import shipped
 from flexloop.timeloop import yamlio
-from flexloop.validation import validated
+from flexloop.validation import fitting, validated
 
 OPEN = "open"
 """The degree of an axis that the cited sources do not settle."""
@@ -155,7 +155,7 @@ class Catalogue(_Model):
 
 
 @cache
-def load_taxonomy(path: Path | None = None) -> tuple[Accelerator, ...]:
+def load_taxonomy(path: str | Path | None = None) -> tuple[Accelerator, ...]:
     """Read the shipped catalogue, or one of the same form.
 
     Raises:
@@ -165,7 +165,7 @@ def load_taxonomy(path: Path | None = None) -> tuple[Accelerator, ...]:
         >>> next(a for a in load_taxonomy() if a.name == "VTA").degrees
         'TpO1P0S0'
     """
-    path = path or shipped("taxonomy") / "accelerators.yaml"
+    path = shipped("taxonomy") / "accelerators.yaml" if path is None else fitting(Path, path, "taxonomy")
     return validated(Catalogue, yamlio.load(path), path).accelerators
 
 

@@ -14,6 +14,7 @@ from flexloop.errors import SpecError
 from flexloop.resources import is_file
 from flexloop.results.files import FORMAT
 from flexloop.results.table import Results
+from flexloop.validation import fitting
 
 _NEEDED = ("network", "class", "layer", "count", "arch", "objective", "status", "cycles", "energy_pj", "edp", "macs")
 """Columns without which a table is none of a study's."""
@@ -28,8 +29,8 @@ def load(folder: str | Path) -> Results:
     Raises:
         SpecError: if there are no results, or the file is damaged.
     """
-    folder = Path(folder)
-    table = folder if folder.suffix == ".parquet" else folder / "results.parquet"
+    given = fitting(Path, folder, "results")
+    table = given if given.suffix == ".parquet" else given / "results.parquet"
     if not is_file(table):
         raise SpecError(f"no results at {table}; `flexloop run ... -o DIR` writes them")
     try:

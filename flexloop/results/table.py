@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flexloop.results.files import save
 from flexloop.tables.study import StudyTables
+from flexloop.validation import fitting
 
 if TYPE_CHECKING:
     from flexloop.report.figures import Plots
@@ -21,7 +22,7 @@ class Results(StudyTables):
         """Write the HTML report to a file; return its path."""
         from flexloop.report.html import write_report
 
-        return write_report(self, Path(path))
+        return write_report(self, fitting(Path, path, "report"))
 
     @property
     def plot(self) -> Plots:
@@ -32,4 +33,4 @@ class Results(StudyTables):
 
     def save(self, folder: str | Path) -> Path:
         """Write ``results.parquet``, ``results.csv``, ``totals.csv``, ``meta.json`` and the mappings' YAML files."""
-        return save(self, Path(folder))
+        return save(self, fitting(Path, folder, "folder"))

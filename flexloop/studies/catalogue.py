@@ -16,13 +16,13 @@ from flexloop.errors import SpecError, UnknownNameError
 from flexloop.flexibility import Sampling, flexion_table
 from flexloop.flexibility.table import WHOLE
 from flexloop.networks import load_network
+from flexloop.published.accelerators import Accelerator, Published, load_taxonomy
 from flexloop.results.table import Results
 from flexloop.running.notebook import shown_in_notebooks
 from flexloop.running.progress import Progress
 from flexloop.studies.analysis import cost_column
 from flexloop.study import StudyOptions, count_cells, run_study
 from flexloop.subjects import Networks, load_networks
-from flexloop.published.accelerators import Accelerator, Published, load_taxonomy
 from flexloop.workloads.layers import Network
 
 AS_IS = "as it is"

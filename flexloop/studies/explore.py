@@ -20,7 +20,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from flexloop._version import __version__
-from flexloop.arch.load import load_arch_spec
+from flexloop.arch.load import ArchSource, load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.arch.tree import levels_in_pe
 from flexloop.atomic import write_files
@@ -36,8 +36,9 @@ from flexloop.running.progress import Progress
 from flexloop.studies.design import design
 from flexloop.studies.futureproof import neutral, scaled
 from flexloop.study import DEFAULT_ARCH, StudyOptions, count_cells, run_study
-from flexloop.subjects import Networks, load_networks
+from flexloop.subjects import Networks, load_networks, some
 from flexloop.tables.totals import geomean
+from flexloop.validation import fitting
 from flexloop.workloads.layers import Network
 
 if TYPE_CHECKING:
@@ -163,12 +164,12 @@ class ExploreOptions:
 @shown_in_notebooks
 def explore(
     networks: Networks,
-    arch: str | ArchSpec = DEFAULT_ARCH,
+    arch: ArchSource = DEFAULT_ARCH,
     *,
     area_budget_mm2: float,
     trials: int = 100,
     storage: str | Path | None = None,
-    classes: Sequence[str | FlexClass] | None = None,
+    classes: str | FlexClass | Sequence[str | FlexClass] | None = None,
     seed: int = 0,
     options: ExploreOptions | None = None,
     progress: Progress | None = None,
@@ -196,17 +197,19 @@ def explore(
     options = options or ExploreOptions()
     options = replace(options, study=StudyOptions.of(options.study, **more))
     spec = load_arch_spec(arch, "explore")
-    chosen = [FlexClass.of(c) for c in classes] if classes else all_classes()
+    chosen = all_classes() if classes is None else [FlexClass.of(c) for c in some("class", classes)]
+    budget = fitting(float, area_budget_mm2, "area_budget_mm2")
+    trials, seed = fitting(int, trials, "trials"), fitting(int, seed, "seed")
     nets = load_networks(networks, options.study.network_parameters)
-    _check(spec, area_budget_mm2, trials, options)
+    _check(spec, budget, trials, options)
     designer = _Designer(neutral(spec), nets, options)
-    meta = _meta(spec, nets, chosen, area_budget_mm2, seed, options)
+    meta = _meta(spec, nets, chosen, budget, seed, options)
     study = _open(storage, meta)
     for flexclass in (RIGID, FULLY_FLEXIBLE):  # the given hardware first: what the front is compared with
         if flexclass in chosen and all(1 in factors for factors in options.space.knobs.values()):
             given = {knob: factors.index(1) for knob, factors in options.space.knobs.items()}
             study.enqueue_trial({**given, "class": str(flexclass)}, skip_if_exists=True)
-    _search(study, designer, chosen, area_budget_mm2, trials, seed, progress)
+    _search(study, designer, chosen, budget, trials, seed, progress)
     return _outcome(study, nets, meta, options.space.hardware * len(chosen))
 
 

@@ -32,7 +32,7 @@ from flexloop.studies.analysis import cost_column
 from flexloop.studies.design import DesignOutcome, design, design_text
 from flexloop.studies.neardesigns import NearDesigns
 from flexloop.study import DEFAULT_ARCH, StudyOptions, count_cells, run_study
-from flexloop.subjects import Networks, load_networks
+from flexloop.subjects import Networks, load_networks, some
 from flexloop.tables.totals import geomean
 from flexloop.workloads.layers import Network
 
@@ -187,7 +187,7 @@ def future_proof(
     networks: Networks = FUTURE,
     arch: ArchSource = DEFAULT_ARCH,
     options: StudyOptions | None = None,
-    classes: Sequence[str | FlexClass] | None = None,
+    classes: str | FlexClass | Sequence[str | FlexClass] | None = None,
     progress: Progress | None = None,
     pairs: Sequence[Pair] | None = None,
     rigid: bool = False,
@@ -215,7 +215,7 @@ def future_proof(
         more: single options, as for `flexloop.run`; they count before those in ``options``.
     """
     options = StudyOptions.of(options or StudyOptions(objective="latency"), **more)
-    chosen = [FlexClass.of(name) for name in classes or all_classes()]
+    chosen = all_classes() if classes is None else [FlexClass.of(name) for name in some("class", classes)]
     networks = load_networks(networks, options.network_parameters)
 
     def planned(*runs: Sequence[FlexClass]) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from flexloop.htmltable import html_table
-from flexloop.validation import no_boolean
+from flexloop.validation import Answering, no_boolean
 
 DIMENSIONS = ("N", "G", "C", "M", "R", "S", "P", "Q")
 """The eight dimensions, in the order used everywhere."""
@@ -36,7 +36,7 @@ MAX_MACS = 2**63 - 1
 Step = Annotated[int, Field(ge=1, le=2**20), BeforeValidator(no_boolean)]
 
 
-class Layer(BaseModel):
+class Layer(Answering):
     """One layer: bounds of the eight dimensions, strides and dilations, and how often it occurs.
 
     Attributes:
@@ -124,7 +124,7 @@ def tile_size(tensor: str, tile: dict[str, int], coefficients: dict[str, int]) -
     return tile["N"] * tile["G"] * tile["C"] * width * height
 
 
-class Network(BaseModel):
+class Network(Answering):
     """A network: its layers, and where its numbers come from.
 
     Attributes:
@@ -166,6 +166,11 @@ class Network(BaseModel):
             count = layer.count + (merged[key].count if key in merged else 0)
             merged[key] = merged.get(key, layer).model_copy(update={"count": count})
         return self.model_copy(update={"layers": tuple(merged.values())})
+
+    def __repr__(self) -> str:
+        values = "".join(f", {name}={value}" for name, value in self.parameters.items())
+        layers = f"{len(self.layers)} layer{'' if len(self.layers) == 1 else 's'}"
+        return f"Network {self.name}: {layers}, {self.macs:,} MACs{values}"
 
     def _repr_html_(self) -> str:
         heads = ["layer", "count", *DIMENSIONS, "MACs"]
