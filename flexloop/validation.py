@@ -47,6 +47,8 @@ def validated(model: type[Model], content: Any, where: str | Path, hint: str = "
     Raises:
         SpecError: one line for each fault: file, field, value and reason.
     """
+    if content is None:
+        raise SpecError(f"{where}: is empty, where a mapping of fields is needed{_sentence(hint)}")
     if not isinstance(content, dict):
         raise SpecError(f"{where}: holds {short(content)}, where a mapping of fields is needed{_sentence(hint)}")
     try:

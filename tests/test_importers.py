@@ -86,12 +86,14 @@ def test_a_folder_of_timeloop_problems(tmp_path: Path) -> None:
         ("x.m", "Layer A { Type: LSTM Dimensions { K: 1 } }", "type LSTM"),
         ("x.m", "Layer A { Type: CONV Dimensions { K: 1, C: 1, R: 5, S: 5, Y: 3, X: 3 } }", "does not fit"),
         ("x.csv", "a,b\n1,2\n", "heading"),
-        ("x.csv", "", "heading"),
+        ("x.csv", "", "x.csv: is empty"),
         ("x.csv", "K,C,Y,X,R,S,T\n1,2,3,4,5,x,1\n", "line 2"),
         ("x.csv", "K,C,Y,X,R,S,T\n1,2,3,4,1,1,9\n", "type 9"),
         ("x.csv", "K,C,Y,X,R,S,T\n1,2,3\n", "line 2: 3 cells are too few"),
         ("x.csv", GEMM + "fc,4\n", "line 3: 2 cells are too few"),
         ("x.pt", "", r"\.pt"),
+        ("x.yaml", "", "x.yaml: holds no problem"),
+        ("x.yaml", "problem: 3\n", "x.yaml: problem is 3"),
     ],
 )
 def test_what_is_wrong_is_named(name: str, text: str, words: str, tmp_path: Path) -> None:

@@ -87,6 +87,12 @@ def test_wrong_inputs_are_answered_by_flexloop(arguments: tuple[Any, ...], words
         flexloop.run(*arguments, **OPTIONS)
 
 
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").touch()
+    with pytest.raises(FlexloopError, match=r"net\.yaml: is empty, where a mapping of fields is needed"):
+        flexloop.load_network(tmp_path / "net.yaml")
+
+
 def test_figures_are_drawn_one_by_one() -> None:
     pytest.importorskip("matplotlib")
     plots = small_study().plot

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from onnx_models import FLOAT, Shape, dims, model, only_layer, save, tensor
+from onnx_models import FLOAT, Shape, dims, model, one, only_layer, save, tensor
 from typer.testing import CliRunner
 
 from flexloop.cli import app
@@ -342,6 +342,12 @@ def test_what_is_no_layer_is_refused_all_at_once_with_its_share(tmp_path: Path) 
     assert "DeformConv ('deformed')" in deformed and f"{100 * 16 / 364:.1f}% of the MACs" in deformed
     assert "2 x com.example.Mix ('mix1', 'mix2')" in mix and "share of the MACs is not known" in mix
     assert "--skip-unsupported" in way
+
+
+def test_skipping_all_there_is_names_what_it_was(tmp_path: Path) -> None:
+    path = one(tmp_path, "Conv", [[1, 3, 8, 8, 8], [4, 3, 3, 3, 3]], weights="b")
+    with pytest.raises(UnsupportedError, match=r"no layer is left:\n  Conv \('node'\): .*100.0% of the MACs"):
+        import_onnx(path, choices=Choices(skip_unsupported=True))
 
 
 def test_skipping_it_goes_on_and_says_what_was_left_out(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from report_study import small_study
+from small_archs import plain
 
 from flexloop.report import write_report
 from flexloop.report.exploration import Exploration, write_exploration_report
@@ -362,6 +363,25 @@ def test_nothing_is_cut_off_at_any_width(restored: Chrome, tmp_path: Path, width
     assert "T1O1P1S1" in [text.replace(" ", "") for text in texts(page, "#heatmap text")]
     numbers = texts(page, "#heatmap .cell text")
     assert len(numbers) == 3 * 16, "a number in each cell"
+
+
+def test_dots_on_the_roof_leave_its_name_readable(restored: Chrome, tmp_path: Path) -> None:
+    resized(restored, 400)
+    rows = small_study().rows
+    at_the_peak = rows.assign(cycles=rows["macs"] / plain().pes)
+    page = opened(restored, replace(small_study(), rows=at_the_peak), tmp_path)
+    dots, covering = page.execute_script(COVERING)
+    assert dots > 0
+    assert covering == []
+
+
+COVERING = """
+const name = document.querySelector('#roofline .peak').getBoundingClientRect();
+const dots = [...document.querySelectorAll('#roofline .dot')].map(dot => dot.getBoundingClientRect());
+const near = dots.filter(dot => dot.right > name.left && dot.left < name.right);
+return [near.length, near.filter(dot => dot.top < name.bottom - 4 && dot.bottom > name.top).map(dot => dot.left)];
+"""
+"""How many dots are above or below the roof's name, and where those are that cover it; 4 px of its box are below it."""
 
 
 CUT = """

@@ -39,7 +39,9 @@ def csv_layers(path: Path) -> Iterator[Fields]:
         SpecError: if the heading is neither's, or a number is none.
     """
     rows = _rows(path)
-    heads = rows[0] if rows else []
+    if not rows:
+        raise SpecError(f"{path}: is empty")
+    heads = rows[0]
     found = next((make for make in (_gamma, _scalesim, _scalesim_gemm) if make(heads, None, "") is not None), None)
     if found is None:
         raise SpecError(

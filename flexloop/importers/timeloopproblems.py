@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flexloop.embedded.problem import Problem, read_problem
-from flexloop.errors import UnsupportedError
+from flexloop.errors import SpecError, UnsupportedError
 from flexloop.timeloop.inputs import read_inputs
 from flexloop.workloads.layers import DIMENSIONS
 
@@ -27,7 +27,13 @@ def problem_layers(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
     """
     for file in files:
         config = read_inputs([file]).config
-        yield {"name": file.stem, **_fields(read_problem(config.get("problem")), str(file))}
+        if "problem" not in config:
+            raise SpecError(f"{file}: holds no problem; its top-level key is `problem`")
+        try:
+            problem = read_problem(config["problem"])
+        except (SpecError, UnsupportedError) as error:
+            raise type(error)(f"{file}: {error}") from error
+        yield {"name": file.stem, **_fields(problem, str(file))}
 
 
 def _fields(problem: Problem, where: str) -> dict[str, Any]:

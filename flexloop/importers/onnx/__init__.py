@@ -53,6 +53,8 @@ def import_onnx(path: Path, sizes: Mapping[str, int] | None = None, choices: Cho
             "\n  ".join([f"{path}: these operators are no layers:", *lines])
             + f"\n`flexloop import {path} --skip-unsupported -o NETWORK.yaml` goes on without them"
         )
+    if lines and not found:
+        raise UnsupportedError("\n  ".join([f"{path}: without these operators no layer is left:", *lines]))
     if not found:
         known = ", ".join(name for name in HANDLERS if "." not in name)
         raise SpecError(f"{path}: no layer found; these operators of the ONNX standard become layers: {known}")

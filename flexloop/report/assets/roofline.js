@@ -28,7 +28,6 @@ function drawRoofline(width) {
   parts.push(svg('path', {
     d: `M${x(start)} ${y(start * bandwidth)}L${x(Math.min(ridge, x1))} ${y(Math.min(roof.peak, x1 * bandwidth))}L${x(x1)} ${y(roof.peak)}`, class: 'roof',
   }));
-  parts.push(text(width - right, y(roof.peak) - 9, `${whole(roof.peak)} MAC/cycle`, {class: 'small halo', 'text-anchor': 'end'}));
   parts.push(readRoof(roof, x, y, x0, y0));
   parts.push(text((left + width - right) / 2, height - 10, width < 500 ? `MAC per byte moved at ${roof.level}` : `operational intensity (MAC per byte moved at ${roof.level})`, {class: 'small', 'text-anchor': 'middle'}));
   parts.push(text(0, 0, 'attained (MAC/cycle)', {class: 'small', 'text-anchor': 'middle', transform: `translate(14 ${(top + bottom) / 2}) rotate(-90)`}));
@@ -61,13 +60,13 @@ function roofPoints(layers, x, y, roof, [left, right]) {
     const cell = findCell(state.network, name, layer);
     return sum + (cell && cell.cycles ? cell.cycles * cell.count : 0);
   }, 0);
-  const whole = {from: latency(data.baseline), to: latency(state.class)};
+  const total = {from: latency(data.baseline), to: latency(state.class)};
+  const share = (point, kind) => point.cell.cycles * point.cell.count / total[kind], radius = (point, kind) => 3.5 + 17 * Math.sqrt(share(point, kind));
   const dot = (point, kind) => {
-    const share = point.cell.cycles * point.cell.count / whole[kind];
     return svg('circle', {
       ...button(`${point.cell.layer}, ${point.cell.class}`, () => choose(point.cell)), class: `dot ${kind}` + (state.cell === point.cell ? ' chosen' : ''),
-      cx: x(point.x), cy: y(point.y), r: 3.5 + 17 * Math.sqrt(share), 'data-layer': point.cell.layer,
-      'data-tip': `${cellTip(point.cell)}\n${digits(point.x, 3)} MAC/B, ${digits(point.y, 3)} MAC/cycle\n${percent(share)} of the latency`,
+      cx: x(point.x), cy: y(point.y), r: radius(point, kind), 'data-layer': point.cell.layer,
+      'data-tip': `${cellTip(point.cell)}\n${digits(point.x, 3)} MAC/B, ${digits(point.y, 3)} MAC/cycle\n${percent(share(point, kind))} of the latency`,
     });
   };
   const moved = state.class !== data.baseline, parts = [];
@@ -76,15 +75,24 @@ function roofPoints(layers, x, y, roof, [left, right]) {
   for (const {from} of layers) if (moved && from) parts.push(dot(from, 'from'));
   const filled = layers.map(({to}) => to).filter(Boolean).sort((a, b) => b.cell.cycles * b.cell.count - a.cell.cycles * a.cell.count);
   for (const point of filled) parts.push(dot(point, 'to'));
-  return [...parts, ...roofNames(filled, point => 3.5 + 17 * Math.sqrt(point.cell.cycles * point.cell.count / whole.to), x, y, roof, [left, right])];
+  const dots = [...(moved ? layers.map(({from}) => [from, 'from']) : []), ...filled.map(to => [to, 'to'])].filter(([point]) => point);
+  const peak = peakName(dots.map(([point, kind]) => [x(point.x), y(point.y), radius(point, kind)]), y(roof.peak) - 9, roof, right);
+  return [...parts, peak.drawn, ...roofNames(filled, point => radius(point, 'to'), x, y, roof, [left, right], peak.place)];
+}
+
+/** What the array could do, said on the roof's right end, above the dots that lie there. */
+function peakName(dots, lowest, roof, right) {
+  const said = `${whole(roof.peak)} MAC/cycle`, half = 3.3 * said.length;
+  const there = dots.filter(([x, y, r]) => x + r > right - 2 * half - 4 && y - r < lowest + 4 && y + r > lowest - 12);
+  const line = Math.min(lowest, ...there.map(([, y, r]) => y - r - 5));
+  return {drawn: text(right, line, said, {class: 'small halo peak', 'text-anchor': 'end'}), place: {at: right - half, half, line}};
 }
 
 /** Names of the layers that take longest and of those furthest below the roof, wherever there is room for them. */
-function roofNames(points, radius, x, y, roof, [left, right]) {
+function roofNames(points, radius, x, y, roof, [left, right], peak) {
   const reached = point => point.y / Math.min(roof.peak, point.x * (roof.read + roof.write));
   const outliers = points.filter(point => reached(point) < 0.5).sort((a, b) => reached(a) - reached(b)).slice(0, 6);
-  const said = 3.3 * `${whole(roof.peak)} MAC/cycle`.length; // which stands on the roof's right end
-  const placed = [{at: right - said, half: said, line: y(roof.peak) - 9}], parts = [];
+  const placed = [peak], parts = [];
   for (const point of new Set([...points.slice(0, 3), ...outliers, ...points.slice(3, 14)])) {
     const half = 3.3 * point.cell.layer.length, at = Math.min(Math.max(x(point.x), left + half), right - half);
     const [above, below] = [y(point.y) - radius(point) - 5, y(point.y) + radius(point) + 13];
