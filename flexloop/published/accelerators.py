@@ -170,6 +170,7 @@ def load_taxonomy(path: str | Path | None = None) -> tuple[Accelerator, ...]:
 
 
 taxonomy = load_taxonomy
+"""`load_taxonomy`, by the name of the command."""
 
 
 def taxonomy_cells(accelerators: tuple[Accelerator, ...] | None = None) -> tuple[list[str], list[list[str]]]:
