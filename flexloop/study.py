@@ -36,7 +36,7 @@ from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store, default_folder
 from flexloop.subjects import DIGITS, Archs, Networks, arch_digest, load_archs, load_networks, network_digest, some
 from flexloop.tables.lattice import check_lattice
-from flexloop.validation import make_fields_fit
+from flexloop.validation import fitting, make_fields_fit
 from flexloop.workloads.layers import Layer, Network
 
 DEFAULT_ARCH = "edge256"
@@ -112,8 +112,9 @@ class StudyOptions:
                 raise UnknownNameError("option", name, sorted(known))
         chosen = {name: value for name, value in options.items() if name in of_engines}
         rest = {name: value for name, value in options.items() if name not in of_engines}
-        base = given or cls()
-        return replace(base, engines=replace(rest.pop("engines", base.engines), **chosen), **rest)
+        base = cls() if given is None else fitting(cls, given, "options")
+        engines = fitting(EngineSettings, rest.pop("engines", base.engines), "option engines")
+        return replace(base, engines=replace(engines, **chosen), **rest)
 
 
 def count_cells(

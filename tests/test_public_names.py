@@ -109,6 +109,10 @@ def test_a_study_of_nothing_is_refused(arguments: tuple[Any, ...], words: str) -
         (lambda: flexloop.load(3), "results: 3"),  # type: ignore[arg-type]
         (lambda: flexloop.taxonomy(3), "taxonomy: 3"),
         (lambda: flexloop.design(NET, plain(), objective=3), "unknown objective 3"),  # type: ignore[arg-type]
+        (lambda: flexloop.isolate(NET, options=3), "options: 3"),  # type: ignore[arg-type]
+        (lambda: StudyOptions.of(engines=3), "option engines: 3"),
+        (lambda: flexloop.design(NET, plain(), starts="x"), "starts: 'x'"),  # type: ignore[arg-type]
+        (lambda: flexloop.design(NET, plain(), network_parameters=3), "parameters: 3"),  # type: ignore[arg-type]
         (lambda: flexloop.future_proof(NET, NET, plain(), classes=[], **OPTIONS), "no class is given"),
         (lambda: flexloop.explore(NET, plain(), area_budget_mm2="x", **OPTIONS), "area_budget_mm2: 'x'"),  # type: ignore[arg-type]
         (lambda: flexloop.explore(NET, plain(), area_budget_mm2=9, trials="x", **OPTIONS), "trials: 'x'"),  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ bound that holds for every design of the hardware says how far from the best the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import singledispatch
 from math import ceil, gcd, prod
@@ -34,6 +34,7 @@ from flexloop.studies.rigiddesign import best_single_mapping
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import DEFAULT_ARCH, StudyOptions
 from flexloop.subjects import Networks, listed, load_networks
+from flexloop.validation import fitting
 from flexloop.workloads.layers import DIMENSIONS, Layer, Network
 
 STARTS = 8
@@ -119,19 +120,24 @@ def design(
             own = ("objective", "energy", "seed", "time_limit", "network_parameters")
             raise UnknownNameError("option", option, sorted(of_engines.union(own)))
     asked = _Asked(
-        networks=tuple(load_networks([network, *listed(must_map)], network_parameters or {})),
+        networks=tuple(
+            load_networks(
+                [network, *listed(must_map)], fitting(dict[str, int], network_parameters or {}, "network_parameters")
+            )
+        ),
         objective=parse_objective(objective),
         options=StudyOptions.of(
             objective=objective,
             energy=energy,
-            engines=replace(engines or EngineSettings(), **more),
+            engines=engines or EngineSettings(),
+            **more,
             seed=seed,
             time_limit=time_limit,
         ),  # fmt: skip
         name=name,
-        starts=starts,
+        starts=fitting(int, starts, "starts"),
         pairs=pairs,
-        within=within,
+        within=fitting(float, within, "within"),
     )
     return _designed(load_arch(arch), asked)
 
