@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,18 @@ def square(number: int) -> int:
     if number < 0:
         raise ValueError(f"{number} is negative")
     return number * number
+
+
+def warn(number: int) -> int:
+    """Warns of its number's kind, with a class of its own for odd ones."""
+    warnings.warn(
+        "odd number" if number % 2 else "even number", OddWarning if number % 2 else UserWarning, stacklevel=1
+    )
+    return number
+
+
+class OddWarning(Warning):
+    """A class that the process which started the workers need not have."""
 
 
 def die_once(folder: str) -> str:
@@ -229,6 +242,13 @@ def test_workers_that_do_not_come_to_life_end_the_study() -> None:
 def test_workers_that_do_not_come_to_life_end_nothing_while_another_works(tmp_path: Path) -> None:
     results = collect(LocalProcesses(LoadedByFew(tmp_path), 2), [1, 2])
     assert set(results.values()) == {1, 7}
+
+
+def test_warnings_of_workers_are_the_parent_s_each_text_once() -> None:
+    with pytest.warns() as heard:
+        collect(LocalProcesses(warn, 2), [1, 2, 3, 4])
+    assert {str(warning.message) for warning in heard} == {"odd number", "even number"}
+    assert {warning.category for warning in heard} == {UserWarning}
 
 
 def test_what_cannot_be_sent_back_is_an_error_and_not_a_death() -> None:

@@ -8,9 +8,11 @@ import pickle
 import signal
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import Pipe, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -78,6 +80,9 @@ class LocalProcesses(Generic[Task, Result]):
                 continue
             if isinstance(answer, logging.LogRecord):
                 logging.getLogger(answer.name).handle(answer)
+                continue
+            if isinstance(answer, _Warned):
+                warnings.warn(answer.text, answer.category, stacklevel=2)  # of all workers, each text once
                 continue
             del self._busy[pipe]
             self._idle.append(worker)
@@ -180,6 +185,19 @@ class _Process(SpawnProcess):
                 setattr(main, name, value)
 
 
+@dataclass(frozen=True)
+class _Warned:
+    """A warning on its way from a worker to the process that started it."""
+
+    text: str
+    category: type[Warning]
+
+    @classmethod
+    def of(cls, message: Warning | str, category: type[Warning]) -> _Warned:
+        """A warning that can be pickled: one of a class that only the worker knows becomes a `UserWarning`."""
+        return cls(str(message), category if category.__module__ == "builtins" else UserWarning)
+
+
 class _ToTheParent(logging.Handler):
     """Sends what is logged to the process that started this one, which shows it if anybody does."""
 
@@ -207,6 +225,14 @@ def _serve(function: Callable[[Any], Any], pipe: Connection, level: int) -> None
     _LOG.setLevel(level)
     _LOG.addHandler(_ToTheParent(pipe))
     _LOG.propagate = False
+
+    def warn_the_parent(
+        message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None
+    ) -> None:
+        with suppress(OSError):
+            pipe.send(_Warned.of(message, category))
+
+    warnings.showwarning = warn_the_parent
     while True:
         try:
             task = pipe.recv()
