@@ -32,7 +32,7 @@ def balanced(passes: Whole, extent: Whole) -> Whole:
 
 def multiple(value: int, step: int) -> int:
     """The least multiple of ``step`` at or above ``value``."""
-    return step * -(-value // step)
+    return step * ceil_div(value, step)
 
 
 def smooth_above(bound: int) -> int:
@@ -48,7 +48,7 @@ def _smooth_candidates(bound: int) -> Iterator[int]:
         while fives < 2 * bound:
             threes = fives
             while threes < 2 * bound:
-                yield threes << max(0, (-(-bound // threes) - 1).bit_length())
+                yield threes << max(0, (ceil_div(bound, threes) - 1).bit_length())
                 threes *= 3
             fives *= 5
         sevens *= 7

@@ -7,7 +7,6 @@ worse; where a tool's figure for the more flexible class is the greater one, its
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from flexloop.classes import FlexClass
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.results.table import Results
 from flexloop.studies.design import least_cycles
+from flexloop.tables.lattice import comparable
 from flexloop.tables.totals import geomean
 from flexloop.workloads.layers import Network
 
@@ -178,11 +178,10 @@ def _lattice(cells: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     broken, pairs = [], 0
     for place, group in cells.groupby(["base", "network", "layer"], sort=False):
         found = {FlexClass.parse(name): t for name, t in zip(group["class"], group["theirs"], strict=True)}
-        for lower, upper in itertools.permutations(found, 2):
-            if lower < upper:
-                pairs += 1
-                if found[upper] > found[lower]:
-                    slower = found[upper] / found[lower]
-                    broken.append((*place, str(lower), str(upper), found[lower], found[upper], slower))
+        for lower, upper in comparable(found):
+            pairs += 1
+            if found[upper] > found[lower]:
+                slower = found[upper] / found[lower]
+                broken.append((*place, str(lower), str(upper), found[lower], found[upper], slower))
     columns = ["base", "network", "layer", "lower", "upper", "latency lower", "latency upper", "factor"]
     return pd.DataFrame.from_records(broken, columns=columns), pairs

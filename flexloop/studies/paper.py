@@ -16,6 +16,7 @@ import pandas as pd
 from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
+from flexloop.integers import ceil_div
 from flexloop.report.findings import with_findings
 from flexloop.report.gains import rows_with_gains
 from flexloop.results.table import Results
@@ -26,6 +27,7 @@ from flexloop.studies.isolate import isolation_means, isolation_table
 from flexloop.studies.kao import BASES, LATER, NETWORKS, TODAY, Published, published
 from flexloop.study import StudyOptions, count_cells, run_study
 from flexloop.subjects import Archs, Networks, listed
+from flexloop.tables.lattice import comparable
 from flexloop.tables.totals import geomean
 
 OBJECTIVES = ("latency", "energy")
@@ -275,9 +277,9 @@ def _future_figures(study: Paper, known: Published) -> Iterator[Figure]:
 def _search_figures(study: Paper, known: Published) -> Iterator[Figure]:
     latency = study.results[OBJECTIVES[0]]
     classes = [FlexClass.parse(name) for name in dict.fromkeys(latency.rows["class"])]
-    pairs = sum(a < b for a in classes for b in classes) * (len(latency.rows) // len(classes))
+    pairs = sum(1 for _ in comparable(classes)) * (len(latency.rows) // len(classes))
     theirs = f"{known.lattice.broken:,} of {known.lattice.pairs:,}"
-    yield "pairs that break the lattice", "", theirs, f"0 of {pairs:,}", ""
+    yield "pairs that break the lattice", "", theirs, f"0 of {pairs:,}", ""  # a study with one ends (`check_lattice`)
     full = latency.rows[latency.rows["class"] == str(FULLY_FLEXIBLE)]
     over = full["cycles"].astype(float) / _roofs(full, latency)
     yield "times the roofline", FULLY_FLEXIBLE.opst, _span(known.roofline), _span((over.min(), over.max())), ""
@@ -286,7 +288,9 @@ def _search_figures(study: Paper, known: Published) -> Iterator[Figure]:
 def _roofs(rows: pd.DataFrame, results: Results) -> pd.Series:
     """Cycles that the MACs alone take on all PEs, for each row."""
     pes = {name: ArchSpec.model_validate(about["spec"]).pes for name, about in results.meta["archs"].items()}
-    return pd.Series([-(-macs // pes[a]) for a, macs in zip(rows["arch"], rows["macs"], strict=True)], index=rows.index)
+    return pd.Series(
+        [ceil_div(macs, pes[a]) for a, macs in zip(rows["arch"], rows["macs"], strict=True)], index=rows.index
+    )
 
 
 def _span(ends: tuple[float, float]) -> str:

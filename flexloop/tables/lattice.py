@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
+
 import pandas as pd
 
 from flexloop.classes import FlexClass
@@ -31,11 +34,15 @@ def check_lattice(rows: pd.DataFrame) -> None:
         _check_layer(costs, f"{network}, layer {layer}, {column}")
 
 
+def comparable(classes: Iterable[FlexClass]) -> Iterator[tuple[FlexClass, FlexClass]]:
+    """The pairs of classes in which the second is more flexible than the first."""
+    return ((lower, upper) for lower, upper in itertools.permutations(classes, 2) if lower < upper)
+
+
 def _check_layer(costs: dict[FlexClass, float], where: str) -> None:
-    for lower, cost in costs.items():
-        for upper, other in costs.items():
-            if lower < upper and other > cost:
-                raise LatticeError(
-                    f"{where}: class {upper} costs {other:.6g} although its subclass {lower} costs {cost:.6g}; "
-                    "this is a fault of the search, please report it with the command that you ran"
-                )
+    for lower, upper in comparable(costs):
+        if costs[upper] > costs[lower]:
+            raise LatticeError(
+                f"{where}: class {upper} costs {costs[upper]:.6g} although its subclass {lower} costs "
+                f"{costs[lower]:.6g}; this is a fault of the search, please report it with the command that you ran"
+            )
