@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.arch.depthwise import follows_depthwise_rule
-from flexloop.integers import balanced, divisors, multiple, smooth_above
+from flexloop.integers import balanced, ceil_div, divisors, multiple, smooth_above
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class RemainderTiles(UnitTiles):
 
     def passes_of(self, dimension: str, bound: int) -> int:
         """The bound in units of what is pinned, the last one perhaps smaller."""
-        return -(-bound // self._unit(dimension))
+        return ceil_div(bound, self._unit(dimension))
 
     def divides(self, dimension: str, bound: Ints, spatial: Ints) -> Bools:
         """Whether every loop has all its iterations in its last pass too."""
@@ -207,13 +207,13 @@ class RemainderTiles(UnitTiles):
 
     def _cut(self, d: str, spatial: int) -> list[int]:
         """The temporal factors along one dimension, innermost first, with a spatial factor."""
-        left = -(-self.real[d] // self.inner[d])
+        left = ceil_div(self.real[d], self.inner[d])
         found = []
         for index, level in enumerate(self.factors[:-1]):
             if index == self.array_index:
-                left = -(-left // spatial)
+                left = ceil_div(left, spatial)
             found.append(min(level[d], left))
-            left = -(-left // found[-1])
+            left = ceil_div(left, found[-1])
         return found
 
 
@@ -253,11 +253,11 @@ def _unit_tiles(arch: ArchSpec, layer: Layer, inner: Factors) -> UnitTiles:
     for d in DIMENSIONS:
         role = _role(arch, layer, d)
         unrolled = arch.unrolled(role) if role else 1
-        needed = -(-layer.bounds[d] // inner[d])
+        needed = ceil_div(layer.bounds[d], inner[d])
         chains[d] = (
             _factors_along(arch, role, layer.bounds | {role: layer.bounds[d]}, needed) if role else [1] * len(levels)
         )
-        passes[d] = -(-needed // prod(chains[d]))
+        passes[d] = ceil_div(needed, prod(chains[d]))
         spatial = balanced(passes[d], unrolled) if clip else unrolled
         along[d] = _products(inner[d], chains[d], arch.array_index, spatial)
     factors = tuple({d: chains[d][level] for d in DIMENSIONS} for level in levels)
@@ -289,11 +289,11 @@ def _factors_along(arch: ArchSpec, role: str, bounds: Factors, needed: int) -> l
     factors = []
     for index, (level, size) in enumerate(zip(arch.loop_levels, arch.tile_sizes(role, bounds), strict=False)):
         if index == arch.array_index:
-            needed = -(-needed // arch.unrolled(role))
+            needed = ceil_div(needed, arch.unrolled(role))
         if arch.edge != "pad" or not isinstance(arch.axes.tiling.fixed[level.name].get(role, 1), int):  # type: ignore[call-overload]
             size = min(size, needed)
         factors.append(size)
-        needed = -(-needed // size)
+        needed = ceil_div(needed, size)
     return factors
 
 
@@ -316,7 +316,7 @@ def _tiles_along(arch: ArchSpec, role: str | None, bound: int, inner: int) -> li
         return [1] * (len(arch.loop_levels) - 1)
     spec = [tile // arch.inner_factors[role] for tile in arch.tile_sizes(role)]
     if arch.edge == "clip":
-        spec = _clip(spec, arch.array_index, arch.unrolled(role), -(-bound // inner))
+        spec = _clip(spec, arch.array_index, arch.unrolled(role), ceil_div(bound, inner))
     return [tile * inner for tile in spec]
 
 
@@ -333,9 +333,9 @@ def _clip(spec: list[int], array_index: int, unrolled: int, bound: int) -> list[
             clipped = below
         elif index == array_index:
             step = below * unrolled if bound > below * unrolled else below
-            clipped = min(tile, step * -(-bound // step))
+            clipped = min(tile, multiple(bound, step))
         else:
-            clipped = min(tile, below * -(-bound // below))
+            clipped = min(tile, multiple(bound, below))
         tiles.append(clipped)
         below = clipped
     return tiles

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isnan
 
 import pandas as pd
@@ -72,14 +73,18 @@ class Paper:
             if self.future.mirrored is not None:
                 yield self.future.mirrored
 
+    @cached_property
+    def _isolation(self) -> dict[str, pd.DataFrame]:
+        """What each axis is worth, by objective."""
+        return {objective: isolation_table(results) for objective, results in self.results.items()}
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """What the study says, by caption: gains of classes, worth of axes, future-proofing, published figures."""
         tables = {}
         for objective, results in self.results.items():
             tables[f"Gain in {objective} over {RIGID}, geometric mean over the networks"] = class_table(results)
-        for objective, results in self.results.items():
-            table = isolation_means(isolation_table(results))
-            tables[f"Gain in {objective} of each axis, geometric mean over the networks"] = table
+        for objective, table in self._isolation.items():
+            tables[f"Gain in {objective} of each axis, geometric mean over the networks"] = isolation_means(table)
         if self.future is not None:
             about = self.future.designed.network
             tables[f"Speedup over the rigid design for {about}, and over its mirror image"] = future_table(self.future)
@@ -91,7 +96,7 @@ class Paper:
     def files(self) -> dict[str, pd.DataFrame | str]:
         """The tables in full, by file name, and the designs."""
         gains = pd.concat([_by_network(results) for results in self.results.values()], ignore_index=True)
-        isolation = [isolation_table(r).assign(objective=o) for o, r in self.results.items()]
+        isolation = [table.assign(objective=objective) for objective, table in self._isolation.items()]
         files: dict[str, pd.DataFrame | str] = {
             "classes.csv": gains,
             "isolation.csv": pd.concat(isolation, ignore_index=True),

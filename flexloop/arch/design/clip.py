@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.arch.design.directives import merged, renamed
 from flexloop.classes import Axis, Degree
-from flexloop.integers import balanced, multiple, smooth_above
+from flexloop.integers import balanced, ceil_div, multiple, smooth_above
 from flexloop.timeloop.constraints import LoopConstraint
 from flexloop.workloads.layers import DIMENSIONS, Layer
 
@@ -120,7 +120,7 @@ class _Walk:
                 rule = rules.get((name, spatial), LoopConstraint(name, spatial))
                 factor = min(rule.factors.get(d, rule.min_factors.get(d, 1)), rest)
                 self._found[name, spatial, d] = factor
-                rest = -(-rest // factor)
+                rest = ceil_div(rest, factor)
                 if d not in rule.factors:
                     is_open |= not spatial
         open_fanouts = prod(n for name, n in fans.items() if n > 1 and d not in _factors(rules, name))
@@ -152,6 +152,6 @@ def _pinned(d: str, loops: Sequence[LoopConstraint]) -> int:
 
 
 def _padded(bound: int, pinned: int, extents: Sequence[int]) -> set[int]:
-    rest = -(-bound // pinned)
+    rest = ceil_div(bound, pinned)
     shared = [multiple(rest, balanced(rest, extent)) for extent in extents]
     return {pinned * n for n in (rest, smooth_above(rest), *shared)}
