@@ -151,7 +151,7 @@ def run_study(
         FlexloopError: for anything the caller can mend; its text says how.
         LatticeError: if a class costs more than one of its subclasses.
     """
-    options = options or StudyOptions()
+    options = StudyOptions.of(options)
     chosen = list(dict.fromkeys(FlexClass.of(name) for name in some("class", classes)))
     nets = load_networks(networks, options.network_parameters)
     plans = [_plan(spec, options) for spec in load_archs(arch)]

@@ -111,6 +111,11 @@ class _Answering(ModelMetaclass):
 class Answering(BaseModel, metaclass=_Answering):
     """A model that Python code makes as well: a wrong field is a `SpecError` to it."""
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.model_config.get("frozen") and name in type(self).model_fields:
+            raise SpecError(f"{type(self).__name__}: {name} cannot be changed; make another: it.model_copy(update=...)")
+        super().__setattr__(name, value)
+
 
 def plain_number(value: Any) -> float:
     """A number, or a text that is one, as YAML 1.1 leaves ``1e9``.

@@ -12,6 +12,7 @@ from small_archs import plain
 
 import flexloop
 from flexloop import FlexloopError, Layer, Network, StudyOptions
+from flexloop.flexibility import Sampling
 
 NET = Network(name="small", layers=(Layer(name="conv", C=4, M=4, R=3, P=6), Layer(name="fc", C=8, M=6)))
 OPTIONS: dict[str, Any] = {"engine": "embedded", "jobs": 1, "use_store": False}
@@ -112,6 +113,12 @@ def test_a_study_of_nothing_is_refused(arguments: tuple[Any, ...], words: str) -
         (lambda: flexloop.isolate(NET, options=3), "options: 3"),  # type: ignore[arg-type]
         (lambda: StudyOptions.of(engines=3), "option engines: 3"),
         (lambda: flexloop.design(NET, plain(), starts="x"), "starts: 'x'"),  # type: ignore[arg-type]
+        (lambda: flexloop.design(NET, plain(), pairs=[3]), r"pairs\[0\]: 3"),  # type: ignore[list-item]
+        (lambda: flexloop.flexion(NET, plain(), sampling=3), "sampling: 3"),  # type: ignore[arg-type]
+        (lambda: Sampling(samples=0), "samples is 0"),
+        (lambda: flexloop.isolation_table(3), "results: 3"),  # type: ignore[arg-type]
+        (lambda: flexloop.run_study("T0O0P0S0", NET, options=3), "options: 3"),  # type: ignore[arg-type]
+        (lambda: setattr(plain(), "name", "other"), "ArchSpec: name cannot be changed"),
         (lambda: flexloop.design(NET, plain(), network_parameters=3), "parameters: 3"),  # type: ignore[arg-type]
         (lambda: flexloop.future_proof(NET, NET, plain(), classes=[], **OPTIONS), "no class is given"),
         (lambda: flexloop.explore(NET, plain(), area_budget_mm2="x", **OPTIONS), "area_budget_mm2: 'x'"),  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from flexloop.flexibility.designs import REFERENCE, DesignFlexion
 from flexloop.flexibility.intervals import Estimate
 from flexloop.flexibility.measure import AxisFlexion, ClassFlexion, Flexion, LayerFlexion
 from flexloop.flexibility.tilings import Sampling
+from flexloop.validation import fitting
 from flexloop.workloads.layers import Layer, Network
 
 WHOLE = "all"
@@ -65,7 +66,7 @@ def flexion_table(
         product of its axes' choices). A network's W-F is the
         mean over its layers weighted by their counts, its ``log10_choices`` their sum: layers are mapped one by one.
     """
-    sampling = sampling or Sampling()
+    sampling = Sampling() if sampling is None else fitting(Sampling, sampling, "sampling")
     rows = list(_hardware_rows(arch, flexclass))
     measured: dict[tuple[int, ...], list[dict[str, Any]]] = {}
     for network in networks:

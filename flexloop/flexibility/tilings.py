@@ -21,8 +21,10 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.arch.tiles import fixed_tiles, inner_factors, padded_bounds
 from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Degree
+from flexloop.errors import SpecError
 from flexloop.flexibility.intervals import Estimate, proportion
 from flexloop.integers import divisors
+from flexloop.validation import make_fields_fit
 from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
 
 Floats = npt.NDArray[np.float64]
@@ -41,6 +43,15 @@ class Sampling:
     samples: int = 20_000
     seed: int = 0
     confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Check the values (SpecError)."""
+        make_fields_fit(self, "sampling:")
+        if self.samples < 1 or not 0 < self.confidence < 1:
+            raise SpecError(
+                f"sampling: samples is {self.samples}, confidence {self.confidence:g}; give at least 1 sample and a "
+                "confidence between 0 and 1"
+            )
 
 
 @dataclass(frozen=True)

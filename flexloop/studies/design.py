@@ -136,7 +136,7 @@ def design(
         ),  # fmt: skip
         name=name,
         starts=fitting(int, starts, "starts"),
-        pairs=pairs,
+        pairs=None if pairs is None else fitting(list[Pair], pairs, "pairs"),
         within=fitting(float, within, "within"),
     )
     return _designed(load_arch(arch), asked)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import InstanceOf
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.results.table import Results
@@ -14,6 +15,7 @@ from flexloop.studies.analysis import cost_column, shapley
 from flexloop.study import DEFAULT_ARCH, StudyOptions, run_study
 from flexloop.subjects import Archs, Networks
 from flexloop.tables.totals import STUDIED, geomean
+from flexloop.validation import fitting
 
 ISOLATION_WORDS = (
     "alone_p and alone_1: gain of that axis alone at degree p and 1 over the rigid class; last_p and last_1: gain of "
@@ -55,6 +57,7 @@ def isolation_table(results: Results) -> pd.DataFrame:
         last_1 (gain of freeing it last, over everything free but this axis), shapley (its factor of the whole gain),
         share; without alone_p and last_p where no class at p was run.
     """
+    results = fitting(InstanceOf[Results], results, "results")
     values = shapley(results).set_index([*STUDIED, "axis"])
     factors, shares = values["factor"].to_dict(), values["share"].to_dict()
     records = []
