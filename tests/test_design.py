@@ -19,9 +19,10 @@ from flexloop.classes import Degree
 from flexloop.energy.source import shipped_tables
 from flexloop.errors import UnmappableError, UnsupportedError
 from flexloop.studies.design import design, write_design
-from flexloop.studies.futureproof import future_proof, neutral, scaled, sensitivity, variations
+from flexloop.studies.futureproof import future_proof
 from flexloop.studies.rigid import Designs, Hardware
 from flexloop.studies.rigidsearch import RigidSearch
+from flexloop.studies.sensitivity import sensitivity, variations
 from flexloop.study import run_study
 from flexloop.workloads.layers import DIMENSIONS
 
@@ -169,11 +170,11 @@ def test_future_proof_speedups_are_over_the_design(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arch", [load_arch_spec("edge256"), load_arch_spec("eyeriss")], ids=lambda arch: arch.name)
 def test_every_variation_changes_one_thing(arch: ArchSpec) -> None:
     as_it_is, *changed = variations(arch)
-    assert as_it_is.hardware(arch) == neutral(arch)
-    assert all(v.hardware(arch) != neutral(arch) or v.pairs for v in changed)
+    assert as_it_is.hardware(arch) == arch.scaled({})
+    assert all(v.hardware(arch) != arch.scaled({}) or v.pairs for v in changed)
     assert len({v.name for v in changed}) == len(changed)
-    assert scaled(neutral(arch), pes=2).pes == 4 * arch.pes
-    assert np.isclose(scaled(neutral(arch), bandwidth=4).levels[0].read_bandwidth, 4 * arch.levels[0].read_bandwidth)
+    assert arch.scaled({"array": 2}).pes == 4 * arch.pes
+    assert np.isclose(arch.scaled({"bandwidth": 4}).levels[0].read_bandwidth, 4 * arch.levels[0].read_bandwidth)
 
 
 @pytest.mark.slow

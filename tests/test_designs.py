@@ -334,12 +334,6 @@ def test_more_flexible_classes_cost_no_more(small_net: Path) -> None:
     assert best["T1O1P1S1"] < best["T0O0P0S0"]
 
 
-@pytest.mark.parametrize("command", ["explore --area-budget 1", "future-proof --sensitivity --designed-for bert"])
-def test_what_scales_an_arch_spec_refuses_a_design_by_name(command: str, small_net: Path) -> None:
-    said = flexloop_command(*command.split(), "--net", small_net, "--arch", DESIGNS / "nested.yaml", status=1)
-    assert ": not for nested, a Timeloop design; write an arch spec" in said
-
-
 def test_a_rigid_machine_of_a_design_s_hardware_is_found_for_a_network(tmp_path: Path, small_net: Path) -> None:
     """Its one layer has the best mapping that this hardware has at these extents, whatever the design pins."""
     made = tmp_path / "made.yaml"

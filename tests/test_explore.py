@@ -150,7 +150,7 @@ def test_areas_come_from_the_energy_file_at_every_size(tmp_path: Path) -> None:
     outcome = run(trials=6, area_budget_mm2=2 * BUDGET, options=replace(OPTIONS, study=study))
     assert outcome.trials["buffer"].nunique() > 1
     for row in outcome.trials.to_dict("records"):
-        spec = outcome.specs[row["trial"]]
+        spec = outcome.specs[row["trial"]].as_spec("its areas")
         areas = {component_name(entry["name"]): entry["area"] / 1e6 for entry in build_art(spec)["tables"]}
         assert row["area_base_mm2"] == pytest.approx(base_area(spec) + 2 * areas[buffer.name])
 

@@ -9,8 +9,8 @@ from flexloop import EngineSettings, FlexClass, Layer, Network, StudyOptions
 from flexloop.cli import progress
 from flexloop.running.cells import CellResult, CellTask
 from flexloop.running.pace import Pace, in_words
-from flexloop.studies import futureproof
-from flexloop.studies.futureproof import variations
+from flexloop.studies import futureproof, sensitivity
+from flexloop.studies.sensitivity import variations
 from flexloop.study import run_study
 
 OPTIONS = StudyOptions(objective="latency", engines=EngineSettings(engine="embedded"), jobs=1, use_store=False)
@@ -176,9 +176,9 @@ def test_future_proof_has_one_plan_from_the_start(monkeypatch: pytest.MonkeyPatc
         for variation in variations(plain())
         if variation.name in ("as it is", "PEs x 4", "DRAM bandwidth x 4")
     ]
-    monkeypatch.setattr(futureproof, "variations", lambda arch: few)
-    cells, parts = futureproof.sensitivity_plan([net], plain(), OPTIONS)
-    table = futureproof.sensitivity(net, [net], plain(), OPTIONS, heard)
+    monkeypatch.setattr(sensitivity, "variations", lambda arch: few)
+    cells, parts = sensitivity.sensitivity_plan([net], plain(), OPTIONS)
+    table = sensitivity.sensitivity(net, [net], plain(), OPTIONS, heard)
     assert heard.planned[0] == (cells, parts) == (3 * 6, 3)
     assert [done + left for done, (left, _) in zip((0, 6, 12), heard.planned, strict=True)] == [18] * 3
     assert heard.done == 12, "no PEs x 4 suit this hardware"

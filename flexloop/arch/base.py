@@ -9,7 +9,7 @@ everything else asks what stands here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,6 +160,22 @@ class Arch(FileModel, ABC):
     def template(self, extents: Extents, *, partitioned: bool) -> tuple[str, dict[str, Any]]:
         """The template of the architecture that Timeloop reads, and what it is given, by name."""
 
+    # -- other sizes --------------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def knobs(self) -> Sequence[str]:
+        """The names of what can be scaled (see `flexloop.arch.knobs`)."""
+
+    @abstractmethod
+    def scaled(self, factors: Mapping[str, float]) -> Arch:
+        """The arch at other sizes, by factors of its `knobs`; an arch spec gets the smallest fixed tile there is.
+
+        Raises:
+            SpecError: if there is no such hardware.
+            UnknownNameError, UnsupportedError: for a name of something that is not there, or is not scaled.
+        """
+
     # -- the axes -----------------------------------------------------------------------------------------------------
 
     @property
@@ -197,6 +213,10 @@ class Arch(FileModel, ABC):
     def text(self) -> str:
         """The arch as a file that `flexloop.load_arch` reads back to an equal one."""
 
+    def document(self) -> dict[str, Any]:
+        """The arch as plain data that `flexloop.load_arch` reads back to an equal one."""
+        return self.model_dump(mode="json")
+
     def as_design(self, who: str) -> Design:
         """The arch where it is a Timeloop design.
 
@@ -222,5 +242,6 @@ class Arch(FileModel, ABC):
         """
         raise UnsupportedError(
             f"{who}: not for {self.name}, a Timeloop design; write an arch spec (`flexloop arch new`), or use another "
-            "command: run, compare, isolate, design, future-proof, classify, flexion, render and report take designs"
+            "command: run, compare, isolate, design, future-proof, explore, classify, flexion, render and report take "
+            "designs"
         )

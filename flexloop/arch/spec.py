@@ -28,6 +28,7 @@ from flexloop.arch.fields import (
     Shape,
     StorageLevel,
 )
+from flexloop.arch.scale import scaled_spec, spec_knobs
 from flexloop.classes import Degree
 from flexloop.htmltable import html_table
 from flexloop.integers import divisors
@@ -196,6 +197,15 @@ class ArchSpec(Arch):
         block = axis.block if degree is Degree.PART else Shape(X=1, Y=1)
         extents = [(x, self.pes // x) for x in divisors(self.pes)]
         return [Shape(X=x, Y=y) for x, y in extents if x % block.X == 0 and y % block.Y == 0]
+
+    @property
+    def knobs(self) -> list[str]:
+        """The names of what can be scaled."""
+        return spec_knobs(self)
+
+    def scaled(self, factors: Mapping[str, float]) -> ArchSpec:
+        """The hardware at other sizes, with the smallest fixed tile there is."""
+        return scaled_spec(self, factors)
 
     def on(self, layer: Layer) -> SpecOnLayer:
         """What the tiles, orders, pairs and shapes are on a layer."""

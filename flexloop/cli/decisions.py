@@ -148,6 +148,7 @@ def future_proof(
     from flexloop.cli.progress import CellProgress
     from flexloop.errors import SpecError
     from flexloop.studies import futureproof as study
+    from flexloop.studies import sensitivity as moves
     from flexloop.tables.study import to_json
 
     check_places(output, report)
@@ -155,7 +156,7 @@ def future_proof(
         raise SpecError("--sensitivity designs anew for each assumption: leave out --rigid and --rigid-for")
     nets = net or list(study.FUTURE)
     with CellProgress(quiet=quiet or json) as progress:
-        later = study.sensitivity_plan(nets, arch, options) if vary else (0, 0)
+        later = moves.sensitivity_plan(nets, arch, options) if vary else (0, 0)
         (own,) = pinned_archs([arch], rigid, rigid_for, options)
         outcome = study.future_proof(designed_for, nets, own, options, None, progress, rigid=own != arch, later=later)
         if not (quiet or json):
@@ -167,7 +168,7 @@ def future_proof(
         if not (quiet or json):
             for sentence in outcome.sentences():
                 console().print(sentence, markup=False)
-        moved = study.sensitivity(designed_for, nets, arch, options, progress) if vary else None
+        moved = moves.sensitivity(designed_for, nets, arch, options, progress) if vary else None
     if moved is not None:
         if not (quiet or json):
             show(moved, "Geometric mean speedup as the assumptions move")

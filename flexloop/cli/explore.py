@@ -27,11 +27,16 @@ Classes = Annotated[
     ),
 ]
 Factors = Annotated[
-    list[str], typer.Option("--space", help="Factors of array, buffer, spad or bandwidth, as in buffer=0.5,1,2.")
+    list[str],
+    typer.Option(
+        "--space",
+        help="Factors of array, buffer, spad or bandwidth, as in buffer=0.5,1,2, or of one level's depth, bandwidth, X "
+        "or Y, as in GlobalBuffer.depth=1,2; may be repeated.",
+    ),
 ]
 Sampler = Annotated[str, typer.Option(help="Who proposes designs: tpe or nsga2.")]
 NoDesign = Annotated[
-    bool, typer.Option("--no-design", help="Smallest fixed tiles, not those designed for the network.")
+    bool, typer.Option("--no-design", help="An arch spec's smallest fixed tiles, not those designed for the network.")
 ]
 AreaModel = Annotated[Path | None, typer.Option(help="YAML file with the areas of what flexibility adds.")]
 
@@ -58,8 +63,9 @@ def explore(
 ) -> None:
     """Search hardware and class together: the Pareto front of latency, energy and area under an area budget.
 
-    Hardware is the arch spec with its PEs, buffer, Spad and DRAM bandwidth times a factor each. On the front is each
-    design that no other beats in one of the three without losing in another.
+    Hardware is the arch with its PEs, buffers, scratchpads and DRAM bandwidth times a factor each; a Timeloop design's
+    constraints stand as they are. On the front is each design that no other beats in one of the three without losing in
+    another.
     """
     from flexloop.overhead import load_overhead
     from flexloop.studies.explore import ExploreOptions
@@ -97,34 +103,32 @@ def parse_space(texts: list[str]) -> Space:
 
     Raises:
         SpecError: if a text is no such thing.
-        UnknownNameError: if there is no such knob.
     """
-    from flexloop.errors import SpecError, UnknownNameError
+    from flexloop.errors import SpecError
     from flexloop.studies.explore import Space
 
     given = {}
     for text in texts:
         knob, _, factors = text.partition("=")
-        if knob not in Space().knobs:
-            raise UnknownNameError("knob", knob, Space().knobs)
         try:
             given[knob] = tuple(float(factor) for factor in factors.split(","))
         except ValueError:
             raise SpecError(f"--space {text!r}: write {knob}=FACTOR,FACTOR, for example {knob}=0.5,1,2") from None
-    return Space(**given)
+    return Space.of(given)
 
 
 def _print(outcome: ExploreOutcome, title: str) -> None:
     from flexloop.cli.tables import energy, number, table
 
-    columns = ["design", "class", "PEs", "array", "buffer", "spad", "bandwidth", "cycles", "energy", "area (mm2)"]
+    knobs = [knob for knob in outcome.meta["space"] if knob != "array"]
+    columns = ["design", "class", "PEs", "array", *knobs, "cycles", "energy", "area (mm2)"]
     rows = [
         [
             str(row["trial"]),
             str(row["class"]),
             str(row["pes"]),
             f"{row['array_x']}x{row['array_y']}",
-            *(f"x{row[knob]:g}" for knob in ("buffer", "spad", "bandwidth")),
+            *(f"x{row[knob]:g}" for knob in knobs),
             number(row["cycles"]),
             energy(row["energy_pj"]),
             f"{row['area_mm2']:.3g}",
@@ -132,6 +136,6 @@ def _print(outcome: ExploreOutcome, title: str) -> None:
         for row in outcome.front.to_dict("records")
     ]
     out = console()
-    goes = ["bandwidth", "spad", "buffer", "array"]
+    goes = [*reversed(knobs), "array"]
     out.print(table(out, title, columns, rows, text=["class"], goes=goes))
     out.print(outcome.statement, markup=False)

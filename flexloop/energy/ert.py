@@ -13,7 +13,6 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Model, of_arch
 from flexloop.energy.estimate import Estimate, Estimator, art_of, ert_of
 from flexloop.energy.table import load_table
-from flexloop.timeloop.componentname import component_name
 
 
 def build_ert(arch: ArchSpec) -> dict[str, Any]:
@@ -52,25 +51,3 @@ def estimates(arch: ArchSpec, model: Model) -> list[Estimate]:
         estimator.estimate(known[name]) if name in known else Estimate(path, nothing, 0.0, {})
         for name, path in arch.component_paths.items()
     ]
-
-
-def resize_art(art: Mapping[str, Any], made_for: ArchSpec, arch: ArchSpec) -> dict[str, Any]:
-    """Return an ART that was made for one arch spec at the sizes of another with the same components.
-
-    Each area is the given one times what the shipped table has for the new size over what it has for the old one, so
-    the components that did not change keep theirs.
-
-    Raises:
-        UnknownNameError: if no table is shipped for the spec's technology.
-    """
-    old, new = (_shipped_areas(spec) for spec in (made_for, arch))
-    given = {component_name(str(table["name"])): float(table["area"]) for table in art["tables"]}
-    tables = [
-        {"name": path, "area": given[name] * new[name] / old[name] if old[name] else given[name]}
-        for name, path in arch.component_paths.items()
-    ]
-    return {"version": 0.4, "tables": tables}
-
-
-def _shipped_areas(arch: ArchSpec) -> dict[str, float]:
-    return {component_name(table["name"]): float(table["area"]) for table in build_art(arch)["tables"]}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, singledispatch
 from importlib import resources
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -161,10 +162,10 @@ def axis_area(arch: Arch, axis: Axis, degree: Degree, model: OverheadModel | Non
 
 
 def dram_interface_area(arch: Arch, model: OverheadModel | None = None) -> float:
-    """Area in mm^2 of the interface to DRAM, in proportion to the wider of its two directions."""
+    """Area in mm^2 of the interface to DRAM, in proportion to its wider direction; 0 where that has no limit."""
     dram = arch.memories[0]
     rate = max(dram.read_bandwidth, dram.write_bandwidth) * dram.word_bits / 8
-    return rate * (model or load_overhead()).dram_um2_per_byte_per_cycle / UM2_PER_MM2
+    return 0.0 if rate == inf else rate * (model or load_overhead()).dram_um2_per_byte_per_cycle / UM2_PER_MM2
 
 
 def _area(parts: Parts, model: OverheadModel) -> float:

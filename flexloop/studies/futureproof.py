@@ -7,22 +7,19 @@ for AlexNet on a stated hardware, and the gain is whatever comes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import gcd, nan
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from flexloop.arch.base import Arch
 from flexloop.arch.fields import Pair
-from flexloop.arch.load import ArchSource, load_arch, load_arch_spec
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.load import ArchSource, load_arch
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
 from flexloop.engines.base import parse_objective
-from flexloop.errors import SpecError, UnmappableError
 from flexloop.report.findings import with_findings
 from flexloop.report.strip import Strip
 from flexloop.results.table import Results
@@ -64,10 +61,8 @@ SENSITIVE = (RIGID, *(RIGID.replace(axis, Degree.FULL) for axis in Axis), FULLY_
 NEAR = 0.01
 """How much more than the best design found those may cost, relatively, among which the gain is looked at."""
 
-_NONE = "none: "
-
-SENSITIVITY = "future-proof --sensitivity, which scales levels and axes of an arch spec"
-"""What needs an arch spec, for messages."""
+NO_DESIGN = "none: "
+"""How what is said of a variation begins that has no rigid design."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +160,7 @@ class FutureProof:
         if sensitivity is not None:
             tables["Geometric mean speedup as the assumptions move"] = sensitivity
             cells = len(SENSITIVE) * len(self.results.rows.drop_duplicates(["network", "layer"]))
-            run = int((~sensitivity["rigid"].str.startswith(_NONE)).sum())
+            run = int((~sensitivity["rigid"].str.startswith(NO_DESIGN)).sum())
             sentences.append(
                 f"The assumptions moved took {run} x {cells} = {run * cells} cells beside this study's own."
             )
@@ -276,148 +271,3 @@ def _given(arch: Arch, options: StudyOptions) -> DesignOutcome:
         candidates=0.0,
         statement=arch.description,
     )
-
-
-@dataclass(frozen=True)
-class Variation:
-    """One assumption changed.
-
-    Attributes:
-        name: what is changed, for tables.
-        scale: factors of the hardware, arguments of `scaled`.
-        rules: other values of ``edge`` or ``depthwise``.
-        pairs: the pairs that the rigid design may unroll, or None for any.
-        designed: whether the fixed values are designed for the network of the past, or the spec's own.
-    """
-
-    name: str
-    scale: Mapping[str, float] = field(default_factory=dict)
-    rules: Mapping[str, str] = field(default_factory=dict)
-    pairs: tuple[Pair, ...] | None = None
-    designed: bool = True
-
-    def hardware(self, arch: ArchSpec) -> ArchSpec:
-        """The hardware varied (SpecError if there is no such hardware)."""
-        return scaled(arch, **self.scale).model_copy(update=dict(self.rules)) if self.designed else arch
-
-
-@shown_in_notebooks
-def sensitivity(
-    designed_for: str | Network = "alexnet",
-    networks: Sequence[str | Network] = FUTURE,
-    arch: str | ArchSpec = DEFAULT_ARCH,
-    options: StudyOptions | None = None,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """How the gain moves with PEs, buffer, bandwidth, the edge and depthwise rules, and the rigid pair.
-
-    Each variation is designed for anew and run under the rigid class, each axis alone, and everything free.
-
-    Returns:
-        One row a variation: its name, the pair and shape of its rigid design (or why there is none), then the geometric
-        mean speedup of T, O, P, S alone and of T1O1P1S1.
-    """
-    spec = load_arch_spec(arch, SENSITIVITY)
-    options = options or StudyOptions(objective="latency")
-    records = []
-    for done, variation in enumerate(variations(spec)):
-        gains = {str(c): nan for c in SENSITIVE[1:]}
-        if progress:
-            progress.plan(*sensitivity_plan(networks, arch, options, without=done))
-        try:
-            rigid, results = _varied(variation, designed_for, networks, spec, options, SENSITIVE, progress)
-            means = speedup_table(results)["geomean"]
-            gains = {name: means[name] for name in gains}
-            pair, shape = rigid.axes.parallelization.fixed, rigid.axes.shape.fixed
-            about = f"{pair.X}:{shape.X} {pair.Y}:{shape.Y}"
-        except (SpecError, UnmappableError) as error:
-            about = f"{_NONE}{error}"
-        records.append({"variation": variation.name, "rigid": about, **gains})
-    return pd.DataFrame.from_records(records)
-
-
-def sensitivity_plan(
-    networks: Sequence[str | Network], arch: str | ArchSpec, options: StudyOptions, *, without: int = 0
-) -> tuple[int, int]:
-    """Cells and parts of `sensitivity` but for its first variations; one turns out to be none where no design fits."""
-    parts = len(variations(load_arch_spec(arch, SENSITIVITY))) - without
-    return parts * count_cells(SENSITIVE, networks, options.network_parameters), parts
-
-
-def _varied(
-    variation: Variation,
-    designed_for: str | Network,
-    networks: Sequence[str | Network],
-    arch: ArchSpec,
-    options: StudyOptions,
-    classes: Sequence[FlexClass],
-    progress: Progress | None,
-) -> tuple[ArchSpec, Results]:
-    """The rigid design of a variation, and what its classes cost."""
-    hardware = variation.hardware(arch)
-    if not variation.designed:
-        return hardware, run_study(classes, networks, hardware, options, progress)
-    outcome = future_proof(designed_for, networks, hardware, options, classes, progress, variation.pairs, alone=True)
-    return outcome.designed.arch.as_spec("future-proof"), outcome.results
-
-
-def variations(arch: ArchSpec) -> list[Variation]:
-    """The hardware as it is, and with one thing changed at a time."""
-    edge = "pad" if arch.edge == "clip" else "clip"
-    depthwise = "off" if arch.depthwise == "as_output_channels" else "as_output_channels"
-    pairs = arch.axes.parallelization.partial
-    return [
-        Variation("as it is"),
-        Variation("PEs / 4", {"pes": 0.5}),
-        Variation("PEs x 4", {"pes": 2}),
-        Variation("buffer / 4", {"buffer": 0.25}),
-        Variation("buffer x 4", {"buffer": 4}),
-        Variation("DRAM bandwidth / 4", {"bandwidth": 0.25}),
-        Variation("DRAM bandwidth x 4", {"bandwidth": 4}),
-        Variation("DRAM bandwidth x 16", {"bandwidth": 16}),
-        Variation(f"edge: {edge}", rules={"edge": edge}),
-        Variation(f"depthwise: {depthwise}", rules={"depthwise": depthwise}),
-        *(Variation(f"rigid pair: {pair.X} on X, {pair.Y} on Y", pairs=(pair,)) for pair in pairs),
-        Variation("the spec's own fixed values", designed=False),
-    ]
-
-
-def neutral(arch: ArchSpec) -> ArchSpec:
-    """The hardware with the smallest fixed tile there is: one word in a PE, the array's extents in the buffer."""
-    return _neutral(arch.model_dump(by_alias=True))
-
-
-def scaled(arch: ArchSpec, *, pes: float = 1, buffer: float = 1, bandwidth: float = 1) -> ArchSpec:
-    """Scale a hardware; its fixed tile becomes neutral.
-
-    Args:
-        arch: the hardware.
-        pes: factor of the array's extent along X and along Y each.
-        buffer: factor of the depth of the levels between DRAM and the array.
-        bandwidth: factor of DRAM's bandwidth.
-
-    Raises:
-        SpecError: if there is no such hardware.
-    """
-    document = arch.model_dump(by_alias=True)
-    names = [level.name for level in arch.levels]
-    for level in document["levels"][1 : names.index(arch.array.below) + 1]:
-        level["depth"] = max(1, round(level["depth"] * buffer))
-    for key in ("read_bandwidth", "write_bandwidth"):
-        document["levels"][0][key] *= bandwidth
-    shape = document["axes"]["shape"]
-    for axis, extent in shape["fixed"].items():
-        shape["fixed"][axis] = max(1, round(extent * pes))
-        shape["block"][axis] = gcd(shape["block"][axis], shape["fixed"][axis])
-    return _neutral(document)
-
-
-def _neutral(document: dict[str, Any]) -> ArchSpec:
-    tiling = document["axes"]["tiling"]
-    tiling["fixed"] = {level: {} for level in tiling["fixed"]}
-    document["pins"] = "unit"
-    try:
-        return ArchSpec.model_validate(document)
-    except ValidationError as error:
-        reasons = "; ".join(fault["msg"] for fault in error.errors())
-        raise SpecError(f"{document['name']} cannot be scaled so: {reasons}") from error

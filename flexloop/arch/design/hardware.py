@@ -89,7 +89,7 @@ class Hardware:
 
     def tree(self, extents: Extents) -> dict[str, Any]:
         """The architecture at some extents, as one list of components with the instances that each has in all."""
-        meshes = self._meshes(extents)
+        meshes = self.meshes(extents)
         local = [
             {"name": part.name, "class": part.kind, "attributes": dict(part.attributes)}
             if part.is_network
@@ -98,7 +98,7 @@ class Hardware:
         ]
         return {"version": 0.4, "subtree": [{"name": "system", "local": local}]}
 
-    def _meshes(self, extents: Extents) -> dict[str, Fanout]:
+    def meshes(self, extents: Extents) -> dict[str, Fanout]:
         """Instances along X and along Y of every component, by its name."""
         mesh = (self.levels[-1].mesh_x, self.levels[-1].mesh_y)
         found = {}
@@ -109,7 +109,7 @@ class Hardware:
 
     def is_possible(self, extents: Extents) -> bool:
         """Whether instances that share a row (``cluster_size``) come out even at some extents."""
-        meshes = self._meshes(extents)
+        meshes = self.meshes(extents)
         return all(prod(meshes[level.name]) % level.cluster_size == 0 for level in self.levels)
 
 

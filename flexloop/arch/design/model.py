@@ -6,6 +6,7 @@ themselves. Every field is described here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,7 @@ from flexloop.arch.base import Arch, Arithmetic, Memory
 from flexloop.arch.design import directives, words
 from flexloop.arch.design.directives import Directive
 from flexloop.arch.design.hardware import Hardware, assignments
+from flexloop.arch.design.scale import design_knobs, scaled_design
 from flexloop.arch.design.text import design_text
 from flexloop.arch.design.variants import DesignOnLayer
 from flexloop.arch.extents import Extents
@@ -179,6 +181,15 @@ class Design(Arch):
     def template(self, extents: Extents, *, partitioned: bool) -> tuple[str, dict[str, Any]]:
         """One list of components, each with the instances that it has in all."""
         return "design.yaml.j2", {"architecture": self.hardware.tree(extents)}
+
+    @property
+    def knobs(self) -> list[str]:
+        """The names of what can be scaled."""
+        return design_knobs(self)
+
+    def scaled(self, factors: Mapping[str, float]) -> Design:
+        """The design at other sizes, its constraints as they stand."""
+        return scaled_design(self, factors)
 
     def on(self, layer: Layer) -> DesignOnLayer:
         """The design's constraints on a layer."""

@@ -10,11 +10,12 @@ const COSTS = {
 };
 const PLOTS = [['area_mm2', 'cycles'], ['area_mm2', 'energy_pj'], ['energy_pj', 'cycles']];
 const RANKS = ['0 axes flexible', '1', '2', '3', '4'];
+const KNOBS = [...byId('space').querySelectorAll('th')].map(head => head.textContent).filter(knob => knob !== 'array');
 const DESIGN_COLUMNS = [
   ['trial', 'design', whole], ['class', 'class', String], ['on', 'on the front', String], ['cycles', 'latency (cycles)', whole],
   ['energy_pj', 'energy', ENERGIES], ['area_mm2', 'area', AREAS],
   ['area_flexibility_mm2', 'of which flexibility', AREAS], ['pes', 'PEs', whole], ['array_shape', 'array', String],
-  ...['buffer', 'spad', 'bandwidth'].map(knob => [knob, knob, value => '×' + digits(value)]), ['proved', 'proved', value => value ? 'yes' : 'no'],
+  ...KNOBS.map(knob => [knob, knob, value => '×' + digits(value)]), ['proved', 'proved', value => value ? 'yes' : 'no'],
 ];
 
 let chosen = null;
@@ -55,7 +56,7 @@ function scatter(xName, yName, width, height) {
 }
 
 const designTip = design => `design ${design.trial}, ${design.class}\n${si(design.cycles)} cycles, ${energy(design.energy_pj)}, ${digits(design.area_mm2, 3)} mm²\n`
-  + `${design.array_shape} PEs, buffer ×${design.buffer}, spad ×${design.spad}, bandwidth ×${design.bandwidth}`;
+  + [`${design.array_shape} PEs`, ...KNOBS.map(knob => `${knob} ×${design[knob]}`)].join(', ');
 
 function chooseDesign(design) {
   chosen = design;
