@@ -118,8 +118,11 @@ ENGINES = {
 NEVER = (
     "_version",
     "arch.design.places",
+    "arch.design.scale",
     "arch.design.text",
     "arch.design.words",
+    "arch.knobs",
+    "arch.scale",
     "arch.words",
     "atomic",
     "code",
