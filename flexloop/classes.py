@@ -25,6 +25,15 @@ class Axis(Enum):
     PARALLELIZATION = "P"
     SHAPE = "S"
 
+    @property
+    def words(self) -> str:
+        """What is flexible along it.
+
+        >>> [axis.words for axis in Axis]
+        ['tile sizes', 'loop order', 'parallelism', 'array shape']
+        """
+        return _WORDS[self]
+
 
 @total_ordering
 class Degree(Enum):
@@ -38,6 +47,12 @@ class Degree(Enum):
         return _RANK[self] < _RANK[other]
 
 
+_WORDS = {
+    Axis.TILING: "tile sizes",
+    Axis.ORDERING: "loop order",
+    Axis.PARALLELIZATION: "parallelism",
+    Axis.SHAPE: "array shape",
+}
 _RANK = {Degree.FIXED: 0, Degree.PART: 1, Degree.FULL: 2}
 _NAME = re.compile(r"T([01p])O([01p])P([01p])S([01p])", re.IGNORECASE)
 

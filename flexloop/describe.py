@@ -11,12 +11,6 @@ from flexloop.arch.fields import UNLIMITED
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass
 
-_WORDS = {
-    Axis.TILING: "tile sizes",
-    Axis.ORDERING: "loop order",
-    Axis.PARALLELIZATION: "parallel dimensions",
-    Axis.SHAPE: "array shape",
-}
 _PARTIAL = {
     Axis.TILING: "each tensor within its share of the buffer",
     Axis.ORDERING: "one of a few",
@@ -40,9 +34,9 @@ LEVEL_COLUMNS = [
 
 def pinned_and_free(flexclass: FlexClass) -> tuple[str, str]:
     """What a class pins and what it leaves free, each as a list in words."""
-    pinned = [_WORDS[a] for a in Axis if flexclass.degree(a) is Degree.FIXED]
+    pinned = [a.words for a in Axis if flexclass.degree(a) is Degree.FIXED]
     free = [
-        _WORDS[a] + (f" ({_PARTIAL[a]})" if flexclass.degree(a) is Degree.PART else "")
+        a.words + (f" ({_PARTIAL[a]})" if flexclass.degree(a) is Degree.PART else "")
         for a in Axis
         if flexclass.degree(a) is not Degree.FIXED
     ]

@@ -26,12 +26,6 @@ from flexloop.flexibility import LayerFlexion, hardware_flexion
 from flexloop.workloads.layers import Layer, Network, tile_size
 
 _UNIT_STEPS = {"Wstride": 1, "Hstride": 1, "Wdilation": 1, "Hdilation": 1}
-_NAMES = {
-    Axis.TILING: "tile sizes",
-    Axis.ORDERING: "loop order",
-    Axis.PARALLELIZATION: "parallelism",
-    Axis.SHAPE: "array shape",
-}
 
 
 class Report(Protocol):
@@ -244,7 +238,7 @@ def _sentences(report: ArchReport) -> Iterator[str]:
     for axis, (_, fixed, partial, full) in zip(Axis, arch.axes_in_words(), strict=True):
         least, some = (float(hardware_flexion(arch, axis, degree)) for degree in (Degree.FIXED, Degree.PART))
         yield (
-            f"{axis.value}, {_NAMES[axis]}. 0: {fixed}. p: {partial}. 1: {full}. "
+            f"{axis.value}, {axis.words}. 0: {fixed}. p: {partial}. 1: {full}. "
             f"Hardware flexion: {least:.2g} at 0, {some:.2g} at p."
         )
     yield (

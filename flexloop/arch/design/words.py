@@ -13,13 +13,6 @@ from flexloop.timeloop.constraints import Constraints
 if TYPE_CHECKING:
     from flexloop.arch.design.model import Design
 
-NAMES = {
-    Axis.TILING: "tile sizes",
-    Axis.ORDERING: "loop order",
-    Axis.PARALLELIZATION: "parallelism",
-    Axis.SHAPE: "array shape",
-}
-
 
 def described(design: Design) -> list[tuple[str, str, str, str]]:
     """For each axis: its letter, and what it may do at degrees 0, p and 1."""
@@ -56,7 +49,7 @@ def causes(design: Design, axis: Axis) -> list[tuple[str, str]]:
 def axis_sentences(design: Design) -> Iterator[str]:
     """One sentence an axis: what degree 0 pins and where, or that it is open."""
     for axis in Axis:
-        name = f"{axis.value}, {NAMES[axis]}"
+        name = f"{axis.value}, {axis.words}"
         if axis is Axis.SHAPE:
             shapes = len(design.extents(Degree.FULL))
             levels = ", ".join(design.level_names[i] for i in design.flexible_levels) or "no fanout"
