@@ -49,6 +49,7 @@ EVERY_CELL = (
     "rendering.bundle",
     "rendering.render",
     "rendering.v4",
+    "rendering.v4layout",
     "running.cells",
     "running.storedwinner",
     "timeloop.componentname",

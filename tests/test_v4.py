@@ -30,6 +30,7 @@ from flexloop.rendering import v4
 from flexloop.rendering.bundle import mapspace_files, run_variants, v4_mapspace_files
 from flexloop.rendering.effort import search_settings
 from flexloop.rendering.render import Renderer
+from flexloop.rendering.v4layout import layout
 from flexloop.timeloop.configconstraints import from_config
 from flexloop.timeloop.constraints import LoopConstraint, Subject
 from flexloop.timeloop.v4front import assemble, tags, translate
@@ -224,7 +225,8 @@ def test_a_mapping_on_the_front_ends_levels_is_one_on_the_specs_own() -> None:
         {"target": "inter_PE_spatial", "type": "datatype", "keep": [], "bypass": ["Weights"]},
         {"target": "Spad", "type": "temporal", "factors": "C=3", "permutation": "C"},
     ]
-    assert v4.native_directives(written, plain()) == [{**written[1], "target": "GlobalBuffer"}, written[3]]
+    where = layout(plain(), plain().own_extents, partitioned=False)
+    assert v4.native_directives(written, where) == [{**written[1], "target": "GlobalBuffer"}, written[3]]
 
 
 def test_an_ert_never_stands_without_an_art() -> None:

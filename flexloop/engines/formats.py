@@ -17,6 +17,7 @@ from flexloop.mapspace import Variant
 from flexloop.rendering import v4
 from flexloop.rendering.bundle import mapping_files, mapspace_files, v4_mapping_files, v4_mapspace_files
 from flexloop.rendering.render import Renderer, SearchSettings
+from flexloop.rendering.v4layout import layout
 
 FORMATS = ("native", "v4")
 """Names that ``--format`` takes."""
@@ -139,11 +140,11 @@ class V4Format:
 
     def figures(self, evaluation: Evaluation, arch: Arch) -> Evaluation:
         """See `Format`."""
-        return v4.without_fanout_levels(evaluation, arch.as_spec("format v4"))
+        return v4.without_fanout_levels(evaluation, layout(arch, arch.own_extents, partitioned=False))
 
     def directives(self, directives: list[dict[str, Any]], arch: Arch) -> list[dict[str, Any]]:
         """See `Format`."""
-        return v4.native_directives(directives, arch.as_spec("format v4"))
+        return v4.native_directives(directives, layout(arch, arch.own_extents, partitioned=False))
 
 
 def no_front_end(image: str = "") -> str:

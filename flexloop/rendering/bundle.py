@@ -52,7 +52,7 @@ def v4_mapspace_files(
     """
     art = _areas(ert, art)
     text = renderer.v4(variant, bounds, variant.constraints.to_directives(), ert, art, search)
-    return {v4.FILE: text, "timeloop-mapper.ART.yaml": renderer.v4_art(art, variant.arch.as_spec("format v4"))}
+    return {v4.FILE: text, "timeloop-mapper.ART.yaml": renderer.v4_art(art, variant)}
 
 
 def v4_mapping_files(
@@ -66,7 +66,7 @@ def v4_mapping_files(
     """Content of the files for ``tl model``, by file name (see `v4_mapspace_files`)."""
     art = _areas(ert, art)
     text = renderer.v4(variant, bounds, mapping.to_directives(), ert, art)
-    return {v4.FILE: text, "timeloop-model.ART.yaml": renderer.v4_art(art, variant.arch.as_spec("format v4"))}
+    return {v4.FILE: text, "timeloop-model.ART.yaml": renderer.v4_art(art, variant)}
 
 
 def _areas(ert: Map[str, Any], art: Map[str, Any] | None) -> Map[str, Any]:

@@ -21,6 +21,7 @@ from flexloop.errors import SpecError
 from flexloop.mapspace import Variant
 from flexloop.rendering.confined import ConfinedTemplates
 from flexloop.rendering.v4 import check_depth, constraints_by_node, tables_by_node
+from flexloop.rendering.v4layout import layout
 from flexloop.resources import is_folder, shipped
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.templates import Templates
@@ -135,21 +136,22 @@ class Renderer:
             search: objective and settings of the mapper; None for a mapping.
 
         Raises:
-            UnsupportedError: for a design, and for a layer that the depth of DRAM, which v4 demands, cannot hold.
+            UnsupportedError: for what v4 cannot say, and for a layer that the depth of DRAM, which v4 demands, cannot
+                hold.
         """
-        arch = variant.arch.as_spec("format v4")
+        where = layout(variant.arch, variant.shape, partitioned=variant.partitioned)
         check_depth(variant.layer, bounds)
         return self._render(
-            "v4.yaml.j2",
-            **tree.template_names(arch, variant.shape, partitioned=variant.partitioned),
-            constraints=constraints_by_node(directives, arch),
+            where.template,
+            **where.names,
+            constraints=constraints_by_node(directives, where, bounds),
             layer=variant.layer,
             bounds={d: bounds[d] for d in DIMENSIONS},
             coefficients=variant.layer.coefficients,
             metrics=METRICS[search[0]] if search else (),
             search=search[1] if search else None,
-            ert=tables_by_node(ert, arch),
-            art=tables_by_node(art, arch),
+            ert=tables_by_node(ert, where),
+            art=tables_by_node(art, where),
         )
 
     def ert(self, ert: Map[str, Any]) -> str:
@@ -160,9 +162,10 @@ class Renderer:
         """Render ``art.yaml`` from an area reference table (the content of Accelergy's ``ART`` key)."""
         return self._render("art.yaml.j2", tables=art["tables"])
 
-    def v4_art(self, art: Map[str, Any], arch: ArchSpec) -> str:
+    def v4_art(self, art: Map[str, Any], variant: Variant) -> str:
         """Render the area reference table that the v4 front end looks for when it reads results."""
-        return self._render("art.yaml.j2", tables=tables_by_node(art, arch))
+        where = layout(variant.arch, variant.shape, partitioned=variant.partitioned)
+        return self._render("art.yaml.j2", tables=tables_by_node(art, where))
 
     def _render(self, name: str, **names: Any) -> str:
         return self._templates.render(name, names)
