@@ -207,7 +207,8 @@ def listed(own: Design, variant: Variant) -> set[bytes]:
                 rows += [genomes.factors[:, at[0]], first, on_x[:, at[0]] if spatial else np.zeros_like(first)]
         kept = genomes.keep.reshape(len(genomes), -1)
         shape = np.tile(np.array(variant.shape.fanouts).ravel(), (len(genomes), 1))
-        table = np.concatenate([*rows, kept, shape], axis=1).astype(np.int64)
+        bounds = choices.imperfect.true_bounds(genomes.factors)
+        table = np.concatenate([*rows, kept, shape, bounds], axis=1).astype(np.int64)
         found |= {row.tobytes() for row in table}
     return found
 
@@ -225,17 +226,21 @@ LAYERS = {
 )
 def test_every_point_contains_the_points_just_below_it(layer: str) -> None:
     """For all 81 points, on a design with ranges, suffixes, two fanouts, lanes, open bypass and choices at p."""
-    own = partial()
+    sizes = sizes_of_a_nested_lattice(partial(), LAYERS[layer])
+    assert sizes[RIGID] < sizes[FULLY_FLEXIBLE]
+
+
+def sizes_of_a_nested_lattice(own: Design, layer: Layer) -> dict[FlexClass, int]:
+    """How many mappings each of the 81 points has; each has all those of the points just below it."""
 
     @cache
     def mappings(point: FlexClass) -> frozenset[bytes]:
-        return frozenset().union(*(listed(own, v) for v in own.on(LAYERS[layer]).variants(point)))
+        return frozenset().union(*(listed(own, v) for v in own.on(layer).variants(point)))
 
-    sizes = {point: len(mappings(point)) for point in all_classes(degrees=True)}
     for point in all_classes(degrees=True):
         for below in point.lower_neighbours(degrees=True):
             assert mappings(below) <= mappings(point), f"{point} lacks mappings of {below}"
-    assert sizes[RIGID] < sizes[FULLY_FLEXIBLE]
+    return {point: len(mappings(point)) for point in all_classes(degrees=True)}
 
 
 def test_each_degree_of_each_axis_adds_mappings() -> None:

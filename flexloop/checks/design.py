@@ -109,7 +109,7 @@ def _network(design: Design, network: Network, failing: int) -> str:
 
 
 def _padded(design: Design, layer: Layer) -> int:
-    return prod(min(bounds) for bounds in design.on(layer).variants(RIGID)[0].bounds.values())
+    return min(prod(map(min, variant.bounds.values())) for variant in design.on(layer).variants(RIGID))
 
 
 def _verdict(design: Design, layer: Layer) -> tuple[str, str]:

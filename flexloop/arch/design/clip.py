@@ -10,6 +10,9 @@ q*b' for b' in b, the least 7-smooth number >= b, and for every extent n of the 
 f*ceil(b/n), where f = ceil(b/ceil(b/n)) is the number of units that share the work evenly in as few rounds. They are
 the same in all classes of one tiling, and those of fixed tiles are among those of free ones.
 
+With ``edge: remainder`` there are besides, for each choice of what is pinned, the mappings at the layer's own bound of
+the dimensions that it does not divide: the last pass of a loop is a shorter one, Timeloop's residual factors.
+
 The rule is this project's own definition.
 """
 
@@ -72,6 +75,23 @@ class Clipped:
             products = {_pinned(d, [*self.always, *t, *p]) for t in tiles for p in ((), *self.parallel)}
             allowed[d] = tuple(sorted({n for q in products for n in _padded(bound, q, self.extents)}))
         return allowed
+
+    def bounds_with_remainders(self, loops: Iterable[LoopConstraint]) -> dict[str, tuple[int, ...]]:
+        """The bounds with which a choice of what is pinned leaves remainders; empty where it divides the layer.
+
+        They depend on the choice alone, so a class that has it has all mappings of its subclasses that have it.
+
+        Args:
+            loops: what is pinned, one directive a place.
+        """
+        rules = merged(loops)
+        uneven = {d for d, n in self.layer.bounds.items() if n % prod(rule.factors.get(d, 1) for rule in rules)}
+        if not uneven:
+            return {}
+        return {
+            d: (n,) if d in uneven else tuple(sorted(_padded(n, _pinned(d, rules), self.extents)))
+            for d, n in self.layer.bounds.items()
+        }
 
 
 def clipped(design: Design, layer: Layer) -> Clipped:

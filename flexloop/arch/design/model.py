@@ -68,7 +68,8 @@ class Design(Arch):
         name: how tables call it.
         description: one line for tables.
         sources: where it comes from.
-        edge: ``clip``: a pinned factor shrinks to what a layer leaves of its dimension (see `design.clip`).
+        edge: ``clip``: a pinned factor shrinks to what a layer leaves of its dimension, and the layer is padded to a
+            multiple of what is pinned (see `design.clip`); ``remainder``: or the last pass of a loop is a shorter one.
         depthwise: ``as_output_channels`` gives M's constraints to G where C = M = 1 and G > 1; ``off`` does not.
         architecture: what stands under Timeloop's native key of that name.
         components: what stands under ``compound_components``; or None.
@@ -80,7 +81,7 @@ class Design(Arch):
         where: the file and line of each constraint.
     """
 
-    edge: Literal["clip"] = "clip"
+    edge: Literal["clip", "remainder"] = "clip"
     depthwise: DepthwiseRule = "as_output_channels"
     architecture: dict[str, Any]
     components: Any = None

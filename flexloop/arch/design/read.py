@@ -109,7 +109,10 @@ def _constraints(config: Mapping[str, Any], hardware: Hardware, names: Names) ->
     subject = Subject(hardware.names, fanouts, dict.fromkeys(names.dimensions, WHOLE), own)
     found = from_config(config, subject)
     if found.template == "ruby":
-        raise UnsupportedError("mapspace.template ruby: the classes of a design have no residuals; remove it")
+        raise UnsupportedError(
+            "mapspace.template ruby: the classes of a design lack its residuals; remove it, and for those of pinned "
+            "factors give the arch's file `edge: remainder`"
+        )
     return replace(found, loops=tuple(_whole(loop) for loop in found.loops), template="perfect")
 
 

@@ -22,6 +22,7 @@ _HEAD = """\
 #   partial: {{O: [[directive, ...], ...], S: [{{LEVEL: [X, Y]}}]}}  what degree p of an axis adds to degree 0
 #   flexible: [LEVEL, ...]          the levels whose fanouts the shape axis is about
 #   free: {{T: [LEVEL, ...]}}         an axis frees these levels only
+#   edge: remainder                 pinned factors that do not divide a layer leave a shorter last pass, beside padding
 """
 _SAYS = {
     "always": "in every class: what is kept where, levels that keep nothing, reuse, vector lanes",
