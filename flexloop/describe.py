@@ -8,7 +8,6 @@ from typing import Any
 
 from flexloop.arch.base import Arch, Memory
 from flexloop.arch.fields import UNLIMITED
-from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass
 
 _PARTIAL = {
@@ -43,17 +42,16 @@ def pinned_and_free(flexclass: FlexClass) -> tuple[str, str]:
     return ", ".join(pinned) or "nothing", ", ".join(free) or "nothing"
 
 
-def arch_summary(arch: ArchSpec) -> tuple[str, str, str, str, str]:
-    """Name, array, MACs, buffers and description of an arch spec."""
-    shape = arch.axes.shape.fixed
-    buffers = ", ".join(
-        f"{level.name} {_bytes(level.depth, level.width) if level.depth else UNLIMITED}" for level in arch.levels[1:]
-    )
-    return arch.name, f"{shape.X}x{shape.Y}", str(arch.pes * arch.lanes), buffers, arch.description
+def arch_summary(arch: Arch) -> tuple[str, str, str, str, str]:
+    """Name, extents of the array, MACs, buffers and description of an arch."""
+    buffers = ", ".join(f"{memory.name} {_bytes(memory)}" for memory in arch.memories if memory.on_chip)
+    return arch.name, str(arch.own_extents), str(arch.arithmetic.instances), buffers, arch.description
 
 
-def _bytes(depth: int, width: int) -> str:
-    size = depth * width / 8
+def _bytes(memory: Memory) -> str:
+    if memory.bits is None:
+        return UNLIMITED
+    size = memory.bits / 8
     for unit, scale in (("MiB", 2**20), ("KiB", 2**10)):
         if size >= scale:
             return f"{size / scale:.4g} {unit}"

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flexloop.arch.load import arch_names, load_arch_spec
+from flexloop.arch.load import arch_names, load_arch, load_arch_spec
 from flexloop.arch.spec import ArchSpec
-from flexloop.energy import build_art, build_ert, load_table
+from flexloop.energy import build_ert, load_table
 from flexloop.energy.components import Component, Part, mac_part, storage_part
 from flexloop.energy.estimate import Estimate, Estimator
 from flexloop.energy.table import EnergyTable, power_law
@@ -139,11 +139,12 @@ def test_the_macs_of_a_pe_are_numbered() -> None:
 
 @pytest.mark.parametrize("name", arch_names())
 def test_every_component_of_a_shipped_spec_has_energies_and_an_area(name: str) -> None:
-    arch = load_arch_spec(name)
-    energies = actions(build_ert(arch))
-    areas = {table["name"]: table["area"] for table in build_art(arch)["tables"]}
+    arch = load_arch(name)
+    tables = energy_tables("table", arch)
+    assert tables.art is not None
+    energies, areas = actions(dict(tables.ert)), {table["name"]: table["area"] for table in tables.art["tables"]}
     assert areas.keys() == energies.keys()
-    for component in [*(level.name for level in arch.levels), arch.mac.name]:
+    for component in [*arch.level_names, arch.arithmetic.name]:
         path = arch.component_paths[component]
         assert all(energy > 0 for action, energy in energies[path].items() if action != "leak")
         assert areas[path] > 0 or component == "DRAM"

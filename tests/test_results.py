@@ -17,7 +17,7 @@ from flexloop.results.load import load
 from flexloop.results.table import Results
 from flexloop.tables.columns import COLUMNS
 from flexloop.tables.lattice import LatticeError, check_lattice
-from flexloop.tables.study import to_json
+from flexloop.tables.study import json_list, to_json
 from flexloop.tables.totals import geomean
 
 
@@ -186,6 +186,11 @@ def test_damaged_and_absent_results_are_named(tmp_path: Path) -> None:
 def test_a_name_never_leaves_its_folder(name: str, tmp_path: Path) -> None:
     assert (tmp_path / safe_name(name)).resolve().parent == tmp_path.resolve()
     assert safe_name(name) not in ("", ".", "..")
+
+
+def test_json_keeps_the_digits_of_small_shares_and_has_null_for_what_is_missing() -> None:
+    table = pd.DataFrame({"h_f": [1.25e-13, float("nan")], "layers": [3, 4]})
+    assert json_list(table) == '[{"h_f": 1.25e-13, "layers": 3}, {"h_f": null, "layers": 4}]'
 
 
 def test_json_has_rows_and_totals_by_column_name() -> None:

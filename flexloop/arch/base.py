@@ -39,6 +39,7 @@ class Memory:
         on_chip: whether its area counts.
         instances: how many there are at the arch's own extents.
         capacity: words that a tile may occupy in one instance, or None where unbounded.
+        bits: of storage in one instance, those of double buffering included, or None where unbounded.
         word_bits: bits of a word.
         block_size: words of one access.
         row_bits: bits of a row.
@@ -52,6 +53,7 @@ class Memory:
     on_chip: bool
     instances: int
     capacity: int | None
+    bits: int | None
     word_bits: int
     block_size: int
     row_bits: int

@@ -126,6 +126,7 @@ class ArchSpec(Arch):
                 on_chip=index > 0,
                 instances=self.pes if index > below else 1,
                 capacity=level.capacity,
+                bits=None if level.depth is None else level.depth * level.width,
                 word_bits=level.datawidth,
                 block_size=level.block_size,
                 row_bits=level.width,

@@ -46,6 +46,7 @@ def classify(
     from flexloop.report.findings import with_findings
     from flexloop.studies.classify import WORDS, class_of, classification, run_classification
     from flexloop.subjects import load_networks
+    from flexloop.tables.study import json_list
 
     if not gains and (report is not None or output is not None):
         raise FlexloopError("classify: --report and --output hold what was searched; leave out --no-gains")
@@ -57,7 +58,7 @@ def classify(
             results = run_classification(arch, networks, options, progress)
     table = classification(arch, networks, results)
     if json:
-        typer.echo(table.to_json(orient="records"))
+        typer.echo(json_list(table))
     elif not quiet:
         for name, rows in table.groupby("network", sort=False):
             _print(rows, f"{arch.name} on {name}: {class_of(rows)}")

@@ -58,13 +58,14 @@ def flexion(
     from flexloop.cli.tables import table
     from flexloop.flexibility import Sampling, flexion_cells
     from flexloop.studies.flexion import flexion as flexion_of
+    from flexloop.tables.study import json_list
 
     sampling = Sampling(samples=samples, seed=seed)
     rows = flexion_of(net, arch, flexclass, sampling=sampling)
     if output is not None:
         write_file(output, rows.to_csv(index=False))
     if json:
-        typer.echo(rows.to_json(orient="records"))
+        typer.echo(json_list(rows))
         return
     shown = rows if layers else rows[rows["scope"] != "layer"]
     out = console()
@@ -112,6 +113,7 @@ def taxonomy(
     from flexloop.cli.tables import listing, table
     from flexloop.errors import SpecError
     from flexloop.published.accelerators import taxonomy_cells, taxonomy_markdown
+    from flexloop.tables.study import json_list
 
     if measure and published:
         raise SpecError("--measure and --published are two tables; ask for one at a time")
@@ -126,7 +128,7 @@ def taxonomy(
         if output is not None:
             write_file(output, rows.to_csv(index=False))
         if json:
-            typer.echo(rows.to_json(orient="records"))
+            typer.echo(json_list(rows))
         elif not quiet:
             _show_measured(rows, options.objective) if measure else _show_published(rows)
     elif json:

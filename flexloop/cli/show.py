@@ -68,12 +68,12 @@ def classes(
 
 def archs(json: Json = False) -> None:
     """List the shipped arch specs."""
-    from flexloop.arch.load import arch_names, load_arch_spec
+    from flexloop.arch.load import arch_names, load_arch
     from flexloop.cli.tables import listing, table
     from flexloop.describe import arch_summary
 
     out = console()
-    rows = [arch_summary(load_arch_spec(name, "arch ls")) for name in arch_names()]
+    rows = [arch_summary(load_arch(name)) for name in arch_names()]
     columns = ["name", "array", "MACs", "on-chip buffers", "description"]
     if json:
         typer.echo(listing(columns, rows))

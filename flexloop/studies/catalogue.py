@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from flexloop.arch.load import load_arch_spec
+from flexloop.arch.base import Arch
+from flexloop.arch.load import load_arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, FlexClass
 from flexloop.errors import SpecError, UnknownNameError
@@ -98,7 +99,7 @@ def measure_catalogue(
         progress.plan(sum(count_cells(list(states(a).values()), nets) for a, _ in chosen), len(chosen))
     rows: list[dict[str, Any]] = []
     for accelerator, name in chosen:
-        arch, points = load_arch_spec(name), states(accelerator)
+        arch, points = load_arch(name), states(accelerator)
         results = run_study(list(points.values()), nets, arch, options, progress)
         flexion = {point: _flexion(arch, nets, point, sampling) for point in dict.fromkeys(points.values())}
         about = {"accelerator": accelerator.name, "year": accelerator.year, "arch": name}
@@ -128,7 +129,7 @@ def _of_network(
 
 
 def _flexion(
-    arch: ArchSpec, nets: Sequence[Network], point: FlexClass, sampling: Sampling | None
+    arch: Arch, nets: Sequence[Network], point: FlexClass, sampling: Sampling | None
 ) -> dict[str, dict[str, float]]:
     """H-F and W-F of a class by network; by definition 1 where every axis is full."""
     if point == FULLY_FLEXIBLE:
@@ -170,7 +171,7 @@ def compare_published(
 def _beside(
     accelerator: Accelerator, figure: Published, options: StudyOptions, progress: Progress | None
 ) -> dict[str, Any]:
-    arch = _with_bandwidth(load_arch_spec(figure.arch_spec), figure.dram_bandwidth)
+    arch = _with_bandwidth(load_arch(figure.arch_spec), figure.dram_bandwidth)
     net = network_of(figure)
     points = states(accelerator)
     classes = [points[AS_IS], points[FREED]]
@@ -212,12 +213,13 @@ def network_of(figure: Published) -> Network:
     return net.model_copy(update={"layers": layers})
 
 
-def _with_bandwidth(arch: ArchSpec, words: float | None) -> ArchSpec:
+def _with_bandwidth(arch: Arch, words: float | None) -> Arch:
     if words is None:
         return arch
-    outermost = arch.levels[0].model_copy(update={"read_bandwidth": words, "write_bandwidth": words})
-    fields = {name: getattr(arch, name) for name in ArchSpec.model_fields}
-    return ArchSpec.model_validate(fields | {"levels": (outermost, *arch.levels[1:])})
+    spec = arch.as_spec("a published figure with a dram_bandwidth of its own")
+    outermost = spec.levels[0].model_copy(update={"read_bandwidth": words, "write_bandwidth": words})
+    fields = {name: getattr(spec, name) for name in ArchSpec.model_fields}
+    return ArchSpec.model_validate(fields | {"levels": (outermost, *spec.levels[1:])})
 
 
 def _figure(figure: Published, total: dict[str, Any]) -> float:

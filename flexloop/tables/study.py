@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from html import escape
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import pandas as pd
 
 from flexloop.classes import FlexClass
@@ -188,6 +190,16 @@ def to_json(results: StudyTables, **tables: pd.DataFrame) -> str:
     )
 
 
+def json_list(table: pd.DataFrame) -> str:
+    """One JSON list of a table's rows, with ``null`` for what is missing or infinite."""
+    return json.dumps(_records(table), allow_nan=False)
+
+
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    text = table.to_json(orient="records", double_precision=15)
-    return json.loads(text) if text else []
+    """Rows as plain data. Pandas' own JSON rounds to as many decimals, which leaves nothing of a small share."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if value is pd.NA or (isinstance(value, float) and not isfinite(value)) else value

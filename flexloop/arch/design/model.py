@@ -119,6 +119,7 @@ class Design(Arch):
                     on_chip=level.technology != "DRAM",
                     instances=level.instances,
                     capacity=level.capacity,
+                    bits=None if level.size is None else level.size * level.word_bits,
                     word_bits=level.word_bits,
                     block_size=level.block_size,
                     row_bits=level.word_bits * level.block_size * level.cluster_size,
