@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_archs import lanes, plain
+from small_archs import lanes, plain, remainder
 
 from flexloop import EngineSettings, Layer, Network, StudyOptions
 from flexloop.arch.fields import Pair
 from flexloop.arch.load import load_arch_spec
 from flexloop.arch.spec import ArchSpec
-from flexloop.arch.tiles import fixed_tiles
+from flexloop.arch.tiles import as_seen, fixed_tiles
 from flexloop.classes import Degree
 from flexloop.energy.source import shipped_tables
 from flexloop.errors import UnmappableError, UnsupportedError
@@ -37,7 +37,7 @@ def options(tmp_path: Path, objective: str = "latency") -> StudyOptions:
 
 
 @pytest.mark.parametrize("name", ["edge256", "cloud1024", "eyeriss"])
-@pytest.mark.parametrize("edge", ["clip", "pad"])
+@pytest.mark.parametrize("edge", ["clip", "pad", "remainder"])
 @pytest.mark.parametrize(
     "layer",
     [
@@ -51,14 +51,24 @@ def test_many_designs_follow_the_rule_of_one(name: str, edge: str, layer: Layer)
     arch = load_arch_spec(name).model_copy(update={"edge": edge})
     search = RigidSearch(arch, shipped_tables(arch), NET, [], "latency", [0.0] * len(NET.layers))
     tiles, expected = search.hardware.tiles(search.given(), layer), fixed_tiles(arch, layer)
-    assert tiles.inner[0].tolist() == [expected.tiles[0][d] for d in DIMENSIONS]
-    assert tiles.outer[0].tolist() == [expected.tiles[1][d] for d in DIMENSIONS]
+    ours = zip(tiles.inner[0].tolist(), tiles.outer[0].tolist(), strict=True)
+    spatial = dict(zip(DIMENSIONS, tiles.spatial[0].tolist(), strict=True))
+    pair, shape = arch.axes.parallelization.fixed, arch.axes.shape.fixed
+    on_x, on_y = as_seen(arch, layer, pair.X), as_seen(arch, layer, pair.Y)
+    assert list(ours) == [expected.tiles_with(d, spatial[d]) for d in DIMENSIONS]
+    assert spatial == dict.fromkeys(DIMENSIONS, 1) | {
+        on_x: expected.spatial_factor(on_x, shape.X),
+        on_y: expected.spatial_factor(on_y, shape.Y),
+    }
     assert tiles.bounds[0].tolist() == [expected.bounds[d] for d in DIMENSIONS]
 
 
+@pytest.mark.parametrize("own", [plain(), remainder()], ids=lambda arch: arch.edge)
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
-def test_a_design_costs_what_a_run_of_it_says_and_never_less_than_its_bound(objective: str, tmp_path: Path) -> None:
-    outcome = design(NET, plain(), must_map=[LATER], objective=objective, starts=1)
+def test_a_design_costs_what_a_run_of_it_says_and_never_less_than_its_bound(
+    objective: str, own: ArchSpec, tmp_path: Path
+) -> None:
+    outcome = design(NET, own, must_map=[LATER], objective=objective, starts=1)
     path = write_design(outcome, tmp_path / "design.yaml")
     arch = load_arch_spec(path)
     assert arch.axes == outcome.arch.as_spec("").axes
@@ -80,16 +90,16 @@ def every_design(hardware: Hardware, extents: dict[str, int]) -> Designs:
     return Designs(inner, times, pair, shape, order)
 
 
+@pytest.mark.parametrize("own", [plain(), remainder()], ids=lambda arch: arch.edge)
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
-def test_on_a_tiny_problem_the_design_is_the_best_of_all_there_are(objective: str) -> None:
+def test_on_a_tiny_problem_the_design_is_the_best_of_all_there_are(objective: str, own: ArchSpec) -> None:
     """Of all of them, not only of the search's own candidates: every extent, every order of the three dimensions."""
     layers = (Layer(name="a", C=3, M=4, P=2), Layer(name="b", C=4, M=2, P=2, count=3))
-    outcome = design(Network(name="tiny", layers=layers), plain(), objective=objective, starts=2)
+    outcome = design(Network(name="tiny", layers=layers), own, objective=objective, starts=2)
 
     rest = "RSNGQ"
     orders = tuple((*order, *rest) for order in itertools.permutations("CMP"))
-    energy = shipped_tables(plain())
-    hardware = Hardware(plain(), energy, tuple(plain().shapes(Degree.FULL)), orders)
+    hardware = Hardware(own, shipped_tables(own), tuple(own.shapes(Degree.FULL)), orders)
     designs = every_design(hardware, {"C": 4, "M": 4, "P": 2})
     designs = designs.take(hardware.fits(designs, layers))
     costs = np.zeros(len(designs))
@@ -99,6 +109,22 @@ def test_on_a_tiny_problem_the_design_is_the_best_of_all_there_are(objective: st
     assert len(designs) > 10_000
     assert outcome.cost == pytest.approx(costs.min(), rel=1e-12)
     assert outcome.lower_bound <= costs.min()
+
+
+def test_no_design_that_leaves_remainders_costs_less_than_the_bound() -> None:
+    """5 rows on 3 PEs are 3 and 2; Timeloop cuts the average of 2.5 off to 2, and counts 8 of 10 computations.
+
+    So the bound on energy takes half of what happens in PEs.
+    """
+    arch, layer = remainder(), Layer(name="rows", P=5, R=2)
+    hardware = Hardware(arch, shipped_tables(arch), tuple(arch.shapes(Degree.FULL)), (DIMENSIONS,))
+    designs = every_design(hardware, {"P": 3, "R": 2})
+    designs = designs.take(hardware.fits(designs, [layer]))
+    assert (hardware.tiles(designs, layer).spatial[:, DIMENSIONS.index("P")] == 3).any()
+    cycles, energy = hardware.costs(designs, layer)
+    for objective, costs in (("latency", cycles), ("energy", energy)):
+        lower = design(Network(name="n", layers=(layer,)), arch, objective=objective, starts=0).lower_bound
+        assert 0 < lower <= costs.min()
 
 
 def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:

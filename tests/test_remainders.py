@@ -18,12 +18,10 @@ from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import SearchOptions
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
-from flexloop.errors import UnsupportedError
 from flexloop.flexibility import count_mappings
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.rendering.bundle import mapspace_files, run_variants
 from flexloop.rendering.render import SearchSettings, shared_renderer
-from flexloop.studies.design import design
 from flexloop.timeloop.stats import read_stats
 from flexloop.workloads.layers import Layer, Network
 
@@ -98,8 +96,6 @@ def test_mappings_with_remainders_are_counted(flexclass: str) -> None:
 def test_what_has_no_remainder_is_refused_by_name() -> None:
     with pytest.raises(ValidationError, match="edge: remainder needs `pins: unit`"):
         ArchSpec.model_validate(small_archs.whole_buffer().model_dump(by_alias=True) | {"edge": "remainder"})
-    with pytest.raises(UnsupportedError, match="design it with `edge: clip`"):
-        design(NET, small_archs.remainder())
 
 
 # -- beside the real Timeloop ------------------------------------------------------------------------------------------

@@ -167,10 +167,6 @@ def _designed_spec(spec: ArchSpec, asked: _Asked) -> DesignOutcome:
         raise UnsupportedError(
             f"design: {spec.name} has an inner fanout or not three levels with loops; choose another"
         )
-    if spec.edge == "remainder":
-        raise UnsupportedError(
-            f"design: {spec.name} has `edge: remainder`, which the search does not count; design it with `edge: clip`"
-        )
     if spec.depthwise == "on_both_axes":
         raise UnsupportedError(
             f"design: {spec.name} lays groups on both mesh axes, which a rigid design cannot choose; set `depthwise: "
@@ -307,18 +303,21 @@ def _bound(arch: ArchSpec, energy: EnergyTables, layer: Layer, objective: Object
     """A cost that no mapping of the layer on this hardware undercuts, whatever its tiles and padding.
 
     Cycles: every MAC takes a PE a cycle, every weight and input used is read from DRAM once, every output written.
-    Energy: the MACs, their operands' accesses in the PE, and that traffic.
+    Energy: the MACs, their operands' accesses in the PE, and that traffic. Where loops leave remainders, Timeloop cuts
+    the average number of PEs in use off to a whole one, at least one (rule R3 of docs/counting.md), so that as little
+    as half of what happens in PEs may be counted; what crosses DRAM's boundary is the whole tensor all the same.
     """
     dram, costs = arch.levels[0], _energies(arch, energy)
     read, written = _moved_once(layer)
     cycles = least_cycles(arch, layer)
-    picojoules = layer.macs * costs[arch.mac.name]["compute"]
+    in_pes = layer.macs * (0.5 if arch.edge == "remainder" else 1.0)
+    picojoules = in_pes * costs[arch.mac.name]["compute"]
     picojoules += read / dram.block_size * costs[dram.name]["read"]
     picojoules += written / dram.block_size * costs[dram.name]["update"]
     for level in arch.buffer_groups[0]:
         for tensor in level.keep:
             action = "update" if tensor == "Outputs" else "read"
-            picojoules += layer.macs / level.block_size * costs[level.name][action]
+            picojoules += in_pes / level.block_size * costs[level.name][action]
     return {"latency": cycles, "energy": picojoules, "edp": cycles * picojoules}[objective]
 
 

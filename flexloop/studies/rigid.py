@@ -16,6 +16,7 @@ from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.arch.fields import Shape
 from flexloop.arch.spec import ArchSpec
 from flexloop.embedded.batch import Batch
+from flexloop.embedded.mapper.imperfect import residuals
 from flexloop.embedded.model import evaluate_batch
 from flexloop.embedded.spec import Spec, read_spec
 from flexloop.energy.source import EnergyTables
@@ -87,7 +88,7 @@ class Tiles:
         inner: tile of the level below the array.
         spatial: spatial factor along each dimension, the PEs used.
         outer: tile of the level above the array.
-        bounds: padded bounds.
+        bounds: padded bounds; where tiles leave a remainder, the layer's own, which they need not divide.
     """
 
     inner: Ints
@@ -142,10 +143,14 @@ class Hardware:
             inner, along, times = (_as_groups(part) for part in (inner, along, times))
         bound = np.array([layer.bounds[d] for d in DIMENSIONS], np.int64)
         spatial = along
-        if self.arch.edge == "clip":
+        if self.arch.edge != "pad":
             inner = np.minimum(inner, bound)
             times = np.minimum(times, ceil_div(ceil_div(bound, inner), along))
             spatial = balanced(ceil_div(bound, inner * times), along)
+        if self.arch.edge == "remainder":
+            times = np.minimum(times, ceil_div(ceil_div(bound, inner), spatial))
+            outer = inner * spatial * times
+            return Tiles(inner, spatial, outer, np.broadcast_to(bound, outer.shape))
         outer = inner * spatial * times
         return Tiles(inner, spatial, outer, outer * ceil_div(bound, outer))
 
@@ -208,7 +213,7 @@ class Hardware:
         spatial[:, loops[1]] = tiles.spatial
         temporal[:, loops[0]] = tiles.inner
         temporal[:, loops[1]] = ratio // spatial[:, loops[1]]
-        temporal[:, loops[2]] = tiles.bounds // tiles.outer
+        temporal[:, loops[2]] = ceil_div(tiles.bounds, tiles.outer)
         orders = np.array([[_INDEX[d] for d in order] for order in self.orders], np.int64)
         temporal_order[:, loops[1]], temporal_order[:, loops[2]] = (
             orders[designs.order[:, 0]],
@@ -217,7 +222,11 @@ class Hardware:
         spatial_order[:, loops[1]] = _pair_first(pair)
         split[:, loops[1]] = 1
         keep = np.array([[t in level.keep for t in RELEVANT] for level in self.arch.inner_to_outer], np.bool_)
-        return Batch(temporal, temporal_order, spatial, spatial_order, split, np.tile(keep, (n, 1, 1)))
+        kept = np.tile(keep, (n, 1, 1))
+        if self.arch.edge != "remainder":
+            return Batch(temporal, temporal_order, spatial, spatial_order, split, kept)
+        rests = _rests(temporal, spatial, loops, layer)
+        return Batch(temporal, temporal_order, spatial, spatial_order, split, kept, *rests)
 
     def _seen(self, pair: Ints, layer: Layer) -> Ints:
         """The pair's dimensions as the layer has them: G in M's place under the depthwise rule."""
@@ -225,6 +234,18 @@ class Hardware:
         if follows_depthwise_rule(self.arch, layer):
             seen[_INDEX["M"]], seen[_INDEX["G"]] = _INDEX["G"], _INDEX["M"]
         return np.array(seen, np.int64)[pair]
+
+
+def _rests(temporal: Ints, spatial: Ints, loops: Sequence[int], layer: Layer) -> tuple[Ints, Ints]:
+    """Iterations of temporal and of spatial loops in their last pass: int64[n, levels, 8] each."""
+    in_pe, array, outermost = loops
+    temporal_rests, spatial_rests = temporal.copy(), spatial.copy()
+    for i, d in enumerate(DIMENSIONS):
+        nest = (temporal[:, in_pe, i], spatial[:, array, i], temporal[:, array, i], temporal[:, outermost, i])
+        rests = residuals(np.stack(nest, axis=1), layer.bounds[d])
+        temporal_rests[:, loops, i] = rests[:, (0, 2, 3)]
+        spatial_rests[:, array, i] = rests[:, 1]
+    return temporal_rests, spatial_rests
 
 
 def _as_groups(values: Ints) -> Ints:
