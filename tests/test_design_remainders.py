@@ -18,10 +18,13 @@ from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import SearchOptions
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
+from flexloop.errors import UnsupportedError
 from flexloop.flexibility.designs import DesignFlexion
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.rendering.bundle import mapspace_files, run_variants
 from flexloop.rendering.render import SearchSettings, shared_renderer
+from flexloop.rendering.v4 import constraints_by_node
+from flexloop.rendering.v4layout import layout
 from flexloop.timeloop.stats import read_stats
 from flexloop.workloads.layers import Layer, Network
 
@@ -115,6 +118,18 @@ def test_check_says_that_remainders_pad_nothing() -> None:
     net = Network(name="net", layers=(Layer(name="odd", C=7, M=3, P=5),))
     assert "pad the work 1.83 times" in check_design(pinned(), [net]).networks[0]
     assert "pad the work 1.00 times" in check_design(with_remainders(pinned()), [net]).networks[0]
+
+
+def test_the_v4_format_has_no_residuals_and_says_so(tmp_path: Path) -> None:
+    own = with_remainders(pinned())
+    space, energy = mapspace(RIGID, own, Layer(name="odd", C=7, M=3, P=5)), energy_tables("table", own)
+    winner = EmbeddedEngine().map(space, energy, SearchOptions("energy", time_limit=5.0), (), tmp_path)
+    assert not winner.candidate.mapping.is_perfect
+    where = layout(own, own.own_extents, partitioned=False)
+    with pytest.raises(
+        UnsupportedError, match="a factor with a residual, C=2,1, has no form in v4; use --format native"
+    ):
+        constraints_by_node(winner.candidate.mapping.to_directives(), where, LAYER.bounds)
 
 
 def test_flexion_counts_factors_before_a_layer_cuts_them() -> None:

@@ -11,6 +11,7 @@ import pytest
 from test_designs import NAMES, design, partial
 
 from flexloop.arch.design.model import Design
+from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import SearchOptions
@@ -30,6 +31,11 @@ CLASSES = ("T0O0P0S0", "T1O0P0S0", "T0O1P0S0", "T0O0P1S0", "T0O0P0S1", "T1O1P1S1
 
 def designs() -> list[Design]:
     return [*(design(name) for name in NAMES), partial().model_copy(update={"name": "partial"})]
+
+
+def shipped() -> list[Design]:
+    """Those of the catalogue."""
+    return [load_arch(name).as_design("here") for name in ("simba_like", "morph")]
 
 
 def spaces(own: Design, classes: list[FlexClass]) -> Iterator[MapSpace]:
@@ -62,7 +68,7 @@ def test_timeloop_mapper_takes_the_files_of_every_class(own: Design, tmp_path: P
 
 
 @pytest.mark.parametrize("name", CLASSES)
-@pytest.mark.parametrize("own", designs(), ids=lambda own: own.name)
+@pytest.mark.parametrize("own", [*designs(), *shipped()], ids=lambda own: own.name)
 def test_timeloop_model_gives_the_winners_the_same_figures(own: Design, name: str, tmp_path: Path) -> None:
     space, energy = mapspace(FlexClass.parse(name), own, LAYER), energy_tables("table", own)
     winner = EmbeddedEngine().map(space, energy, SearchOptions(time_limit=1.0), (), tmp_path)

@@ -38,11 +38,15 @@ def constraints_by_node(
         bounds: of the layer, padded.
 
     Raises:
-        UnsupportedError: for a constraint that v4 does not have, or that the front end would change.
+        UnsupportedError: for what v4 does not have, or the front end would change.
     """
     found: Constraints = {}
     for directive in directives:
         target, kind = directive["target"], directive["type"]
+        if residual := next((factor for factor in _factors(directive) if "," in factor), None):
+            raise UnsupportedError(
+                f"{target}: a factor with a residual, {residual}, has no form in v4; use --format native, or edge: clip"
+            )
         kind = "dataspace" if kind == "datatype" else kind
         if kind == "parallelism":
             raise UnsupportedError(
