@@ -13,11 +13,11 @@ from test_designs import DESIGNS, NAMES, design, flexloop_command, partial
 from flexloop import EngineSettings, Layer, Network, StudyOptions, load_arch, run_study
 from flexloop.arch.design.model import Design
 from flexloop.arch.design.read import read_design
-from flexloop.classes import Axis
+from flexloop.classes import Axis, Degree
 from flexloop.energysources.choose import energy_tables
 from flexloop.energysources.resize import resize_art
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
-from flexloop.overhead import class_area, dram_interface_area
+from flexloop.overhead import axis_area, class_area, dram_interface_area, load_overhead
 from flexloop.studies.sensitivity import sensitivity, variations
 from flexloop.timeloop.componentname import component_name
 
@@ -116,6 +116,18 @@ def test_energies_and_areas_are_those_of_the_size() -> None:
     resized = {component_name(t["name"]): t["area"] for t in resize_art(given, own, large)["tables"]}
     for table in after.art["tables"]:
         assert resized[component_name(table["name"])] == pytest.approx(3 * table["area"])
+
+
+def test_what_flexibility_adds_is_scaled_to_the_design_s_node() -> None:
+    """Eyeriss is a 65 nm design: 1.5 times the areas at 45 nm, as the shipped table has it."""
+    own = design("eyeriss_like")
+    at_45 = load_overhead().model_copy(update={"technology": "65nm"})  # as if these were its areas
+    assert own.node == "65nm"
+    assert axis_area(own, Axis.TILING, Degree.FULL) == pytest.approx(
+        1.5 * axis_area(own, Axis.TILING, Degree.FULL, at_45)
+    )
+    with pytest.raises(SpecError, match="it is for someday, but eyeriss_like is in 65nm"):
+        axis_area(own, Axis.TILING, Degree.FULL, at_45.model_copy(update={"technology": "someday"}))
 
 
 # -- explore ----------------------------------------------------------------------------------------------------------

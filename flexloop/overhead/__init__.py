@@ -22,6 +22,8 @@ from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import Axis, Degree, FlexClass
+from flexloop.energy.components import node_of
+from flexloop.energy.table import TECHNOLOGIES, load_table, power_law
 from flexloop.energysources.choose import energy_tables
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.overhead.designparts import design_parts
@@ -112,7 +114,7 @@ def class_area(
 
     Raises:
         UnknownNameError: if no energy and area table is shipped for the spec's technology.
-        SpecError: if the model is for another technology than the spec's.
+        SpecError: if the model is for another technology than the spec's, and one of them is no node.
     """
     chosen = FlexClass.of(flexclass)
     return base_area(arch, art) + sum(axis_area(arch, axis, chosen.degree(axis), model) for axis in Axis)
@@ -148,17 +150,29 @@ def base_area(arch: Arch, art: Mapping[str, Any] | None = None) -> float:
 
 
 def axis_area(arch: Arch, axis: Axis, degree: Degree, model: OverheadModel | None = None) -> float:
-    """Area in mm^2 that one axis at a degree adds to the whole chip."""
+    """Area in mm^2 that one axis at a degree adds to the whole chip.
+
+    A model of another node is scaled to the arch's as the shipped table of areas is.
+
+    Raises:
+        SpecError: if either is no node such as ``45nm``.
+    """
     model = model or load_overhead()
-    if model.technology != arch.node:
-        raise SpecError(
-            f"area model: it is for {model.technology}, but {arch.name} is in {arch.node}; give a model for that"
-        )
+    to_node = 1.0 if model.technology == arch.node else _scale(model.technology, arch)
     given = None if degree is Degree.FIXED else model.replace.get(axis.value, {}).get(degree.value)
     if given is not None:
-        return float(given.per_pe * arch.pes + given.per_buffer * arch.shared_buffers) / UM2_PER_MM2
+        return float(given.per_pe * arch.pes + given.per_buffer * arch.shared_buffers) * to_node / UM2_PER_MM2
     counted = sum(arch.units.get(where, 1) * _area(p, model) for where, p in parts(arch, axis, degree).items())
-    return counted * model.scale.get(axis.value, 1.0) / UM2_PER_MM2
+    return counted * model.scale.get(axis.value, 1.0) * to_node / UM2_PER_MM2
+
+
+def _scale(technology: str, arch: Arch) -> float:
+    """Area at an arch's node over that at another."""
+    own, wanted = node_of(technology), node_of(arch.node)
+    if own is None or wanted is None:
+        raise SpecError(f"area model: it is for {technology}, but {arch.name} is in {arch.node}; give a model for that")
+    factors = load_table(TECHNOLOGIES[0]).scaling.area
+    return power_law(factors, wanted) / power_law(factors, own)
 
 
 def dram_interface_area(arch: Arch, model: OverheadModel | None = None) -> float:
