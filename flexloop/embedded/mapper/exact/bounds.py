@@ -22,17 +22,11 @@ from flexloop.embedded.mapper.exact.cost import (
     W_PE,
     totals,
 )
-from flexloop.embedded.mapper.exact.links import can_link, unserved
+from flexloop.embedded.mapper.exact.links import can_link
+from flexloop.embedded.mapper.exact.overlap import first_loop, handed_pj, overlaps
 from flexloop.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, SLACK, Record
 from flexloop.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
-from flexloop.embedded.mapper.exact.words import (
-    IRRELEVANT,
-    displacement,
-    distinct,
-    offsets,
-    rank_extents,
-    tile_words,
-)
+from flexloop.embedded.mapper.exact.words import IRRELEVANT, displacement, offsets, tile_words
 
 FAMILIES = 5
 BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
@@ -76,91 +70,7 @@ def configure(m: Record, bounds: IntArray, c: Record) -> None:
     added = m.in_pe[1] and m.links != SCALED and (linked or uneven)
     c.short = 1 if added and used & (used - 1) else 0
     c.most_shared = c.x[3] * min(c.x[4], c.x[6]) * min(c.x[5], c.x[7])
-    _overlaps(m, c)
-
-
-@kernel
-def _overlaps(m: Record, c: Record) -> None:
-    """Fill c.overlap; see docs/search.md, "Overlap and neighbours"."""
-    _, width, height = rank_extents(c.tile, m.coef)
-    full, groups = c.size[1], c.groups[1]
-    for k in range(4):
-        d, partner = 4 + k, 4 + (k + 2) % 4
-        step, other = m.coef[_slot(d)] * c.array[d], m.coef[_slot(partner)] * c.array[partner]
-        extent = width if d % 2 == 0 else height
-        moved = full / extent * min(step, extent)
-        # The most that the loops over d inside a loop over its partner displace; a larger partner's step cannot undo
-        # it.
-        most = step + (step * c.left[d] // c.least[d] if c.left[d] > c.least[d] else 0)
-        meets = c.left[partner] > 1 and other <= most
-        still = meets and other * c.left[partner] >= step
-        c.overlap[k, 0] = moved
-        c.overlap[k, 1] = 1.0 if still else 0.0
-        c.overlap[k, 2] = moved * groups
-        c.overlap[k, 3] = 0.0 if still else moved * groups
-        c.overlap[k, 4] = 0.0
-        if not c.linked or c.left[d] == 1:
-            continue
-        s1, s2, x1, x2 = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(partner)] * c.tile[partner], c.x[d], c.x[partner]
-        reach = s1 * (x1 - 1) + s2 * (x2 - 1)
-        part = moved < full
-        repeats_move = c.least[d] == 2 or (c.left[partner] > 1 and other <= most + step)
-        served = step <= reach and (not part or repeats_move)
-        ranks = groups / distinct(x1, s1, x2, s2)
-        left = ranks * unserved(x1, s1, x2, s2, step, True) if served else groups
-        c.overlap[k, 2] = moved * left
-        c.overlap[k, 4] = moved * (groups - left)
-        if still:
-            continue
-        if part:
-            c.overlap[k, 3] = moved * left
-        else:
-            least = 1
-            if not meets:
-                least = min(step, other - most) if c.left[partner] > 1 else step
-            far = ranks * unserved(x1, s1, x2, s2, least, False) if least <= reach else groups
-            if meets:
-                far = min(far, groups / _rank_groups(m, c, 5 - d % 2))
-            c.overlap[k, 3] = full * far
-
-
-@kernel
-def _rank_groups(m: Record, c: Record, d: I64) -> F64:
-    """Distinct offsets in the array along the rank of filter dimension d."""
-    a, b = m.coef[_slot(d)] * c.tile[d], m.coef[_slot(d + 2)] * c.tile[d + 2]
-    return float(distinct(c.x[d], a, c.x[d + 2], b))
-
-
-@kernel
-def _slot(d: I64) -> I64:
-    """Position of a coupled dimension's coefficient: R, P, S, Q."""
-    return (0, 2, 1, 3)[d - 4]
-
-
-@kernel
-def first_loop(c: Record, k: I64, n: F64, iterations: F64) -> tuple[F64, F64, F64]:
-    """Least words of inputs into a PE, reads of the buffer, and words handed over, with R, S, P or Q innermost.
-
-    Args:
-        c: configuration.
-        k: 0 to 3 for R, S, P, Q.
-        n: iterations of that loop.
-        iterations: of all loops above the array.
-    """
-    stepping = iterations * (n - 1) / n
-    carrying = iterations / n - 1
-    words = c.overlap[k, 0] * (stepping + (0.0 if c.overlap[k, 1] else carrying)) + c.size[1]
-    reads = c.overlap[k, 2] * stepping + c.overlap[k, 3] * carrying + c.size[1] * c.groups[1]
-    return words, reads, c.overlap[k, 4] * stepping
-
-
-@kernel
-def handed_pj(m: Record, c: Record, handed: F64) -> F64:
-    """Least energy of taking words from neighbours instead of leaving them to the reads of the buffer.
-
-    Each word less read there is taken over by x[M] PEs or more. What rounding may hide is granted.
-    """
-    return max(0.0, handed * min(m.link_pj * c.x[3], m.read_pj) - m.link_row_pj * c.used - m.read_row_pj)
+    overlaps(m, c)
 
 
 @kernel
@@ -178,9 +88,10 @@ def _inputs(
         if (family == BY_WEIGHTS and d < 6) or (family == BY_OUTPUTS and d >= 6):
             continue
         into, least_reads, handed = first_loop(c, k, float(least[d]), iterations)
-        if c.overlap[k, 3] > c.overlap[k, 2]:
-            _, most_reads, _ = first_loop(c, k, float(most[d]), iterations)
-            least_reads = min(least_reads, most_reads)
+        if most[d] > least[d]:
+            into_most, reads_most, handed_most = first_loop(c, k, float(most[d]), iterations)
+            into, least_reads = min(into, into_most), min(least_reads, reads_most)
+            handed = min(handed, handed_most)
         if family == BY_INPUTS:
             least_reads, handed = into * c.groups[1], 0.0
         words = min(words, into)

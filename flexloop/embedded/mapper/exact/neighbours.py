@@ -7,9 +7,10 @@ import numpy as np
 from flexloop.embedded.jit import allocating, kernel
 from flexloop.embedded.mapper.exact.arrival import group_sizes
 from flexloop.embedded.mapper.exact.best import keep_best, nest_totals
-from flexloop.embedded.mapper.exact.bounds import first_loop, handed_pj, hopeless
+from flexloop.embedded.mapper.exact.bounds import hopeless
 from flexloop.embedded.mapper.exact.cost import PEER, W_ARRAY, W_DRAM, W_MAC, W_OTHER, W_PE
 from flexloop.embedded.mapper.exact.links import first_move_words, least_moves, linked_moves, place, scan
+from flexloop.embedded.mapper.exact.overlap import first_loop, handed_pj
 from flexloop.embedded.mapper.exact.placing import first_order, next_order, split_of
 from flexloop.embedded.mapper.exact.problem import PLACED_KEY, PLACED_RESULTS, SCALED, TOO_MUCH, Record
 from flexloop.embedded.mapper.exact.types import F64, I64, IntArray

@@ -85,8 +85,9 @@ CONFIG = np.dtype(
         ("groups", "f8", (3,)),  # distinct offsets of each tensor in the array
         ("size", "f8", (3,)),  # words of a PE tile
         # For R, S, P, Q innermost: words of inputs that its step moves, whether a later loop may move nothing; least
-        # reads of the buffer by a step of it, and by a step of a later loop; words that neighbours hand over for it.
-        ("overlap", "f8", (4, 5)),
+        # reads of the buffer by a step of it, and by a step of a later loop; words that neighbours hand over for it;
+        # whether a step along its partner may meet the tile before.
+        ("overlap", "f8", (4, 6)),
         ("used", "i8"),  # PEs used
         ("steps", "f8"),  # temporal iterations
         ("above", "f8"),  # iterations of the loops above the array
