@@ -9,6 +9,7 @@ import pytest
 from random_cases import OBJECTIVES, random_case, spaces_of
 from small_archs import lanes, plain
 
+from flexloop import Network, run
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import all_classes
 from flexloop.embedded.mapper import Seed, find_best
@@ -60,6 +61,17 @@ def test_a_fill_that_rounding_hides_counts_for_the_proof(objective: Objective) -
     found = find_best(case.spaces, objective, time_limit=NEVER)
     assert found.cost == case.enumerated()[objective]
     assert found.certificate.optimal
+
+
+@pytest.mark.parametrize("flexclass", ["T1O1P0S0", "T1O1P1S1"])
+def test_a_depthwise_layer_with_unlimited_buffers_is_bounded_to_the_word(flexclass: str) -> None:
+    """Where all tiles fit, thousands of nests come near the best one: bounds have to know what outer loops bring."""
+    layer = Layer(name="depthwise", G=24, R=3, S=3, P=18, Q=18)
+    (row,) = run(
+        flexclass, Network(name="one", layers=(layer,)), "kao_dla", objective="energy", use_store=False
+    ).rows.to_dict("records")
+    assert row["optimal"]
+    assert row["evaluated"] < 5_000
 
 
 @pytest.mark.parametrize("arch", [plain(), pytest.param(lanes(), marks=pytest.mark.slow)], ids=lambda a: a.name)

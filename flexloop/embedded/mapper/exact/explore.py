@@ -13,11 +13,9 @@ from flexloop.embedded.mapper.exact.grid import advance, fits
 from flexloop.embedded.mapper.exact.nests import orders
 from flexloop.embedded.mapper.exact.problem import (
     BEST_TYPE,
-    BUFFER_FACTOR,
     CONFIG_TYPE,
     LATTICE_TYPE,
     MACHINE_TYPE,
-    PE_TILE,
     SCRATCH_TYPE,
     SLICE,
     Record,
@@ -118,22 +116,22 @@ def expand(
     lowest = inf
     sizes = np.empty(8, dtype=np.int64)
     for d in range(8):
-        sizes[d] = g.start[d, index[d] + 1] - g.start[d, index[d]]
+        sizes[d] = g.buffer_start[d, index[d] + 1] - g.buffer_start[d, index[d]]
+        if sizes[d] == 0:
+            return inf, True
     s.words[W_OTHER, ALL] = tile_words(g.bounds, m.coef, 2)
     while True:
         point = 0
-        good = True
         for d in range(8):
-            entry = g.start[d, index[d]] + position[d]
-            i = multiples[0, entry]
+            entry = g.buffer_start[d, index[d]] + position[d]
+            i = multiples[4, entry]
             point += g.strides[d] * i
             s.tile[d] = g.divisors[d, i]
-            s.buffer[d] = g.divisors[d, multiples[1, entry]]
+            s.buffer[d] = g.divisors[d, multiples[5, entry]]
             s.outer[d] = g.bounds[d] // s.tile[d]
-            good = good and g.ok[BUFFER_FACTOR, d, multiples[1, entry]] != 0
         # A tile that is too large means that all larger ones are; asked only where no tile above is any good.
         over = table[1, 0, point] == inf and not fits(m, s.tile, 1)
-        if good and table[0, 0, point] != inf:
+        if table[0, 0, point] != inf:
             best.counts[2] += 1
             s.work += 8
             bound = buffer_bound(m, table, c, point, s, best)
@@ -202,23 +200,22 @@ def gather(
         if s.work > SLICE:
             return count, i
         before = count
+        more = True
         for d in range(8):
-            start[d] = g.start[d, choices[i, d]]
-            sizes[d] = g.start[d, choices[i, d] + 1] - start[d]
+            start[d] = g.pe_start[d, choices[i, d]]
+            sizes[d] = g.pe_start[d, choices[i, d] + 1] - start[d]
             position[d] = 0
             c.x[d] = g.divisors[d, choices[i, d]]
-        more = True
+            more = more and sizes[d] > 0
         while more:
-            good = True
             point = 0
             for d in range(8):
                 entry = start[d] + position[d]
-                index[d] = multiples[0, entry]
-                c.tile[d] = g.divisors[d, multiples[1, entry]]
-                good = good and g.ok[PE_TILE, d, multiples[1, entry]] != 0
+                index[d] = multiples[2, entry]
+                c.tile[d] = g.divisors[d, multiples[3, entry]]
                 point += g.strides[d] * index[d]
             over = not fits(m, c.tile, 0)
-            if good and not over and table[1, 0, point] != inf:
+            if not over and table[1, 0, point] != inf:
                 best.counts[1] += 1
                 s.work += 15
                 configure(m, g.bounds, c)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import inf, prod
 
 import numpy as np
@@ -301,19 +302,22 @@ def machine(forms: Sequence[Form], objective: Objective) -> tuple[Record, IntArr
     m["shapes"][: len(forms)] = [f.shape for f in forms]
     m["order"] = form.spatial_order or [-1] * 8
     m["split"] = form.split
-    return m, _order_tables(m, form)
+    starts, rows = _order_tables(*form.orders[1:])
+    m["starts"][:] = starts
+    return m, rows
 
 
-def _order_tables(m: Record, form: Form) -> IntArray:
-    pinned = [orders.pinned(order) if order else None for order in form.orders[1:]]
-    rows, total = [], 0
+@lru_cache(maxsize=64)
+def _order_tables(buffer: tuple[int, ...] | None, dram: tuple[int, ...] | None) -> tuple[IntArray, IntArray]:
+    """Where the orders of each set of loops begin, [4, 257], and the orders [k, 8], where some may be pinned."""
+    pins = [orders.pinned(order) if order else None for order in (buffer, dram)]
+    starts, rows, total = [], [], 0
     for kind in range(4):
-        free = orders.dominant() if kind < 2 else orders.complete()
-        starts, table = pinned[kind % 2] or free
-        m["starts"][kind] = starts + total
+        begins, table = pins[kind % 2] or (orders.dominant() if kind < 2 else orders.complete())
+        starts.append(begins + total)
         rows.append(table)
         total += len(table)
-    return np.concatenate(rows)
+    return np.array(starts), np.concatenate(rows)
 
 
 def _level_tables(
@@ -374,8 +378,11 @@ def _neighbours(e: int, row: int, total: int) -> list[int]:
     return [f for f in near if 0 <= f < total]
 
 
-def lattice(form: Form, on: Grid) -> Record:
-    """The lattice of a padded problem, with what the form's pins allow."""
+def lattice(form: Form, on: Grid) -> tuple[Record, IntArray]:
+    """The lattice of a padded problem with what the form's pins allow, and its multiples [6, k].
+
+    Rows of the multiples: those of `Grid`, then the same two for what begins at ``pe_start`` and at ``buffer_start``.
+    """
     record = on.record.copy()
     ok = record["ok"]
     pins, lanes = form.pins, form.lanes
@@ -386,4 +393,20 @@ def lattice(form: Form, on: Grid) -> Record:
             ok[SPATIAL, d, i] = pins.array[d] in (0, n)
             ok[BUFFER_TILE, d, i] = pins.dram[d] in (0, bound // n)
             ok[BUFFER_FACTOR, d, i] = pins.buffer[d] in (0, n)
-    return record
+    product, factor = on.multiples
+    multiples = np.zeros((6, len(product)), dtype=np.int64)
+    multiples[:2] = on.multiples
+    dimension = np.repeat(np.arange(8), np.diff(_ends(record), prepend=0))
+    into_pe = ok[PE_TILE, dimension, factor] != 0
+    into_buffer = (ok[BUFFER_FACTOR, dimension, factor] & ok[BUFFER_TILE, dimension, product]) != 0
+    for row, allowed, start in ((2, into_pe, "pe_start"), (4, into_buffer, "buffer_start")):
+        before = np.concatenate([[0], np.cumsum(allowed)])
+        record[start] = before[record["start"]]
+        multiples[row : row + 2, : before[-1]] = on.multiples[:, allowed]
+    return record, multiples
+
+
+def _ends(record: Record) -> IntArray:
+    """Where the multiples of each dimension end."""
+    ends: IntArray = record["start"][np.arange(8), record["counts"]]
+    return ends

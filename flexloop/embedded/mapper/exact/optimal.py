@@ -10,6 +10,7 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, isfinite, prod
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.exact.bounds import hopeless
-from flexloop.embedded.mapper.exact.compulsory import compulsory
+from flexloop.embedded.mapper.exact.compulsory import Compulsory
 from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.form import OBJECTIVES, Form, lattice, machine
 from flexloop.embedded.mapper.exact.grid import Grid, grid, tables
@@ -61,6 +62,11 @@ class Family:
     machine: Record
     rows: IntArray
 
+    @cached_property
+    def compulsory(self) -> Compulsory:
+        """What no mapping can do without."""
+        return Compulsory(self.machine)
+
 
 @dataclass
 class _Padding:
@@ -73,7 +79,7 @@ class _Padding:
 
 
 def _padding(family: Family, bounds: tuple[int, ...]) -> _Padding:
-    return _Padding(family, bounds, *compulsory(family.machine, bounds, int(family.machine["pes"])))
+    return _Padding(family, bounds, *family.compulsory.of(bounds, int(family.machine["pes"])))
 
 
 @dataclass
@@ -263,7 +269,7 @@ class Search:
         family = padding.family
         m, best = family.machine, self.best
         on = grid(padding.bounds)
-        g = lattice(family.forms[0], on)
+        g, multiples = lattice(family.forms[0], on)
         choices = self._spatial_choices(m, g)
         if not len(choices) or self._leaves_too_many_idle(padding, g, choices):
             return
@@ -274,7 +280,7 @@ class Search:
         bounds = self._spatial_bounds(m, g, table, choices, extremes)
         choices = choices[np.lexsort((bounds[:, 1], bounds[:, 0]))]
         bounds = np.sort(bounds[:, 0])
-        work = _Work(family, (g, on.multiples, table), self._config, self._scratch, best)
+        work = _Work(family, (g, multiples, table), self._config, self._scratch, best)
         begin, dive = 0, True
         while True:
             last = int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right"))
@@ -312,7 +318,7 @@ class Search:
         """Whether a padded problem is hopeless because its factors cannot use the whole array."""
         factors = np.take_along_axis(g["divisors"], choices.T, axis=1)
         most = int(factors.prod(axis=0).max())
-        cycles, energy = compulsory(padding.family.machine, padding.bounds, most)
+        cycles, energy = padding.family.compulsory.of(padding.bounds, most)
         return bool(interpreted(hopeless)(self._code, cycles, energy, self.best["cost"]))
 
     def _dive(self, work: _Work, factors: IntArray, order: npt.NDArray[np.intp]) -> None:

@@ -1,11 +1,11 @@
 """Least words of inputs where tiles overlap, and where a neighbour may hold the next one: compiled.
 
-With R, S, P or Q innermost, a step of that loop (the first loop) moves a tile along one rank and fetches what is new. A
-carry, a step of a loop further out, takes the tile elsewhere. What it can save depends on which loop it is of:
+With R, S, P or Q innermost, a step of that loop (the first loop) moves a tile along one rank and fetches what is new.
+A carry, a step of a loop further out, takes the tile elsewhere. What it can save depends on which loop it is of:
 
 - along N, G or C: nothing, no tile or neighbour holds any of it;
-- along the same rank: it may meet the tile before (nothing is fetched), or move as far as the first loop does (again what
-  is new);
+- along the same rank: it may meet the tile before (nothing is fetched), or move as far as the first loop does (again
+  what is new);
 - of any other loop: a neighbour may hold the tile, and nothing else saves anything.
 
 See docs/search.md, "Overlap and neighbours".

@@ -70,6 +70,10 @@ LATTICE = np.dtype(
         ("strides", "i8", (8,)),  # step in the point number for one divisor further along each dimension
         ("divisors", "i8", (8, MOST_DIVISORS)),  # ascending
         ("start", "i8", (8, MOST_DIVISORS + 1)),  # where a divisor's multiples begin, see `grid.Grid`
+        # The same for those multiples that the tile, the factor that leads to it, and the pins allow: from a spatial
+        # factor to the array's tile, and from there to the buffer's.
+        ("pe_start", "i8", (8, MOST_DIVISORS + 1)),
+        ("buffer_start", "i8", (8, MOST_DIVISORS + 1)),
         ("ok", "u1", (4, 8, MOST_DIVISORS)),  # whether a divisor may be what the constants below say
     ]
 )
