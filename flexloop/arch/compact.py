@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 
 
 class SpecOnLayer(OnLayer):
-    """An arch spec on a layer."""
+    """An arch spec on a layer; what its classes share is made once."""
 
     def __init__(self, arch: ArchSpec, layer: Layer) -> None:
         self._arch, self.layer = arch, layer
+        self._known: dict[FlexClass, tuple[Variant, ...]] = {}
 
     def variants(self, flexclass: FlexClass) -> tuple[Variant, ...]:
         """The mapspaces of a class.
@@ -41,41 +43,57 @@ class SpecOnLayer(OnLayer):
         Constraints fall away from degree to degree; where fixed tiles are padded to bounds that free ones are not,
         exceed their share of the buffer or leave a remainder, their variants are added.
         """
-        tiling = flexclass.degree(Axis.TILING)
-        found = list(_own(flexclass, self._arch, self.layer, tiling))
-        if tiling is not Degree.FIXED:
-            fixed = _own(flexclass, self._arch, self.layer, Degree.FIXED)
-            found = [v for v in fixed if not any(_holds(free, v) for free in found)] + found
-        return tuple(found)
+        found = self._own(flexclass)
+        if flexclass.tiling is not Degree.FIXED:
+            fixed = self._own(flexclass.replace(Axis.TILING, Degree.FIXED))
+            found = (*(v for v in fixed if not any(_holds(free, v) for free in found)), *found)
+        return found
 
     def uniform_paddings(self) -> dict[str, dict[str, int]]:
         """See `flexloop.arch.tiles.uniform_paddings`."""
         return uniform_paddings(self._arch, self.layer)
 
+    @cached_property
+    def _fixed(self) -> FixedTiles:
+        return fixed_tiles(self._arch, self.layer)
 
-def _own(flexclass: FlexClass, arch: ArchSpec, layer: Layer, tiling: Degree) -> Iterator[Variant]:
-    """The variants of a class at one degree of tiling."""
-    partitioned = tiling is Degree.PART
-    fixed = fixed_tiles(arch, layer) if tiling is Degree.FIXED else None
-    bounds = {} if fixed else padded_bounds(arch, layer)
-    held = held_factors(arch, layer)
-    template = "uber" if fixed and fixed.with_remainders else "perfect"
-    places = placements(flexclass, arch, layer)
-    if template == "uber" and flexclass.parallelization is Degree.FULL:  # free factors divide what pinned ones leave
-        places = placements(flexclass.replace(Axis.PARALLELIZATION, Degree.PART), arch, layer) + places
-    for shape, pair in places:
-        if fixed:
-            bounds = fixed.allowed(shape, pair)
-        for order in orders(arch, flexclass.degree(Axis.ORDERING)):
-            loops = [
-                *_temporal_constraints(arch, order, fixed.factors_with(shape, pair) if fixed else held),
-                *_spatial_constraints(arch, layer, shape, pair, fixed),
-            ]
-            if partitioned:
-                loops.extend(_idle(name) for name in partition_levels(arch).values())
-            kept = tuple(_dataspaces(arch, partitioned=partitioned))
-            constraints = Constraints(tuple(loops), kept, template=template)
-            yield Variant(arch, layer, arch.at(shape), bounds, partitioned, constraints)
+    @cached_property
+    def _padded(self) -> dict[str, tuple[int, ...]]:
+        return padded_bounds(self._arch, self.layer)
+
+    @cached_property
+    def _held(self) -> tuple[Factors, ...]:
+        return tuple(held_factors(self._arch, self.layer))
+
+    def _own(self, flexclass: FlexClass) -> tuple[Variant, ...]:
+        if flexclass not in self._known:
+            self._known[flexclass] = tuple(self._made(flexclass))
+        return self._known[flexclass]
+
+    def _made(self, flexclass: FlexClass) -> Iterator[Variant]:
+        """The variants of a class at its own degree of tiling."""
+        arch, layer = self._arch, self.layer
+        partitioned = flexclass.tiling is Degree.PART
+        fixed = self._fixed if flexclass.tiling is Degree.FIXED else None
+        bounds = {} if fixed else self._padded
+        template = "uber" if fixed and fixed.with_remainders else "perfect"
+        places = placements(flexclass, arch, layer)
+        if template == "uber" and flexclass.parallelization is Degree.FULL:
+            # free factors divide what pinned ones leave
+            places = placements(flexclass.replace(Axis.PARALLELIZATION, Degree.PART), arch, layer) + places
+        for shape, pair in places:
+            if fixed:
+                bounds = fixed.allowed(shape, pair)
+            for order in orders(arch, flexclass.degree(Axis.ORDERING)):
+                loops = [
+                    *_temporal_constraints(arch, order, fixed.factors_with(shape, pair) if fixed else self._held),
+                    *_spatial_constraints(arch, layer, shape, pair, fixed),
+                ]
+                if partitioned:
+                    loops.extend(_idle(name) for name in partition_levels(arch).values())
+                kept = tuple(_dataspaces(arch, partitioned=partitioned))
+                constraints = Constraints(tuple(loops), kept, template=template)
+                yield Variant(arch, layer, arch.at(shape), bounds, partitioned, constraints)
 
 
 def _holds(variant: Variant, other: Variant) -> bool:

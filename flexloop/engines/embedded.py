@@ -58,10 +58,11 @@ class EmbeddedEngine:
         deadline = Deadline.of(options.effort, options.time_limit)
         best = find_best(spaces, options.objective, starts, deadline=deadline, rng_seed=options.seed)
         candidate = Candidate(space.variants[best.space], best.bounds, best.mapping)
-        certificate = best.certificate
+        certificate, known = best.certificate, best.evaluation
         return Winner(
             candidate,
-            self.evaluate(candidate, energy, run_dir),
+            # The user's own templates may make of other bounds more than these.
+            known if known and not self._templates else self.evaluate(candidate, energy, run_dir),
             optimal=certificate.optimal,
             lower_bound=certificate.lower_bound,
             evaluated=certificate.evaluated,

@@ -6,6 +6,7 @@ The templates lie in ``templates/`` and may be overridden by a folder of the use
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from flexloop.workloads.layers import DIMENSIONS, Layer
 
 METRICS = {"latency": ("delay", "energy"), "energy": ("energy", "delay"), "edp": ("edp", "energy")}
 """Timeloop's ``optimization_metrics`` for each objective, the tie-break second."""
+
+KEPT_TEXTS = 256
+"""Texts of archs at some extents that a renderer keeps: classes and layers share them."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Renderer:
         if overrides is not None and not is_folder(overrides):
             raise SpecError(f"templates: {overrides} is no folder; give one that holds files such as arch.yaml.j2")
         self._templates = ConfinedTemplates(overrides) if overrides else Templates([shipped("templates")])
+        self._architectures: OrderedDict[tuple[int, Extents, bool], tuple[Arch, str]] = OrderedDict()
 
     @property
     def digest(self) -> str:
@@ -73,9 +78,14 @@ class Renderer:
         return self._templates.digest
 
     def architecture(self, arch: Arch, extents: Extents, *, partitioned: bool) -> str:
-        """Render ``arch.yaml``: the components of an arch at the extents of its fanouts."""
-        name, names = arch.template(extents, partitioned=partitioned)
-        return self._render(name, **names)
+        """Render ``arch.yaml``: the components of an arch at the extents of its fanouts; the last texts are kept."""
+        key = (id(arch), extents, partitioned)
+        if key not in self._architectures:
+            name, names = arch.template(extents, partitioned=partitioned)
+            self._architectures[key] = arch, self._render(name, **names)  # the arch is held, so its id stays its own
+            if len(self._architectures) > KEPT_TEXTS:
+                self._architectures.popitem(last=False)
+        return self._architectures[key][1]
 
     def accelergy(self, arch: ArchSpec) -> str:
         """Render ``accelergy.yaml``: the same components as Accelergy reads them, with what they are made of."""

@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any, cast
 
 from flexloop.arch.base import Arch
+from flexloop.arch.variant import OnLayer
 from flexloop.atomic import safe_name
 from flexloop.classes import FlexClass
 from flexloop.code import ENGINES, EVERY_CELL, code_digest
@@ -24,7 +26,7 @@ from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Engine, EngineInfo, SearchOptions, Winner, cost
 from flexloop.engines.carry import carry_over
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, UnmappableError, UnsupportedError
-from flexloop.mapspace import MapSpace, mapspace
+from flexloop.mapspace import MapSpace
 from flexloop.running.executors import ATTEMPTS
 from flexloop.running.store import Status, Store, StoredCell, cell_key
 from flexloop.running.storedwinner import from_stored, to_stored
@@ -92,11 +94,23 @@ class Plan:
     def space(self, flexclass: FlexClass, layer: Layer) -> MapSpace:
         """The mapspace of a class and a layer; the last ones are kept."""
         key = (flexclass, layer.name, layer.shape_key)
-        space = self._spaces.pop(key, None) or mapspace(flexclass, self.arch, layer)
+        space = self._spaces.pop(key, None)
+        if space is None:
+            space = MapSpace(flexclass, self.arch, layer, self._on(layer).variants(flexclass))
         self._spaces[key] = space
         if len(self._spaces) > KEPT_SPACES:
             self._spaces.pop(next(iter(self._spaces)), None)
         return space
+
+    def _on(self, layer: Layer) -> OnLayer:
+        """The arch on a layer, kept while the same layer is asked about."""
+        if self._last_layer.get("layer") != layer:
+            self._last_layer.update(layer=layer, on=self.arch.on(layer))
+        return cast(OnLayer, self._last_layer["on"])
+
+    @cached_property
+    def _last_layer(self) -> dict[str, Any]:
+        return {}
 
     @cached_property
     def _spaces(self) -> dict[tuple[FlexClass, str, tuple[int, ...]], MapSpace]:
@@ -104,7 +118,8 @@ class Plan:
 
     def __getstate__(self) -> dict[str, object]:
         """What another process gets: no mapspaces, and the versions of the programs here, to hold its own against."""
-        return {name: value for name, value in self.__dict__.items() if name != "_spaces"} | {"programs": self.programs}
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_spaces", "_last_layer")}
+        return kept | {"programs": self.programs}
 
     def about(self, flexclass: FlexClass, layer: Layer) -> dict[str, str]:
         """What a person who lists the store should know of a cell."""
@@ -295,8 +310,13 @@ def _fault(error: Exception) -> str:
 
 
 def _search(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> Winner:
-    """Let the mapper search and the evaluator have its say."""
-    starts = [carry_over(winner.candidate, space) for winner in seeds.values()]
+    """Let the mapper search and the evaluator have its say.
+
+    A mapper that needs no seeds gets the best one, which says what is hopeless as well as all of them.
+    """
+    best = _best(plan, seeds) if plan.whole_layers else None
+    chosen = seeds.values() if best is None else [seeds[best]]
+    starts = [carry_over(winner.candidate, space) for winner in chosen]
     with _run_folder(plan, space) as folder:
         winner = plan.mapper.map(space, plan.energy, plan.options, starts, folder / "map")
         if plan.evaluator is plan.mapper:

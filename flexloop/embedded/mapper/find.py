@@ -111,7 +111,7 @@ def _best_seed(spaces: Sequence[Space], objective: Objective, seeds: Sequence[Se
         bounds = dict(seed.bounds)
         evaluation = _evaluated(spaces[seed.space], bounds, seed.mapping)
         if evaluation.valid and (best is None or cost_of(objective, evaluation) < best.cost):
-            best = Optimum(seed.space, bounds, seed.mapping, cost_of(objective, evaluation), _UNKNOWN)
+            best = Optimum(seed.space, bounds, seed.mapping, cost_of(objective, evaluation), _UNKNOWN, evaluation)
     return best
 
 
@@ -120,7 +120,7 @@ def _optimum(spaces: Sequence[Space], objective: Objective, found: Outcome) -> O
     evaluation = _evaluated(spaces[found.place], found.bounds, found.mapping)
     if not evaluation.valid:
         raise AssertionError(f"the search found a mapping that the model refuses: {evaluation.reason}")
-    return Optimum(found.place, found.bounds, found.mapping, cost_of(objective, evaluation), _UNKNOWN)
+    return Optimum(found.place, found.bounds, found.mapping, cost_of(objective, evaluation), _UNKNOWN, evaluation)
 
 
 def _smallest(spaces: Sequence[Space], objective: Objective, forms: Sequence[tuple[int, Form]]) -> Optimum | None:
@@ -133,7 +133,7 @@ def _smallest(spaces: Sequence[Space], objective: Objective, forms: Sequence[tup
         bounds, mapping = Costing(form.spec, choices).mapping(choices.smallest())
         evaluation = _evaluated(spaces[place], bounds, mapping)
         if evaluation.valid and (best is None or cost_of(objective, evaluation) < best.cost):
-            best = Optimum(place, bounds, mapping, cost_of(objective, evaluation), _UNKNOWN)
+            best = Optimum(place, bounds, mapping, cost_of(objective, evaluation), _UNKNOWN, evaluation)
     return best
 
 

@@ -10,6 +10,7 @@ from math import inf
 from typing import Literal
 
 from flexloop.embedded.spec import Spec
+from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints
 from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.reuse import ReuseLimits
@@ -132,6 +133,7 @@ class Optimum:
         mapping: the mapping.
         cost: the objective and its tie-break: latency by energy, energy by latency, EDP by energy.
         certificate: what is proved about it.
+        evaluation: all figures of the mapping, where they are at hand.
     """
 
     space: int
@@ -139,6 +141,7 @@ class Optimum:
     mapping: Mapping
     cost: tuple[float, float]
     certificate: Certificate
+    evaluation: Evaluation | None = None
 
     @property
     def gap(self) -> float:
