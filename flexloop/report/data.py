@@ -14,7 +14,7 @@ from flexloop.errors import FlexloopError
 from flexloop.lattice import lines, positions
 from flexloop.report.gains import rows_with_gains
 from flexloop.report.page import plain_value
-from flexloop.report.roofline import roofs
+from flexloop.report.roofline import roofs, why_none
 from flexloop.tables.study import StudyTables, classes_of, mean_gains
 from flexloop.tables.totals import GAINS
 from flexloop.workloads.layers import TENSORS
@@ -92,6 +92,7 @@ def _study(results: StudyTables) -> dict[str, Any]:
             for r in (roofs(arch) if arch else [])
             if r.level in traffic
         ],
+        "noRoofs": "" if traffic else why_none(arch),
         "lattice": _lattice(points),
         "cells": _by_column(cells, [*_CELL_COLUMNS, *GAINS, *by_level, *accesses]),
         "totals": _by_column(results.speedups(), [*_TOTAL_COLUMNS, *by_level]),

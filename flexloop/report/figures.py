@@ -13,7 +13,7 @@ from flexloop.errors import OutputError, SpecError, UnknownNameError, Unsupporte
 from flexloop.report.data import arch_of
 from flexloop.report.exploration import Exploration
 from flexloop.report.gains import check_one_objective
-from flexloop.report.roofline import roofs
+from flexloop.report.roofline import roofs, why_none
 from flexloop.tables.study import StudyTables, classes_of
 from flexloop.tables.totals import GAINS
 
@@ -136,7 +136,7 @@ class Plots:
     def _draw(self, part: StudyTables, name: str) -> Figure:
         plan = next((plan for plan in _plans(part) if plan.name == name), None)
         if plan is None:
-            raise SpecError(f"no figure {name}: the results do not hold the arch spec that it needs")
+            raise SpecError(f"no figure {name}. {why_none(arch_of(part))}")
         return _drawn([plan])[0]
 
 

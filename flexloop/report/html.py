@@ -56,6 +56,7 @@ def render_report(results: StudyTables) -> str:
         objective=data["studies"][0]["objective"],
         baseline=str(results.baseline),
         has_roofs=any(study["roofs"] for study in data["studies"]),
+        no_roofs=" ".join(study["noRoofs"] for study in data["studies"]),
         findings=findings(results),
         provenance=provenance(results),
         glossary=COLUMNS,

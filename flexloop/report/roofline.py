@@ -58,6 +58,16 @@ def roofs(arch: Arch) -> list[Roof]:
     return found
 
 
+def why_none(arch: Arch | None) -> str:
+    """Why there is no roof, in words; for results that do not hold their arch, None."""
+    if arch is None:
+        return "The results do not hold the arch spec that they were made with, so its roofs are unknown."
+    return (
+        f"No storage level of {arch.name} has a limit of bandwidth, so there is no roof but that of its "
+        f"{arch.arithmetic.instances:,} MACs: latency is work over the PEs in use."
+    )
+
+
 def attained(rows: pd.DataFrame) -> pd.Series:
     """Real MACs a cycle."""
     return rows["macs"] / rows["cycles"]

@@ -2,7 +2,7 @@
 
 function drawRoofline(width) {
   const roof = data.roofs.find(roof => roof.level === state.roofLevel);
-  if (!roof) return html('p', {class: 'muted'}, 'The results do not hold the arch spec, so its roofs are unknown.');
+  if (!roof) return html('p', {class: 'muted'}, data.noRoofs);
   const bandwidth = roof.read + roof.write;
   const place = cell => cell && cell.status === 'ok' && cell[`accesses_${roof.level}`] > 0 && {
     cell, x: cell.macs / (cell[`accesses_${roof.level}`] * roof.bytes), y: cell.macs / cell.cycles,
