@@ -11,6 +11,7 @@ from small_archs import plain
 from flexloop import EngineSettings, Layer, Network, StudyOptions
 from flexloop.classes import FULLY_FLEXIBLE, all_classes
 from flexloop.errors import FlexloopError
+from flexloop.networks import load_network
 from flexloop.report.findings import findings
 from flexloop.report.html import render_report
 from flexloop.report.strip import Strip
@@ -19,7 +20,10 @@ from flexloop.studies.beside import beside
 from flexloop.studies.futureproof import NEAR, SENSITIVE, FutureProof, future_proof
 from flexloop.studies.isolate import isolation_means, isolation_table
 from flexloop.studies.kao import published
-from flexloop.studies.paper import Paper, class_table, figures_table, paper
+from flexloop.studies.paper import Paper, paper
+from flexloop.studies.paperfigures import figures_table
+from flexloop.studies.papertables import class_table
+from flexloop.studies.shapes import shape_summary, shape_table
 from flexloop.study import run_study
 
 SQUARE = Network(name="square", layers=(Layer(name="conv", C=4, M=6, R=2, S=2, P=6, Q=6),))
@@ -110,9 +114,33 @@ def test_the_mean_worth_of_the_axes_multiplies_to_the_mean_gain(study: Paper) ->
 
 
 def test_published_figures_stand_beside_ours_in_both_orders_of_the_letters(study: Paper) -> None:
-    figures = figures_table(study).set_index("figure")
+    figures = figures_table(study.results["latency"], study.future).set_index("figure")
     assert figures.loc["pairs that break the lattice", "ours"] == f"0 of {65 * 3:,}"
     assert published().speedups["kao_eye"]["T0O0P1S1"] == 13.2
+
+
+def test_the_authors_networks_stand_beside_the_published_ones() -> None:
+    pairs = [(load_network("kao_mobilenet_v2"), load_network("mobilenet_v2"))]
+    table = shape_table(*pairs[0]).set_index("kao_mobilenet_v2")
+    assert table.loc["layer1", ["output", "stride", "other output", "other stride", "differs"]].tolist() == [
+        "222 x 222", "1", "112 x 112", "2", "output, stride",
+    ]  # fmt: skip
+    assert table.loc["layer4", "differs"] == ""
+    assert table.loc["layer8", "differs"] == "output, count"
+    assert set(table[table["mobilenet_v2"] == "fc"]["differs"]) == {"only in mobilenet_v2"}
+    (summary,) = shape_summary(pairs).to_dict("records")
+    assert (summary["strided"], summary["strided, other"]) == (0, 5)
+    assert (summary["layers"], summary["layers, other"], summary["linear, other"]) == (52, 53, 1)
+    assert summary["alike"] == sum(
+        table["output"].eq(table["other output"]) & table["stride"].eq(table["other stride"])
+    )
+
+
+def test_a_page_says_that_nothing_limits_bandwidth(study: Paper) -> None:
+    page = render_report(run_study("T0O0P0S0", SQUARE, "kao_dla", StudyOptions(objective="latency", jobs=1)))
+    assert "No storage level of kao_dla has a limit of bandwidth" in page
+    assert "its roofs are unknown" not in page
+    assert "has a limit of bandwidth" not in render_report(study.reported())
 
 
 TABLE = """base,class,network,layer,latency

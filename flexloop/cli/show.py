@@ -174,6 +174,37 @@ def net_show(
     out.print(table(out, f"{number(net.macs)} MACs in all", columns, rows, goes=["dilation", "N", "G", "MACs each"]))
 
 
+@net_app.command("compare")
+def net_compare(
+    name: Annotated[str, typer.Argument(autocompletion=complete.networks, help="Shipped name or file.")],
+    other: Annotated[str, typer.Argument(autocompletion=complete.networks, help="The network to lay beside it.")],
+    param: Annotated[list[str], typer.Option("--param", help="NAME=INTEGER of either; may be repeated.")] = [],  # noqa: B006
+    json: Json = False,
+) -> None:
+    """Lay the layers of two networks beside each other: strides, extents, counts, and what one of them leaves out."""
+    from flexloop.cli.outcome import show
+    from flexloop.cli.tables import listing, table
+    from flexloop.errors import SpecError
+    from flexloop.studies.shapes import shape_summary, shape_table
+    from flexloop.subjects import load_networks
+
+    nets = load_networks([name, other], parse_parameters(param))
+    if len(nets) != 2:
+        raise SpecError(f"{name} and {other} are the same network; name another one to lay beside it")
+    found = shape_table(*nets)
+    rows = found.values.tolist()
+    if json:
+        typer.echo(listing(list(found.columns), rows))
+        return
+    out = console()
+    texts = [
+        c for c in found.columns if c.endswith(("output", "stride", "differs")) or c in (nets[0].name, nets[1].name)
+    ]
+    cells = [[str(value) for value in row] for row in rows]
+    out.print(table(out, "", list(found.columns), cells, text=texts, wraps=["differs"], goes=["G", "R", "S"]))
+    show(shape_summary([(nets[0], nets[1])]), "In all")
+
+
 @arch_app.command("fields")
 def arch_fields(
     design: Annotated[bool, typer.Option("--design", help="Of a Timeloop design, as arch import writes it.")] = False,

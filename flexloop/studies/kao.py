@@ -17,6 +17,9 @@ NETWORKS = (
 )  # fmt: skip
 """The networks that the program's lists hold, as it has them."""
 
+PREFIX = "kao_"
+"""What a network's name has before that of the same network as published."""
+
 LATER = NETWORKS[1:]
 """Those that came after AlexNet."""
 

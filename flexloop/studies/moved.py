@@ -52,10 +52,19 @@ def _changed(arch: ArchSpec, fields: Mapping[str, Any]) -> ArchSpec:
     return validated(ArchSpec, arch.model_dump(by_alias=True) | dict(fields), arch.name)
 
 
+def _freed(arch: ArchSpec, level: str) -> ArchSpec:
+    axes = arch.axes.model_dump()
+    return _changed(arch, {"axes": axes | {"tiling": axes["tiling"] | {"free": (level,)}}})
+
+
 def _buffer_alone(base: str, _: Sequence[Network]) -> ArchSpec:
     arch = load_arch_spec(base, "paper")
-    axes = arch.axes.model_dump()
-    return _changed(arch, {"axes": axes | {"tiling": axes["tiling"] | {"free": (arch.array.below,)}}})
+    return _freed(arch, arch.array.below)
+
+
+def _pe_alone(base: str, _: Sequence[Network]) -> ArchSpec:
+    arch = load_arch_spec(base, "paper")
+    return _freed(arch, arch.loop_levels[0].name)
 
 
 def whole_tiles(base: str, networks: Sequence[Network]) -> ArchSpec:
@@ -83,8 +92,10 @@ ASSUMPTIONS = (
     Assumption("168 PEs", _given(pes=168)),
     Assumption("bandwidths of cloud1024", _given(**BANDWIDTHS)),
     Assumption("edge: pad", _with(edge="pad")),
+    Assumption("edge: remainder", _with(edge="remainder")),
     Assumption("tiles of whole buffers", whole_tiles),
     Assumption("T frees the shared buffer", _buffer_alone),
+    Assumption("T frees the PE's tile", _pe_alone),
 )
 """What is changed, one at a time."""
 
