@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from flexloop.embedded.mapper import Space, find_best
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.general_facts import Facts
-from flexloop.embedded.mapper.general_spread import Spread
+from flexloop.embedded.mapper.general_spread import Fillings, Spread
 from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, shortest
@@ -57,7 +56,8 @@ def least_of_each(space: Space) -> dict[tuple[tuple[int, ...], tuple[int, ...]],
 
 def path(space: Space, choices: Choices, bounds: tuple[int, ...], spread: Spread) -> Shortest:
     keeping = keeping_of(choices.kept, choices.free_bypass)
-    found = shortest(exact(facts_of(space.spec)), choices, keeping, bounds, spread)
+    ways = Fillings.of(choices, [spread]), np.array([0])
+    found = shortest(exact(facts_of(space.spec)), choices, keeping, bounds, *ways)
     assert found is not None
     return found
 
@@ -132,24 +132,28 @@ def test_energies_above_the_best_known_are_of_no_interest() -> None:
     keeping = keeping_of(choices.kept, choices.free_bypass)
     facts = facts_of(space.spec)
     spread: Spread = {next(i for i, s in enumerate(choices.slots) if s.spatial): (16, 1, 1)}
-    whole = shortest(facts, choices, keeping, (64, 64, 64), spread)
+    ways = Fillings.of(choices, [spread]), np.array([0])
+    whole = shortest(facts, choices, keeping, (64, 64, 64), *ways)
     assert whole is not None
-    cut = shortest(facts, choices, keeping, (64, 64, 64), spread, most=whole.least * 1.001)
-    none = shortest(facts, choices, keeping, (64, 64, 64), spread, most=whole.least * 0.5)
+    cut = shortest(facts, choices, keeping, (64, 64, 64), *ways, most=whole.least * 1.001)
+    none = shortest(facts, choices, keeping, (64, 64, 64), *ways, most=whole.least * 0.5)
     assert cut is not None and none is not None
     assert cut.least == whole.least
     assert none.least == np.inf
     assert (none.beyond(0, np.ones((1, 3), dtype=np.int64)) == np.inf).all()
 
 
-def test_a_grid_knows_multiples() -> None:
+def test_a_window_of_a_grid_holds_the_tiles_that_some_factors_leave() -> None:
     grid = Grid((12, 1, 5))
-    values = np.arange(grid.size, dtype=np.float64)
-    whole = int(np.prod([len([n for n in range(1, b + 1) if b % n == 0]) for b in (12, 1, 5)]))
-    assert grid.size == whole
+    assert grid.size == len([n for n in range(1, 13) if 12 % n == 0]) * 2
     for place, tile in enumerate(grid.tiles.astype(np.int64)):
         assert grid.index(tile[None])[0] == place
-        assert grid.scaled(values, (2, 1, 5))[place] == next(
-            (values[i] for i, other in enumerate(grid.tiles) if (other == tile * np.array([2, 1, 5])).all()), np.inf
-        )
-    assert prod(grid.bounds) == grid.tiles[-1].prod()
+    window = grid.window((2, 1, 5))
+    assert sorted(grid.tiles[window.index, 0].tolist()) == [1, 2, 3, 6]
+    moved = window.index + grid.index(np.array([[2, 1, 5]]))
+    assert (grid.tiles[moved] == grid.tiles[window.index] * [2, 1, 5]).all()
+    assert (window.places_of(window.index) == np.arange(window.size)).all()
+    for (d, prime), (way, shape) in zip([(0, 2), (0, 3), (2, 5)], window.axes.tolist(), strict=True):
+        here = np.flatnonzero(grid.tiles[window.index, d] % prime != 0)
+        if shape > 1:
+            assert (grid.tiles[window.index[here + way], d] == prime * grid.tiles[window.index[here], d]).all()

@@ -21,8 +21,8 @@ from flexloop.embedded.mapper.exact.optimal import Search, families
 from flexloop.embedded.mapper.general_bounds import Floats, Relaxation
 from flexloop.embedded.mapper.general_branch import Branch
 from flexloop.embedded.mapper.general_labels import Labels
-from flexloop.embedded.mapper.general_roots import NOTHING, Key, Part, Root, Roots, Stage
-from flexloop.embedded.mapper.general_spread import spreads
+from flexloop.embedded.mapper.general_roots import MOST_TOGETHER, NOTHING, Key, Part, Root, Roots, Stage
+from flexloop.embedded.mapper.general_spread import Fillings, spreads
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, are_few, knows_paths, shortest
 from flexloop.embedded.mapper.sampler import Found, better, choices_of, sample
@@ -211,6 +211,8 @@ class _Search:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
             return self._spread(root, numbers)
+        if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= MOST_TOGETHER):
+            return [self._least(part) for part in root.groups(numbers, by_lanes=False)]
         if root.stage < Stage.PRICED:
             return [self._priced(root)]
         if not root.is_decided:
@@ -242,13 +244,19 @@ class _Search:
         if found is None:
             self._paths = False
             return [replace(root, stage=Stage.SPREAD)]
-        parts = [replace(root, order=next(numbers), spread=spread) for spread in found]
-        return [self._bounded(part, Stage.SPREAD, part.energy, part.least_cycles()) for part in parts]
+        fillings = Fillings.of(root.part.choices, found)
+        every = replace(root, fillings=fillings, which=np.arange(len(fillings)), stage=Stage.SPREAD)
+        by_lanes = self._objective != "energy"
+        parts = every.groups(numbers, by_lanes=True) if by_lanes and len(found) else [every] if len(found) else []
+        return [self._least(part) for part in parts]
+
+    def _least(self, root: Root) -> Root:
+        return self._bounded(root, root.stage, root.energy, root.least_cycles())
 
     def _priced(self, root: Root) -> Root:
         """A root bounded by its shortest path, first without what takes long, whose mapping is costed."""
         coarse = root.stage < Stage.COARSE
-        found = None if root.spread is None else self._path(root, coarse=coarse)
+        found = None if root.fillings is None else self._path(root, coarse=coarse)
         if found is None:
             return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
         self._note_path(root, found)
@@ -260,10 +268,11 @@ class _Search:
 
     def _path(self, root: Root, *, coarse: bool) -> Shortest | None:
         """The shortest path of a root, where there are not too many."""
-        assert root.spread is not None
+        assert root.fillings is not None
         facts, choices = root.part.facts, root.part.choices
         most = self._most_energy(root.cycles) + facts.below_zero(root.bounds)
-        return shortest(facts, choices, root.keeping, root.bounds, root.spread, most, self.deadline, coarse=coarse)
+        ways = root.fillings, root.which
+        return shortest(facts, choices, root.keeping, root.bounds, *ways, most, self.deadline, coarse=coarse)
 
     def _note_path(self, root: Root, found: Shortest) -> None:
         """Cost the mapping of a path."""

@@ -19,6 +19,7 @@ from flexloop.embedded.mapper.paths.conditions import Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.kernels import forward
 from flexloop.embedded.mapper.paths.shortest import Shortest
+from flexloop.integers import divisors
 
 _CHUNK = 64
 """Partial mappings that are taken one slot further together."""
@@ -38,15 +39,15 @@ class Labels(Branch):
 
     def __init__(self, search: Incumbent, root: Root, relaxation: Relaxation, shortest: Shortest) -> None:
         super().__init__(search, root, relaxation)
-        self._programme, self._grid = shortest.programme, shortest.grid
+        self._programme, self._window = shortest.programme, shortest.programme.window
         self._cycles, facts = root.cycles, root.part.facts
         self._leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
         self._less = facts.below_zero(root.bounds)
         self._throttled = any(
             min(level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth) < inf for level in facts.levels
         )
-        self._integers = self._grid.tiles.astype(np.int64)
         self._costs: dict[int, list[Floats]] = {}
+        self._tiles: dict[int, Ints] = {}
         self._leads = [self._loops_of(d) for d in range(len(root.bounds))]
 
     def run(self) -> None:
@@ -58,10 +59,11 @@ class Labels(Branch):
     def _loops_of(self, d: int) -> dict[int, tuple[int, int, int]]:
         """For each factor of a dimension what `forward` needs to know of its loop."""
         found = {1: (0, -1, -1)}
-        for factor in {int(n) for n in self._integers[:, d]} - {1}:
+        grid = self._window.grid
+        for factor in divisors(grid.bounds[d])[1:]:
             powers = exponents(factor)
-            way = sum(int(self._grid.axes[self._grid.axis(d, p), 0]) * power for p, power in powers.items())
-            axis = self._grid.axis(d, max(powers))
+            way = sum(int(self._window.axes[grid.axis(d, p), 0]) * power for p, power in powers.items())
+            axis = grid.axis(d, max(powers))
             found[factor] = (way, axis, axis if max(powers) < factor else -1)
         return found
 
@@ -91,29 +93,35 @@ class Labels(Branch):
     def _grown_from(self, place: int, spans: Ints, reached: Floats) -> tuple[Ints, Floats]:
         """Partial mappings with the factors of one more slot, and the least costs of their profiles."""
         low, high = (limits[place] for limits in self._choices.limits)
-        beyond = self._programme.beyond[place + 1]
+        beyond, integers = self._programme.beyond[place + 1], self._tiles_outside(place)
         parents, tiles = [], []
         for i, (tile, least) in enumerate(zip(spans[:, -1], reached.min(axis=1), strict=True)):
             primary, tie = self._keyed(beyond + least, np.full(len(beyond), self._cycles))
             some = np.flatnonzero(self._search.hopeful(primary, tie))
-            factors, rest = np.divmod(self._integers[some], tile)
+            factors, rest = np.divmod(integers[some], tile)
             some = some[((rest == 0) & (factors >= low) & (factors <= high)).all(axis=1)]
             parents.append(np.full(len(some), i))
             tiles.append(some)
         parent, reaching = np.concatenate(parents), np.concatenate(tiles)
-        grown = np.concatenate([spans[parent], self._integers[reaching][:, None]], axis=1)
+        grown = np.concatenate([spans[parent], integers[reaching][:, None]], axis=1)
         if self._choices.few_loops is not None:
             rows = self._choices.few_loops.may_hold(grown, self._bounds)
             parent, grown = parent[rows], grown[rows]
         return grown, self._forward(place, spans[parent, -1], grown[:, -1] // spans[parent, -1], reached[parent])
 
+    def _tiles_outside(self, place: int) -> Ints:
+        """[tiles, dimensions] the extents of the tiles outside of a slot."""
+        if place not in self._tiles:
+            self._tiles[place] = self._window.grid.tiles[self._programme.places(place + 1)].astype(np.int64)
+        return self._tiles[place]
+
     def _forward(self, place: int, tiles: Ints, factors: Ints, reached: Floats) -> Floats:
         """[n, rows] the least costs of profiles outside of a slot whose loops have the factors."""
-        steps, grid = self._programme.steps, self._grid
+        steps = self._programme.steps
         stages = steps.stages[place]
         if place not in self._costs:
             self._costs[place] = [self._programme.costs(stage) for stage in stages]
-        index = grid.index(tiles)
+        index = self._programme.index(place, tiles)
         for number in range(len(stages) - 1, -1, -1):
             stage = stages[number]
             rows = len(steps.keeps[place].rows) if number == 0 else len(stages[number - 1].rows)
@@ -134,7 +142,7 @@ class Labels(Branch):
 
     def _keys(self, place: int, spans: Ints, reached: Floats) -> tuple[Floats, Floats]:
         """Objectives and tie-breaks of partial mappings, at least."""
-        values = self._programme.values[place][:, self._grid.index(spans[:, -1])]
+        values = self._programme.values[place][:, self._programme.index(place, spans[:, -1])]
         energy = (reached + values.T).min(axis=1, initial=inf)
         cycles = np.full(len(spans), self._cycles)
         if self._throttled and len(spans):

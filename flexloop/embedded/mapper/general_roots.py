@@ -18,15 +18,18 @@ import numpy.typing as npt
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.general_facts import Facts
-from flexloop.embedded.mapper.general_spread import Spread
+from flexloop.embedded.mapper.general_spread import Fillings, Spread
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.space import Space
 
 Key = tuple[float, float]
 """The objective and its tie-break."""
+MOST_TOGETHER = 8
+"""Ways to fill the fanouts that are not bounded together: so few are sooner done one by one."""
 NOTHING: Key = (inf, inf)
 """The key that bounds nothing at all."""
 Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass
@@ -88,12 +91,13 @@ class Root:
         part: the mapspace.
         bounds: the bound of each dimension.
         keeping: [levels, data spaces] what is kept, bypassed, open.
-        stage: LISTED: bounds decided; SPREAD: the factors of the fanouts too, if these could be listed; COARSE: bounded
-            by a shortest path that knows nothing of overlap; PRICED: bounded by the shortest path, if there are not too
+        stage: LISTED: bounds decided; SPREAD: the factors of the fanouts are among some, if these could be listed;
+            COARSE: bounded by a shortest path that knows nothing of overlap; PRICED: bounded by the shortest path, if there are not too
             many; BOUNDED: bypass decided, and bounded by its tiles where paths are too many.
         energy: the least energy known (pJ).
         cycles: the least cycles known.
-        spread: the factors of all fanouts, or None where there are too many ways to fill them.
+        fillings: ways to fill the fanouts, or None where there are too many.
+        which: which of them.
         has_paths: whether there is a shortest path, as far as is known.
     """
 
@@ -105,16 +109,22 @@ class Root:
     stage: Stage = field(compare=False, default=Stage.LISTED)
     energy: float = field(compare=False, default=0.0)
     cycles: float = field(compare=False, default=0.0)
-    spread: Spread | None = field(compare=False, default=None)
+    fillings: Fillings | None = field(compare=False, default=None)
+    which: Ints = field(compare=False, default_factory=lambda: np.zeros(0, dtype=np.int64))
     has_paths: bool = field(compare=False, default=True)
 
     def least_cycles(self) -> float:
         """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
-        if self.spread is None:
+        if self.fillings is None:
             lanes = prod(prod(slot.extent) for slot in self.part.choices.slots if slot.spatial)
         else:
-            lanes = prod(f for factors in self.spread.values() for f in factors)
+            lanes = int(self.fillings.lanes[self.which].max())
         return float(prod(self.bounds)) / lanes + self.part.facts.latency
+
+    @property
+    def spread(self) -> Spread | None:
+        """The factors of the fanouts, where they are decided."""
+        return self.fillings.spread(int(self.which[0])) if self.fillings and len(self.which) == 1 else None
 
     @property
     def keep(self) -> Mask:
@@ -130,6 +140,19 @@ class Root:
     def is_done(self) -> bool:
         """Whether there is nothing to be searched: everything proved, or a data space that nothing keeps."""
         return self.is_decided and (not self.keep.any(axis=0).all() or self.keep.tobytes() in self.part.proved)
+
+    def groups(self, numbers: Iterator[int], *, by_lanes: bool) -> list[Root]:
+        """The same for fewer ways to fill the fanouts: one by one, or by how many MACs work at once, or by halves."""
+        assert self.fillings is not None
+        if len(self.which) <= MOST_TOGETHER:
+            groups = [self.which[i : i + 1] for i in range(len(self.which))]
+        elif by_lanes:
+            lanes = self.fillings.lanes[self.which]
+            groups = [self.which[lanes == count] for count in np.unique(lanes)]
+        else:
+            groups = list(self.fillings.halved(self.which, [t.ranks for t in self.part.facts.tensors]))
+        stage = Stage.COARSE if self.stage >= Stage.COARSE and self.has_paths else Stage.SPREAD
+        return [replace(self, which=which, stage=stage, order=next(numbers)) for which in groups]
 
     def halves(self, numbers: Iterator[int]) -> list[Root]:
         """The same with one more place decided, the innermost that is open; kept is looked at first."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -18,6 +19,61 @@ from flexloop.integers import divisors
 Ints = npt.NDArray[np.int64]
 Spread = dict[int, tuple[int, ...]]
 """The factor of each dimension in each fanout, by slot."""
+Ranks = tuple[tuple[tuple[int, int], ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Fillings:
+    """Ways to fill all fanouts.
+
+    Attributes:
+        slots: the fanouts' slots.
+        levels: the level above each.
+        factors: [ways, fanouts, dimensions].
+    """
+
+    slots: tuple[int, ...]
+    levels: tuple[int, ...]
+    factors: Ints
+
+    @classmethod
+    def of(cls, choices: Choices, spreads: Sequence[Spread]) -> Fillings:
+        """Ways that are given one by one."""
+        slots = tuple(place for place, slot in enumerate(choices.slots) if slot.spatial)
+        factors = np.array([[spread[place] for place in slots] for spread in spreads], dtype=np.int64)
+        levels = tuple(choices.slots[place].level for place in slots)
+        return cls(slots, levels, factors.reshape(len(spreads), len(slots), len(choices.dimensions)))
+
+    def __len__(self) -> int:
+        return len(self.factors)
+
+    def spread(self, way: int) -> Spread:
+        """One of them."""
+        return {slot: tuple(row) for slot, row in zip(self.slots, self.factors[way].tolist(), strict=True)}
+
+    @cached_property
+    def by_level(self) -> dict[int, npt.NDArray[np.float64]]:
+        """[ways, dimensions] the factors of the fanout below each level that has one."""
+        return {level: self.factors[:, i].astype(np.float64) for i, level in enumerate(self.levels)}
+
+    @cached_property
+    def lanes(self) -> Ints:
+        """[ways] how many MACs work at once."""
+        return np.asarray(self.factors.prod(axis=(1, 2)))
+
+    def halved(self, ways: Ints, tensors: Sequence[Ranks]) -> tuple[Ints, Ints]:
+        """Some of the ways in two parts that differ in what costs most: how often fanouts repeat a data space."""
+        columns = []
+        for factors in self.by_level.values():
+            for ranks in tensors:
+                moving = {d for rank in ranks for d, _ in rank}
+                columns.append(factors[ways][:, [d for d in range(factors.shape[1]) if d not in moving]].prod(axis=1))
+        columns += [self.factors[ways].prod(axis=1)[:, d] for d in range(self.factors.shape[2])]
+        widest = max(columns, key=lambda column: float(column.max() / column.min()))
+        order = np.argsort(widest, kind="stable")
+        place = np.searchsorted(widest[order], np.sqrt(widest.max() * widest.min()), side="right")
+        cut = int(place) if 0 < place < len(ways) else len(ways) // 2
+        return ways[order[:cut]], ways[order[cut:]]
 
 
 def spreads(

@@ -6,6 +6,8 @@ Multiplying a tile by a prime is one step along an axis.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import inf, prod
 
 import numpy as np
@@ -46,6 +48,7 @@ class Grid:
         strides = [prod(self.shape[k + 1 :]) for k in range(len(axes))]
         self.axes = np.array([strides, self.shape], dtype=np.int64).T.reshape(-1, 2).copy()
         """[axes, 2]: how far a step leads, and how many tiles lie along the axis."""
+        self._windows: dict[tuple[int, ...], Window] = {}
         self._divisors = [np.array(divisors(bound), dtype=np.int64) for bound in bounds]
         self._places = [
             np.array([self._place(d, n, strides) for n in divisors(bound)], dtype=np.int64)
@@ -66,19 +69,17 @@ class Grid:
             index += places[np.searchsorted(known, tiles[:, d])]
         return index
 
-    def scaled(self, values: Floats, factors: Sequence[int]) -> Floats:
-        """[..., size]: at every tile the value at the tile times the factors; infinite where there is none."""
-        grid = values.reshape(-1, *self.shape)
-        moved = np.full_like(grid, inf)
-        before, after = [slice(None)] * grid.ndim, [slice(None)] * grid.ndim
-        for d, factor in enumerate(factors):
-            for prime, power in exponents(factor).items():
-                axis = self._axis.get((d, prime))
-                if axis is None or power >= self.shape[axis]:
-                    return moved.reshape(values.shape)
-                before[axis + 1], after[axis + 1] = slice(power, None), slice(None, self.shape[axis] - power)
-        moved[tuple(after)] = grid[tuple(before)]
-        return moved.reshape(values.shape)
+    def window(self, factors: Sequence[int]) -> Window:
+        """What is left of the grid where some factors are taken: the tiles of the bounds divided by them."""
+        key = tuple(factors)
+        if key not in self._windows:
+            taken = [exponents(factor) for factor in key]
+            shape = [n - taken[d][prime] for (d, prime), n in zip(self._axis, self.shape, strict=True)]
+            powers = np.indices(shape).reshape(len(shape), prod(shape))
+            index = np.asarray(self.axes[:, 0] @ powers, dtype=np.int64)
+            strides = [prod(shape[k + 1 :]) for k in range(len(shape))]
+            self._windows[key] = Window(index, np.array([strides, shape], dtype=np.int64).T.reshape(-1, 2).copy(), self)
+        return self._windows[key]
 
     def whole_along(self, values: Floats, d: int) -> Floats:
         """At every tile the value at the tile that spans all of one dimension."""
@@ -89,3 +90,43 @@ class Grid:
             last[axis] = slice(-1, None)
             grid = np.broadcast_to(grid[tuple(last)], self.shape)
         return np.ascontiguousarray(grid).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Some tiles of a grid, those whose extents divide smaller bounds, and values at them as for a grid.
+
+    A tile times a factor stands in the grid at the sum of what the two stand at.
+
+    Attributes:
+        index: [size] where the tiles stand in the grid.
+        axes: [axes, 2] how far a step leads in the window, and how many tiles lie along the axis.
+        grid: the grid.
+    """
+
+    index: Ints
+    axes: Ints
+    grid: Grid
+
+    @property
+    def size(self) -> int:
+        """The number of tiles."""
+        return len(self.index)
+
+    @cached_property
+    def ends(self) -> Floats:
+        """[axes, tiles] infinite at tiles from which no step leads along an axis, or 0."""
+        places = np.arange(self.size)
+        last = [places // way % shape == shape - 1 for way, shape in self.axes.tolist()]
+        return np.where(np.array(last).reshape(-1, self.size), inf, 0.0)
+
+    @cached_property
+    def _places(self) -> Ints:
+        places = np.full(self.grid.size, -1, dtype=np.int64)
+        places[self.index] = np.arange(self.size)
+        return places
+
+    def places_of(self, index: Ints) -> Ints:
+        """[n]: where tiles stand in the window that stand at an index of the grid."""
+        found: Ints = self._places[index]
+        return found

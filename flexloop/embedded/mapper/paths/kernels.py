@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import ceil, inf
 
+import numpy as np
+
 from flexloop.embedded.jit import entry, kernel
 from flexloop.embedded.mapper.exact.types import CUBE, F_MATRIX, F_VECTOR, MATRIX, VECTOR, FloatArray, IntArray
 from flexloop.embedded.mapper.paths.prices import WHOLE
@@ -14,27 +16,40 @@ _AXIS, _AFTER, _CHARGE = range(3)
 """Columns of a stage's moves."""
 
 
-@entry(F_MATRIX, VECTOR, F_MATRIX)
-def priced(costs: FloatArray, first: IntArray, parts: FloatArray) -> None:
-    """What words cost (see `prices.Part`).
+@entry(F_MATRIX, VECTOR, VECTOR, VECTOR, F_MATRIX, F_VECTOR, F_MATRIX)
+def priced(
+    words: FloatArray, which: IntArray, places: IntArray, first: IntArray, parts: FloatArray, here: FloatArray,
+    costs: FloatArray,
+) -> None:  # fmt: skip
+    """What words cost (see `prices`).
 
     Args:
-        costs: [charges, tiles] the words; receives the costs (pJ).
+        words: [kinds, tiles of the grid].
+        which: [charges] the kind that each is for.
+        places: [tiles] where they stand in the grid.
         first: [charges + 1] the first part of each price.
-        parts: [parts, 3] rows a word, rows less, energy of a row.
+        parts: [parts, 3] rows a word, rows less, energy of a row; energy 0: energies in place of rows, not rounded up.
+        here: [tiles] to work with.
+        costs: [charges, tiles] receives the costs (pJ).
     """
     for row in range(len(costs)):
-        here = costs[row]
-        for i in range(len(here)):
-            words, cost = here[i], 0.0
-            for k in range(first[row], first[row + 1]):
-                cost += parts[k, 2] * ceil(max(words * parts[k, 0] - parts[k, 1], 0.0) * WHOLE)
-            here[i] = cost
+        kind, cost = words[which[row]], costs[row]
+        for i in range(len(places)):
+            here[i] = kind[places[i]]
+            cost[i] = 0.0
+        for k in range(first[row], first[row + 1]):
+            times, less, energy = parts[k, 0], parts[k, 1], parts[k, 2]
+            if energy > 0.0:
+                for i in range(len(here)):
+                    cost[i] += energy * np.ceil(max(here[i] * times - less, 0.0) * WHOLE)
+            else:
+                for i in range(len(here)):
+                    cost[i] += max(here[i] * times - less, 0.0) * WHOLE
 
 
-@entry(MATRIX, VECTOR, MATRIX, MATRIX, F_MATRIX, F_VECTOR, F_MATRIX, F_MATRIX)
+@entry(MATRIX, VECTOR, MATRIX, MATRIX, F_MATRIX, F_MATRIX, F_VECTOR, F_MATRIX, F_MATRIX)
 def through(
-    table: IntArray, alive: IntArray, moves: IntArray, axes: IntArray,
+    table: IntArray, alive: IntArray, moves: IntArray, axes: IntArray, ends: FloatArray,
     costs: FloatArray, limit: FloatArray, outside: FloatArray, inside: FloatArray,
 ) -> None:  # fmt: skip
     """Work out the least values inside some loops.
@@ -44,6 +59,7 @@ def through(
         alive: [rows outside] whether a row has any value.
         moves: of the stage.
         axes: [axes, 2] of the grid: how far a step leads, and how many tiles lie along it.
+        ends: [axes, tiles] infinite at tiles from which no step leads along an axis, or 0.
         costs: [charges, tiles].
         limit: [tiles] values above this are left out.
         outside: [rows outside, tiles].
@@ -61,10 +77,10 @@ def through(
                     _spread(here, axes[axis, 0], axes[axis, 1])
             elif axis < 0:
                 if alive[after]:
-                    _take(here, outside[after], costs, moves[m], 0, 1)
+                    _charged(here, outside[after], costs, moves[m])
                     any_here = True
             elif table[after, ALIVE]:
-                _take(here, inside[after], costs, moves[m], axes[axis, 0], axes[axis, 1])
+                _step(here, inside[after], costs, moves[m], axes[axis, 0], ends[axis])
                 any_here = True
         table[row, ALIVE] = any_here and _within(here, limit)
 
@@ -78,41 +94,51 @@ def _spread(here: FloatArray, stride: int, shape: int) -> None:
 
 
 @kernel
-def _take(
-    here: FloatArray, source: FloatArray, costs: FloatArray, move: IntArray, stride: int, shape: int
-) -> None:  # fmt: skip
+def _charged(here: FloatArray, source: FloatArray, costs: FloatArray, move: IntArray) -> None:
+    """Go on where that is better, and pay what is charged."""
+    for i in range(len(here)):
+        value = source[i]
+        for c in range(_CHARGE, len(move)):
+            if move[c] >= 0:
+                value += costs[move[c], i]
+        here[i] = min(here[i], value)
+
+
+@kernel
+def _step(here: FloatArray, source: FloatArray, costs: FloatArray, move: IntArray, way: int, ends: FloatArray) -> None:
     """Take a step where that is better."""
     first, second = move[_CHARGE], move[_CHARGE + 1] if len(move) > _CHARGE + 1 else -1
-    span, width = stride * shape, stride * (shape - 1)
-    if stride == 0:
-        span, width = len(here), len(here)
-    for base in range(0, len(here), span):
-        if first < 0:
-            for i in range(base, base + width):
-                here[i] = min(here[i], source[i + stride])
-        elif second < 0:
-            one = costs[first]
-            for i in range(base, base + width):
-                here[i] = min(here[i], source[i + stride] + one[i])
-        else:
-            for i in range(base, base + width):
-                value = source[i + stride]
-                for c in range(_CHARGE, len(move)):
-                    if move[c] >= 0:
-                        value += costs[move[c], i]
-                here[i] = min(here[i], value)
+    if first < 0:
+        for i in range(len(here) - way):
+            here[i] = min(here[i], source[i + way] + ends[i])
+    elif second < 0:
+        one = costs[first]
+        for i in range(len(here) - way):
+            here[i] = min(here[i], source[i + way] + one[i] + ends[i])
+    else:
+        one, other = costs[first], costs[second]
+        third = move[_CHARGE + 2] if len(move) > _CHARGE + 2 else -1
+        if third < 0:
+            for i in range(len(here) - way):
+                here[i] = min(here[i], source[i + way] + one[i] + other[i] + ends[i])
+            return
+        for i in range(len(here) - way):
+            value = source[i + way] + one[i] + other[i] + ends[i]
+            for c in range(_CHARGE + 2, len(move)):
+                if move[c] >= 0:
+                    value += costs[move[c], i]
+            here[i] = min(here[i], value)
 
 
 @kernel
 def _within(here: FloatArray, limit: FloatArray) -> bool:
     """Leave out values above a limit; whether any are left."""
-    some = False
+    some = 0
     for i in range(len(here)):
-        if here[i] <= limit[i]:
-            some = True
-        else:
-            here[i] = inf
-    return some
+        within = here[i] <= limit[i]
+        some += within
+        here[i] = here[i] if within else inf
+    return some > 0
 
 
 @entry(F_MATRIX, VECTOR, CUBE, MATRIX, MATRIX, F_MATRIX, F_MATRIX, F_MATRIX)

@@ -5,19 +5,25 @@ together receive ``words`` / (iterations for which the tile stays), ``words`` be
 where the first loop moves it, times the iterations and instances left outside: a tile that stays through whole slots
 may be charged as if it stood further out. Fanouts in between repeat what children receive by their factors of
 dimensions that the data space does not have, and do not repeat what the parent gives.
+
+A price consists of parts, one for each level and kind of access: [parts, 3, ways] with
+
+* rows of an instance for each word of all children (rows of several words are paid for as a whole, by each instance);
+* rows that an instance saves by first visits of partial sums, and by rounding, at most;
+* the energy of a row in all instances in use (pJ).
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.general_spread import Spread
+from flexloop.embedded.mapper.general_spread import Fillings
+from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.words import Words
 
 BYPASSED, KEPT, OPEN = 0, 1, 2
@@ -25,131 +31,128 @@ BYPASSED, KEPT, OPEN = 0, 1, 2
 Keeping = npt.NDArray[np.int8]
 WHOLE = 1 - 1e-12
 """What a product may exceed a whole number by for being rounded."""
+Price = Floats
+"""[parts, 3, ways] what words cost at all levels that they pass, for each way to fill the fanouts."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """What words cost at one level: rows of several words are paid for as a whole, by each instance in use.
-
-    Attributes:
-        rows: rows of an instance for each word of all children.
-        less: rows that an instance saves by first visits of partial sums, and by rounding, at most.
-        energy: of a row in all instances (pJ).
-    """
-
-    rows: float
-    less: float
-    energy: float
+def cost_of(price: Price, words: Floats | float) -> Floats:
+    """[ways]: the cost of words (pJ)."""
+    rows = np.ceil(np.maximum(words * price[:, 0] - price[:, 1], 0.0) * WHOLE)
+    return np.asarray((price[:, 2] * rows).sum(axis=0))
 
 
-Price = tuple[Part, ...]
-"""What words cost at all levels that they pass."""
-
-
-def cost_of(price: Price, words: float) -> float:
-    """The cost of words (pJ)."""
-    return sum(part.energy * ceil(max(words * part.rows - part.less, 0.0) * WHOLE) for part in price)
+def least_of(price: Price, ways: Ints) -> Floats:
+    """[parts, 3]: a price that is the least in some ways to fill the fanouts; of several ways it knows no rows."""
+    if len(ways) == 1:
+        return np.ascontiguousarray(price[:, :, ways[0]])
+    some = price[:, :, ways]
+    energy, less = some[:, 0] * some[:, 2], some[:, 1] * some[:, 2]
+    return np.stack([energy.min(axis=1), less.max(axis=1), np.zeros(len(some))], axis=1)
 
 
 class Prices:
-    """The prices of one mapspace with the factors of its fanouts decided.
+    """The prices of one mapspace for many ways to fill its fanouts.
 
     Args:
         words: of the tiles.
         keeping: [levels, data spaces], see above.
-        spread: the factors of the fanouts by slot.
-        levels: the level above each of these slots.
+        fillings: the ways.
     """
 
-    def __init__(self, words: Words, keeping: Keeping, spread: Spread, levels: dict[int, int]) -> None:
-        self.words, self.facts = words, words.facts
+    def __init__(self, words: Words, keeping: Keeping, fillings: Fillings) -> None:
+        self.words, self.facts, self.fillings = words, words.facts, fillings
         self._bounds = words.grid.bounds
         self.macs = float(prod(self._bounds))
-        self._fanouts = {levels[slot]: factors for slot, factors in spread.items()}
+        self._fanouts = fillings.by_level
+        self._ones = np.ones(len(fillings))
+        self._every = range(len(self._bounds))
         self.always = [[int(p) for p in np.flatnonzero(keeping[:, t] == KEPT)] for t in range(keeping.shape[1])]
+        self._products: dict[tuple[int, int, tuple[int, ...]], Floats] = {}
         self._whole = [self._is_whole(t) for t in range(keeping.shape[1])]
         self._memory: dict[tuple[int, ...], Price] = {}
 
-    def _is_whole(self, t: int) -> bool:
-        """Whether all counts of a data space are whole numbers, so that none is rounded down.
+    def _factors(self, low: int, high: int, dims: Sequence[int]) -> Floats:
+        """[ways]: the product of some dimensions' factors in the fanouts of the levels above ``low`` up to ``high``."""
+        key = low, high, tuple(dims)
+        if key not in self._products:
+            found = [factors[:, key[2]].prod(axis=1) for p, factors in self._fanouts.items() if low < p <= high]
+            self._products[key] = np.asarray(prod(found, start=self._ones))
+        return self._products[key]
+
+    def _is_whole(self, t: int) -> npt.NDArray[np.bool_]:
+        """[ways]: whether all counts of a data space are whole numbers, so that none is rounded down.
 
         Children then get equally many words: none of their tiles overlap, so that no neighbour passes anything on.
         """
-        across = {d for factors in self._fanouts.values() for d, factor in enumerate(factors) if factor > 1}
-        return not across & set(self.words.shared[t]) and 0 not in self._fanouts
+        if 0 in self._fanouts:
+            return np.zeros(len(self._ones), dtype=np.bool_)
+        return np.asarray(self._factors(-1, len(self.facts.levels), sorted(self.words.shared[t])) == 1)
 
-    def _rounded(self, t: int, level: int) -> float:
-        """The words over all instances of a level that rounding may take off a count."""
-        return 0.0 if self._whole[t] else float(self.facts.levels[level].instances)
+    def _rounded(self, t: int, level: int) -> Floats:
+        """[ways]: the words over all instances of a level that rounding may take off a count."""
+        return np.where(self._whole[t], 0.0, float(self.facts.levels[level].instances))
 
-    def used(self) -> float:
-        """MACs that work at once."""
-        return float(prod(f for factors in self._fanouts.values() for f in factors))
+    def _repeats(self, t: int, low: int, high: int) -> Floats:
+        """[ways]: how often the fanouts of the levels above ``low`` up to ``high`` repeat a tile."""
+        return self._factors(low, high, self.words.irrelevant[t])
 
-    def _repeats(self, t: int, low: int, high: int) -> float:
-        """How often the fanouts of the levels above ``low`` up to ``high`` repeat a tile."""
-        found = (self._fanouts[p] for p in self._fanouts if low < p <= high)
-        return float(prod(factors[d] for factors in found for d in self.words.irrelevant[t]))
-
-    def _sharing(self, t: int, low: int, high: int) -> float:
-        """How many children get the same tile at most: those along one rank differ as often as its longest loop."""
+    def _sharing(self, t: int, low: int, high: int) -> Floats:
+        """[ways]: how many children get the same tile at most: those along a rank differ as its longest loop does."""
         share = self._repeats(t, low, high)
-        for factors in (self._fanouts[p] for p in self._fanouts if low < p <= high):
+        for factors in (factors for p, factors in self._fanouts.items() if low < p <= high):
             for rank in set(self.words.shared[t].values()):
-                along = [factors[d] for d, _ in rank]
-                share *= prod(along) / (1 if self.facts.tensors[t].is_diagonal else max(along))
+                along = factors[:, [d for d, _ in rank]]
+                differ = 1.0 if self.facts.tensors[t].is_diagonal else along.max(axis=1)
+                share = share * (along.prod(axis=1) / differ)
         return share
 
-    def _passed_on(self, t: int, low: int, high: int, d: int) -> float:
-        """By how much neighbours may divide the reads of a parent where the innermost loop is over d.
+    def _passed_on(self, t: int, low: int, high: int, d: int) -> Floats:
+        """[ways]: by how much neighbours may divide the reads of a parent where the innermost loop is over d.
 
         Along the displacement of that loop tiles lie one after the other only in steps of the rank's other dimensions.
         """
         if d not in self.words.shared[t]:
-            return 1.0
-        found = (self._fanouts[p] for p in self._fanouts if low < p <= high)
+            return self._ones
         others = [i for i, _ in self.words.shared[t][d] if i != d or self.facts.tensors[t].is_diagonal]
-        return float(prod(factors[i] for factors in found for i in others))
+        return self._factors(low, high, others)
 
-    def longest(self, t: int, level: int, d: int) -> float:
-        """The most that a tile of a data space which fits a level may span along a dimension."""
-        capacity = self.facts.levels[level].capacity
-        coefficient = next(c for rank in self.facts.tensors[t].ranks for i, c in rank if i == d)
-        return min(float(self._bounds[d]), (max(capacity, 1.0) - 1.0) / coefficient + 1.0)
+    def most_along(self, low: int, high: int, d: int, ways: Ints) -> float:
+        """The most factors of a dimension in the fanouts of the levels above ``low`` up to ``high``."""
+        return float(self._factors(low, high, (d,))[ways].max())
 
-    def spread_along(self, low: int, high: int, d: int) -> float:
-        """The factors of a dimension in the fanouts of the levels above ``low`` up to ``high``."""
-        return float(prod(factors[d] for p, factors in self._fanouts.items() if low < p <= high))
-
-    def _first(self, t: int, level: int) -> float:
-        """Words of an output that the first visits save reading, over all instances of a level, at most."""
+    def _first(self, t: int, level: int) -> Floats:
+        """[ways]: words of an output that the first visits save reading, over all instances of a level, at most."""
         if not self.facts.tensors[t].read_write:
-            return 0.0
+            return 0.0 * self._ones
         repeating = [*self.words.irrelevant[t], *self.words.shared[t]]
-        outside = (self._fanouts[p] for p in self._fanouts if p > level)
-        return float(prod(factors[d] for factors in outside for d in repeating)) * self.words.everything[t]
+        return self._factors(level, len(self.facts.levels), repeating) * self.words.everything[t]
 
-    def _part(self, level: int, times: float, less: float, energy: float) -> Part:
+    def _part(self, level: int, times: Floats, less: Floats, energy: float) -> list[Floats]:
         """What words cost at a level, given the energy of a word where all instances work (pJ).
 
         Instances in use that share rows pay for a row each, until all rows are paid for.
         """
+        if not energy:
+            return []
         facts = self.facts.levels[level]
-        used = prod(f for p, factors in self._fanouts.items() if p > level for f in factors)
+        used = self._factors(level, len(self.facts.levels), self._every)
         words = used * facts.block
-        rows = facts.block * facts.cluster * min(used, facts.clusters)
-        return Part(times / words, less / words, energy * rows)
+        rows = facts.block * facts.cluster * np.minimum(used, facts.clusters)
+        return [np.stack([times / words, less / words, energy * rows])]
 
-    def _filling(self, t: int, level: int, times: float) -> Price:
+    def _filling(self, t: int, level: int, times: Floats) -> list[Floats]:
         less = self._first(t, level) + self._rounded(t, level)
-        return (self._part(level, times, less, self.facts.levels[level].write_energy),)
+        return self._part(level, times, less, self.facts.levels[level].write_energy)
 
-    def _giving(self, t: int, level: int, times: float) -> Price:
+    def _giving(self, t: int, level: int, times: Floats) -> list[Floats]:
         facts, rounded = self.facts.levels[level], self._rounded(t, level)
         read = self._part(level, times, self._first(t, level) + rounded, facts.read_energy)
         if not self.facts.tensors[t].read_write:
-            return (read,)
-        return read, self._part(level, times, rounded, facts.update_energy)
+            return read
+        return read + self._part(level, times, rounded, facts.update_energy)
+
+    def _price(self, parts: list[Floats]) -> Price:
+        return np.stack(parts) if parts else np.empty((0, 3, len(self._ones)))
 
     def _chain(self, t: int, child: int, below: int) -> list[int]:
         """A child and the levels outside it, below another one, that keep the data space in any case."""
@@ -167,36 +170,38 @@ class Prices:
         """
         key = (t, child, parent, level, first if first in self.words.shared[t] else -1)
         if key not in self._memory:
-            price: Price = ()
+            parts: list[Floats] = []
             chain = [*self._chain(t, child, level), parent]
             for inner, outer in itertools.pairwise(chain):
                 passed_on = self._passed_on(t, inner, outer, first)
                 # With fanouts outside, what neighbours pass on is spread over instances that do not get it.
                 lost = passed_on if any(p > inner + 1 for p in self._fanouts) else 1.0
-                price += self._filling(t, inner, self._repeats(t, inner, level) / lost)
+                parts += self._filling(t, inner, self._repeats(t, inner, level) / lost)
                 times = 1.0 / self._sharing(t, level, parent) if outer == parent else self._repeats(t, outer, level)
-                price += self._giving(t, outer, times / passed_on)
-            self._memory[key] = tuple(part for part in price if part.energy)
+                parts += self._giving(t, outer, times / passed_on)
+            self._memory[key] = self._price(parts)
         return self._memory[key]
 
-    def never_moved(self, t: int, child: int) -> float:
-        """What the boundaries from a child on cost (pJ) where no loop moves its tile."""
+    def never_moved(self, t: int, child: int) -> Floats:
+        """[ways]: what the boundaries from a child on cost (pJ) where no loop moves its tile."""
         top = len(self.facts.levels)
-        chain = self._chain(t, child, top)
-        price: Price = ()
-        for inner, outer in itertools.pairwise(chain):
-            price += self._filling(t, inner, self._repeats(t, inner, top))
-            price += self._giving(t, outer, self._repeats(t, outer, top))
-        return cost_of(price, float(self.words.least[t][-1]))
+        parts: list[Floats] = []
+        for inner, outer in itertools.pairwise(self._chain(t, child, top)):
+            parts += self._filling(t, inner, self._repeats(t, inner, top))
+            parts += self._giving(t, outer, self._repeats(t, outer, top))
+        return cost_of(self._price(parts), float(self.words.least[t][-1]))
 
-    def operands(self, t: int, parent: int) -> float:
-        """What the MACs cost (pJ) at the innermost level that keeps a data space, if no neighbours feed them."""
+    def operands(self, t: int, parent: int) -> Floats:
+        """[ways]: what the MACs cost (pJ) at the innermost level that keeps a data space, if no neighbours feed them."""
         if 0 in self._fanouts:
-            return 0.0
-        passed_on = 1.0
-        for factors in (self._fanouts[p] for p in self._fanouts if p <= parent):
-            passed_on *= max((prod(factors[d] for d, _ in rank) for rank in self.words.shared[t].values()), default=1)
-        return cost_of(self._giving(t, parent, 1.0), self.macs / self._sharing(t, -1, parent) / passed_on)
+            return 0.0 * self._ones
+        passed_on = self._ones
+        ranks = set(self.words.shared[t].values())
+        for factors in (factors for p, factors in self._fanouts.items() if p <= parent):
+            products = [factors[:, [d for d, _ in rank]].prod(axis=1) for rank in ranks]
+            passed_on = passed_on * np.max([self._ones, *products], axis=0)
+        words = self.macs / self._sharing(t, -1, parent) / passed_on
+        return cost_of(self._price(self._giving(t, parent, self._ones)), words)
 
 
 def keeping_of(kept: npt.NDArray[np.bool_], open_places: Sequence[tuple[int, int]]) -> Keeping:

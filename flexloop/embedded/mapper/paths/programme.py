@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
 
@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper.general_spread import Spread
-from flexloop.embedded.mapper.paths.conditions import END, SETTLED, Charge, Ints, Stage, Steps
-from flexloop.embedded.mapper.paths.grid import Floats
-from flexloop.embedded.mapper.paths.kernels import ALIVE, priced, through
-from flexloop.embedded.mapper.paths.prices import Prices
-from flexloop.embedded.mapper.paths.sliding import Sliding
+from flexloop.embedded.mapper.paths.charges import Bank, Charges
+from flexloop.embedded.mapper.paths.conditions import SETTLED, Ints, Stage, Steps
+from flexloop.embedded.mapper.paths.grid import Floats, Window
+from flexloop.embedded.mapper.paths.kernels import ALIVE, through
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 from flexloop.integers import divisors
+
+Masks = list[npt.NDArray[np.bool_]]
+Row = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,78 +29,113 @@ class Ways:
 
     Attributes:
         slots: the mapspace's.
+        limits: for each dimension the least and the greatest factors in the slots.
         words: of the tiles.
         steps: between the tiles' profiles.
-        reachable: for each slot [tiles] whether the slots inside it may span a tile and the others complete it.
-        fitting: for each slot of temporal loops [kinds, tiles] 0 where what its level keeps fits, or infinite.
-        kinds: for each of these slots [rows] which of them holds.
         kept: whether the values of all slots are kept, for branch and bound along paths.
         traced: whether paths are traced.
         is_fine: whether nothing is left out.
+        bank: kinds of words.
     """
 
     slots: tuple[Slot, ...]
+    limits: tuple[tuple[Row, Row], ...]
     words: Words
     steps: Steps
-    reachable: list[npt.NDArray[np.bool_]]
-    fitting: dict[int, Floats]
-    kinds: dict[int, Ints]
     kept: bool
     traced: bool
     is_fine: bool
+    bank: Bank
+    _masks: dict[Row, Masks] = field(default_factory=dict)
 
-    @classmethod
-    def of(
-        cls, slots: tuple[Slot, ...], spans: Sequence[Sequence[Sequence[int]]], words: Words, steps: Steps,
-        *, kept: bool, traced: bool, is_fine: bool,
-    ) -> Ways:  # fmt: skip
-        """Work out what fits.
+    @cached_property
+    def fitting(self) -> dict[int, Floats]:
+        """For each slot of temporal loops [kinds, tiles] 0 where what its level keeps fits, or infinite."""
+        words, found = self.words, {}
+        for place, every in self._kept_at.items():
+            capacity = words.facts.levels[self.slots[place].level].capacity
+            sizes = [sum((words.box[t] for t in kept), start=np.zeros(words.grid.size)) for kept in every]
+            found[place] = np.where(np.array(sizes).reshape(-1, words.grid.size) <= capacity, 0.0, inf)
+        return found
 
-        Args:
-            slots, words, steps, kept, traced, is_fine: as above.
-            spans: for each slot and dimension what the slots inside it may multiply to.
-        """
-        grid = words.grid
-        masks = [
-            np.logical_and.reduce([np.isin(grid.tiles[:, d], some) for d, some in enumerate(of_slot)])
-            for of_slot in spans
-        ]
-        fitting, kinds = {}, {}
-        for place, keeps in steps.keeps.items():
-            capacity = words.facts.levels[slots[place].level].capacity
-            every = sorted(set(keeps.kept))
-            sizes = [sum((words.box[t] for t in kept), start=np.zeros(grid.size)) for kept in every]
-            fitting[place] = np.where(np.array(sizes).reshape(-1, grid.size) <= capacity, 0.0, inf)
-            kinds[place] = np.array([every.index(kept) for kept in keeps.kept], dtype=np.int64)
-        return cls(slots, words, steps, masks, fitting, kinds, kept, traced, is_fine)
+    @cached_property
+    def kinds(self) -> dict[int, Ints]:
+        """For each slot of temporal loops [rows] which of the kinds holds."""
+        return {
+            place: np.array([self._kept_at[place].index(kept) for kept in keeps.kept], dtype=np.int64)
+            for place, keeps in self.steps.keeps.items()
+        }
+
+    @cached_property
+    def _kept_at(self) -> dict[int, list[tuple[int, ...]]]:
+        return {place: sorted(set(keeps.kept)) for place, keeps in self.steps.keeps.items()}
+
+    @cached_property
+    def whole(self) -> Window:
+        """The whole grid."""
+        return self.words.grid.window((1,) * len(self.limits))
+
+    @cached_property
+    def reachable(self) -> Masks:
+        """For each slot [tiles] whether the slots inside it may span a tile and the others complete it."""
+        bounds = self.words.grid.bounds
+        every = [list(spans(bound, low, high)) for bound, (low, high) in zip(bounds, self.limits, strict=True)]
+        return _masks(self.words.grid.tiles, every)
+
+    def reachable_in(self, window: Window, taken: Row) -> Masks:
+        """The same in the window that the factors of the fanouts leave, which are given by their products."""
+        if taken not in self._masks:
+            every = []
+            for bound, factor, (low, high) in zip(self.words.grid.bounds, taken, self.limits, strict=True):
+                lows = [1 if slot.spatial else n for slot, n in zip(self.slots, low, strict=True)]
+                highs = [1 if slot.spatial else n for slot, n in zip(self.slots, high, strict=True)]
+                every.append(list(spans(bound // factor, lows, highs)))
+            self._masks[taken] = _masks(self.words.grid.tiles[window.index], every)
+        return self._masks[taken]
+
+
+def _masks(tiles: Floats, every: Sequence[Sequence[Sequence[int]]]) -> Masks:
+    """For each slot [tiles] whether each dimension of a tile is among some numbers, given by dimension and slot."""
+    found: list[npt.NDArray[np.bool_]] = []
+    for of_slot in zip(*every, strict=True):
+        mask = np.ones(len(tiles), dtype=np.bool_)
+        for d, some in enumerate(of_slot):
+            mask &= np.isin(tiles[:, d], some)
+        found.append(mask)
+    return found
 
 
 class Programme:
-    """The least energy of a mapspace with the factors of its fanouts decided.
+    """The least energy of a mapspace with the factors of its fanouts decided, or in the best of several ways.
+
+    With the factors decided the tiles are those of the loops that are left, the fanouts inside them being multiplied in.
+    For several ways every data space takes the best of them.
 
     Args:
         ways: profiles, steps between them, and what fits.
-        prices: what words cost.
-        spread: the factors of the fanouts, by slot.
+        charges: what steps cost.
+        which: of the ways to fill the fanouts.
         most: energies (pJ) above this one are of no interest.
         deadline: when to give up, with `TimeUp`.
 
     Attributes:
         least: the least energy (pJ), MACs included.
         start: [rows] energy (pJ) of MACs and operands in each profile that a path may begin with.
+        window: the tiles.
         values: for each slot and after the last one [rows, tiles] the least energy from there on; slots inside one from
             which nothing can be completed are left out, and all but the innermost where they are not kept.
         within: for each slot of temporal loops the values outside of its stages and inside each, where they are kept.
     """
 
     def __init__(
-        self, ways: Ways, prices: Prices, spread: Spread, most: float = inf, deadline: Deadline | None = None
+        self, ways: Ways, charges: Charges, which: Ints, most: float = inf, deadline: Deadline | None = None
     ) -> None:
-        self.steps, self.prices, self._grid, self._ways = ways.steps, prices, ways.words.grid, ways
-        self._deadline = deadline
-        self._sliding = [Sliding(prices, self._grid, t) for t in range(len(prices.facts.tensors))]
+        self.steps, self._ways, self._charges, self._which, self._deadline = ways.steps, ways, charges, which, deadline
+        alone = len(which) == 1
+        self._kept, self._traced, self._costs = ways.kept and alone, ways.traced and alone, dict[int, Floats]()
+        self.window, self._offsets, reachable = self._tiles()
         self.start = self._operands()
-        self._limit = np.full(self._grid.size, inf)
+        self._limit = np.full(self.window.size, inf)
         if most < inf:
             self._limit[:] = (most - self.start.min(initial=inf)) * (1 + 1e-9)
         self.within: dict[int, list[Floats]] = {}
@@ -108,22 +144,43 @@ class Programme:
         alive = np.ones(len(self.values[0]), dtype=np.int64)
         for place in range(len(ways.slots) - 1, -1, -1):
             self._look()
-            slot = ways.slots[place]
-            if slot.spatial:
-                values = self._grid.scaled(self.values[0], spread[place])
+            if ways.slots[place].spatial:
+                values = self.values[0] if alone else self._through_fanout(place)
             else:
                 values, alive = self._slot(place, alive)
-            self.values.insert(0, np.where(ways.reachable[place], values, inf))
-            if not ways.kept:
+            self.values.insert(0, np.where(reachable[place], values, inf))
+            if not self._kept:
                 del self.values[1:]
             if not alive.any():
                 return
         self.least = float((self.start + self.values[0][:, 0]).min(initial=inf))
 
+    def _tiles(self) -> tuple[Window, list[int], Masks]:
+        """The window, how far its tiles stand from those of each slot in the grid, and which of them are reached."""
+        ways, fillings = self._ways, self._charges.prices.fillings
+        offsets = [0] * (len(ways.slots) + 1)
+        if len(self._which) > 1:
+            return ways.whole, offsets, ways.reachable
+        factors = fillings.factors[self._which[0]]
+        for slot, row in zip(fillings.slots, ways.words.grid.index(factors).tolist(), strict=True):
+            for place in range(slot + 1, len(offsets)):
+                offsets[place] += row
+        taken = tuple(factors.prod(axis=0).tolist())
+        window = ways.words.grid.window(taken)
+        return window, offsets, ways.reachable_in(window, taken)
+
     @cached_property
     def beyond(self) -> list[Floats]:
         """For each slot and after the last one [tiles] the least energy from there on."""
         return [values.min(axis=0, initial=inf) for values in self.values]
+
+    def places(self, slot: int) -> Ints:
+        """[tiles] where the tiles inside of a slot stand in the grid, the fanouts inside it being multiplied in."""
+        return self.window.index + self._offsets[slot]
+
+    def index(self, slot: int, tiles: Ints) -> Ints:
+        """[n]: where tiles [n, dimensions] inside of a slot stand in the window."""
+        return self.window.places_of(self._ways.words.grid.index(tiles) - self._offsets[slot])
 
     def _look(self) -> None:
         if self._deadline is not None:
@@ -131,8 +188,9 @@ class Programme:
 
     def _operands(self) -> Floats:
         """What the MACs cost, and what they read and write."""
+        prices = self._charges.prices
         known: dict[tuple[int, int], float] = {}
-        start = np.full(len(self.steps.rows[0]), self.prices.macs * self.prices.facts.compute_energy)
+        start = np.full(len(self.steps.rows[0]), prices.macs * prices.facts.compute_energy)
         for row, profile in enumerate(self.steps.rows[0]):
             for t, condition in enumerate(profile):
                 if condition[0] != SETTLED:
@@ -140,17 +198,32 @@ class Programme:
                     continue
                 parent = condition[1]
                 if (t, parent) not in known:
-                    known[t, parent] = self.prices.operands(t, parent)
+                    known[t, parent] = float(prices.operands(t, parent)[self._which].min())
                 start[row] += known[t, parent]
         return start
 
     def _at_the_end(self) -> Floats:
         """Nothing is left but what no loop has moved."""
-        rows = self.steps.rows[-1]
-        known = {(t, p): self.prices.never_moved(t, p) for t, some in enumerate(self.steps.keepers) for p in some}
-        values = np.full((len(rows), self._grid.size), inf)
+        rows, prices = self.steps.rows[-1], self._charges.prices
+        known = {
+            (t, p): float(prices.never_moved(t, p)[self._which].min())
+            for t, some in enumerate(self.steps.keepers)
+            for p in some
+        }
+        values = np.full((len(rows), self.window.size), inf)
         values[:, -1] = [sum(known[t, child] for t, (_, child) in enumerate(profile)) for profile in rows]
         return values
+
+    def _through_fanout(self, place: int) -> Floats:
+        """The values inside a fanout that has the best of several factors."""
+        fillings, grid, reachable = self._charges.prices.fillings, self.window.grid, self._ways.reachable[place]
+        every = np.unique(fillings.factors[self._which, fillings.slots.index(place)], axis=0)
+        inside = np.full_like(self.values[0], inf)
+        for factors, way in zip(every.tolist(), grid.index(every).tolist(), strict=True):
+            tiles = grid.window(factors).index
+            tiles = tiles[reachable[tiles]]
+            inside[:, tiles] = np.minimum(inside[:, tiles], self.values[0][:, tiles + way])
+        return inside
 
     def _slot(self, place: int, alive: Ints) -> tuple[Floats, Ints]:
         """The values inside a slot of temporal loops, and which rows have any.
@@ -159,36 +232,26 @@ class Programme:
         """
         keeps, stages = self.steps.keeps[place], self.steps.stages[place]
         values, alive = self.values[0][keeps.after], alive[keeps.after]
-        values += self._ways.fitting[place][self._ways.kinds[place]]
-        self.within[place] = [values] if self._ways.traced else []
+        values += self._ways.fitting[place][:, self.places(place)][self._ways.kinds[place]]
+        self.within[place] = [values] if self._traced else []
         for stage in stages:
             self._look()
-            table, inside = stage.table.copy(), np.empty((len(stage.rows), self._grid.size))
-            through(table, alive, stage.moves, self._grid.axes, self.costs(stage), self._limit, values, inside)
+            table, inside = stage.table.copy(), np.empty((len(stage.rows), self.window.size))
+            axes, ends = self.window.axes, self.window.ends
+            through(table, alive, stage.moves, axes, ends, self.costs(stage), self._limit, values, inside)
             values, alive = inside, np.ascontiguousarray(table[:-1, ALIVE])
-            if self._ways.traced:
+            if self._traced:
                 self.within[place].append(values)
         return values, alive
 
     def costs(self, stage: Stage) -> Floats:
         """[charges, tiles]: what is charged in a stage (pJ)."""
-        prices = [self.prices.moved(c.t, c.child, c.parent, c.level, c.first) for c in stage.charges]
-        parts = [(part.rows, part.less, part.energy) for price in prices for part in price]
-        first = np.cumsum([0, *map(len, prices)], dtype=np.int64)
-        costs = np.empty((len(prices), self._grid.size))
-        for row, charge in enumerate(stage.charges):
-            costs[row] = self._words(charge)
-        priced(costs, first, np.array(parts, dtype=np.float64).reshape(-1, 3))
-        return costs
-
-    def _words(self, charge: Charge) -> Floats:
-        """[tiles]: the words that the innermost of the boundaries brings."""
-        sliding = self._sliding[charge.t]
-        if charge.run is None:
-            return sliding.at_once(charge.first)
-        if charge.by == END:
-            return sliding.at_the_end(charge.run, charge.level)
-        return sliding.ended(charge.run, charge.level, charge.by, charge.prime)
+        found = self._costs.get(id(stage))
+        if found is None:
+            found = self._charges.costs(stage, self._which, self.places(stage.slot))
+            if self._traced:
+                self._costs[id(stage)] = found
+        return found
 
 
 def spans(bound: int, lows: Sequence[int], highs: Sequence[int]) -> Iterator[list[int]]:

@@ -12,11 +12,12 @@ import numpy as np
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.general_facts import Facts
-from flexloop.embedded.mapper.general_spread import Spread
+from flexloop.embedded.mapper.general_spread import Fillings
+from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import Steps, profiles
 from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
 from flexloop.embedded.mapper.paths.prices import Keeping, Prices
-from flexloop.embedded.mapper.paths.programme import Programme, Ways, spans
+from flexloop.embedded.mapper.paths.programme import Programme, Row, Ways
 from flexloop.embedded.mapper.paths.trace import Walk
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Genomes, Slot
@@ -44,13 +45,12 @@ class Shortest:
     least: float
     genomes: Genomes | None
     programme: Programme
-    grid: Grid
     is_fine: bool
     is_kept: bool
 
     def beyond(self, slot: int, tiles: Ints) -> Floats:
         """[n]: least energy (pJ) of all that lies outside of tiles [n, dimensions], from a slot on."""
-        found: Floats = self.programme.beyond[slot][self.grid.index(tiles)]
+        found: Floats = self.programme.beyond[slot][self.programme.index(slot, tiles)]
         return found
 
 
@@ -59,7 +59,8 @@ def shortest(
     choices: Choices,
     keeping: Keeping,
     bounds: Sequence[int],
-    spread: Spread,
+    fillings: Fillings,
+    which: Ints,
     most: float = inf,
     deadline: Deadline | None = None,
     *,
@@ -72,7 +73,8 @@ def shortest(
         choices: the mapspace's slots.
         keeping: [levels, data spaces] what is kept, bypassed, open.
         bounds: the bound of each dimension.
-        spread: the factors of all fanouts, by slot.
+        fillings: ways to fill the fanouts.
+        which: one of them, or several, in none of which a mapping costs less.
         most: energies (pJ) above this one are of no interest.
         deadline: when to give up, with `TimeUp`.
         coarse: whether to leave out what takes long: following runs along shared ranks, and tracing the path.
@@ -84,14 +86,20 @@ def shortest(
         for options, bound in zip(choices.factorizations, bounds, strict=True)
     ]
     limits = tuple((tuple(f.lows), tuple(f.highs)) for f in factorizations)
-    ways = _ways(facts, choices.slots, limits, tuple(map(tuple, keeping.tolist())), tuple(bounds), coarse)
+    kept = tuple(map(tuple, keeping.tolist()))
+    ways = _ways(facts, choices.slots, limits, kept, tuple(bounds), coarse)
     if ways is None:
         return None
-    levels = {place: slot.level for place, slot in enumerate(choices.slots) if slot.spatial}
-    prices = Prices(ways.words, keeping, spread, levels)
-    programme = Programme(ways, prices, spread, most, deadline)
-    genomes = Walk(choices, keeping, spread, programme).genomes() if ways.traced else None
-    return Shortest(programme.least, genomes, programme, ways.words.grid, ways.is_fine, ways.kept)
+    ways.bank.tidy()
+    programme = Programme(ways, _charges(ways, kept, fillings), which, most, deadline)
+    traced = ways.traced and len(which) == 1
+    genomes = Walk(choices, keeping, fillings.spread(int(which[0])), programme).genomes() if traced else None
+    return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept)
+
+
+@lru_cache(maxsize=12)
+def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings) -> Charges:
+    return Charges(ways.bank, Prices(ways.words, np.array(keeping, dtype=np.int8), fillings))
 
 
 def knows_paths(choices: Choices) -> bool:
@@ -102,9 +110,6 @@ def knows_paths(choices: Choices) -> bool:
 def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int]) -> bool:
     """Whether paths are few enough to be found in a fraction of a second."""
     return size_of(bounds) * profiles(keeping, [[] for _ in facts.tensors]) <= _TRACED
-
-
-Row = tuple[int, ...]
 
 
 @lru_cache(maxsize=64)
@@ -126,11 +131,14 @@ def _ways(
     is_fine = not coarse or most == fewest or most > _FOLLOWED
     values = most if runs else fewest
     traced = is_fine and values <= _TRACED
-    every = [list(spans(bound, low, high)) for bound, (low, high) in zip(bounds, limits, strict=True)]
-    by_slot = [list(of_slot) for of_slot in zip(*every, strict=True)]
-    return Ways.of(slots, by_slot, words, steps, kept=values <= _FOLLOWED, traced=traced, is_fine=is_fine)
+    return Ways(slots, limits, words, steps, values <= _FOLLOWED, traced, is_fine, _bank(words))
 
 
 @lru_cache(maxsize=16)
 def _words(facts: Facts, bounds: tuple[int, ...]) -> Words:
     return Words(facts, Grid(bounds))
+
+
+@lru_cache(maxsize=16)
+def _bank(words: Words) -> Bank:
+    return Bank(words)

@@ -15,15 +15,14 @@ the run itself, which are the larger a part of it the longer the run is, and who
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.paths.grid import Floats, Grid
-from flexloop.embedded.mapper.paths.prices import Prices
+from flexloop.embedded.mapper.paths.grid import Floats
+from flexloop.embedded.mapper.paths.words import Words
 
 Mask = npt.NDArray[np.bool_]
 
@@ -47,27 +46,30 @@ class Sliding:
     """The runs of one data space.
 
     Args:
-        prices: what words cost.
-        grid: the tiles.
+        words: of the tiles.
         t: the data space.
     """
 
-    def __init__(self, prices: Prices, grid: Grid, t: int) -> None:
-        self._prices, self._grid, self._t, self.words = prices, grid, t, prices.words.least[t]
-        self._shared, self._relevant = prices.words.shared[t], prices.words.relevant[t]
-        dims = prices.words.sliding_dims(t)
-        self._other = {d: next(i for i, _ in self._shared[d] if i != d and grid.bounds[i] > 1) for d in dims}
-        self._memory: dict[Hashable, Floats] = {}
+    def __init__(self, words: Words, t: int) -> None:
+        self._grid, self._t, self.words = words.grid, t, words.least[t]
+        self._levels = words.facts.levels
+        self._shared, self._relevant = words.shared[t], words.relevant[t]
+        dims = words.sliding_dims(t)
+        self._other = {d: next(i for i, _ in self._shared[d] if i != d and self._grid.bounds[i] > 1) for d in dims}
 
     def _coefficient(self, d: int) -> int:
         return next(coefficient for i, coefficient in self._shared[d] if i == d)
 
-    def _iterations(self, run: Run, level: int) -> Floats | float:
+    def _longest(self, level: int, d: int) -> float:
+        """The most that a tile which fits a level may span along a dimension."""
+        capacity = self._levels[level].capacity
+        return min(float(self._grid.bounds[d]), (max(capacity, 1.0) - 1.0) / self._coefficient(d) + 1.0)
+
+    def _iterations(self, run: Run, spread: float) -> Floats | float:
         """[size]: iterations of a run, at least: what the child's tile and the fanouts leave."""
         if run.of_two:
             return 2.0
-        most = self._prices.longest(self._t, run.child, run.d) * self._prices.spread_along(run.child, level, run.d)
-        return np.maximum(self._grid.tiles[:, run.d] / most, 3.0)
+        return np.maximum(self._grid.tiles[:, run.d] / (self._longest(run.child, run.d) * spread), 3.0)
 
     def _steps(self, d: int, iterations: Floats | float) -> Floats:
         """[size]: what part of a run's words is brought by its steps, at least."""
@@ -101,48 +103,49 @@ class Sliding:
         equals = (2 * length % step == 0) & (length >= step)
         return np.asarray(cancels | equals)
 
-    def ended(self, run: Run, level: int, by: int, prime: int) -> Floats:
+    def ended(self, run: Run, spread: float, by: int, prime: int) -> Floats:
         """[size]: words that a run brings which the first step of a loop with so many iterations or more ends.
 
         Args:
             run: the run.
-            level: where the loop stands.
+            spread: factors of its dimension in the fanouts between child and loop, at most.
             by: the dimension of the loop.
             prime: a factor of its iterations.
         """
         d = run.d
         if by in self._relevant and by != self._other[d]:
             return self.words
-        key = (run, level, by == self._other[d], prime)
-        if key not in self._memory:
-            steps = self._steps(d, self._iterations(run, level))
-            whole = 1.0 - (1.0 - steps) / prime
-            if by == self._other[d]:
-                left = np.where(self._equals_other(d), steps, np.where(self._meets_other(d), whole, 1.0))
-            else:
-                left = np.where(self._meets_other(d) | self._goes_on(run), whole, 1.0)
-            self._memory[key] = self.words * left
-        return self._memory[key]
+        steps = self._steps(d, self._iterations(run, spread))
+        whole = 1.0 - (1.0 - steps) / prime
+        if by == self._other[d]:
+            left = np.where(self._equals_other(d), steps, np.where(self._meets_other(d), whole, 1.0))
+        else:
+            left = np.where(self._meets_other(d) | self._goes_on(run), whole, 1.0)
+        return self.words * left
 
-    def at_the_end(self, run: Run, level: int) -> Floats:
+    def at_the_end(self, run: Run, spread: float) -> Floats:
         """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it."""
-        key = (run, level)
-        if key not in self._memory:
-            steps = self._steps(run.d, self._iterations(run, level))
-            longest = self._grid.whole_along(self.words, run.d)
-            words = np.where(self._meets_other(run.d), steps * longest, longest)
-            between = self._meets_other(run.d) | self._stays_later()
-            again = np.where(self._goes_on(run) & between, self.words * (0.5 + steps / 2), inf)
-            self._memory[key] = np.minimum(words, again)
-        return self._memory[key]
+        steps = self._steps(run.d, self._iterations(run, spread))
+        longest = self._grid.whole_along(self.words, run.d)
+        words = np.where(self._meets_other(run.d), steps * longest, longest)
+        between = self._meets_other(run.d) | self._stays_later()
+        again = np.where(self._goes_on(run) & between, self.words * (0.5 + steps / 2), inf)
+        return np.minimum(words, again)
 
-    def at_once(self, d: int) -> Floats:
-        """[size]: words that the loop brings which moves the tile first, where its run is not followed."""
-        key = (d,)
-        if key not in self._memory:
-            words = self.words
-            if d in self._shared:
-                # Steps along the rank's other dimensions may cost nothing, and the loop have two iterations.
-                words = words * np.where(self._grid.tiles[:, d] < self._grid.bounds[d], self._steps(d, 2.0), 1.0)
-            self._memory[key] = words
-        return self._memory[key]
+    def at_once(self, d: int, prime: int) -> Floats:
+        """[size]: words that the loop brings which moves the tile first, where its run is not followed.
+
+        Args:
+            d: the dimension of the loop.
+            prime: a factor of its iterations.
+        """
+        if d not in self._shared:
+            return self.words
+        moves = self._grid.tiles[:, d] < self._grid.bounds[d]
+        if d not in self._other:
+            # Steps along the rank's other dimensions may cost nothing, and the loop have two iterations.
+            return self.words * np.where(moves, self._steps(d, 2.0), 1.0)
+        step = self._steps(d, inf)  # what every iteration brings but the first one
+        again = self._grid.tiles[:, d] * prime < self._grid.bounds[d]
+        least = np.where(again & (prime == 2), np.minimum(step, 0.25 + step / 2), step)
+        return self.words * np.where(moves, np.where(self._meets_other(d), step * (1.0 - 1.0 / prime), least), 1.0)

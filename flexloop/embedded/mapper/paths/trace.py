@@ -28,8 +28,9 @@ class Walk:
     """
 
     def __init__(self, choices: Choices, keeping: Keeping, spread: Spread, programme: Programme) -> None:
-        grid = programme.prices.words.grid
-        self._choices, self._grid, self._spread, self._programme = choices, grid, spread, programme
+        self._choices, self._spread, self._programme = choices, spread, programme
+        grid = programme.window.grid
+        self._bounds, self._moves = grid.bounds, programme.window.axes.tolist()
         self._tile, self._row = 0, 0
         self._axes = {grid.axis(d, prime): (d, prime) for d, primes in enumerate(grid.primes) for prime in primes}
         self._loops: list[dict[int, int]] = [{} for _ in choices.slots]
@@ -47,8 +48,6 @@ class Walk:
         for place, slot in enumerate(self._choices.slots):
             if slot.spatial:
                 self._loops[place] = dict(enumerate(self._spread[place]))
-                spread = np.array(self._spread[place], dtype=np.int64)
-                self._tile = int(self._grid.index((self._grid.tiles[self._tile].astype(np.int64) * spread)[None])[0])
                 continue
             keeps, stages = programme.steps.keeps[place], programme.steps.stages[place]
             values = programme.within[place]
@@ -75,7 +74,7 @@ class Walk:
             if axis == END:
                 return
             d, prime = self._axes[axis]
-            self._tile += int(self._grid.axes[axis, 0])
+            self._tile += self._moves[axis][0]
             loops = self._loops[stage.slot]
             loops[d] = loops.get(d, 1) * prime
 
@@ -89,14 +88,14 @@ class Walk:
         for axis, after, *charges in stage.moves[first:last].tolist():
             at = self._tile
             if axis != END:
-                stride, shape = self._grid.axes[axis].tolist()
+                stride, shape = self._moves[axis]
                 if at // stride % shape == shape - 1:
                     continue
                 at += stride
             yield axis, self._row if after == FREE else after, [c for c in charges if c >= 0], at
 
     def _mapping(self) -> Genomes | None:
-        dims = range(len(self._grid.bounds))
+        dims = range(len(self._bounds))
         factors = np.array([[loops.get(d, 1) for d in dims] for loops in self._loops], dtype=np.int64)
         low, high = self._choices.limits
         if (factors < low).any() or (factors > high).any():
