@@ -17,6 +17,7 @@ from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.general import _Search
 from flexloop.embedded.mapper.general_labels import Labels
 from flexloop.embedded.mapper.general_roots import Root, Stage
+from flexloop.embedded.mapper.general_spread import Fillings
 from flexloop.embedded.mapper.paths.prices import KEPT
 from flexloop.embedded.mapper.paths.shortest import knows_paths, shortest
 from flexloop.embedded.mapper.sampler import choices_of
@@ -47,9 +48,10 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
         bounds = tuple(factors.prod(axis=0).tolist())
         spread = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
         keeping = np.where(genomes.keep[row], KEPT, 0).astype(np.int8)
-        found = shortest(facts_of(space.spec), choices, keeping, bounds, spread)
+        ways = Fillings.of(choices, [spread]), np.array([0])
+        found = shortest(facts_of(space.spec), choices, keeping, bounds, *ways)
         assert found is not None
-        root = Root((0.0, 0.0), 0, search.parts[0], bounds, keeping, Stage.PRICED, spread=spread)
+        root = Root((0.0, 0.0), 0, search.parts[0], bounds, keeping, Stage.PRICED, 0.0, 0.0, *ways)
         labels = Labels(search, root, search._relaxation(root, looks_beyond=False), found)
         below_zero = facts_of(space.spec).below_zero(bounds)
         tile, reached = np.ones((1, len(bounds)), dtype=np.int64), found.programme.start[None]
@@ -57,7 +59,7 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
             if not slot.spatial:
                 reached = labels._forward(place, tile, factors[None, place], reached)
             tile = tile * factors[place]
-            beyond = found.programme.values[place + 1][:, found.grid.index(tile)].T
+            beyond = found.programme.values[place + 1][:, found.programme.index(place + 1, tile)].T
             assert (reached + beyond).min() <= costs.energy_pj[row] * (1 + 1e-12) + below_zero
 
 

@@ -74,6 +74,28 @@ def test_no_mapping_costs_less_than_the_shortest_path(seed: int) -> None:
         assert path(space, choices, bounds, spread).least <= energy * (1 + 1e-9) + below_zero
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32))
+def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None:
+    """Without runs along shared ranks, and for several ways to fill the fanouts at a time, bounds are lower still."""
+    space = some_space(seed, 2_000)
+    choices = choices_of(space)
+    if any(limits.names for limits in choices.reuse):
+        return
+    facts, keeping = exact(facts_of(space.spec)), keeping_of(choices.kept, choices.free_bypass)
+    found: dict[tuple[int, ...], list[tuple[Spread, float]]] = {}
+    for (bounds, _), (spread, energy, _) in least_of_each(space).items():
+        found.setdefault(bounds, []).append((spread, energy))
+    for bounds, some in found.items():
+        fillings = Fillings.of(choices, [spread for spread, _ in some])
+        most = min(energy for _, energy in some) * (1 + 1e-9) + facts_of(space.spec).below_zero(bounds)
+        for coarse in (False, True):
+            together = shortest(facts, choices, keeping, bounds, fillings, np.arange(len(some)), coarse=coarse)
+            one = shortest(facts, choices, keeping, bounds, fillings, np.array([0]), coarse=coarse)
+            assert together is not None and one is not None
+            assert together.least <= min(most, one.least * (1 + 1e-9))
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32))
 def test_what_is_left_of_a_mapping_costs_no_less_than_the_path_from_there(seed: int) -> None:

@@ -40,17 +40,18 @@ class Bank:
 
     def kind(self, charge: Charge, spread: float) -> int:
         """The row of the words that the innermost of a charge's boundaries brings."""
-        run, sliding = charge.run, self._sliding[charge.t]
-        key: Hashable = (charge.t, run, run is None or spread, charge.by, charge.prime, charge.first)
+        key = (charge.t, *self._sliding[charge.t].kind(charge.run, spread, charge.first, charge.by, charge.prime))
         if key not in self._kinds:
-            if run is None:
-                found = sliding.at_once(charge.first, charge.prime)
-            elif charge.by == END:
-                found = sliding.at_the_end(run, spread)
-            else:
-                found = sliding.ended(run, spread, charge.by, charge.prime)
-            self._kinds[key] = self._put(found)
+            self._kinds[key] = self._put(self._words(charge, spread))
         return self._kinds[key]
+
+    def _words(self, charge: Charge, spread: float) -> Floats:
+        sliding = self._sliding[charge.t]
+        if charge.run is None:
+            return sliding.at_once(charge.first, charge.prime)
+        if charge.by == END:
+            return sliding.at_the_end(charge.run, spread)
+        return sliding.ended(charge.run, spread, charge.by, charge.prime)
 
     def _put(self, words: Floats) -> int:
         number = len(self._kinds)

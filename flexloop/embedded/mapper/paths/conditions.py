@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -62,6 +63,11 @@ class Charge:
     prime: int = 0
 
 
+Levels = tuple[tuple[int, ...], ...]
+After = tuple[Profile, tuple[Charge, ...]]
+"""A profile that a step leads to, and what is charged for it."""
+
+
 @dataclass
 class Stage:
     """Some loops of a slot that may stand in any order, or the end of a slot.
@@ -99,6 +105,65 @@ class Keeps:
     kept: list[tuple[int, ...]]
 
 
+class Transitions:
+    """What steps do to the conditions of data spaces.
+
+    Args:
+        keepers: for each data space the levels that may keep it.
+        relevant: for each the dimensions that move it.
+        sliding: for each the dimensions along which its runs are followed.
+    """
+
+    def __init__(self, keepers: Levels, relevant: tuple[frozenset[int], ...], sliding: Levels) -> None:
+        self._keepers, self._relevant, self._sliding = keepers, relevant, sliding
+        self._memory: dict[tuple[int, Profile, int, int], list[After]] = {}
+
+    def suppliers(self, t: int, level: int) -> list[Condition]:
+        """The levels that may give a data space what a loop of a level settles."""
+        return [(SETTLED, p) for p in self._keepers[t] if p >= level]
+
+    def after(self, level: int, profile: Profile, d: int, prime: int) -> list[After]:
+        """What a step along a dimension may do, or the end of a slot; which level gives what is settled is open."""
+        key = level, profile, d, prime
+        if key not in self._memory:
+            change = self._ending if d == END else self._changes
+            options = [list(change(t, level, condition, d, prime)) for t, condition in enumerate(profile)]
+            self._memory[key] = [
+                (tuple(condition for condition, _ in chosen), tuple(c for _, c in chosen if c is not None))
+                for chosen in itertools.product(*options)
+            ]
+        return self._memory[key]
+
+    def _ending(
+        self, t: int, level: int, condition: Condition, d: int, prime: int
+    ) -> Iterator[tuple[Condition, Charge | None]]:
+        """At the end of a slot runs end or go on; one that the level does not end by keeping what it brings goes on."""
+        yield condition, None
+        if condition[0] == SLIDES and level in self._keepers[t]:
+            run = _run(condition)
+            yield (SETTLED, level), Charge(t, run.child, level, level, run.d, run)
+
+    def _changes(
+        self, t: int, level: int, condition: Condition, d: int, prime: int
+    ) -> Iterator[tuple[Condition, Charge | None]]:
+        if condition[0] == SETTLED or (condition[0] == WAITS and d not in self._relevant[t]):
+            yield condition, None
+        elif condition[0] == SLIDES and condition[2] == d:
+            yield (SLIDES, condition[1], d, 0), None
+        elif condition[0] == WAITS and d in self._sliding[t]:
+            yield (SLIDES, condition[1], d, int(prime == 2)), None
+        else:
+            run = _run(condition) if condition[0] == SLIDES else None
+            for supplier in self.suppliers(t, level):
+                first = d if run is None else run.d
+                yield supplier, Charge(t, condition[1], supplier[1], level, first, run, d, prime)
+
+
+@lru_cache(maxsize=256)
+def _transitions(keepers: Levels, relevant: tuple[frozenset[int], ...], sliding: Levels) -> Transitions:
+    return Transitions(keepers, relevant, sliding)
+
+
 class Steps:
     """All profiles of a mapspace and the steps between them, outermost slot first.
 
@@ -120,8 +185,9 @@ class Steps:
         self._grid, self._keeping = grid, keeping
         self._tensors = range(keeping.shape[1])
         self.keepers = [[int(p) for p in np.flatnonzero(keeping[:, t] != BYPASSED)] for t in self._tensors]
-        self._relevant = words.relevant
         self._sliding = [words.sliding_dims(t) if runs else [] for t in self._tensors]
+        keepers, sliding = (tuple(map(tuple, some)) for some in (self.keepers, self._sliding))
+        self._transitions = _transitions(keepers, tuple(words.relevant), sliding)
         ends: list[Profile] = [
             tuple((WAITS, child) for child in children) for children in itertools.product(*self.keepers)
         ]
@@ -153,10 +219,7 @@ class Steps:
         waiting: list[Condition] = [(WAITS, child) for child in children]
         runs = itertools.product(children, self._sliding[t], (1, 0))
         sliding: list[Condition] = [(SLIDES, *run) for run in runs]
-        return [*waiting, *sliding, *self._suppliers(t, level)]
-
-    def _suppliers(self, t: int, level: int) -> list[Condition]:
-        return [(SETTLED, p) for p in self.keepers[t] if p >= level]
+        return [*waiting, *sliding, *self._transitions.suppliers(t, level)]
 
     def _kept_at(self, level: int, every: Sequence[Profile], rows: Sequence[Profile]) -> Keeps:
         place = {profile: row for row, profile in enumerate(rows)}
@@ -191,7 +254,7 @@ class Steps:
             here: list[list[int]] = []
             free = []
             for axis, d, prime in steps:
-                found = list(self._after(level, profile, d, prime))
+                found = self._transitions.after(level, profile, d, prime)
                 if found == [(profile, ())]:
                     free.append([axis, FREE, *(-1 for _ in self._tensors)])
                     continue
@@ -209,37 +272,6 @@ class Steps:
             place, dims, list(inside), np.array(table, dtype=np.int64),
             np.array(moves, dtype=np.int64).reshape(-1, width), list(charges),
         )  # fmt: skip
-
-    def _after(self, level: int, profile: Profile, d: int, prime: int) -> Iterator[tuple[Profile, tuple[Charge, ...]]]:
-        """What a step along a dimension may do, or the end of a slot; which level gives what is settled is open."""
-        change = self._ending if d == END else self._changes
-        options = [list(change(t, level, condition, d, prime)) for t, condition in enumerate(profile)]
-        for chosen in itertools.product(*options):
-            yield tuple(condition for condition, _ in chosen), tuple(c for _, c in chosen if c is not None)
-
-    def _ending(
-        self, t: int, level: int, condition: Condition, d: int, prime: int
-    ) -> Iterator[tuple[Condition, Charge | None]]:
-        """At the end of a slot runs end or go on; one that the level does not end by keeping what it brings goes on."""
-        yield condition, None
-        if condition[0] == SLIDES and level in self.keepers[t]:
-            run = _run(condition)
-            yield (SETTLED, level), Charge(t, run.child, level, level, run.d, run)
-
-    def _changes(
-        self, t: int, level: int, condition: Condition, d: int, prime: int
-    ) -> Iterator[tuple[Condition, Charge | None]]:
-        if condition[0] == SETTLED or (condition[0] == WAITS and d not in self._relevant[t]):
-            yield condition, None
-        elif condition[0] == SLIDES and condition[2] == d:
-            yield (SLIDES, condition[1], d, 0), None
-        elif condition[0] == WAITS and d in self._sliding[t]:
-            yield (SLIDES, condition[1], d, int(prime == 2)), None
-        else:
-            run = _run(condition) if condition[0] == SLIDES else None
-            for supplier in self._suppliers(t, level):
-                first = d if run is None else run.d
-                yield supplier, Charge(t, condition[1], supplier[1], level, first, run, d, prime)
 
 
 def profiles(keeping: Keeping, moving: Sequence[Sequence[int]]) -> int:

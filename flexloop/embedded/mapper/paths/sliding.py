@@ -15,6 +15,7 @@ the run itself, which are the larger a part of it the longer the run is, and who
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
 
@@ -56,6 +57,14 @@ class Sliding:
         self._shared, self._relevant = words.shared[t], words.relevant[t]
         dims = words.sliding_dims(t)
         self._other = {d: next(i for i, _ in self._shared[d] if i != d and self._grid.bounds[i] > 1) for d in dims}
+
+    def kind(self, run: Run | None, spread: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
+        """What tells words apart that steps bring."""
+        if run is None:
+            return (first, prime) if first in self._shared else ()
+        if by in self._relevant and by != self._other[run.d]:
+            return ()
+        return run, spread, by if by < 0 else by == self._other[run.d], prime
 
     def _coefficient(self, d: int) -> int:
         return next(coefficient for i, coefficient in self._shared[d] if i == d)
