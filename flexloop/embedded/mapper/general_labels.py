@@ -7,7 +7,7 @@ bounds it. What the orders cost in truth is left to the mappings whose factors a
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 
 import numpy as np
 
@@ -19,10 +19,13 @@ from flexloop.embedded.mapper.paths.conditions import Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.kernels import forward
 from flexloop.embedded.mapper.paths.shortest import Shortest
+from flexloop.embedded.mapper.slots import Genomes
 from flexloop.integers import divisors
 
 _CHUNK = 64
 """Partial mappings that are taken one slot further together."""
+_BATCH = 2048
+"""Mappings that are costed together, about."""
 _SLACK = 1 - 1e-12
 """What the rounding of sums in another order than the cost model's can take away."""
 
@@ -48,6 +51,7 @@ class Labels(Branch):
         )
         self._costs: dict[int, list[Floats]] = {}
         self._tiles: dict[int, Ints] = {}
+        self._orders: dict[bytes, tuple[Ints, Ints] | None] = {}
         self._leads = [self._loops_of(d) for d in range(len(root.bounds))]
 
     def run(self) -> None:
@@ -139,6 +143,47 @@ class Labels(Branch):
     def _loops(self, stage: Stage, factors: Ints) -> Ints:
         loops = np.array([[self._leads[d][int(f)] for d in stage.dims for f in (row[d],)] for row in factors])
         return np.ascontiguousarray(loops.reshape(len(factors), len(stage.dims), 3), dtype=np.int64)
+
+    def _leaves(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
+        """Cost every kind of order of mappings whose factors are decided; those that have the same loops together."""
+        factors = tiles[:, 1:] // tiles[:, :-1]
+        loops = (factors > 1) @ (1 << np.arange(factors.shape[2]))
+        _, pattern = np.unique(loops, axis=0, return_inverse=True)
+        for number in range(int(pattern.max(initial=-1)) + 1):
+            rows = np.flatnonzero(pattern.ravel() == number)
+            rows = rows[self._search.hopeful(primary[rows], tie[rows])]
+            if not len(rows):
+                continue
+            orders = self._orders_of(loops[rows[0]].tobytes(), factors[rows[0]])
+            if orders is None:
+                super()._leaves(tiles[rows], primary[rows], tie[rows])
+                continue
+            for some in np.split(rows, range(_BATCH // len(orders[1]) + 1, len(rows), _BATCH // len(orders[1]) + 1)):
+                if self._late(primary[some], tie[some]):
+                    continue
+                least = int(np.lexsort((tie[some], primary[some]))[0])
+                floor = float(primary[some][least]), float(tie[some][least])
+                self._search.cost(self._part, self._every(factors[some], *orders), floor)
+
+    def _every(self, factors: Ints, orders: Ints, splits: Ints) -> Genomes:
+        """All of some orders of mappings."""
+        n, k = len(factors), len(splits)
+        keep = np.broadcast_to(self._keep, (n * k, *self._keep.shape))
+        return Genomes(np.repeat(factors, k, axis=0), np.tile(orders, (n, 1, 1)), np.tile(splits, (n, 1)), keep)
+
+    def _orders_of(self, loops: bytes, factors: Ints) -> tuple[Ints, Ints] | None:
+        """Orders and splits [orders, slots, ...] of loops, of each kind one; None where they are many."""
+        if loops not in self._orders:
+            linked = self._linked(factors)
+            options = [self._arrangements(s, row, linked) for s, row in enumerate(factors)]
+            sizes = [len(option.splits) for option in options]
+            found = None
+            if prod(sizes) <= _BATCH and all(option.complete for option in options):
+                index = np.unravel_index(np.arange(prod(sizes)), sizes)
+                orders = np.stack([o.orders[i] for o, i in zip(options, index, strict=True)], axis=1)
+                found = orders, np.stack([o.splits[i] for o, i in zip(options, index, strict=True)], axis=1)
+            self._orders[loops] = found
+        return self._orders[loops]
 
     def _keys(self, place: int, spans: Ints, reached: Floats) -> tuple[Floats, Floats]:
         """Objectives and tie-breaks of partial mappings, at least."""
