@@ -52,7 +52,7 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
         found = shortest(facts_of(space.spec), choices, keeping, bounds, *ways)
         assert found is not None
         root = Root((0.0, 0.0), 0, search.parts[0], bounds, keeping, Stage.PRICED, 0.0, 0.0, *ways)
-        labels = Labels(search, root, search._relaxation(root, looks_beyond=False), found)
+        labels = Labels(search, root, search._relaxation(root, looks_beyond=False), [found])
         below_zero = facts_of(space.spec).below_zero(bounds)
         tile, reached = np.ones((1, len(bounds)), dtype=np.int64), found.programme.start[None]
         for place, slot in enumerate(choices.slots):

@@ -20,7 +20,8 @@ from flexloop.embedded.mapper.exact.form import Form, recognise
 from flexloop.embedded.mapper.exact.optimal import Search, families
 from flexloop.embedded.mapper.general_bounds import Floats, Relaxation
 from flexloop.embedded.mapper.general_branch import Branch
-from flexloop.embedded.mapper.general_labels import Labels
+from flexloop.embedded.mapper.general_labels import SLACK, Labels
+from flexloop.embedded.mapper.general_facts import Resource
 from flexloop.embedded.mapper.general_roots import MOST_TOGETHER, NOTHING, Key, Part, Root, Roots, Stage
 from flexloop.embedded.mapper.general_spread import Fillings, spreads
 from flexloop.embedded.mapper.paths.prices import keeping_of
@@ -44,6 +45,8 @@ _AGAIN = 0.5
 """Seconds of sampling for a second of proving, where proving takes long."""
 _AS_GOOD = 1 - 2e-12
 """How far bounds may lie below a cost and be as good."""
+_TIGHT = 0.3
+"""What share of a root's cycles a bandwidth needs at least for more to be found out about it."""
 _RELAXED = 0.5
 """Share of the time for an exact search that passes over a limit on loops."""
 _SAMPLED = 0.2
@@ -116,7 +119,7 @@ class _Search:
         self._evaluated = 0
         self._open = NOTHING
         self._forms: tuple[list[tuple[int, Form]], list[tuple[Part, bytes]], bool] = ([], [], False)
-        self._paths = False
+        self._are_paths = False
         self._floor: Key = (0.0, 0.0)
         """No mapping that is still to be searched costs less."""
 
@@ -131,7 +134,7 @@ class _Search:
     def sample(self, seeds: Sequence[Seed], samples: int, rng_seed: int) -> None:
         """Improve the seeds by sampling the spaces that the exact search has not covered."""
         sampled = [part for part in self._filled if any(True for _ in part.patterns())]
-        samples = samples // _FEWER if self._paths else samples
+        samples = samples // _FEWER if self._are_paths else samples
         until = self.deadline.part(_SAMPLED)
         for place, part in enumerate(sampled):
             if samples <= 0 or until.passed():
@@ -187,7 +190,7 @@ class _Search:
         while (least := roots.least()) is not None:
             if (
                 samples
-                and not self._paths
+                and not self._are_paths
                 and (proving := self.deadline.now() - begun - sampled) > 1.0
                 and sampled < _AGAIN * proving
             ):
@@ -222,11 +225,12 @@ class _Search:
                 np.ones((1, 1, len(root.bounds)), dtype=np.int64)
             )
             return [self._bounded(root, Stage.BOUNDED, float(energy[0]), float(cycles[0]))]
-        found = self._path(root, coarse=False) if root.has_paths else None
-        if found is None or not found.is_kept:
+        found = self._paths(root) if root.has_paths else []
+        if not found or not found[0].is_kept:
             Branch(self, root, self._relaxation(root, looks_beyond=True)).run()
-        elif found.least < np.inf:
-            self._note_path(root, found)
+        elif all(path.least < np.inf for path in found):
+            for path in found:
+                self._note_path(root, path)
             Labels(self, root, self._relaxation(root, looks_beyond=False), found).run()
         return []
 
@@ -242,7 +246,7 @@ class _Search:
         """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
         found = spreads(root.part.choices, root.bounds, _SPREADS, self.deadline)
         if found is None:
-            self._paths = False
+            self._are_paths = False
             return [replace(root, stage=Stage.SPREAD)]
         fillings = Fillings.of(root.part.choices, found)
         every = replace(root, fillings=fillings, which=np.arange(len(fillings)), stage=Stage.SPREAD)
@@ -256,7 +260,7 @@ class _Search:
     def _priced(self, root: Root) -> Root:
         """A root bounded by its shortest path, first without what takes long, whose mapping is costed."""
         coarse = root.stage < Stage.COARSE
-        found = None if root.fillings is None else self._path(root, coarse=coarse)
+        found = None if root.fillings is None else self._path(root, self._most_energy(root), coarse=coarse)
         if found is None:
             return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
         self._note_path(root, found)
@@ -264,29 +268,59 @@ class _Search:
         leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
         energy = found.least + leaked - facts.below_zero(root.bounds)
         stage = Stage.PRICED if found.is_fine else Stage.COARSE
-        return self._bounded(replace(root, has_paths=True), stage, energy, 0.0)
+        root = self._bounded(replace(root, has_paths=True), stage, energy, 0.0)
+        return root if self._objective == "energy" or energy == np.inf else self._throttled(root, coarse=coarse)
 
-    def _path(self, root: Root, *, coarse: bool) -> Shortest | None:
-        """The shortest path of a root, where there are not too many."""
+    def _throttled(self, root: Root, *, coarse: bool) -> Root:
+        """A root bounded by the cycles that bandwidths need; those that may need many are remembered."""
+        tight = []
+        for resource in root.tight:
+            found = self._path(root, self._most_cycles(root), resource, coarse=coarse)
+            if found is not None:
+                self._note_path(root, found)
+                cycles = np.ceil(found.least * SLACK) + root.part.facts.latency
+                if cycles >= _TIGHT * root.cycles:
+                    tight.append(resource)
+                root = self._bounded(root, root.stage, 0.0, cycles)
+        return replace(root, tight=tuple(tight))
+
+    def _paths(self, root: Root) -> list[Shortest]:
+        """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
+        found = [self._path(root, self._most_energy(root), coarse=False)]
+        if self._objective != "energy":
+            found += [self._path(root, self._most_cycles(root), resource, coarse=False) for resource in root.tight]
+        return [path for path in found if path is not None]
+
+    def _path(self, root: Root, most: float, resource: Resource | None = None, *, coarse: bool) -> Shortest | None:
+        """The shortest path of a root, where there are not too many; none above a limit."""
         assert root.fillings is not None
         facts, choices = root.part.facts, root.part.choices
-        most = self._most_energy(root.cycles) + facts.below_zero(root.bounds)
-        ways = root.fillings, root.which
-        return shortest(facts, choices, root.keeping, root.bounds, *ways, most, self.deadline, coarse=coarse)
+        ways = root.fillings, root.which, most, self.deadline
+        return shortest(facts, choices, root.keeping, root.bounds, *ways, coarse=coarse, resource=resource)
 
     def _note_path(self, root: Root, found: Shortest) -> None:
         """Cost the mapping of a path."""
         if found.genomes is not None:
             self._note(root.part, found.genomes)
 
-    def _most_energy(self, cycles: float) -> float:
-        """The energy above which a mapping of so many cycles or more is of no interest."""
+    def _most_energy(self, root: Root) -> float:
+        """The energy, leakage left out, above which a mapping of a root is of no interest."""
         if self._best is None:
             return np.inf
         best, tie = self._best.key
         if self._objective == "latency":
-            return tie if cycles >= best else np.inf
-        return best if self._objective == "energy" else best / cycles
+            most = tie if root.cycles >= best else np.inf
+        else:
+            most = best if self._objective == "energy" else best / root.cycles
+        return most + root.part.facts.below_zero(root.bounds)
+
+    def _most_cycles(self, root: Root) -> float:
+        """The cycles above which a mapping of a root is of no interest."""
+        if self._best is None or self._objective == "energy":
+            return np.inf
+        best, _ = self._best.key
+        most = best if self._objective == "latency" else best / root.energy if root.energy > 0 else np.inf
+        return most - root.part.facts.latency
 
     def recognise(self) -> None:
         """Look for patterns of bypass that have the exact search's form."""
@@ -307,7 +341,7 @@ class _Search:
                     owners.append((part, keep.tobytes()))
         self._forms = forms, owners, whole
         # Where shortest paths lead to good mappings few need be sampled, but the exact search needs a good incumbent.
-        self._paths = not forms and all(map(self._has_paths, self._filled))
+        self._are_paths = not forms and all(map(self._has_paths, self._filled))
 
     def _has_paths(self, part: Part) -> bool:
         """Whether paths are known, and not too many ways to fill the fanouts for them."""

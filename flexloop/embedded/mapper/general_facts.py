@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
+from math import inf, prod
+
+
+READ, WRITE, SHARED = range(3)
+Resource = tuple[int, int]
+"""A bandwidth: the level, and READ, WRITE or SHARED."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,10 @@ class LevelFacts:
     cluster: int = 1
     clusters: int = 1 << 62
     block: int = 1
+
+    def bandwidth(self, kind: int) -> float:
+        """Words a cycle that an instance reads, writes, or does both of."""
+        return (self.read_bandwidth, self.write_bandwidth, self.shared_bandwidth)[kind]
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,12 @@ class Facts:
     routed: bool = False
     latency: int = 0
     returned: float = 0.0
+
+    @cached_property
+    def resources(self) -> tuple[Resource, ...]:
+        """The bandwidths that may take time."""
+        kinds = itertools.product(range(len(self.levels)), (READ, WRITE, SHARED))
+        return tuple((level, kind) for level, kind in kinds if self.levels[level].bandwidth(kind) < inf)
 
     def below_zero(self, bounds: Sequence[int]) -> float:
         """The most that networks take off the energy (pJ) of a mapping with these bounds."""

@@ -7,6 +7,7 @@ bounds it. What the orders cost in truth is left to the mappings whose factors a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, prod
 
 import numpy as np
@@ -26,7 +27,7 @@ _CHUNK = 64
 """Partial mappings that are taken one slot further together."""
 _BATCH = 2048
 """Mappings that are costed together, about."""
-_SLACK = 1 - 1e-12
+SLACK = 1 - 1e-12
 """What the rounding of sums in another order than the cost model's can take away."""
 
 
@@ -36,20 +37,18 @@ class Labels(Branch):
     Args:
         search: holds the best mapping known, and the clock.
         root: where to begin.
-        relaxation: bounds cycles, and mappings whose factors are decided.
-        shortest: the shortest path.
+        relaxation: bounds mappings whose factors are decided.
+        paths: the shortest paths, first for energy, then for the cycles of bandwidths.
     """
 
-    def __init__(self, search: Incumbent, root: Root, relaxation: Relaxation, shortest: Shortest) -> None:
+    def __init__(self, search: Incumbent, root: Root, relaxation: Relaxation, paths: Sequence[Shortest]) -> None:
         super().__init__(search, root, relaxation)
-        self._programme, self._window = shortest.programme, shortest.programme.window
-        self._cycles, facts = root.cycles, root.part.facts
-        self._leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
-        self._less = facts.below_zero(root.bounds)
-        self._throttled = any(
-            min(level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth) < inf for level in facts.levels
-        )
-        self._costs: dict[int, list[Floats]] = {}
+        self._programmes = [path.programme for path in paths]
+        self._programme, self._window = paths[0].programme, paths[0].programme.window
+        self._cycles, self._facts = root.cycles, root.part.facts
+        self._leakage = sum(level.leakage for level in self._facts.levels)
+        self._less = self._facts.below_zero(root.bounds)
+        self._costs: dict[tuple[int, int], list[Floats]] = {}
         self._tiles: dict[int, Ints] = {}
         self._orders: dict[bytes, tuple[Ints, Ints] | None] = {}
         self._leads = [self._loops_of(d) for d in range(len(root.bounds))]
@@ -57,7 +56,7 @@ class Labels(Branch):
     def run(self) -> None:
         """Search everything below the root."""
         start = np.ones((1, 1, len(self._bounds)), dtype=np.int64)
-        reached = self._programme.start[None]
+        reached = [programme.start[None] for programme in self._programmes]
         self._follow(start, reached, np.full(1, self._floor), np.zeros(1))
 
     def _loops_of(self, d: int) -> dict[int, tuple[int, int, int]]:
@@ -71,7 +70,7 @@ class Labels(Branch):
             found[factor] = (way, axis, axis if max(powers) < factor else -1)
         return found
 
-    def _follow(self, spans: Ints, reached: Floats, primary: Floats, tie: Floats) -> None:
+    def _follow(self, spans: Ints, reached: list[Floats], primary: Floats, tie: Floats) -> None:
         """Search below partial mappings [n, slots, dimensions]."""
         place = spans.shape[1] - 1
         if place == len(self._choices.slots):
@@ -92,16 +91,19 @@ class Labels(Branch):
                 return
             if self._late(bounds[rows[start:]], ties[rows[start:]]):
                 return
-            self._follow(grown[some], outside[some], bounds[some], ties[some])
+            self._follow(grown[some], [part[some] for part in outside], bounds[some], ties[some])
 
-    def _grown_from(self, place: int, spans: Ints, reached: Floats) -> tuple[Ints, Floats]:
+    def _grown_from(self, place: int, spans: Ints, reached: list[Floats]) -> tuple[Ints, list[Floats]]:
         """Partial mappings with the factors of one more slot, and the least costs of their profiles."""
         low, high = (limits[place] for limits in self._choices.limits)
-        beyond, integers = self._programme.beyond[place + 1], self._tiles_outside(place)
+        integers = self._tiles_outside(place)
         parents, tiles = [], []
-        for i, (tile, least) in enumerate(zip(spans[:, -1], reached.min(axis=1), strict=True)):
-            primary, tie = self._keyed(beyond + least, np.full(len(beyond), self._cycles))
-            some = np.flatnonzero(self._search.hopeful(primary, tie))
+        for i, tile in enumerate(spans[:, -1]):
+            least = [
+                programme.beyond[place + 1] + part[i].min()
+                for programme, part in zip(self._programmes, reached, strict=True)
+            ]
+            some = np.flatnonzero(self._search.hopeful(*self._keyed(*least)))
             factors, rest = np.divmod(integers[some], tile)
             some = some[((rest == 0) & (factors >= low) & (factors <= high)).all(axis=1)]
             parents.append(np.full(len(some), i))
@@ -111,7 +113,10 @@ class Labels(Branch):
         if self._choices.few_loops is not None:
             rows = self._choices.few_loops.may_hold(grown, self._bounds)
             parent, grown = parent[rows], grown[rows]
-        return grown, self._forward(place, spans[parent, -1], grown[:, -1] // spans[parent, -1], reached[parent])
+        factors = grown[:, -1] // spans[parent, -1]
+        return grown, [
+            self._forward(place, spans[parent, -1], factors, part[parent], which) for which, part in enumerate(reached)
+        ]
 
     def _tiles_outside(self, place: int) -> Ints:
         """[tiles, dimensions] the extents of the tiles outside of a slot."""
@@ -119,12 +124,12 @@ class Labels(Branch):
             self._tiles[place] = self._window.grid.tiles[self._programme.places(place + 1)].astype(np.int64)
         return self._tiles[place]
 
-    def _forward(self, place: int, tiles: Ints, factors: Ints, reached: Floats) -> Floats:
-        """[n, rows] the least costs of profiles outside of a slot whose loops have the factors."""
+    def _forward(self, place: int, tiles: Ints, factors: Ints, reached: Floats, which: int = 0) -> Floats:
+        """[n, rows] the least costs, to one programme, of profiles outside of a slot whose loops have the factors."""
         steps = self._programme.steps
         stages = steps.stages[place]
-        if place not in self._costs:
-            self._costs[place] = [self._programme.costs(stage) for stage in stages]
+        if (place, which) not in self._costs:
+            self._costs[place, which] = [self._programmes[which].costs(stage) for stage in stages]
         index = self._programme.index(place, tiles)
         for number in range(len(stages) - 1, -1, -1):
             stage = stages[number]
@@ -132,7 +137,7 @@ class Labels(Branch):
             loops = self._loops(stage, factors)
             outside = np.full((len(index), rows), inf)
             best = np.empty((1 << loops.shape[1], len(stage.rows)))
-            forward(reached, index, loops, stage.table, stage.moves, self._costs[place][number], best, outside)
+            forward(reached, index, loops, stage.table, stage.moves, self._costs[place, which][number], best, outside)
             index, reached = index + loops[:, :, 0].sum(axis=1), outside
         keeps = steps.keeps[place]
         outside = np.full((len(index), len(steps.rows[place + 1])), inf)
@@ -185,15 +190,20 @@ class Labels(Branch):
             self._orders[loops] = found
         return self._orders[loops]
 
-    def _keys(self, place: int, spans: Ints, reached: Floats) -> tuple[Floats, Floats]:
+    def _keys(self, place: int, spans: Ints, reached: list[Floats]) -> tuple[Floats, Floats]:
         """Objectives and tie-breaks of partial mappings, at least."""
-        values = self._programme.values[place][:, self._programme.index(place, spans[:, -1])]
-        energy = (reached + values.T).min(axis=1, initial=inf)
-        cycles = np.full(len(spans), self._cycles)
-        if self._throttled and len(spans):
-            cycles = np.maximum(cycles, self._relaxation.bound(spans)[1])
-        return self._keyed(energy, cycles)
+        index = self._programme.index(place, spans[:, -1])
+        every = zip(self._programmes, reached, strict=True)
+        return self._keyed(
+            *((part + programme.values[place][:, index].T).min(axis=1, initial=inf) for programme, part in every)
+        )
 
-    def _keyed(self, energy: Floats, cycles: Floats) -> tuple[Floats, Floats]:
-        primary, tie = self._search.keys((energy + self._leaked) * _SLACK - self._less, cycles)
-        return np.where(np.isfinite(energy), np.maximum(primary, self._floor), inf), tie
+    def _keyed(self, energy: Floats, *throttled: Floats) -> tuple[Floats, Floats]:
+        """The same given energies, leakage left out, and the cycles that bandwidths need."""
+        cycles = np.full(len(energy), self._cycles)
+        for needed in throttled:
+            cycles = np.maximum(cycles, np.ceil(needed * SLACK) + self._facts.latency)
+        leaked = self._leakage * (np.where(np.isfinite(cycles), cycles, 0.0) - self._facts.latency)
+        primary, tie = self._search.keys((energy + leaked) * SLACK - self._less, cycles)
+        possible = np.isfinite(energy) & np.isfinite(cycles)
+        return np.where(possible, np.maximum(primary, self._floor), inf), tie

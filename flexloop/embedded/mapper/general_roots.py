@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.general_facts import Facts
+from flexloop.embedded.mapper.general_facts import Facts, Resource
 from flexloop.embedded.mapper.general_spread import Fillings, Spread
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.space import Space
@@ -99,6 +99,7 @@ class Root:
         fillings: ways to fill the fanouts, or None where there are too many.
         which: which of them.
         has_paths: whether there is a shortest path, as far as is known.
+        tight: bandwidths that may need more cycles than the MACs do.
     """
 
     key: Key
@@ -112,6 +113,7 @@ class Root:
     fillings: Fillings | None = field(compare=False, default=None)
     which: Ints = field(compare=False, default_factory=lambda: np.zeros(0, dtype=np.int64))
     has_paths: bool = field(compare=False, default=True)
+    tight: tuple[Resource, ...] = field(compare=False, default=())
 
     def least_cycles(self) -> float:
         """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
@@ -188,7 +190,7 @@ class Roots:
         keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
         for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
             energy = part.compulsory(bounds) * (1 - 1e-12) - part.facts.below_zero(bounds)
-            root = Root((0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy)
+            root = Root((0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy, tight=part.facts.resources)
             cycles = root.least_cycles()
             yield replace(root, key=self._key(energy, cycles), cycles=cycles)
 

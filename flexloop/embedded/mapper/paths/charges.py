@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,20 +38,35 @@ class Bank:
             self._kinds.clear()
             self.rows = np.empty((0, self._size))
 
-    def kind(self, charge: Charge, spread: float) -> int:
-        """The row of the words that the innermost of a charge's boundaries brings."""
-        key = (charge.t, *self._sliding[charge.t].kind(charge.run, spread, charge.first, charge.by, charge.prime))
+    def longest(self, t: int, level: int, d: int) -> float:
+        """The most that a data space's tile which fits a level may span along a dimension of a shared rank."""
+        return self._sliding[t].longest(level, d)
+
+    def kind(self, charge: Charge, inside: float, passing: float) -> int:
+        """The row of the words that the innermost of a charge's boundaries brings.
+
+        Args:
+            charge: the charge.
+            inside: what the tile of the child may span along the dimension of the run, fanouts included, at most.
+            passing: how many children may pass on to each other what all get together.
+        """
+        charged = charge.run, inside, charge.first, charge.by, charge.prime
+        key = (charge.t, passing, *self._sliding[charge.t].kind(*charged))
         if key not in self._kinds:
-            self._kinds[key] = self._put(self._words(charge, spread))
+            self._kinds[key] = self._put(self._words(charge, inside, passing))
         return self._kinds[key]
 
-    def _words(self, charge: Charge, spread: float) -> Floats:
+    def _words(self, charge: Charge, inside: float, passing: float) -> Floats:
         sliding = self._sliding[charge.t]
         if charge.run is None:
-            return sliding.at_once(charge.first, charge.prime)
-        if charge.by == END:
-            return sliding.at_the_end(charge.run, spread)
-        return sliding.ended(charge.run, spread, charge.by, charge.prime)
+            words = sliding.at_once(charge.first, charge.prime)
+        elif charge.by == END:
+            words = sliding.at_the_end(charge.run, inside)
+        else:
+            words = sliding.ended(charge.run, inside, charge.by, charge.prime)
+        if passing == 1.0:
+            return words
+        return np.maximum(words / passing, sliding.new(charge.run, inside, charge.first, charge.by, charge.prime))
 
     def _put(self, words: Floats) -> int:
         number = len(self._kinds)
@@ -65,10 +80,11 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class _Prices:
-    """The prices of a stage's charges, one after the other, and where each begins."""
+    """The prices of a stage's charges, one after the other, where each begins, and whose children pass words on."""
 
     price: Price
     first: Ints
+    passing: Floats
 
 
 class Charges:
@@ -77,11 +93,12 @@ class Charges:
     Args:
         bank: words.
         prices: of words.
+        inside: for each level and dimension what the slots up to the level's may span.
     """
 
-    def __init__(self, bank: Bank, prices: Prices) -> None:
+    def __init__(self, bank: Bank, prices: Prices, inside: Sequence[Sequence[float]]) -> None:
         self.prices = prices
-        self._bank = bank
+        self._bank, self._inside = bank, inside
         self._stages: dict[int, _Prices] = {}
 
     def costs(self, stage: Stage, ways: Ints, places: Ints) -> Floats:
@@ -95,18 +112,29 @@ class Charges:
         found = self._stages.get(id(stage))
         if found is None:
             prices = [self.prices.moved(c.t, c.child, c.parent, c.level, c.first) for c in stage.charges]
-            first = np.cumsum([0, *map(len, prices)], dtype=np.int64)
+            first = np.cumsum([0, *(len(price) for price, _ in prices)], dtype=np.int64)
             empty = np.empty((0, 3, len(self.prices.fillings)))
-            found = self._stages[id(stage)] = _Prices(np.concatenate([empty, *prices]), first)
-        which = np.array([self._kind(charge, ways) for charge in stage.charges], dtype=np.int64)
-        costs = np.empty((len(which), len(places)))
-        parts, here = least_of(found.price, ways), np.empty(len(places))
-        priced(self._bank.rows, which, places, found.first, parts, here, costs)
+            price, passing = (np.concatenate([none, *some]) for none, some in zip(
+                (empty, empty[:, 0]), zip(*prices, strict=True) if prices else ((), ()), strict=True))  # fmt: skip
+            found = self._stages[id(stage)] = _Prices(price, first, passing)
+        passing = found.passing[:, ways].max(axis=1)
+        which = np.array(
+            [
+                self._kind(charge, ways, passed)
+                for charge, begin, end in zip(stage.charges, found.first, found.first[1:], strict=False)
+                for passed in passing[begin:end].tolist()
+            ],
+            dtype=np.int64,
+        )
+        costs, here = np.empty((len(stage.charges), len(places))), np.empty(len(places))
+        priced(self._bank.rows, which, places, found.first, least_of(found.price, ways), here, costs)
         return costs
 
-    def _kind(self, charge: Charge, ways: Ints) -> int:
-        run = charge.run
-        spread = 1.0
+    def _kind(self, charge: Charge, ways: Ints, passing: float) -> int:
+        run, inside = charge.run, 1.0
         if run is not None and not run.of_two:
-            spread = self.prices.most_along(run.child, charge.level, run.d, ways)
-        return self._bank.kind(charge, spread)
+            most, child, d = self.prices.most_along, run.child, run.d
+            spanned = self._inside[child][d] * most(-1, charge.level, d, ways)
+            fitting = self._bank.longest(charge.t, child, d) * most(child, charge.level, d, ways)
+            inside = min(spanned, fitting)
+        return self._bank.kind(charge, inside, passing)

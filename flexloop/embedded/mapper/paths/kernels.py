@@ -25,7 +25,7 @@ def priced(
 
     Args:
         words: [kinds, tiles of the grid].
-        which: [charges] the kind that each is for.
+        which: [parts] the kind that each is for.
         places: [tiles] where they stand in the grid.
         first: [charges + 1] the first part of each price.
         parts: [parts, 3] rows a word, rows less, energy of a row; energy 0: energies in place of rows, not rounded up.
@@ -33,11 +33,14 @@ def priced(
         costs: [charges, tiles] receives the costs (pJ).
     """
     for row in range(len(costs)):
-        kind, cost = words[which[row]], costs[row]
+        cost, kind = costs[row], -1
         for i in range(len(places)):
-            here[i] = kind[places[i]]
             cost[i] = 0.0
         for k in range(first[row], first[row + 1]):
+            if which[k] != kind:
+                kind = which[k]
+                for i in range(len(places)):
+                    here[i] = words[kind, places[i]]
             times, less, energy = parts[k, 0], parts[k, 1], parts[k, 2]
             if energy > 0.0:
                 for i in range(len(here)):

@@ -11,6 +11,8 @@ A price consists of parts, one for each level and kind of access: [parts, 3, way
 * rows of an instance for each word of all children (rows of several words are paid for as a whole, by each instance);
 * rows that an instance saves by first visits of partial sums, and by rounding, at most;
 * the energy of a row in all instances in use (pJ).
+
+In place of energy it may be cycles that count: those that an instance of one level needs for its words.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.embedded.mapper.general_facts import READ, SHARED, WRITE, Resource
 from flexloop.embedded.mapper.general_spread import Fillings
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.words import Words
@@ -57,19 +60,25 @@ class Prices:
         words: of the tiles.
         keeping: [levels, data spaces], see above.
         fillings: the ways.
+        resource: whose cycles are the price; None: energy is.
+
+    Attributes:
+        computing: the price of all MACs.
     """
 
-    def __init__(self, words: Words, keeping: Keeping, fillings: Fillings) -> None:
+    def __init__(self, words: Words, keeping: Keeping, fillings: Fillings, resource: Resource | None = None) -> None:
+        self._resource = resource
         self.words, self.facts, self.fillings = words, words.facts, fillings
         self._bounds = words.grid.bounds
         self.macs = float(prod(self._bounds))
+        self.computing = self.macs * self.facts.compute_energy if resource is None else 0.0
         self._fanouts = fillings.by_level
         self._ones = np.ones(len(fillings))
         self._every = range(len(self._bounds))
         self.always = [[int(p) for p in np.flatnonzero(keeping[:, t] == KEPT)] for t in range(keeping.shape[1])]
         self._products: dict[tuple[int, int, tuple[int, ...]], Floats] = {}
         self._whole = [self._is_whole(t) for t in range(keeping.shape[1])]
-        self._memory: dict[tuple[int, ...], Price] = {}
+        self._memory: dict[tuple[int, ...], tuple[Price, Floats]] = {}
 
     def _factors(self, low: int, high: int, dims: Sequence[int]) -> Floats:
         """[ways]: the product of some dimensions' factors in the fanouts of the levels above ``low`` up to ``high``."""
@@ -127,29 +136,34 @@ class Prices:
         repeating = [*self.words.irrelevant[t], *self.words.shared[t]]
         return self._factors(level, len(self.facts.levels), repeating) * self.words.everything[t]
 
-    def _part(self, level: int, times: Floats, less: Floats, energy: float) -> list[Floats]:
+    def _part(self, t: int, level: int, kind: int, times: Floats, less: Floats, energy: float) -> list[Floats]:
         """What words cost at a level, given the energy of a word where all instances work (pJ).
 
         Instances in use that share rows pay for a row each, until all rows are paid for.
         """
-        if not energy:
-            return []
         facts = self.facts.levels[level]
         used = self._factors(level, len(self.facts.levels), self._every)
+        if self._resource is not None:
+            if self._resource not in ((level, kind), (level, SHARED)):
+                return []
+            cycles = facts.scale[t] / facts.bandwidth(self._resource[1])
+            return [np.stack([times / used, less / used, cycles * self._ones])]
+        if not energy:
+            return []
         words = used * facts.block
         rows = facts.block * facts.cluster * np.minimum(used, facts.clusters)
         return [np.stack([times / words, less / words, energy * rows])]
 
     def _filling(self, t: int, level: int, times: Floats) -> list[Floats]:
         less = self._first(t, level) + self._rounded(t, level)
-        return self._part(level, times, less, self.facts.levels[level].write_energy)
+        return self._part(t, level, WRITE, times, less, self.facts.levels[level].write_energy)
 
     def _giving(self, t: int, level: int, times: Floats) -> list[Floats]:
         facts, rounded = self.facts.levels[level], self._rounded(t, level)
-        read = self._part(level, times, self._first(t, level) + rounded, facts.read_energy)
+        read = self._part(t, level, READ, times, self._first(t, level) + rounded, facts.read_energy)
         if not self.facts.tensors[t].read_write:
             return read
-        return read + self._part(level, times, rounded, facts.update_energy)
+        return read + self._part(t, level, WRITE, times, rounded, facts.update_energy)
 
     def _price(self, parts: list[Floats]) -> Price:
         return np.stack(parts) if parts else np.empty((0, 3, len(self._ones)))
@@ -158,7 +172,7 @@ class Prices:
         """A child and the levels outside it, below another one, that keep the data space in any case."""
         return [child, *(p for p in self.always[t] if child < p < below)]
 
-    def moved(self, t: int, child: int, parent: int, level: int, first: int) -> Price:
+    def moved(self, t: int, child: int, parent: int, level: int, first: int) -> tuple[Price, Floats]:
         """The price of all boundaries from a child on that wait for a loop, which is now found at a level.
 
         Args:
@@ -167,19 +181,27 @@ class Prices:
             parent: the level that gives the outermost of the waiting levels its words.
             level: where the loop stands.
             first: the dimension of the innermost loop that moves the tile.
+
+        Returns:
+            The price, and [parts, ways] how many children may pass on to each other what all get together.
         """
         key = (t, child, parent, level, first if first in self.words.shared[t] else -1)
         if key not in self._memory:
             parts: list[Floats] = []
+            passing: list[Floats] = []
+            followed = self.words.is_dense(t, first)
             chain = [*self._chain(t, child, level), parent]
             for inner, outer in itertools.pairwise(chain):
-                passed_on = self._passed_on(t, inner, outer, first)
                 # With fanouts outside, what neighbours pass on is spread over instances that do not get it.
-                lost = passed_on if any(p > inner + 1 for p in self._fanouts) else 1.0
+                lost = self._passed_on(t, inner, outer, first) if any(p > inner + 1 for p in self._fanouts) else 1.0
                 parts += self._filling(t, inner, self._repeats(t, inner, level) / lost)
+                passing += [self._ones] * (len(parts) - len(passing))
+                inside = self._passed_on(t, inner, min(outer, level), first)
+                outside = self._passed_on(t, max(inner, level), outer, first)
                 times = 1.0 / self._sharing(t, level, parent) if outer == parent else self._repeats(t, outer, level)
-                parts += self._giving(t, outer, times / passed_on)
-            self._memory[key] = self._price(parts)
+                parts += self._giving(t, outer, times / outside if followed else times / outside / inside)
+                passing += [inside if followed else self._ones] * (len(parts) - len(passing))
+            self._memory[key] = self._price(parts), np.array(passing).reshape(len(parts), len(self._ones))
         return self._memory[key]
 
     def never_moved(self, t: int, child: int) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf
+from math import inf, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,16 @@ class Ways:
         bounds = self.words.grid.bounds
         every = [list(spans(bound, low, high)) for bound, (low, high) in zip(bounds, self.limits, strict=True)]
         return _masks(self.words.grid.tiles, every)
+
+    @cached_property
+    def inside(self) -> list[list[float]]:
+        """For each level and dimension what the loops up to the level's own may span, fanouts left out."""
+        found = []
+        for level in range(len(self.words.facts.levels)):
+            own = [place for place, slot in enumerate(self.slots) if not slot.spatial and slot.level <= level]
+            spanned = [prod(high[place] for place in own) for _, high in self.limits]
+            found.append([float(min(n, bound)) for n, bound in zip(spanned, self.words.grid.bounds, strict=True)])
+        return found
 
     def reachable_in(self, window: Window, taken: Row) -> Masks:
         """The same in the window that the factors of the fanouts leave, which are given by their products."""
@@ -190,7 +200,7 @@ class Programme:
         """What the MACs cost, and what they read and write."""
         prices = self._charges.prices
         known: dict[tuple[int, int], float] = {}
-        start = np.full(len(self.steps.rows[0]), prices.macs * prices.facts.compute_energy)
+        start = np.full(len(self.steps.rows[0]), prices.computing)
         for row, profile in enumerate(self.steps.rows[0]):
             for t, condition in enumerate(profile):
                 if condition[0] != SETTLED:

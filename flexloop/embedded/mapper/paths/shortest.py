@@ -11,7 +11,7 @@ import numpy as np
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.general_facts import Facts
+from flexloop.embedded.mapper.general_facts import Facts, Resource
 from flexloop.embedded.mapper.general_spread import Fillings
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import Steps, profiles
@@ -65,6 +65,7 @@ def shortest(
     deadline: Deadline | None = None,
     *,
     coarse: bool = False,
+    resource: Resource | None = None,
 ) -> Shortest | None:
     """The shortest path, or None where there are too many tiles, or what paths do not know: limits of reuse, residuals.
 
@@ -78,6 +79,7 @@ def shortest(
         most: energies (pJ) above this one are of no interest.
         deadline: when to give up, with `TimeUp`.
         coarse: whether to leave out what takes long: following runs along shared ranks, and tracing the path.
+        resource: a bandwidth whose cycles take the place of energy; None: energy.
     """
     if not knows_paths(choices):
         return None
@@ -91,15 +93,16 @@ def shortest(
     if ways is None:
         return None
     ways.bank.tidy()
-    programme = Programme(ways, _charges(ways, kept, fillings), which, most, deadline)
+    programme = Programme(ways, _charges(ways, kept, fillings, resource), which, most, deadline)
     traced = ways.traced and len(which) == 1
     genomes = Walk(choices, keeping, fillings.spread(int(which[0])), programme).genomes() if traced else None
     return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept)
 
 
-@lru_cache(maxsize=12)
-def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings) -> Charges:
-    return Charges(ways.bank, Prices(ways.words, np.array(keeping, dtype=np.int8), fillings))
+@lru_cache(maxsize=24)
+def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings, resource: Resource | None) -> Charges:
+    prices = Prices(ways.words, np.array(keeping, dtype=np.int8), fillings, resource)
+    return Charges(ways.bank, prices, ways.inside)
 
 
 def knows_paths(choices: Choices) -> bool:

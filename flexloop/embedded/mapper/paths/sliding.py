@@ -58,27 +58,27 @@ class Sliding:
         dims = words.sliding_dims(t)
         self._other = {d: next(i for i, _ in self._shared[d] if i != d and self._grid.bounds[i] > 1) for d in dims}
 
-    def kind(self, run: Run | None, spread: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
+    def kind(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
         """What tells words apart that steps bring."""
         if run is None:
             return (first, prime) if first in self._shared else ()
         if by in self._relevant and by != self._other[run.d]:
             return ()
-        return run, spread, by if by < 0 else by == self._other[run.d], prime
+        return run, inside, by if by < 0 else by == self._other[run.d], prime
 
     def _coefficient(self, d: int) -> int:
         return next(coefficient for i, coefficient in self._shared[d] if i == d)
 
-    def _longest(self, level: int, d: int) -> float:
-        """The most that a tile which fits a level may span along a dimension."""
+    def longest(self, level: int, d: int) -> float:
+        """The most that a tile which fits a level may span along a dimension of a shared rank."""
         capacity = self._levels[level].capacity
         return min(float(self._grid.bounds[d]), (max(capacity, 1.0) - 1.0) / self._coefficient(d) + 1.0)
 
-    def _iterations(self, run: Run, spread: float) -> Floats | float:
+    def _iterations(self, run: Run, inside: float) -> Floats | float:
         """[size]: iterations of a run, at least: what the child's tile and the fanouts leave."""
         if run.of_two:
             return 2.0
-        return np.maximum(self._grid.tiles[:, run.d] / (self._longest(run.child, run.d) * spread), 3.0)
+        return np.maximum(self._grid.tiles[:, run.d] / inside, 3.0)
 
     def _steps(self, d: int, iterations: Floats | float) -> Floats:
         """[size]: what part of a run's words is brought by its steps, at least."""
@@ -112,19 +112,19 @@ class Sliding:
         equals = (2 * length % step == 0) & (length >= step)
         return np.asarray(cancels | equals)
 
-    def ended(self, run: Run, spread: float, by: int, prime: int) -> Floats:
+    def ended(self, run: Run, inside: float, by: int, prime: int) -> Floats:
         """[size]: words that a run brings which the first step of a loop with so many iterations or more ends.
 
         Args:
             run: the run.
-            spread: factors of its dimension in the fanouts between child and loop, at most.
+            inside: what the child's tile may span along its dimension, fanouts included, at most.
             by: the dimension of the loop.
             prime: a factor of its iterations.
         """
         d = run.d
         if by in self._relevant and by != self._other[d]:
             return self.words
-        steps = self._steps(d, self._iterations(run, spread))
+        steps = self._steps(d, self._iterations(run, inside))
         whole = 1.0 - (1.0 - steps) / prime
         if by == self._other[d]:
             left = np.where(self._equals_other(d), steps, np.where(self._meets_other(d), whole, 1.0))
@@ -132,9 +132,9 @@ class Sliding:
             left = np.where(self._meets_other(d) | self._goes_on(run), whole, 1.0)
         return self.words * left
 
-    def at_the_end(self, run: Run, spread: float) -> Floats:
+    def at_the_end(self, run: Run, inside: float) -> Floats:
         """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it."""
-        steps = self._steps(run.d, self._iterations(run, spread))
+        steps = self._steps(run.d, self._iterations(run, inside))
         longest = self._grid.whole_along(self.words, run.d)
         words = np.where(self._meets_other(run.d), steps * longest, longest)
         between = self._meets_other(run.d) | self._stays_later()
@@ -158,3 +158,16 @@ class Sliding:
         again = self._grid.tiles[:, d] * prime < self._grid.bounds[d]
         least = np.where(again & (prime == 2), np.minimum(step, 0.25 + step / 2), step)
         return self.words * np.where(moves, np.where(self._meets_other(d), step * (1.0 - 1.0 / prime), least), 1.0)
+
+    def new(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> Floats:
+        """[size]: words of a run that no child had a step before: neighbours have none of them to pass on.
+
+        The tiles of all children leave no gaps. So each step of a run brings a step's length of new words, and a loop
+        that ends it, by the way back, as much of the first tile. Arguments are those of `kind`.
+        """
+        if run is None:
+            return self.words * self._steps(first, float(prime))
+        steps = self._steps(run.d, self._iterations(run, inside))
+        if by < 0 or by == self._other[run.d]:
+            return self.words * steps
+        return self.words * (steps + np.minimum(steps, 1.0 - steps) * (1.0 - 1.0 / prime))

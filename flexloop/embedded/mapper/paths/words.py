@@ -42,6 +42,11 @@ class Words:
         moving = {d: sum(self.grid.bounds[i] > 1 for i, _ in rank) for d, rank in self.shared[t].items()}
         return [d for d, count in moving.items() if count == 2 and not self.facts.tensors[t].is_diagonal]
 
+    def is_dense(self, t: int, d: int) -> bool:
+        """Whether tiles that lie side by side along a dimension's rank leave no gaps, two dimensions sharing it."""
+        rank = [(i, c) for i, c in self.shared[t].get(d, ()) if self.grid.bounds[i] > 1]
+        return len(rank) == 2 and all(c == 1 for _, c in rank) and not self.facts.tensors[t].is_diagonal
+
     def _sizes(self, t: int, tiles: Floats) -> Floats:
         words = np.ones(len(tiles))
         for rank in self.facts.tensors[t].ranks:
