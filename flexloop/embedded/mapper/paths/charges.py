@@ -26,7 +26,7 @@ class Bank:
     """
 
     def __init__(self, words: Words) -> None:
-        self._size = words.grid.size
+        self._size, self._relevant = words.grid.size, words.relevant
         self._sliding = [Sliding(words, t) for t in range(len(words.facts.tensors))]
         self._kinds: dict[Hashable, int] = {}
         self.rows = np.empty((0, self._size))
@@ -42,21 +42,28 @@ class Bank:
         """The most that a data space's tile which fits a level may span along a dimension of a shared rank."""
         return self._sliding[t].longest(level, d)
 
-    def kind(self, charge: Charge, inside: float, passing: float) -> int:
+    def mates(self, charge: Charge) -> list[int]:
+        """See `Sliding.mates`; none where no run is charged."""
+        return [] if charge.run is None else self._sliding[charge.t].mates(charge.by, charge.run)
+
+    def kind(self, charge: Charge, inside: float, passing: float, *, apart: bool) -> int:
         """The row of the words that the innermost of a charge's boundaries brings.
 
         Args:
             charge: the charge.
             inside: what the tile of the child may span along the dimension of the run, fanouts included, at most.
             passing: how many children may pass on to each other what all get together.
+            apart: whether the loop that ends the run leads away from all of them.
         """
         charged = charge.run, inside, charge.first, charge.by, charge.prime
         key = (charge.t, passing, *self._sliding[charge.t].kind(*charged))
+        if passing > 1.0:
+            key += (apart, charge.by in self._relevant[charge.t], charge.prime, charge.first)
         if key not in self._kinds:
-            self._kinds[key] = self._put(self._words(charge, inside, passing))
+            self._kinds[key] = self._put(self._words(charge, inside, passing, apart=apart))
         return self._kinds[key]
 
-    def _words(self, charge: Charge, inside: float, passing: float) -> Floats:
+    def _words(self, charge: Charge, inside: float, passing: float, *, apart: bool) -> Floats:
         sliding = self._sliding[charge.t]
         if charge.run is None:
             words = sliding.at_once(charge.first, charge.prime)
@@ -66,7 +73,8 @@ class Bank:
             words = sliding.ended(charge.run, inside, charge.by, charge.prime)
         if passing == 1.0:
             return words
-        return np.maximum(words / passing, sliding.new(charge.run, inside, charge.first, charge.by, charge.prime))
+        new = sliding.new(charge.run, inside, charge.first, charge.by, charge.prime, apart=apart)
+        return np.maximum(words / passing, new)
 
     def _put(self, words: Floats) -> int:
         number = len(self._kinds)
@@ -137,4 +145,7 @@ class Charges:
             spanned = self._inside[child][d] * most(-1, charge.level, d, ways)
             fitting = self._bank.longest(charge.t, child, d) * most(child, charge.level, d, ways)
             inside = min(spanned, fitting)
-        return self._bank.kind(charge, inside, passing)
+        apart = passing > 1.0 and all(
+            self.prices.most_along(-1, charge.level, d, ways) == 1.0 for d in self._bank.mates(charge)
+        )
+        return self._bank.kind(charge, inside, passing, apart=apart)

@@ -159,15 +159,30 @@ class Sliding:
         least = np.where(again & (prime == 2), np.minimum(step, 0.25 + step / 2), step)
         return self.words * np.where(moves, np.where(self._meets_other(d), step * (1.0 - 1.0 / prime), least), 1.0)
 
-    def new(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> Floats:
+    def mates(self, by: int, run: Run) -> list[int]:
+        """The dimensions whose fanouts may hide the step of a loop that ends a run, so that neighbours serve it.
+
+        Elsewhere it leads further than any child stands from another.
+        """
+        if by >= 0:
+            return [d for d, _ in self._shared.get(by, ()) if d != by]
+        return sorted(d for d in self._shared if d not in (run.d, self._other[run.d]))
+
+    def new(self, run: Run | None, inside: float, first: int, by: int, prime: int, *, apart: bool) -> Floats:
         """[size]: words of a run that no child had a step before: neighbours have none of them to pass on.
 
         The tiles of all children leave no gaps. So each step of a run brings a step's length of new words, and a loop
-        that ends it, by the way back, as much of the first tile. Arguments are those of `kind`.
+        that ends it, by the way back, as much of the first tile, or all of it where it leads apart (see `mates`). What
+        lies outside of that loop may bring nothing. Arguments are those of `kind`.
         """
         if run is None:
             return self.words * self._steps(first, float(prime))
         steps = self._steps(run.d, self._iterations(run, inside))
-        if by < 0 or by == self._other[run.d]:
-            return self.words * steps
-        return self.words * (steps + np.minimum(steps, 1.0 - steps) * (1.0 - 1.0 / prime))
+        back = np.minimum(steps, 1.0 - steps)
+        if by >= 0:
+            if by == self._other[run.d]:
+                return self.words * steps
+            return self.words * (steps + (1.0 - 1.0 / prime) * (1.0 - steps if apart and by in self._relevant else back))
+        ended = steps + (np.where(self._stays_later(), back, 1.0 - steps) if apart else back) / 2
+        ended = np.minimum(ended, self._steps(run.d, inf))
+        return self.words * np.where(self._meets_other(run.d), steps, ended)
