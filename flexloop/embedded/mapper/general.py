@@ -20,8 +20,8 @@ from flexloop.embedded.mapper.exact.form import Form, recognise
 from flexloop.embedded.mapper.exact.optimal import Search, families
 from flexloop.embedded.mapper.general_bounds import Floats, Relaxation
 from flexloop.embedded.mapper.general_branch import Branch
-from flexloop.embedded.mapper.general_labels import SLACK, Labels
 from flexloop.embedded.mapper.general_facts import Resource
+from flexloop.embedded.mapper.general_labels import SLACK, Labels
 from flexloop.embedded.mapper.general_roots import MOST_TOGETHER, NOTHING, Key, Part, Root, Roots, Stage
 from flexloop.embedded.mapper.general_spread import Fillings, spreads
 from flexloop.embedded.mapper.paths.prices import keeping_of

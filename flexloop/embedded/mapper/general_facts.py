@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf, prod
 
-
 READ, WRITE, SHARED = range(3)
 Resource = tuple[int, int]
 """A bandwidth: the level, and READ, WRITE or SHARED."""

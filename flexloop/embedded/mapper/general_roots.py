@@ -92,8 +92,8 @@ class Root:
         bounds: the bound of each dimension.
         keeping: [levels, data spaces] what is kept, bypassed, open.
         stage: LISTED: bounds decided; SPREAD: the factors of the fanouts are among some, if these could be listed;
-            COARSE: bounded by a shortest path that knows nothing of overlap; PRICED: bounded by the shortest path, if there are not too
-            many; BOUNDED: bypass decided, and bounded by its tiles where paths are too many.
+            COARSE: bounded by a shortest path that knows nothing of overlap; PRICED: bounded by the shortest path, if
+            there are not too many; BOUNDED: bypass decided, and bounded by its tiles where paths are too many.
         energy: the least energy known (pJ).
         cycles: the least cycles known.
         fillings: ways to fill the fanouts, or None where there are too many.
@@ -190,7 +190,9 @@ class Roots:
         keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
         for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
             energy = part.compulsory(bounds) * (1 - 1e-12) - part.facts.below_zero(bounds)
-            root = Root((0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy, tight=part.facts.resources)
+            root = Root(
+                (0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy, tight=part.facts.resources
+            )
             cycles = root.least_cycles()
             yield replace(root, key=self._key(energy, cycles), cycles=cycles)
 

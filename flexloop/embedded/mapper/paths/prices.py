@@ -214,7 +214,7 @@ class Prices:
         return cost_of(self._price(parts), float(self.words.least[t][-1]))
 
     def operands(self, t: int, parent: int) -> Floats:
-        """[ways]: what the MACs cost (pJ) at the innermost level that keeps a data space, if no neighbours feed them."""
+        """[ways]: what the MACs cost (pJ) at the first level that keeps a data space, if no neighbours feed them."""
         if 0 in self._fanouts:
             return 0.0 * self._ones
         passed_on = self._ones

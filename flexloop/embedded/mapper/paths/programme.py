@@ -118,8 +118,8 @@ def _masks(tiles: Floats, every: Sequence[Sequence[Sequence[int]]]) -> Masks:
 class Programme:
     """The least energy of a mapspace with the factors of its fanouts decided, or in the best of several ways.
 
-    With the factors decided the tiles are those of the loops that are left, the fanouts inside them being multiplied in.
-    For several ways every data space takes the best of them.
+    With the factors decided the tiles are those of the loops that are left, the fanouts inside being multiplied in. For
+    several ways every data space takes the best of them.
 
     Args:
         ways: profiles, steps between them, and what fits.

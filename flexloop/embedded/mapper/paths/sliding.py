@@ -182,7 +182,9 @@ class Sliding:
         if by >= 0:
             if by == self._other[run.d]:
                 return self.words * steps
-            return self.words * (steps + (1.0 - 1.0 / prime) * (1.0 - steps if apart and by in self._relevant else back))
+            return self.words * (
+                steps + (1.0 - 1.0 / prime) * (1.0 - steps if apart and by in self._relevant else back)
+            )
         ended = steps + (np.where(self._stays_later(), back, 1.0 - steps) if apart else back) / 2
         ended = np.minimum(ended, self._steps(run.d, inf))
         return self.words * np.where(self._meets_other(run.d), steps, ended)
