@@ -21,8 +21,9 @@ test: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev # what takes too long for every change: processes that are killed, long pages of the documentation
 	$(VENV)/bin/python -m pytest -m slow
 
-campaign: $(VENV)/.installed-dev # wrong inputs to every reader, others every time
+campaign: $(VENV)/.installed-dev # wrong inputs to every reader, and random searches against lists of all mappings, others every time
 	FLEXLOOP_FUZZ=100 $(VENV)/bin/python -m pytest -m "" tests/test_fuzz.py
+	PYTHONPATH=tests $(VENV)/bin/python tests/campaign.py --first "$$(date +%s)"
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -144,9 +144,9 @@ class Prices:
         facts = self.facts.levels[level]
         used = self._factors(level, len(self.facts.levels), self._every)
         if self._resource is not None:
-            if self._resource not in ((level, kind), (level, SHARED)):
-                return []
             cycles = facts.scale[t] / facts.bandwidth(self._resource[1])
+            if self._resource not in ((level, kind), (level, SHARED)) or not cycles:
+                return []
             return [np.stack([times / used, less / used, cycles * self._ones])]
         if not energy:
             return []

@@ -1,0 +1,71 @@
+"""Random mapspaces, searched without shortcuts and listed whole: the search must find what the list holds.
+
+``python tests/campaign.py --first 0 --seconds 600`` goes on from seed to seed, and prints those that are wrong; `make
+campaign` does so for a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from unittest.mock import patch
+
+from enumeration import best_of_all
+from random_spaces import some_space
+
+from flexloop.embedded.mapper import Space
+from flexloop.embedded.mapper import general as general_module
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.general import find_best_general
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.space import Objective
+from flexloop.errors import UnmappableError, UnsupportedError
+
+OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp")
+_ROUNDING = 2e-12
+"""How far sums of the same numbers in another order may differ."""
+
+
+def wrong(space: Space, objective: Objective) -> str | None:
+    """What is wrong with what the search finds, or None."""
+    choices = choices_of(space)
+    best = best_of_all(Costing(space.spec, choices), choices, objective)
+    try:
+        found = find_best_general([space], objective, samples=0, time_limit=600.0)
+    except (UnmappableError, UnsupportedError):
+        return None if best is None else f"nothing was found, not even {best.key[:2]}"
+    if best is None:
+        return f"{found.cost} was found where nothing is listed"
+    if not found.certificate.optimal:
+        return f"{found.cost} was not proved"
+    expected, cost = best.key[:2], found.cost
+    as_good = abs(cost[0] - expected[0]) <= _ROUNDING * abs(expected[0])
+    if not as_good or cost[1] > expected[1] * (1 + _ROUNDING):
+        return f"{cost} was found, not {expected}"
+    return None
+
+
+def main() -> int:
+    """Search and list; 1 if anything is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seconds", type=float, default=60.0, help="CPU time after which no further seed is begun")
+    parser.add_argument("--most", type=int, default=300, help="mappings of a space, about")
+    options = parser.parse_args()
+    seed, searches, failures = options.first, 0, 0
+    # Nothing is listed by the search itself, and nothing goes to the exact one.
+    with patch.object(general_module, "_ENUMERATED", 0), patch.object(general_module, "recognise", lambda space: None):
+        while time.process_time() < options.seconds:
+            for objective in OBJECTIVES:
+                problem = wrong(some_space(seed * 1_000_003, options.most), objective)
+                searches, failures = searches + 1, failures + (problem is not None)
+                if problem is not None:
+                    print(f"seed {seed}, {objective}: {problem}", flush=True)
+            seed += 1
+    print(f"{searches} searches, seeds {options.first} to {seed - 1}: {failures} wrong", flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
