@@ -18,14 +18,15 @@ from flexloop.cores import available_cores
 from flexloop.embedded import kernelcache
 from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.grid import least_above, outer_tables
+from flexloop.embedded.mapper.exact.neighbours import placements
 from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.paths.kernels import forward, priced, through
 from flexloop.embedded.rules.rows import evaluate_rows
 
 _ENTRIES: tuple[Any, ...] = (
-    settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above, through,
-    forward, priced,
+    settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above,
+    placements, through, forward, priced,
 )  # fmt: skip
 """Those that take longest come first."""
 

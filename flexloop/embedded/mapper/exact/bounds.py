@@ -236,8 +236,22 @@ def hopeless(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool
 
 
 @kernel
+def is_better(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool:
+    """Whether what costs just this beats the incumbent, tie-break included."""
+    value = rank_of(objective, cycles, energy)
+    better: bool = value < cost[0] or (value == cost[0] and tie_of(objective, cycles, energy) < cost[1])
+    return better
+
+
+@kernel
 def rank_of(objective: I64, cycles: F64, energy: F64) -> F64:
     """The objective's value."""
     if objective == LATENCY:
         return cycles
     return energy if objective == ENERGY else cycles * energy
+
+
+@kernel
+def tie_of(objective: I64, cycles: F64, energy: F64) -> F64:
+    """What decides between mappings of the same objective."""
+    return cycles if objective == ENERGY else energy

@@ -1,314 +1,299 @@
-"""A nest whose PEs may take inputs from their neighbours: every placement that acts differently is costed."""
+"""Which steps neighbouring PEs may serve, wherever the spatial loops lie, and the placements that act differently.
+
+What a neighbour may hand over are words of its own input tile. So a step counts only if in some placement the tile of
+some PE, moved by that step, is the tile of a PE beside it.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from flexloop.embedded.jit import allocating, kernel
-from flexloop.embedded.mapper.exact.arrival import group_sizes
-from flexloop.embedded.mapper.exact.best import keep_best, nest_totals
-from flexloop.embedded.mapper.exact.bounds import hopeless
-from flexloop.embedded.mapper.exact.cost import PEER, W_ARRAY, W_DRAM, W_MAC, W_OTHER, W_PE
-from flexloop.embedded.mapper.exact.links import first_move_words, least_moves, linked_moves, place, scan
-from flexloop.embedded.mapper.exact.overlap import first_loop, handed_pj
-from flexloop.embedded.mapper.exact.placing import first_order, next_order, split_of
-from flexloop.embedded.mapper.exact.problem import PLACED_KEY, PLACED_RESULTS, SCALED, TOO_MUCH, Record
-from flexloop.embedded.mapper.exact.types import F64, I64, IntArray
-from flexloop.embedded.mapper.exact.words import displacement
+from flexloop.embedded.jit import allocating, entry, kernel, seldom
+from flexloop.embedded.mapper.exact.placing import first_order, next_order, on_x, split_of
+from flexloop.embedded.mapper.exact.problem import MACHINE_TYPE, Record
+from flexloop.embedded.mapper.exact.types import BOOLEAN, F64, I64, VECTOR, IntArray
+from flexloop.embedded.mapper.exact.words import displacement, rank_extents
+
+_ENTRIES, _KEY, _MOST_STEPS = 4096, 12, 31
+_TOO_MUCH = 5_000_000
+"""Pairs of PEs that are looked at; of more, any step may be served."""
+SIGNATURE, SHAPE, SPLIT, LINEAR = range(4)
+"""Columns of `placements`; the last and those after it are the linear order."""
+
+
+def new_steps() -> IntArray:
+    """An empty table of steps that neighbours may serve: a row's key, how many (-1: any), and each with PEs served."""
+    return np.zeros((_ENTRIES, _KEY + 1 + 3 * _MOST_STEPS), dtype=np.int64)
 
 
 @kernel
-def neighbours(
-    m: Record,
-    c: Record,
-    s: Record,
-    pes: IntArray,
-    placed: IntArray,
-    best: Record,
-    inner: IntArray,
-    outer: IntArray,
-    length: I64,
-) -> bool:
-    """Cost one nest for every placement of the spatial loops, with the words that neighbours hand over.
+def most_spared(machine: Record, config: Record, scratch: Record, known: IntArray, length: I64) -> F64:
+    """The most words of inputs that the array need not read thanks to neighbours; 0 where these serve no step.
 
-    Returns False where that is more work than a nest is worth: then not all placements were costed.
+    Those of the loops in scratch.nest, of which a coupled one is innermost. Where a step of that one keeps part of the
+    tile, neighbours serve it in the carries of outer loops alone that happen to move the tile by as much, and no other
+    step (rule 5).
     """
-    first = s.nest[0, 0]
-    plain = s.words[W_ARRAY, 1]
-    into = s.words[W_PE, 1] if m.in_pe[1] else s.words[W_MAC, 1]
-    _, reads, handed = first_loop(c, first - 4, float(s.nest[0, 1]), c.above)
-    s.words[W_ARRAY, 1] = min(plain, reads)
-    if m.links == SCALED:
-        s.words[W_ARRAY, 1] = into * c.used / c.most_shared
-    if not m.in_buffer[1]:
-        s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
-    s.words[W_PE, 1] -= c.short
-    cycles, energy = nest_totals(m, c, s)
-    s.words[W_PE, 1] += c.short
-    if hopeless(m.objective, cycles, energy + handed_pj(m, c, handed), best.cost):
-        return True
-    reach1 = m.coef[0] * c.tile[4] * (c.x[4] - 1) + m.coef[1] * c.tile[6] * (c.x[6] - 1)
-    reach2 = m.coef[2] * c.tile[5] * (c.x[5] - 1) + m.coef[3] * c.tile[7] * (c.x[7] - 1)
-    v1, v2, _ = displacement(first, s.nest[0, 2], m.coef)
-    words, others = first_move_words(c.tile, m.coef, s.nest, length, reach1, reach2)
-    groups = int(c.groups[1])
-    if v1 > reach1 or v2 > reach2:
-        words = 0.0
-    if not others:
-        entry = outcomes(m, c, s, pes, placed, v1, v2) if words > 0 else -1
-        if words == 0.0 or placed[entry, PLACED_KEY] >= 0:
-            total = s.words[W_PE, 1]
-            for k in range(placed[entry, PLACED_KEY] if words > 0 else 1):
-                left, served, where = groups, 0, -1
-                if words > 0:
-                    at = PLACED_KEY + 1 + 12 * k
-                    left, served, where = placed[entry, at], placed[entry, at + 1], placed[entry, at + 2]
-                    for i in range(8):
-                        s.linear[i] = placed[entry, at + 4 + i]
-                s.moves[0] = (total - words) * groups + words * left
-                s.moves[1] = (total - words) * c.used + words * (c.used - served)
-                s.moves[2] = words * served
-                _moved(m, c, s, plain, into)
-                keep_best(m, c, s, pes, best, inner, outer, length, where)
-            return True
-    if _with_known_effects(m, c, s, pes, placed, best, inner, outer, length, plain, into):
-        return True
-    first_order(m, s)
-    before = s.work
-    while True:
-        for shape in range(m.n_shapes):
-            split = split_of(m, c.x, s.linear, shape)
-            if split < 0:
-                continue
-            n = place(s.linear, c.x, c.tile, m.coef, pes)
-            s.memo[0, 0] = 0
-            linked_moves(c.tile, m.coef, s.nest, length, pes, n, groups, m.shapes[shape, 0], s.memo, s.moves)
-            _moved(m, c, s, plain, into)
-            keep_best(m, c, s, pes, best, inner, outer, length, shape * 16 + split)
-            s.work += 20 + (1 + s.memo[0, 0]) * n // 4
-        if m.order[0] >= 0 or not next_order(s.linear, c.x):
-            return True
-        if s.work - before > TOO_MUCH:
-            return False
-
-
-@allocating
-def _with_known_effects(
-    m: Record,
-    c: Record,
-    s: Record,
-    pes: IntArray,
-    placed: IntArray,
-    best: Record,
-    inner: IntArray,
-    outer: IntArray,
-    length: I64,
-    plain: F64,
-    into: F64,
-) -> bool:
-    """Cost one nest for every placement by what each does to each of the nest's steps, as nests share that.
-
-    Placements where no step is served cost the same. Returns False where there are more placements than are kept.
-    """
-    groups = int(c.groups[1])
-    least_moves(c.tile, c.x, m.coef, s.nest, length, groups, s.memo)
-    steps = s.memo[0, 0]
-    rows = np.full(steps + 1, -1, dtype=np.int64)
-    for i in range(1, steps + 1):
-        if s.memo[i, 2] < groups:
-            rows[i] = effects(m, c, s, pes, placed, s.memo[i, 0], s.memo[i, 1], rows[:i])
-            if placed[rows[i], PLACED_KEY] < 0:
-                return False
-    first_order(m, s)
-    number, plainly = 0, False
-    while True:
-        for shape in range(m.n_shapes):
-            split = split_of(m, c.x, s.linear, shape)
-            if split < 0:
-                continue
-            at = PLACED_KEY + 1 + 2 * number
-            number += 1
-            none = True
-            for i in range(1, steps + 1):
-                if rows[i] >= 0:
-                    s.memo[i, 2], s.memo[i, 3] = placed[rows[i], at], placed[rows[i], at + 1]
-                    none = none and s.memo[i, 2] == groups
-            s.work += 5
-            if none and plainly:
-                continue
-            plainly = plainly or none
-            linked_moves(c.tile, m.coef, s.nest, length, pes, c.used, groups, 0, s.memo, s.moves)
-            _moved(m, c, s, plain, into)
-            keep_best(m, c, s, pes, best, inner, outer, length, shape * 16 + split)
-            s.work += 10
-        if m.order[0] >= 0 or not next_order(s.linear, c.x):
-            return True
+    if scratch.served < 0:
+        scratch.units[0], scratch.units[1] = _unit(machine, config, 0), _unit(machine, config, 1)
+        scratch.served = _row_of(machine, config, scratch, known)
+    row = known[scratch.served]
+    nest = scratch.nest
+    first1, first2, _ = displacement(nest[0, 0], nest[0, 2], machine.coef)
+    rest, width, height = rank_extents(config.tile, machine.coef)
+    full = rest * width * height
+    sub = full - rest * max(0, width - first1) * max(0, height - first2)
+    part = sub < full
+    by_first = sub * _most_unread(config, scratch, row, first1, first2)
+    follows = by_first * (nest[0, 1] - 1)
+    spared = 0.0 if part else follows
+    outer = config.above / nest[0, 1]
+    before1, before2, away = first1, first2, 0
+    for j in range(1, length):
+        step1, step2, uncoupled = displacement(nest[j, 0], nest[j, 2], machine.coef)
+        outer /= nest[j, 1]
+        steps = (nest[j, 1] - 1) * outer
+        move1, move2, away = step1 - before1, step2 - before2, away + uncoupled
+        if away == 0 and move1 == first1 and move2 == first2:
+            spared += steps * (by_first + follows)
+        elif not part and (away != 0 or move1 != 0 or move2 != 0):
+            spared += steps * follows
+            if away == 0:
+                spared += steps * full * _most_unread(config, scratch, row, move1, move2)
+        before1, before2 = before1 + step1, before2 + step2
+    return spared
 
 
 @kernel
-def _moved(m: Record, c: Record, s: Record, plain: F64, into: F64) -> None:
-    """Put what s.moves says into the words of the nest."""
-    s.words[W_OTHER, PEER] = 0.0
-    if s.moves[2] == 0.0:
-        s.words[W_ARRAY, 1] = plain
-    elif m.links == SCALED:
-        s.words[W_ARRAY, 1] = into * c.used * s.moves[0] / s.moves[1]
-    else:
-        s.words[W_ARRAY, 1] = s.moves[0]
-        s.words[W_OTHER, PEER] = s.moves[2]
-    if not m.in_buffer[1]:
-        s.words[W_DRAM, 1] = s.words[W_ARRAY, 1]
-
-
-@allocating
-def outcomes(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v1: I64, v2: I64) -> I64:
-    """Row of ``placed`` with every distinct effect that a placement of the spatial loops has on one step.
-
-    A row holds its key, the number of effects (-1: too many), and for each: offsets left to the buffer, PEs served,
-    shape * 16 + split, what tells sizes of groups apart, and the linear order.
-    """
-    entry, known = _row_of(m, c, placed, v1, v2, False, np.empty(0, dtype=np.int64))
-    if not known:
-        placed[entry, PLACED_KEY] = _try_placements(m, c, s, pes, placed[entry], v1, v2)
-    return entry
-
-
-@allocating
-def effects(m: Record, c: Record, s: Record, pes: IntArray, placed: IntArray, v1: I64, v2: I64, taken: IntArray) -> I64:
-    """Row of ``placed`` with what each placement of the spatial loops, one after the other, does to one step.
-
-    A row holds its key, the number of placements (-1: too many), and for each: offsets left to the buffer (all of them
-    where that is no less), PEs served. The rows ``taken`` stay as they are.
-    """
-    entry, known = _row_of(m, c, placed, v1, v2, True, taken)
-    if known:
-        return entry
-    row = placed[entry]
-    groups = int(c.groups[1])
-    count = 0
-    first_order(m, s)
-    while True:
-        n = 0
-        for shape in range(m.n_shapes):
-            if split_of(m, c.x, s.linear, shape) < 0:
-                continue
-            at = PLACED_KEY + 1 + 2 * count
-            if at + 2 > len(row):
-                row[PLACED_KEY] = -1
-                return entry
-            if n == 0:
-                n = place(s.linear, c.x, c.tile, m.coef, pes)
-            row[at], row[at + 1] = scan(pes, n, m.shapes[shape, 0], v1, v2)
-            s.work += n // 4
-            if row[at] >= groups:
-                row[at], row[at + 1] = groups, 0
-            count += 1
-        if m.order[0] >= 0 or not next_order(s.linear, c.x):
-            row[PLACED_KEY] = count
-            return entry
-
-
-@allocating
-def _row_of(m: Record, c: Record, placed: IntArray, v1: I64, v2: I64, each: bool, taken: IntArray) -> tuple[I64, bool]:
-    """The row of ``placed`` for a step, and whether it is filled in already.
-
-    What a step does depends on the spatial factors and on the ratios of tile sizes and step alone, so configurations
-    share rows.
-
-    Args:
-        m, c, placed: as for the others.
-        v1, v2: displacement of the step along width and height.
-        each: whether it is to hold every placement, or the distinct effects alone.
-        taken: rows that must not be written over.
-    """
-    key = np.zeros(PLACED_KEY, dtype=np.int64)
-    code = 0
-    for d in range(8):
-        key[d] = c.x[d]
-    if each:
-        key[0] = -key[0]
-    for rank in range(2):
-        d, v = 4 + rank, v1 if rank == 0 else v2
-        a = m.coef[2 * rank] * c.tile[d] if c.x[d] > 1 else 0
-        b = m.coef[2 * rank + 1] * c.tile[d + 2] if c.x[d + 2] > 1 else 0
-        shared = _gcd(_gcd(a, b), abs(v))
-        if shared:
-            key[8 + 3 * rank], key[9 + 3 * rank], key[10 + 3 * rank] = a // shared, b // shared, v // shared
-    for i in range(PLACED_KEY):
-        code = (code * 1000003 + key[i]) & 0xFFFFFFFFFFFF
-    entry = code % placed.shape[0]
-    while True:
-        known = placed[entry, 0] != 0
-        for i in range(PLACED_KEY):
-            known = known and placed[entry, i] == key[i]
-        if known:
-            return entry, True
-        free = True
-        for other in taken:
-            free = free and other != entry
-        if free:
-            break
-        entry = (entry + 1) % placed.shape[0]
-    for i in range(PLACED_KEY):
-        placed[entry, i] = key[i]
-    return entry, False
+def _most_unread(config: Record, scratch: Record, row: IntArray, move1: I64, move2: I64) -> F64:
+    """The most distinct tiles that the array need not read at a step, as neighbours serve all PEs that want them."""
+    if row[_KEY] < 0:
+        return config.groups[1]
+    unit1, unit2 = scratch.units[0], scratch.units[1]
+    if (move1 != 0 and (unit1 == 0 or move1 % unit1 != 0)) or (move2 != 0 and (unit2 == 0 or move2 % unit2 != 0)):
+        return 0.0
+    i = _find(row[_KEY + 1 :], row[_KEY], move1 // max(unit1, 1), move2 // max(unit2, 1))
+    if i == row[_KEY]:
+        return 0.0
+    return min(config.groups[1], np.float64(row[_KEY + 3 + 3 * i] // config.x[3]))
 
 
 @kernel
-def _gcd(a: I64, b: I64) -> I64:
+def _find(steps: IntArray, count: I64, move1: I64, move2: I64) -> I64:
+    """Where a step stands among those known; how many these are where it does not."""
+    i = 0
+    while i < count and (steps[3 * i] != move1 or steps[3 * i + 1] != move2):
+        i += 1
+    return i
+
+
+@kernel
+def _unit(machine: Record, config: Record, rank: I64) -> I64:
+    """What all distances between PEs along a rank are multiples of; 0 where there are none."""
+    a, b = _apart(machine, config, rank)
     while b:
         a, b = b, a % b
     return a
 
 
 @kernel
-def _told_apart(sizes: IntArray) -> I64:
-    """A number for the sizes of the groups that ask the buffer: on these depends what rounding makes of their sum."""
+def _apart(machine: Record, config: Record, rank: I64) -> tuple[I64, I64]:
+    """Distances of PEs that are one apart in the filter's or the image's loop on a rank; 0 without such a loop."""
+    d = 4 + rank
+    a = machine.coef[2 * rank] * config.tile[d] if config.x[d] > 1 else 0
+    b = machine.coef[2 * rank + 1] * config.tile[d + 2] if config.x[d + 2] > 1 else 0
+    return a, b
+
+
+@seldom
+def _row_of(machine: Record, config: Record, scratch: Record, known: IntArray) -> I64:
+    """The row for a configuration: steps in units follow from the spatial factors and the ratios of tiles alone."""
     code = 0
-    for size in range(1, len(sizes)):
-        code = (code * 1000003 + sizes[size]) & 0xFFFFFFFFFFFF
-    return code
+    for i in range(_KEY):
+        code = (code * 1000003 + _key(machine, config, scratch, i)) & 0xFFFFFFFFFFFF
+    entry = code % len(known)
+    row = known[entry]
+    same = row[0] != 0
+    for i in range(_KEY):
+        same = same and row[i] == _key(machine, config, scratch, i)
+    if not same:
+        for i in range(_KEY):
+            row[i] = _key(machine, config, scratch, i)
+        row[_KEY] = _list_steps(machine, config, scratch, row[_KEY + 1 :])
+    return entry
+
+
+@kernel
+def _key(machine: Record, config: Record, scratch: Record, i: I64) -> I64:
+    if i < 8:
+        return config.x[i]
+    rank = (i - 8) // 2
+    a, b = _apart(machine, config, rank)
+    return (a if i % 2 == 0 else b) // max(scratch.units[rank], 1)
 
 
 @allocating
-def _try_placements(m: Record, c: Record, s: Record, pes: IntArray, row: IntArray, v1: I64, v2: I64) -> I64:
-    count = 0
-    groups = int(c.groups[1])
-    sizes = np.empty(c.used + 1 if c.short else 0, dtype=np.int64)
-    first_order(m, s)
-    before = s.work
+def _list_steps(machine: Record, config: Record, scratch: Record, steps: IntArray) -> I64:
+    """Write the distinct steps from a PE's tile to that of a PE beside it, in any placement; how many, -1: too many.
+
+    Each with the most PEs that it leads from in a placement.
+    """
+    order = np.empty(8, dtype=np.int64)
+    first_order(machine, order)
+    tiles = np.empty((config.used, 3), dtype=np.int64)
+    now = np.zeros(_MOST_STEPS, dtype=np.int64)
+    unit1, unit2 = max(scratch.units[0], 1), max(scratch.units[1], 1)
+    count = looked = 0
     while True:
-        n = 0
-        for shape in range(m.n_shapes):
-            split = split_of(m, c.x, s.linear, shape)
+        place(order, config.x, config.tile, machine.coef, tiles)
+        for shape in range(machine.n_shapes):
+            if split_of(machine, config.x, order, shape) < 0:
+                continue
+            now[:] = 0
+            count = _count_steps(tiles, machine.shapes[shape, 0], unit1, unit2, steps, now, count)
+            looked += 4 * len(tiles)
+            if count < 0 or looked > _TOO_MUCH:
+                return -1
+            for i in range(count):
+                steps[3 * i + 2] = max(steps[3 * i + 2], now[i])
+        scratch.work += len(tiles) // 2
+        if machine.order[0] >= 0 or not next_order(order, config.x):
+            return count
+
+
+@kernel
+def _count_steps(tiles: IntArray, row: I64, unit1: I64, unit2: I64, steps: IntArray, now: IntArray, count: I64) -> I64:
+    """Count into ``now`` the PEs that each step leads from, new ones appended; how many there are, -1: too many."""
+    for e in range(len(tiles)):
+        for way in range(4):
+            f = beside(e, way, row, len(tiles))
+            if f < 0 or tiles[f, 2] != tiles[e, 2]:
+                continue
+            move1, move2 = (tiles[f, 0] - tiles[e, 0]) // unit1, (tiles[f, 1] - tiles[e, 1]) // unit2
+            i = _find(steps, count, move1, move2)
+            if i == count:
+                if count == _MOST_STEPS:
+                    return -1
+                steps[3 * i], steps[3 * i + 1], steps[3 * i + 2] = move1, move2, 0
+                count += 1
+            now[i] += 1
+    return count
+
+
+@kernel
+def beside(e: I64, way: I64, row: I64, n: I64) -> I64:
+    """The PE beside PE e in one of four ways, with n PEs in use on rows of so many; -1: there is none."""
+    if way == 0:
+        return e + 1 if (e + 1) % row != 0 and e + 1 < n else -1
+    if way == 1:
+        return e - 1 if e % row != 0 else -1
+    if way == 2:
+        return e + row if e + row < n else -1
+    return e - row if e >= row else -1
+
+
+@allocating
+def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, tiles: IntArray) -> None:
+    """Fill tiles[e] = offsets of the input tile of PE e along width, height, and the uncoupled ranks as one number.
+
+    Args:
+        order: spatial loops, innermost first; only those with x > 1 count.
+        x: spatial factor of each dimension.
+        tile: the tile of one PE.
+        coef: coefficients of the input ranks.
+        tiles: [PEs in use, 3].
+    """
+    tiles[0, 0] = tiles[0, 1] = tiles[0, 2] = 0
+    filled = 1
+    for i in range(8):
+        d = order[i]
+        step1 = step2 = uncoupled = 0
+        if d < 3:
+            uncoupled = (x[1] * x[2], x[2], 1)[d]
+        elif d > 3:
+            step1, step2, _ = displacement(d, tile[d], coef)
+        for k in range(1, x[d]):
+            for e in range(filled):
+                tiles[k * filled + e, 0] = tiles[e, 0] + k * step1
+                tiles[k * filled + e, 1] = tiles[e, 1] + k * step2
+                tiles[k * filled + e, 2] = tiles[e, 2] + k * uncoupled
+        filled *= x[d]
+
+
+@entry(MACHINE_TYPE, VECTOR, VECTOR, VECTOR, VECTOR, BOOLEAN, allocates=True)
+def placements(
+    machine: Record, x: IntArray, tile: IntArray, steps: IntArray, order: IntArray, distinct: bool
+) -> IntArray:
+    """[k, 11] placements of the spatial loops with a number that is the same for those that act alike.
+
+    All steps along width and height are multiples of ``steps`` [2], or none where that is 0.
+
+    Those of some linear orders from ``order`` [8] on, which is moved to where the next call has to begin; its first
+    entry is then negative where there is nothing more. Where not ``distinct``, one that fits the array is enough.
+    """
+    used = 1
+    for d in range(8):
+        used *= x[d]
+    orders = max(1, _TOO_MUCH // (8 * used * machine.n_shapes)) if distinct else 1
+    found = np.empty((orders * machine.n_shapes, LINEAR + 8), dtype=np.int64)
+    tiles = np.empty((used, 3), dtype=np.int64)
+    count = 0
+    for _ in range(orders):
+        if distinct:
+            place(order, x, tile, machine.coef, tiles)
+        for shape in range(machine.n_shapes):
+            split = split_of(machine, x, order, shape)
+            if not distinct:
+                split = _lay_out(machine, x, order, shape)
             if split < 0:
                 continue
-            if n == 0:
-                n = place(s.linear, c.x, c.tile, m.coef, pes)
-            told = 0
-            if c.short:
-                left, served = group_sizes(pes, n, m.shapes[shape, 0], v1, v2, sizes)
-                told = _told_apart(sizes)
-            else:
-                left, served = scan(pes, n, m.shapes[shape, 0], v1, v2)
-            s.work += n // 4
-            if left >= groups:
-                left, served, told = groups, 0, 0
-            new = True
-            for k in range(count):
-                at = PLACED_KEY + 1 + 12 * k
-                if row[at] == left and row[at + 1] == served and row[at + 3] == told:
-                    new = False
-                    break
-            if new:
-                if count == PLACED_RESULTS:
-                    return -1
-                at = PLACED_KEY + 1 + 12 * count
-                row[at], row[at + 1], row[at + 2], row[at + 3] = left, served, shape * 16 + split, told
-                for i in range(8):
-                    row[at + 4 + i] = s.linear[i]
-                count += 1
-        if m.order[0] >= 0 or not next_order(s.linear, c.x):
-            return count
-        if s.work - before > TOO_MUCH:
-            return -1
+            found[count, SIGNATURE] = _signature(tiles, machine.shapes[shape, 0], steps) if distinct else 0
+            found[count, SHAPE], found[count, SPLIT] = shape, split
+            found[count, LINEAR:] = order
+            count += 1
+            if not distinct:
+                return found[:count]
+        if machine.order[0] >= 0 or not next_order(order, x):
+            order[0] = -1
+            break
+    return found[:count]
+
+
+@kernel
+def _lay_out(machine: Record, x: IntArray, order: IntArray, shape: I64) -> I64:
+    """Put an order of the spatial loops that fits a shape into ``order``; how many lie on X, -1 where none fits."""
+    mask = on_x(machine, x, shape)
+    if mask < 0 or machine.order[0] >= 0:
+        return machine.split if mask >= 0 else -1
+    k = split = 0
+    for wanted in (1, 0):
+        for d in range(8):
+            if mask >> d & 1 == wanted:
+                order[k] = d
+                k += 1
+        split = k if wanted else split
+    return split
+
+
+@kernel
+def _signature(tiles: IntArray, row: I64, steps: IntArray) -> I64:
+    """A hash of which tile each PE has and by which of the steps those beside it differ."""
+    total = 0
+    for e in range(len(tiles)):
+        own = _mixed(_mixed(_mixed(1, tiles[e, 0]), tiles[e, 1]), tiles[e, 2])
+        near = 0
+        for way in range(4):
+            f = beside(e, way, row, len(tiles))
+            move1, move2 = (tiles[f, 0] - tiles[e, 0], tiles[f, 1] - tiles[e, 1]) if f >= 0 else (0, 0)
+            possible = move1 % max(steps[0], 1) == 0 and move2 % max(steps[1], 1) == 0
+            possible = possible and (steps[0] > 0 or move1 == 0) and (steps[1] > 0 or move2 == 0)
+            if f >= 0 and tiles[f, 2] == tiles[e, 2] and possible and (move1 != 0 or move2 != 0):
+                near += _mixed(_mixed(2, move1), move2)
+        total += _mixed(own, near)
+    return total
+
+
+@kernel
+def _mixed(code: I64, value: I64) -> I64:
+    code = (code ^ value) * 0x2545F4914F6CDD1D
+    return code ^ (code >> 29)

@@ -1,10 +1,15 @@
-"""The orders of a configuration and its buffer tile: which are worth a look, and what each nest costs."""
+"""The leaves of a configuration and its buffer tile: the orders worth a look, each with the least that it can cost.
+
+What a leaf costs is the cost model's to say (see `leaves`). Here it is bounded by the words that its loops move, which
+are all but exact where no neighbour can serve any of its steps.
+"""
 
 from __future__ import annotations
 
+from math import inf
+
 from flexloop.embedded.jit import kernel
-from flexloop.embedded.mapper.exact.best import keep_best
-from flexloop.embedded.mapper.exact.bounds import lane_steps, stays_in_lanes
+from flexloop.embedded.mapper.exact.bounds import hopeless, is_better, lane_steps, stays_in_lanes
 from flexloop.embedded.mapper.exact.cost import (
     ALL,
     FIRST,
@@ -15,48 +20,78 @@ from flexloop.embedded.mapper.exact.cost import (
     W_MAC,
     W_OTHER,
     W_PE,
+    totals,
 )
 from flexloop.embedded.mapper.exact.grid import outer_words
-from flexloop.embedded.mapper.exact.neighbours import neighbours
+from flexloop.embedded.mapper.exact.neighbours import most_spared
+from flexloop.embedded.mapper.exact.overlap import first_loop, handed_pj
 from flexloop.embedded.mapper.exact.problem import (
     ALL_BUFFER_ORDERS,
     ALL_DRAM_ORDERS,
+    BUFFER_EXTENTS,
+    BUFFER_ORDER,
     BUFFER_ORDERS,
+    DRAM_ORDER,
     DRAM_ORDERS,
-    TOO_MUCH,
+    PE_FACTORS,
+    SCALED,
+    SERVED,
+    SPATIAL_FACTORS,
+    Ground,
     Record,
+    Room,
 )
-from flexloop.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
+from flexloop.embedded.mapper.exact.types import F64, I64, FloatArray
 from flexloop.embedded.mapper.exact.words import append_loops, input_words, repeats
 
 
 @kernel
-def orders(m: Record, rows: IntArray, c: Record, s: Record, pes: IntArray, placed: IntArray, best: Record) -> bool:
-    """Cost every order worth a look for a configuration and a buffer tile; False where that was given up half-way."""
-    before = s.work
+def collect(ground: Ground, room: Room) -> bool:
+    """Append the leaves of a configuration and the buffer tile in room.scratch that may be better than the incumbent.
+
+    Returns False where the room for leaves is used up; then room.scratch.resume says where the next call goes on.
+    """
+    machine, orders, config, scratch = ground.machine, ground.orders, room.config, room.scratch
     inner = outer = 0
     for d in range(8):
-        inner |= (1 << d) if s.buffer[d] > 1 else 0
-        outer |= (1 << d) if s.outer[d] > 1 else 0
+        inner |= (1 << d) if scratch.buffer[d] > 1 else 0
+        outer |= (1 << d) if scratch.outer[d] > 1 else 0
     kind, outer_kind = BUFFER_ORDERS, DRAM_ORDERS
-    if c.linked:
+    if config.linked:
         kind, outer_kind = ALL_BUFFER_ORDERS, ALL_DRAM_ORDERS
-    first, end = m.starts[outer_kind, outer], m.starts[outer_kind, outer + 1]
+    first, end = machine.starts[outer_kind, outer], machine.starts[outer_kind, outer + 1]
     for k in range(first, end):
-        outer_words(rows[k], s.tile, s.outer, m.coef, s.nest, s.dram[k - first])
-    kept = _pareto(s, end - first)
+        outer_words(orders[k], scratch.tile, scratch.outer, machine.coef, scratch.nest, scratch.dram[k - first])
+    kept = _pareto(scratch, end - first)
     through = _reaches(inner)
-    for r in range(m.starts[kind, inner], m.starts[kind, inner + 1]):
-        length = append_loops(rows[r], s.buffer, c.array, s.nest, 0)
-        for i in range(end - first if through else kept):
-            k = i if through else s.keep[i]
-            whole = append_loops(rows[first + k], s.outer, s.tile, s.nest, length)
-            s.work += 20
-            if not nest_cost(m, c, s, pes, placed, best, rows[r], rows[first + k], whole, s.dram[k]):
+    for r in range(machine.starts[kind, inner] + scratch.resume[0], machine.starts[kind, inner + 1]):
+        length = append_loops(orders[r], scratch.buffer, config.array, scratch.nest, 0)
+        for i in range(scratch.resume[1], end - first if through else kept):
+            if scratch.leaves == len(room.leaves):
+                scratch.resume[0], scratch.resume[1] = r - machine.starts[kind, inner], i
                 return False
-            if s.work - before > TOO_MUCH:
-                return False
+            k = i if through else scratch.keep[i]
+            whole = append_loops(orders[first + k], scratch.outer, scratch.tile, scratch.nest, length)
+            scratch.work += 20
+            cycles, energy, served = _least_cost(machine, room, whole, scratch.dram[k])
+            if served or is_better(machine.objective, cycles, energy, room.best.cost):
+                _append(room, cycles, energy, r, first + k, served)
+        scratch.resume[1] = 0
+    scratch.resume[0] = 0
     return True
+
+
+@kernel
+def _append(room: Room, cycles: F64, energy: F64, inner: I64, outer: I64, served: bool) -> None:
+    n = room.scratch.leaves
+    leaf = room.leaves[n]
+    for d in range(8):
+        leaf[PE_FACTORS + d] = room.config.tile[d]
+        leaf[SPATIAL_FACTORS + d] = room.config.x[d]
+        leaf[BUFFER_EXTENTS + d] = room.scratch.tile[d]
+    leaf[BUFFER_ORDER], leaf[DRAM_ORDER], leaf[SERVED] = inner, outer, served
+    room.costs[n, 0], room.costs[n, 1] = cycles, energy
+    room.scratch.leaves = n + 1
 
 
 @kernel
@@ -66,71 +101,102 @@ def _reaches(inner: I64) -> bool:
 
 
 @kernel
-def _pareto(s: Record, n: I64) -> I64:
-    """Indices into s.dram of the orders that no other is at least as good as; their number."""
+def _pareto(scratch: Record, n: I64) -> I64:
+    """Indices into scratch.dram of the orders that no other is at least as good as; their number."""
     kept = 0
     for k in range(n):
         beaten = False
         for i in range(kept):
-            j = s.keep[i]
-            if s.dram[j, 0] <= s.dram[k, 0] and s.dram[j, 1] <= s.dram[k, 1] and s.dram[j, 2] <= s.dram[k, 2]:
+            if _is_as_good(scratch.dram[scratch.keep[i]], scratch.dram[k]):
                 beaten = True
                 break
         if not beaten:
             left = 0
             for i in range(kept):
-                j = s.keep[i]
-                if s.dram[j, 0] < s.dram[k, 0] or s.dram[j, 1] < s.dram[k, 1] or s.dram[j, 2] < s.dram[k, 2]:
-                    s.keep[left] = j
+                if not _is_as_good(scratch.dram[k], scratch.dram[scratch.keep[i]]):
+                    scratch.keep[left] = scratch.keep[i]
                     left += 1
-            s.keep[left] = k
+            scratch.keep[left] = k
             kept = left + 1
     return kept
 
 
 @kernel
-def nest_cost(
-    m: Record,
-    c: Record,
-    s: Record,
-    pes: IntArray,
-    placed: IntArray,
-    best: Record,
-    inner: IntArray,
-    outer: IntArray,
-    length: I64,
-    dram: FloatArray,
-) -> bool:
-    """Cost one nest (loops above the array in s.nest), keep it if it is the best yet; False if that was given up."""
-    words = s.words
-    for t in (0, 2):
-        words[W_PE, t] = c.size[t] * repeats(s.nest, length, t)
-    words[W_PE, 1] = input_words(c.tile, m.coef, s.nest, length)
-    for t in range(3):
-        words[W_MAC, t] = _mac_words(m, c, s, t, length)
-        words[W_ARRAY, t] = (words[W_PE, t] if m.in_pe[t] else words[W_MAC, t]) * c.groups[t]
-        words[W_BUFFER, t] = dram[t]
-        words[W_DRAM, t] = dram[t] if m.in_buffer[t] else words[W_ARRAY, t]
-    words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
-    words[W_OTHER, PEER] = 0.0
-    if c.linked and length and s.nest[0, 0] >= 4:
-        return neighbours(m, c, s, pes, placed, best, inner, outer, length)
-    keep_best(m, c, s, pes, best, inner, outer, length, -1)
-    return True
+def _is_as_good(words: FloatArray, others: FloatArray) -> bool:
+    good: bool = words[0] <= others[0] and words[1] <= others[1] and words[2] <= others[2]
+    return good
 
 
 @kernel
-def _mac_words(m: Record, c: Record, s: Record, t: I64, length: I64) -> F64:
+def _least_cost(machine: Record, room: Room, length: I64, dram: FloatArray) -> tuple[F64, F64, bool]:
+    """Least cycles and energy of the nest in room.scratch.nest, and whether neighbours may serve steps of it.
+
+    Cycles are infinite where it is worse than the incumbent.
+    """
+    config, scratch = room.config, room.scratch
+    words = scratch.words
+    _fill_words(machine, config, scratch, length, dram)
+    plain = words[W_ARRAY, 1]
+    if not (config.linked and length and scratch.nest[0, 0] >= 4):
+        cycles, energy = _with_reads(machine, config, scratch, plain, 0.0)
+        return cycles, energy, False
+    _, reads, handed = first_loop(config, scratch.nest[0, 0] - 4, float(scratch.nest[0, 1]), config.above)
+    if machine.links == SCALED:
+        reads = plain / config.groups[1] * config.used / config.most_shared
+    reads = min(plain, reads)
+    cycles, energy = _with_reads(machine, config, scratch, reads, handed)
+    if hopeless(machine.objective, cycles, energy, room.best.cost):
+        return inf, inf, False
+    spared = most_spared(machine, config, scratch, room.steps, length)
+    if spared > 0 and machine.links == SCALED:
+        return cycles, energy, True
+    reads = max(reads, plain - spared) if spared > 0 else plain
+    cycles, energy = _with_reads(machine, config, scratch, reads, plain - reads)
+    if spared > 0 and hopeless(machine.objective, cycles, energy, room.best.cost):
+        return inf, inf, False
+    return cycles, energy, spared > 0
+
+
+@kernel
+def _with_reads(machine: Record, config: Record, scratch: Record, reads: F64, handed: F64) -> tuple[F64, F64]:
+    """Cycles and energy of a nest whose inputs are read so often by the array, and handed on to as many PEs or more."""
+    words = scratch.words
+    words[W_ARRAY, 1] = reads
+    if not machine.in_buffer[1]:
+        words[W_DRAM, 1] = reads
+    pj = config.macs * machine.compute_pj + (handed_pj(machine, config, handed) if handed > 0 else 0.0)
+    return totals(words, config.used, config.steps, pj, machine, machine.levels_i, scratch.none)
+
+
+@kernel
+def _fill_words(machine: Record, config: Record, scratch: Record, length: I64, dram: FloatArray) -> None:
+    """Write the words of the nest in scratch.nest if no neighbour hands on any; what rounding may hide is left out."""
+    words = scratch.words
+    for t in (0, 2):
+        words[W_PE, t] = config.size[t] * repeats(scratch.nest, length, t)
+    words[W_PE, 1] = input_words(config.tile, machine.coef, scratch.nest, length)
+    for t in range(3):
+        words[W_MAC, t] = _mac_words(machine, config, scratch, t, length)
+        words[W_ARRAY, t] = (words[W_PE, t] if machine.in_pe[t] else words[W_MAC, t]) * config.groups[t]
+        words[W_BUFFER, t] = dram[t]
+        words[W_DRAM, t] = dram[t] if machine.in_buffer[t] else words[W_ARRAY, t]
+    words[W_PE, 1] -= config.short
+    words[W_OTHER, FIRST] = words[W_OTHER, ALL] / config.groups[2]
+    words[W_OTHER, PEER] = 0.0
+
+
+@kernel
+def _mac_words(machine: Record, config: Record, scratch: Record, t: I64, length: I64) -> F64:
     """Accesses of the innermost level by the MACs; lanes that want the words they had need no new ones."""
-    if m.lane_groups_still[t] == m.lane_groups[t]:
-        return c.steps * m.lane_groups[t]
-    still, ended, s1, s2, outer = lane_steps(m, c, t)
+    if machine.lane_groups_still[t] == machine.lane_groups[t]:
+        return config.steps * machine.lane_groups[t]
+    still, ended, s1, s2, outer = lane_steps(machine, config, t)
     for j in range(length):
         if ended:
             break
-        d, n = s.nest[j, 0], s.nest[j, 1]
+        d, n = scratch.nest[j, 0], scratch.nest[j, 1]
         outer /= n
-        ended, s1, s2, stays = stays_in_lanes(t, d, s.nest[j, 2], m.coef, s1, s2)
+        ended, s1, s2, stays = stays_in_lanes(t, d, scratch.nest[j, 2], machine.coef, s1, s2)
         if stays:
             still += (n - 1) * outer
-    return m.lane_groups[t] * (c.steps - still) + m.lane_groups_still[t] * still
+    return machine.lane_groups[t] * (config.steps - still) + machine.lane_groups_still[t] * still

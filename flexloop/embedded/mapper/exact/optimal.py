@@ -10,8 +10,7 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from math import inf, isfinite, prod
+from math import inf, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -19,22 +18,24 @@ import numpy.typing as npt
 from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.exact.bounds import hopeless
-from flexloop.embedded.mapper.exact.compulsory import Compulsory
 from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.form import OBJECTIVES, Form, lattice, machine
 from flexloop.embedded.mapper.exact.grid import Grid, grid, tables
-from flexloop.embedded.mapper.exact.mapping import to_mapping
+from flexloop.embedded.mapper.exact.leaves import Family, Leaves
+from flexloop.embedded.mapper.exact.neighbours import new_steps
 from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.problem import (
     ENERGY,
     LATENCY,
     MOST_POINTS,
     MOST_SHAPES,
+    SERVED,
     SLACK,
+    Ground,
     Record,
+    Room,
     new_best,
     new_config,
-    new_placed,
     new_scratch,
 )
 from flexloop.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
@@ -51,21 +52,8 @@ _POINTS = 50_000
 """Points of a lattice, or assignments, that are looked at between two looks at the clock."""
 _ROOM = 1 << 18
 """Configurations held at a time."""
-
-
-@dataclass
-class Family:
-    """Forms that differ in the array's shape alone, by their place among the spaces given."""
-
-    places: list[int]
-    forms: list[Form]
-    machine: Record
-    rows: IntArray
-
-    @cached_property
-    def compulsory(self) -> Compulsory:
-        """What no mapping can do without."""
-        return Compulsory(self.machine)
+_FEW_LEAVES, _DIVED_LEAVES, _LEAVES = 64, 2048, 8192
+"""Leaves that are collected before they are costed: at first, in a dive, and at most."""
 
 
 @dataclass
@@ -119,40 +107,32 @@ class _Work:
     """What the compiled functions need for one choice of padded bounds.
 
     Args:
-        family: its machine and orders.
-        lattice: of the padded problem, with its multiples and its tables.
-        config, scratch: working memory.
-        best: the incumbent.
+        padding: what is searched.
+        ground: the same as the compiled functions know it.
+        memory: a configuration, working memory, the incumbent.
+        leaves: costs leaves.
     """
 
     def __init__(
-        self,
-        family: Family,
-        lattice: tuple[Record, IntArray, FloatArray],
-        config: Record,
-        scratch: Record,
-        best: Record,
+        self, padding: _Padding, ground: Ground, memory: tuple[Record, Record, Record], leaves: Leaves
     ) -> None:
-        self._family, self._lattice = family, lattice
-        self._config, self._scratch, self._best = config, scratch, best
-        self._pes = np.zeros((int(family.machine["pes"]), 5), dtype=np.int64)
-        self._placed = new_placed()
+        self._padding, self._ground, self._leaves = padding, ground, leaves
+        self._scratch = memory[1]
+        self._room = Room(*memory, new_steps(), np.empty((_LEAVES, SERVED + 1), dtype=np.int64), np.empty((_LEAVES, 2)))
         self._position = np.zeros(8, dtype=np.int64)
-        self._room = _ROOM
+        self._configs, self._at_once = _ROOM, _FEW_LEAVES
 
     def gather(self, choices: IntArray, begin: int, deadline: Deadline) -> tuple[FloatArray, IntArray, int]:
         """Bounds and factors of the configurations of some assignments from ``begin`` on, and where they end."""
-        memory = self._config, self._scratch, self._best
-        found, factors = np.empty(self._room), np.empty((self._room, 16), dtype=np.int64)
+        found, factors = np.empty((self._configs, 2)), np.empty((self._configs, 16), dtype=np.int64)
         count, end = 0, begin
         while end < len(choices) and not deadline.passed():
-            room = found[count:], factors[count:]
-            more, reached = gather(self._family.machine, *self._lattice, choices, end, *memory, *room)
+            more, reached = gather(self._ground, self._room, choices, end, found[count:], factors[count:])
             if reached == end and count:
                 break
             if reached == end:
-                self._room *= 2
-                found, factors = np.empty(self._room), np.empty((self._room, 16), dtype=np.int64)
+                self._configs *= 2
+                found, factors = np.empty((self._configs, 2)), np.empty((self._configs, 16), dtype=np.int64)
             count, end = count + more, reached
         return found[:count], factors[:count], end
 
@@ -161,11 +141,16 @@ class _Work:
 
         A dive costs the most promising buffer tile of each.
         """
-        memory = self._config, self._scratch, self._pes, self._placed
         if begin == 0:
-            self._position[:] = 0
-        ways = (self._family.machine, self._family.rows, *self._lattice, factors, order, begin, self._position)
-        reached: int = settle(*ways, *memory, dive, self._best)
+            self._position[:] = self._scratch["resume"][:] = 0
+        most = _DIVED_LEAVES if dive else self._at_once
+        room = self._room._replace(leaves=self._room.leaves[:most], costs=self._room.costs[:most])
+        reached: int = settle(self._ground, room, factors, order, begin, self._position, dive)
+        if count := int(self._scratch["leaves"]):
+            self._scratch["leaves"] = 0
+            bounds = np.array(self._padding.bounds)
+            self._leaves.cost(self._padding.family, bounds, room.leaves[:count], room.costs[:count])
+            self._at_once = min(2 * self._at_once, _LEAVES)
         return reached
 
 
@@ -201,9 +186,9 @@ class Search:
         self.best = new_best()
         self.best["cost"][:] = incumbent
         self._admit_equals()
-        self._winner: _Padding | None = None
         self.open = inf, inf
-        self._config, self._scratch = new_config(), new_scratch()
+        self._memory = new_config(), new_scratch(), self.best
+        self._leaves = Leaves(objective, self.best, deadline, self._leave_leaf_open)
 
     def run(self) -> Outcome | None:
         """The best mapping that beats the incumbent, or None where nothing does."""
@@ -214,15 +199,10 @@ class Search:
             if self._late():
                 self._leave_open(*map(self._key, queue[position:]))
                 break
-            before = tuple(self.best["cost"])
             try:
                 self._search_padding(padding)
             except TimeUp:
                 self._leave_open(self._key(padding))
-            if tuple(self.best["cost"]) != before:
-                self._winner = padding
-        if isfinite(self.best["open"]):
-            self._leave_open((float(self.best["open"]), min(self._key(padding)[1] for padding in queue)))
         return self._outcome()
 
     @property
@@ -236,6 +216,9 @@ class Search:
 
     def _leave_open(self, *keys: tuple[float, float]) -> None:
         self.open = min(self.open, *keys)
+
+    def _leave_leaf_open(self, cycles: float, energy: float) -> None:
+        self._leave_open(_ranked(self._code, cycles, energy))
 
     def _late(self) -> bool:
         """Whether time is up."""
@@ -280,7 +263,7 @@ class Search:
         bounds = self._spatial_bounds(m, g, table, choices, extremes)
         choices = choices[np.lexsort((bounds[:, 1], bounds[:, 0]))]
         bounds = np.sort(bounds[:, 0])
-        work = _Work(family, (g, multiples, table), self._config, self._scratch, best)
+        work = _Work(padding, Ground(m, family.orders, g, multiples, table), self._memory, self._leaves)
         begin, dive = 0, True
         while True:
             last = int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right"))
@@ -292,7 +275,7 @@ class Search:
                 break
             if dive:
                 found, factors, _ = work.gather(choices[: min(last, _DIVES)], 0, self._deadline)
-                self._dive(work, factors, np.argsort(found, kind="stable")[:_DIVED])
+                self._dive(work, factors, np.lexsort((found[:, 1], found[:, 0]))[:_DIVED])
                 dive = False
                 continue
             found, factors, begin = work.gather(choices[:last], begin, self._deadline)
@@ -311,7 +294,7 @@ class Search:
         found = []
         for begin in range(0, len(choices), _POINTS):
             self._deadline.check()
-            found.append(spatial_bounds(m, g, table, choices[begin : begin + _POINTS], extremes, self._scratch))
+            found.append(spatial_bounds(m, g, table, choices[begin : begin + _POINTS], extremes, self._memory[1]))
         return np.concatenate(found)
 
     def _leaves_too_many_idle(self, padding: _Padding, g: Record, choices: IntArray) -> bool:
@@ -331,29 +314,22 @@ class Search:
 
     def _settle(self, work: _Work, found: FloatArray, factors: IntArray, tie: float) -> None:
         """Search configurations in the order of their bounds; ``tie`` bounds the tie-break of all."""
-        order = np.argsort(found, kind="stable")
+        order = np.lexsort((found[:, 1], found[:, 0]))
         begin = 0
         while begin < len(order):
             if self._late():
-                self._leave_open((float(found[order[begin]]), tie))
+                self._leave_open((float(found[order[begin], 0]), tie))
                 return
             begin = work.settle(factors, order, begin, dive=False)
 
     def _outcome(self) -> Outcome | None:
-        if self._winner is None:
+        winner = self._leaves.winner
+        if winner is None:
             return None
-        family = self._winner.family
-        shape = int(self.best["nest"][6, 0])
-        form = family.forms[shape]
-        names = form.roles.dimensions
-        return Outcome(
-            family.places[shape],
-            {name: b for name, b in zip(names, self._winner.bounds, strict=True) if name},
-            to_mapping(form, self.best["nest"], self._winner.bounds),
-            (float(self.best["cost"][0]), float(self.best["cost"][1])),
-            self.lower_bound,
-            int(self.best["counts"][0]),
-        )
+        bounds, mapping = winner.named
+        cost = float(self.best["cost"][0]), float(self.best["cost"][1])
+        place = winner.family.places[winner.shape]
+        return Outcome(place, bounds, mapping, cost, self.lower_bound, int(self.best["counts"][0]))
 
 
 def _ranked(code: int, cycles: float, energy: float) -> tuple[float, float]:
@@ -374,7 +350,7 @@ def table_of(family: Family, on: Grid, g: Record, deadline: Deadline) -> FloatAr
     key = (g["bounds"].tobytes(), form.pins.dram, form.orders[2], *shared)
     table = _TABLES.get(key)
     if table is None:
-        table = _TABLES[key] = tables(m, family.rows, g, on, deadline)
+        table = _TABLES[key] = tables(m, family.orders, g, on, deadline)
         while len(_TABLES) > 1 and sum(t.shape[2] for t in _TABLES.values()) > _REMEMBERED:
             _TABLES.popitem(last=False)
     _TABLES.move_to_end(key)

@@ -62,10 +62,10 @@ def split_of(m: Record, x: IntArray, linear: IntArray, shape: I64) -> I64:
 
 
 @kernel
-def first_order(m: Record, s: Record) -> None:
-    """Put the pinned linear order of the spatial loops, or the first of all, into s.linear."""
+def first_order(m: Record, order: IntArray) -> None:
+    """Put the pinned linear order of the spatial loops, or the first of all, into ``order``."""
     for i in range(8):
-        s.linear[i] = m.order[i] if m.order[0] >= 0 else i
+        order[i] = m.order[i] if m.order[0] >= 0 else i
 
 
 @kernel

@@ -6,21 +6,20 @@ to compile it short. Sizes are therefore limits: 16 storage levels, 64 array sha
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numba as nb
 import numpy as np
 
-from flexloop.embedded.mapper.exact.types import IntArray
+from flexloop.embedded.mapper.exact.types import F_CUBE, F_MATRIX, MATRIX, FloatArray, IntArray, types
 
 LATENCY, ENERGY, EDP = range(3)
 NO_LINKS, DIRECT, SCALED = range(3)
 MOST_LEVELS, MOST_SHAPES, MOST_DIVISORS, MOST_ORDERS = 16, 64, 192, 1024
 MOST_POINTS = 1 << 22
 """Tiles of a lattice that tables are made for."""
-SLICE, TOO_MUCH = 500_000, 10_000_000
-"""Units of work (see SCRATCH) between two looks at the clock, and after which a buffer tile's orders are given up."""
-PLACED_ENTRIES, PLACED_KEY, PLACED_RESULTS, PLACED_ROOM = 4096, 14, 24, 1024
+SLICE = 500_000
+"""Units of work (see SCRATCH) between two looks at the clock."""
 
 Record: TypeAlias = Any
 """One record of one of the types below (numpy.void)."""
@@ -97,7 +96,7 @@ CONFIG = np.dtype(
         ("above", "f8"),  # iterations of the loops above the array
         ("macs", "f8"),
         ("linked", "i8"),  # whether neighbours may help
-        ("short", "i8"),  # 1 where the words that arrive in a PE may be one short of the whole, see `arrival`
+        ("short", "i8"),  # 1 where rounding may hide a fill of inputs, see docs/search.md, "Overlap and neighbours"
         ("most_shared", "i8"),  # most PEs that share one offset of inputs
     ]
 )
@@ -105,8 +104,8 @@ CONFIG = np.dtype(
 SCRATCH = np.dtype(
     [
         ("words", "f8", (6, 3)),  # see `cost`
-        ("extra", "f8", (5,)),  # see `cost.totals`: for bounds,
-        ("none", "f8", (5,)),  # and for exact costs
+        ("extra", "f8", (5,)),  # see `cost.totals`: for tiles,
+        ("none", "f8", (5,)),  # and for nests, all of whose words are known
         ("nest", "i8", (16, 3)),  # loops: dimension, factor, stride
         ("dram", "f8", (MOST_ORDERS, 3)),  # words of each DRAM order
         ("keep", "i8", (MOST_ORDERS,)),  # DRAM orders worth a look
@@ -115,9 +114,10 @@ SCRATCH = np.dtype(
         ("outer", "i8", (8,)),  # factors of DRAM's loops
         ("tile", "i8", (8,)),  # buffer tile
         ("first", "u1", (8,)),  # which dimensions may be innermost
-        ("memo", "i8", (64, 4)),  # see `links`
-        ("moves", "f8", (3,)),
-        ("linear", "i8", (8,)),  # a linear order of the spatial loops
+        ("leaves", "i8"),  # how many leaves are collected,
+        ("resume", "i8", (2,)),  # and where among the orders of a buffer tile to go on, see `nests`
+        ("served", "i8"),  # the configuration's row of the table of steps, -1: not looked up; see `neighbours`,
+        ("units", "i8", (2,)),  # and what distances between PEs along width and height are multiples of
         ("work", "i8"),  # what has been done since a kernel was called, in units of about 0.1 microseconds
     ]
 )
@@ -125,10 +125,7 @@ SCRATCH = np.dtype(
 BEST = np.dtype(
     [
         ("cost", "f8", (2,)),  # objective and tie-break
-        # PE tile, spatial factors, buffer tile, buffer order, DRAM order, linear spatial order, [shape, loops on X].
-        ("nest", "i8", (7, 8)),
         ("counts", "i8", (4,)),  # mappings costed, configurations and buffer tiles looked at, buffer tiles expanded
-        ("open", "f8"),  # least bound of what was given up for the work that it takes
     ]
 )
 MACHINE_TYPE, LATTICE_TYPE, CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE = map(
@@ -140,15 +137,10 @@ SLACK = 1e-12
 """Relative rounding error granted to bounds in double arithmetic."""
 
 
-def new_placed() -> IntArray:
-    """An empty table of what placements of the spatial loops do, see `flexloop.embedded.mapper.exact.neighbours`."""
-    return np.zeros((PLACED_ENTRIES, PLACED_KEY + 1 + PLACED_ROOM), dtype=np.int64)
-
-
 def new_best() -> Record:
     """No incumbent."""
     best = np.zeros(1, dtype=BEST)[0]
-    best["cost"][:] = best["open"] = np.inf
+    best["cost"][:] = np.inf
     return best
 
 
@@ -163,3 +155,46 @@ def new_scratch() -> Record:
     scratch["extra"][4] = 1 - SLACK
     scratch["none"][4] = 1.0
     return scratch
+
+
+class Ground(NamedTuple):
+    """What the search of one choice of padded bounds stands on.
+
+    Attributes:
+        machine: of type MACHINE.
+        orders: [k, 8] loop orders, innermost first; `starts` of the machine says which are whose.
+        lattice: of type LATTICE.
+        multiples: see `grid.Grid`.
+        table: see `grid.tables`.
+    """
+
+    machine: Record
+    orders: IntArray
+    lattice: Record
+    multiples: IntArray
+    table: FloatArray
+
+
+class Room(NamedTuple):
+    """What the compiled search works in.
+
+    Attributes:
+        config, scratch: of types CONFIG and SCRATCH.
+        best: the incumbent, of type BEST.
+        steps: see `neighbours.new_steps`.
+        leaves: [k, 27] nests to be costed, `scratch.leaves` of them, see the columns below.
+        costs: [k, 2] their least cycles and energy.
+    """
+
+    config: Record
+    scratch: Record
+    best: Record
+    steps: IntArray
+    leaves: IntArray
+    costs: FloatArray
+
+
+PE_FACTORS, SPATIAL_FACTORS, BUFFER_EXTENTS, BUFFER_ORDER, DRAM_ORDER, SERVED = 0, 8, 16, 24, 25, 26
+"""Where a leaf has its PE tile, spatial factors, buffer tile, rows of its orders, and whether it may be served."""
+GROUND_TYPE = types.NamedTuple([MACHINE_TYPE, MATRIX, LATTICE_TYPE, MATRIX, F_CUBE], Ground)
+ROOM_TYPE = types.NamedTuple([CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, MATRIX, MATRIX, F_MATRIX], Room)

@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 
 from flexloop.embedded.jit import entry, kernel
-from flexloop.embedded.mapper.exact.bounds import rank_of
+from flexloop.embedded.mapper.exact.bounds import rank_of, tie_of
 from flexloop.embedded.mapper.exact.cost import (
     ALL,
     FIRST,
@@ -90,7 +90,7 @@ def spatial_bounds(
         for family in range(4):
             cycles, energy = _family(m, g, x, family, extremes, s)
             value = rank_of(m.objective, cycles, energy)
-            tie = cycles if m.objective == 1 else energy
+            tie = tie_of(m.objective, cycles, energy)
             bounds[i, 0] = min(bounds[i, 0], value)
             bounds[i, 1] = min(bounds[i, 1], tie)
     return bounds

@@ -1,0 +1,250 @@
+"""The leaves of the exact search, costed by the model in the order of their bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.deadline import Deadline
+from flexloop.embedded.jit import interpreted
+from flexloop.embedded.mapper.costing import Costing, sort_keys
+from flexloop.embedded.mapper.exact.bounds import hopeless
+from flexloop.embedded.mapper.exact.compulsory import Compulsory
+from flexloop.embedded.mapper.exact.form import OBJECTIVES, Form
+from flexloop.embedded.mapper.exact.neighbours import LINEAR, SHAPE, SIGNATURE, SPLIT, placements
+from flexloop.embedded.mapper.exact.problem import (
+    BUFFER_EXTENTS,
+    BUFFER_ORDER,
+    DRAM_ORDER,
+    PE_FACTORS,
+    SERVED,
+    SPATIAL_FACTORS,
+    Record,
+)
+from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.slots import Genomes
+from flexloop.embedded.mapper.space import Objective
+from flexloop.timeloop.mapping import Mapping
+
+_AT_ONCE, _MOST_AT_ONCE = 16, 512
+"""Leaves that are costed between two comparisons with the incumbent, at first and later."""
+
+
+class Writer:
+    """Leaves of a form as the model takes them."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._choices = choices_of(form.space)
+        self.costing = Costing(form.spec, self._choices)
+        dimensions = self._choices.dimensions
+        self._canonical = [d for d, name in enumerate(form.roles.dimensions) if name]
+        self._place = np.full(8, -1)
+        self._place[self._canonical] = [dimensions.index(form.roles.dimensions[d]) for d in self._canonical]
+
+    def genomes(self, leaves: IntArray, placed: IntArray, orders: IntArray, bounds: IntArray) -> Genomes:
+        """Leaves [n, 27] at placements [n, 11], with the table of orders and the problem's canonical bounds."""
+        form, slots = self._form, self._choices.slots
+        n, dims, top = len(leaves), len(self._canonical), len(form.spec.levels) - 1
+        factors = np.ones((n, len(slots), dims), dtype=np.int64)
+        arranged = np.tile(np.arange(dims), (n, len(slots), 1))
+        splits = np.zeros((n, len(slots)), dtype=np.int64)
+        pe, x, tile = (leaves[:, a : a + 8] for a in (PE_FACTORS, SPATIAL_FACTORS, BUFFER_EXTENTS))
+        temporal = {
+            0: (pe // form.lanes, np.tile(form.orders[0] or range(8), (n, 1))),
+            form.array_level: (tile // (pe * x), orders[leaves[:, BUFFER_ORDER]]),
+            top: (bounds // tile, orders[leaves[:, DRAM_ORDER]]),
+        }
+        for i, slot in enumerate(slots):
+            if slot.spatial and slot.level == 0:
+                rule = form.space.constraints.loop(form.spec.level_names[0], spatial=True)
+                factors[:, i] = [rule.factors[d] for d in self._choices.dimensions]
+                arranged[:, i] = [self._choices.dimensions.index(d) for d in rule.permutation]
+                splits[:, i] = rule.split or 0
+            elif slot.spatial:
+                linear = placed[:, LINEAR:]
+                factors[:, i, self._place[self._canonical]] = x[:, self._canonical]
+                arranged[:, i] = self._named(linear)
+                named = np.cumsum(self._place[linear] >= 0, axis=1)
+                counts = np.concatenate([np.zeros((n, 1), dtype=np.int64), named], axis=1)
+                splits[:, i] = counts[np.arange(n), placed[:, SPLIT]]
+            elif slot.level in temporal:
+                found, order = temporal[slot.level]
+                factors[:, i, self._place[self._canonical]] = found[:, self._canonical]
+                arranged[:, i] = self._named(order)
+        return Genomes(factors, arranged, splits, np.tile(self._choices.kept, (n, 1, 1)))
+
+    def _named(self, canonical: IntArray) -> IntArray:
+        """Orders of the canonical dimensions as orders of the problem's."""
+        found = self._place[canonical]
+        return found[found >= 0].reshape(len(canonical), -1)
+
+
+class Family:
+    """Forms that differ in the array's shape alone.
+
+    Attributes:
+        places: where they stand among the spaces given.
+        forms: the forms.
+        machine, orders: what the compiled search knows of them, see `form.machine`.
+    """
+
+    def __init__(self, places: list[int], forms: list[Form], machine: Record, orders: IntArray) -> None:
+        self.places, self.forms, self.machine, self.orders = places, forms, machine, orders
+        self._writers: dict[int, Writer] = {}
+        self._placements: dict[bytes, IntArray] = {}
+
+    @cached_property
+    def compulsory(self) -> Compulsory:
+        """What no mapping can do without."""
+        return Compulsory(self.machine)
+
+    def writer(self, shape: int) -> Writer:
+        """What writes leaves of one of the forms."""
+        if shape not in self._writers:
+            self._writers[shape] = Writer(self.forms[shape])
+        return self._writers[shape]
+
+    def placements(self, leaf: IntArray, bounds: IntArray, deadline: Deadline) -> IntArray:
+        """[k, 11] the placements of a leaf's spatial loops that act differently, with the problem's bounds.
+
+        Raises:
+            TimeUp: at the deadline.
+        """
+        x, tile, served = leaf[SPATIAL_FACTORS : SPATIAL_FACTORS + 8], leaf[PE_FACTORS : PE_FACTORS + 8], leaf[SERVED]
+        steps = np.zeros(2, dtype=np.int64)
+        if served:
+            array = x * tile
+            moved = np.where(bounds > array, array, 0)[4:] * self.machine["coef"][[0, 2, 1, 3]]
+            steps = np.gcd(moved[:2], moved[2:])
+        key = x.tobytes() + (tile[4:].tobytes() + steps.tobytes() if served else b"")
+        if key not in self._placements:
+            order = self.machine["order"].copy() if self.machine["order"][0] >= 0 else np.arange(8)
+            found = [placements(self.machine, x, tile, steps, order, bool(served))]
+            while served and order[0] >= 0:
+                deadline.check()
+                found.append(placements(self.machine, x, tile, steps, order, True))
+            every = np.concatenate(found)
+            _, first = np.unique(every[:, SIGNATURE], return_index=True)
+            self._placements[key] = every[np.sort(first)]
+        return self._placements[key]
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best leaf yet.
+
+    Attributes:
+        family: of its form.
+        bounds: the problem's canonical bounds.
+        leaf, placed: the leaf, and its placement.
+    """
+
+    family: Family
+    bounds: IntArray
+    leaf: IntArray
+    placed: IntArray
+
+    @property
+    def shape(self) -> int:
+        """Which of the family's forms it is of."""
+        return int(self.placed[SHAPE])
+
+    @cached_property
+    def named(self) -> tuple[dict[str, int], Mapping]:
+        """The bounds and the mapping by name."""
+        writer = self.family.writer(self.shape)
+        return writer.costing.mapping(
+            writer.genomes(self.leaf[None], self.placed[None], self.family.orders, self.bounds)
+        )
+
+
+class Leaves:
+    """Costs leaves for one search, and remembers the best.
+
+    Args:
+        objective: what is minimised.
+        best: the incumbent's record, which is kept up to date.
+        deadline: when to stop.
+        leave_open: hears the least cycles and energy of a leaf that is left uncosted.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        best: Record,
+        deadline: Deadline,
+        leave_open: Callable[[float, float], None],
+    ) -> None:
+        self._objective, self._code = objective, OBJECTIVES[objective]
+        self._best, self._deadline, self._leave_open = best, deadline, leave_open
+        self.winner: Winner | None = None
+        self._position = -1
+
+    def cost(self, family: Family, bounds: IntArray, leaves: IntArray, least: FloatArray) -> None:
+        """Cost leaves [n, 27] in the order of their least cycles and energy [n, 2] until these reach the incumbent.
+
+        First those that no neighbour can serve, whose bounds are all but exact. Of leaves that cost the same the first
+        counts.
+        """
+        keys = _keys(self._code, least)
+        order = np.lexsort((keys[:, 1], keys[:, 0]))
+        self._position = -1
+        for served in (False, True):
+            some = order[leaves[order, SERVED] == served]
+            begin, at_once = 0, _AT_ONCE
+            while begin < len(some) and self._may_be_better(least[some[begin]], served=served):
+                if self._deadline.passed():
+                    self._leave_open(*least[some[begin]].tolist())
+                    break
+                self._cost_some(family, bounds, leaves, least, some[begin : begin + at_once])
+                begin, at_once = begin + at_once, min(2 * at_once, _MOST_AT_ONCE)
+
+    def _may_be_better(self, least: FloatArray, *, served: bool) -> bool:
+        if not served:
+            return tuple(_keys(self._code, least[None])[0]) < tuple(self._best["cost"])
+        return not interpreted(hopeless)(self._code, float(least[0]), float(least[1]), self._best["cost"])
+
+    def _cost_some(
+        self, family: Family, bounds: IntArray, leaves: IntArray, least: FloatArray, chosen: npt.NDArray[np.intp]
+    ) -> None:
+        placed = [family.placements(leaves[i], bounds, self._deadline) for i in chosen]
+        which = np.repeat(chosen, [len(rows) for rows in placed])
+        rows = np.concatenate(placed)
+        for shape in np.unique(rows[:, SHAPE]).tolist():
+            at = np.flatnonzero(rows[:, SHAPE] == shape)
+            writer = family.writer(shape)
+            before = writer.costing.uncounted
+            genomes = writer.genomes(leaves[which[at]], rows[at], family.orders, bounds)
+            costs = writer.costing.cost(genomes)
+            self._best["counts"][0] += len(costs)
+            if writer.costing.uncounted > before:
+                self._leave_open(*least[chosen].min(axis=0).tolist())
+            if not costs.valid.any():
+                continue
+            found = sort_keys(costs, self._objective)[:, :2]
+            found[~costs.valid] = np.inf
+            first = np.lexsort((which[at], found[:, 1], found[:, 0]))[0]
+            self._offer(family, bounds, leaves, int(which[at[first]]), rows[at[first]], found[first])
+
+    def _offer(
+        self, family: Family, bounds: IntArray, leaves: IntArray, leaf: int, placed: IntArray, cost: FloatArray
+    ) -> None:
+        known = tuple(self._best["cost"])
+        same = tuple(cost) == known and self._position >= 0 and leaf < self._position
+        if tuple(cost) < known or same:
+            self._best["cost"][:] = cost
+            self.winner = Winner(family, bounds, leaves[leaf].copy(), placed)
+            self._position = leaf
+
+
+def _keys(code: int, least: FloatArray) -> FloatArray:
+    """[n, 2] objective and tie-break of least cycles and energy [n, 2]."""
+    cycles, energy = least[:, 0], least[:, 1]
+    pairs: Sequence[FloatArray] = ((cycles, energy), (energy, cycles), (cycles * energy, energy))[code]
+    return np.stack(pairs, axis=1)

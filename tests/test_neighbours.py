@@ -1,0 +1,72 @@
+"""Placements of spatial loops in the exact search: those that count once do cost the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from golden_specs import golden_space
+
+from flexloop.deadline import Deadline
+from flexloop.embedded.mapper.exact import orders
+from flexloop.embedded.mapper.exact.form import recognise
+from flexloop.embedded.mapper.exact.leaves import Family
+from flexloop.embedded.mapper.exact.neighbours import SHAPE, placements
+from flexloop.embedded.mapper.exact.optimal import families
+from flexloop.embedded.mapper.exact.problem import ALL_BUFFER_ORDERS, ALL_DRAM_ORDERS, SERVED
+from flexloop.embedded.mapper.exact.types import IntArray
+
+BOUNDS = np.array([1, 1, 4, 4, 3, 1, 16, 4])
+"""Canonical bounds: N G C M R S P Q."""
+
+
+def family() -> Family:
+    form = recognise(golden_space("base-conv3x3", keep=("Spad", "GlobalBuffer", "DRAM")))
+    assert form is not None
+    return families([(0, form)], "energy")[0]
+
+
+def leaf(family: Family, spatial: dict[int, int], innermost: int) -> IntArray:
+    """A leaf with spatial factors and a PE tile of one; the buffer has all that is left, with one loop innermost."""
+    x = np.ones(8, dtype=np.int64)
+    for d, n in spatial.items():
+        x[d] = n
+    mask = sum(1 << d for d in range(8) if BOUNDS[d] > x[d])
+    start, end = family.machine["starts"][ALL_BUFFER_ORDERS, mask : mask + 2]
+    rows = family.orders[start:end, 0]
+    found = np.zeros(SERVED + 1, dtype=np.int64)
+    found[:8], found[8:16], found[16:24] = 1, x, BOUNDS
+    found[24] = start + int(np.flatnonzero(rows == innermost)[0])
+    found[25] = family.machine["starts"][ALL_DRAM_ORDERS, 0]
+    found[SERVED] = 1
+    return found
+
+
+def costs(family: Family, one: IntArray, placed: IntArray) -> list[tuple[int, float]]:
+    writer = family.writer(0)
+    found = writer.costing.cost(
+        writer.genomes(np.repeat(one[None], len(placed), axis=0), placed, family.orders, BOUNDS)
+    )
+    assert found.valid.all()
+    return list(zip(found.cycles.tolist(), found.energy_pj.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("spatial", "innermost"),
+    [
+        pytest.param(
+            {orders.R: 3, orders.P: 2, orders.M: 2, orders.C: 2}, orders.P, id="filter rows beside output rows"
+        ),
+        pytest.param({orders.R: 3, orders.P: 4, orders.Q: 2, orders.C: 2}, orders.P, id="four loops"),
+        pytest.param({orders.P: 4, orders.M: 2, orders.C: 2}, orders.R, id="a step of one word"),
+    ],
+)
+def test_placements_that_count_once_cost_the_same(spatial: dict[int, int], innermost: int) -> None:
+    """Every placement costs just what one of the distinct ones does, and where it lies does matter."""
+    group = family()
+    one = leaf(group, spatial, innermost)
+    every = placements(group.machine, one[8:16], one[:8], np.ones(2, dtype=np.int64), np.arange(8), True)
+    distinct = group.placements(one, BOUNDS, Deadline(60.0))
+    assert (every[:, SHAPE] == 0).all()
+    assert len(distinct) < len(every)
+    assert set(costs(group, one, every)) == set(costs(group, one, distinct))
+    assert len(set(costs(group, one, every))) > 1
