@@ -13,7 +13,6 @@ from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.cost import (
     ALL,
     FIRST,
-    PEER,
     W_ARRAY,
     W_BUFFER,
     W_DRAM,
@@ -46,68 +45,70 @@ def least_factor(n: I64) -> I64:
 
 
 @kernel
-def configure(m: Record, bounds: IntArray, c: Record) -> None:
-    """Fill in what follows from c.tile and c.x."""
+def configure(machine: Record, bounds: IntArray, config: Record) -> None:
+    """Fill in what follows from config.tile and config.x."""
     used = above = macs = inner = 1
     for d in range(8):
-        c.array[d] = c.tile[d] * c.x[d]
-        c.left[d] = bounds[d] // c.array[d]
-        c.least[d] = least_factor(c.left[d])
-        used *= c.x[d]
-        above *= c.left[d]
+        config.array[d] = config.tile[d] * config.x[d]
+        config.left[d] = bounds[d] // config.array[d]
+        config.least[d] = least_factor(config.left[d])
+        used *= config.x[d]
+        above *= config.left[d]
         macs *= bounds[d]
-        inner *= c.tile[d] // m.lanes[d]
-    c.used = used
-    c.steps = above * inner
-    c.above = above
-    c.macs = macs
+        inner *= config.tile[d] // machine.lanes[d]
+    config.used = used
+    config.steps = above * inner
+    config.above = above
+    config.macs = macs
     for t in range(3):
-        c.groups[t] = offsets(c.x, c.tile, m.coef, t)
-        c.size[t] = tile_words(c.tile, m.coef, t)
-    linked = m.links != NO_LINKS and used > 1 and can_link(c.tile, c.x, c.array, bounds, m.coef)
-    c.linked = 1 if linked else 0
-    uneven = c.groups[1] < used // c.x[3]
-    added = m.in_pe[1] and m.links != SCALED and (linked or uneven)
-    c.short = 1 if added and used & (used - 1) else 0
-    c.most_shared = c.x[3] * min(c.x[4], c.x[6]) * min(c.x[5], c.x[7])
-    overlaps(m, c)
+        config.groups[t] = offsets(config.x, config.tile, machine.coef, t)
+        config.size[t] = tile_words(config.tile, machine.coef, t)
+    linked = (
+        machine.links != NO_LINKS and used > 1 and can_link(config.tile, config.x, config.array, bounds, machine.coef)
+    )
+    config.linked = 1 if linked else 0
+    uneven = config.groups[1] < used // config.x[3]
+    added = machine.in_pe[1] and machine.links != SCALED and (linked or uneven)
+    config.short = 1 if added and used & (used - 1) else 0
+    config.most_shared = config.x[3] * min(config.x[4], config.x[6]) * min(config.x[5], config.x[7])
+    overlaps(machine, config)
 
 
 @kernel
 def _inputs(
-    m: Record, c: Record, family: I64, present: IntArray, least: IntArray, most: IntArray, run: F64
+    machine: Record, config: Record, family: I64, present: IntArray, least: IntArray, most: IntArray, run: F64
 ) -> tuple[F64, F64, F64]:
     """Least words of inputs into a PE, reads of the buffer for them, and pJ of handing over, in a family."""
-    iterations = c.above / run
+    iterations = config.above / run
     words, reads, pj = inf, inf, inf
     for k in range(4):
         d = 4 + k
         # Where M is innermost, any loop left may come next.
-        if not (present[d] > 0 or (family == BY_INPUTS and c.left[d] > 1)) or family >= BY_NONE:
+        if not (present[d] > 0 or (family == BY_INPUTS and config.left[d] > 1)) or family >= BY_NONE:
             continue
         if (family == BY_WEIGHTS and d < 6) or (family == BY_OUTPUTS and d >= 6):
             continue
-        into, least_reads, handed = first_loop(c, k, float(least[d]), iterations)
+        into, least_reads, handed = first_loop(config, k, float(least[d]), iterations)
         if most[d] > least[d]:
-            into_most, reads_most, handed_most = first_loop(c, k, float(most[d]), iterations)
+            into_most, reads_most, handed_most = first_loop(config, k, float(most[d]), iterations)
             into, least_reads = min(into, into_most), min(least_reads, reads_most)
             handed = min(handed, handed_most)
         if family == BY_INPUTS:
-            least_reads, handed = into * c.groups[1], 0.0
+            least_reads, handed = into * config.groups[1], 0.0
         words = min(words, into)
         reads = min(reads, least_reads)
-        pj = min(pj, handed_pj(m, c, handed))
+        pj = min(pj, handed_pj(machine, config, handed))
     closes = (
         (present[0] > 0 and family == BY_WEIGHTS)
         or (present[2] > 0 and family == BY_OUTPUTS)
         or (present[1] > 0 and family == BY_NONE)
-        or (family == BY_INPUTS and (c.left[0] > 1 or c.left[1] > 1 or c.left[2] > 1))
+        or (family == BY_INPUTS and (config.left[0] > 1 or config.left[1] > 1 or config.left[2] > 1))
     )
     if closes or words == inf:
-        words = min(words, c.size[1] * iterations)
-        reads = min(reads, c.size[1] * iterations * c.groups[1])
+        words = min(words, config.size[1] * iterations)
+        reads = min(reads, config.size[1] * iterations * config.groups[1])
         pj = 0.0
-    return max(words, c.size[1]), reads, pj
+    return max(words, config.size[1]), reads, pj
 
 
 @kernel
@@ -142,86 +143,77 @@ def stays_in_lanes(t: I64, d: I64, stride: I64, coef: IntArray, s1: I64, s2: I64
 
 
 @kernel
-def lane_steps(m: Record, c: Record, t: I64) -> tuple[F64, bool, I64, I64, F64]:
+def lane_steps(machine: Record, config: Record, t: I64) -> tuple[F64, bool, I64, I64, F64]:
     """Steps of the PE's own loops that leave a tensor in place in the lanes, and the state after them.
 
     The state: whether no further loop can, displacements along width and height, iterations of the loops above.
     """
     still = 0.0
-    outer = c.steps
+    outer = config.steps
     ended = False
     s1 = s2 = 0
     for i in range(8):
-        d = m.lane_order[i]
-        n = c.tile[d] // m.lanes[d]
+        d = machine.lane_order[i]
+        n = config.tile[d] // machine.lanes[d]
         if n == 1 or ended:
             continue
         outer /= n
-        ended, s1, s2, stays = stays_in_lanes(t, d, m.lanes[d], m.coef, s1, s2)
+        ended, s1, s2, stays = stays_in_lanes(t, d, machine.lanes[d], machine.coef, s1, s2)
         if stays:
             still += (n - 1) * outer
     return still, ended, s1, s2, outer
 
 
 @kernel
-def _lane_words(m: Record, c: Record, t: I64) -> F64:
+def _lane_words(machine: Record, config: Record, t: I64) -> F64:
     """Least accesses of the innermost level by the MACs."""
-    if m.lane_groups_still[t] == m.lane_groups[t]:
-        return c.steps * m.lane_groups[t]
-    still, ended, _, _, _ = lane_steps(m, c, t)
-    moving = c.steps - still
+    if machine.lane_groups_still[t] == machine.lane_groups[t]:
+        return config.steps * machine.lane_groups[t]
+    still, ended, _, _, _ = lane_steps(machine, config, t)
+    moving = config.steps - still
     if not ended:
-        moving /= c.above
-    return m.lane_groups[t] * moving + m.lane_groups_still[t] * (c.steps - moving)
+        moving /= config.above
+    return machine.lane_groups[t] * moving + machine.lane_groups_still[t] * (config.steps - moving)
 
 
 @kernel
 def family_cost(
-    m: Record,
-    c: Record,
-    family: I64,
-    present: IntArray,
-    least: IntArray,
-    most: IntArray,
-    runs: FloatArray,
-    extra: FloatArray,
-    words: FloatArray,
+    machine: Record, config: Record, scratch: Record, family: I64, least: IntArray, most: IntArray
 ) -> tuple[F64, F64]:
     """Least cycles and energy of the nests of one family (inf where it has none).
 
     Args:
-        m, c: machine and configuration.
+        machine, config: machine and configuration.
+        scratch: which dimensions may be innermost (``first``), the most iterations for which each tensor can stay in
+            place (``runs``), the cost of the outermost boundary (``extra``), and room for words.
         family: which.
-        present: [8] the dimensions that may be innermost.
         least, most: [8] least and greatest factor of the loops that may be innermost.
-        runs: [3] most iterations for which each tensor can stay in place.
-        extra: cost of the outermost boundary, see `cost.totals`.
-        words: scratch [6, 3].
     """
-    if not _exists(family, present):
+    if not _exists(family, scratch.first):
         return inf, inf
-    iterations = c.above
+    words, iterations = scratch.words, config.above
     if family == BY_INPUTS:
-        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(m, c, family, present, c.least, c.left, runs[1])
+        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(
+            machine, config, family, scratch.first, config.least, config.left, scratch.runs[1]
+        )
     else:
-        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(m, c, family, present, least, most, 1.0)
+        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(machine, config, family, scratch.first, least, most, 1.0)
     for t in (0, 2):
-        words[W_PE, t] = c.size[t] * iterations / (runs[t] if family == t else 1.0)
-        words[W_ARRAY, t] = words[W_PE, t] * c.groups[t]
+        words[W_PE, t] = config.size[t] * iterations / (scratch.runs[t] if family == t else 1.0)
+        words[W_ARRAY, t] = words[W_PE, t] * config.groups[t]
     for t in range(3):
-        words[W_MAC, t] = _lane_words(m, c, t)
-        if not m.in_pe[t] or (t == 1 and m.links == SCALED):
-            into = words[W_PE, t] if m.in_pe[t] else words[W_MAC, t]
-            many = c.used / c.most_shared if t == 1 and c.linked else c.groups[t]
+        words[W_MAC, t] = _lane_words(machine, config, t)
+        if not machine.in_pe[t] or (t == 1 and machine.links == SCALED):
+            into = words[W_PE, t] if machine.in_pe[t] else words[W_MAC, t]
+            many = config.used / config.most_shared if t == 1 and config.linked else config.groups[t]
             words[W_ARRAY, t] = into * many
         words[W_BUFFER, t] = 0.0
         words[W_DRAM, t] = words[W_ARRAY, t]
     words[W_BUFFER, 2] = words[W_OTHER, ALL]
-    words[W_OTHER, PEER] = 0.0
-    words[W_OTHER, FIRST] = words[W_OTHER, ALL] / c.groups[2]
-    words[W_PE, 1] -= c.short
-    pj = c.macs * m.compute_pj + handed
-    return totals(words, c.used, c.steps, pj, m, m.levels_b, extra)
+    words[W_OTHER, FIRST] = words[W_OTHER, ALL] / config.groups[2]
+    words[W_PE, 1] -= config.short
+    pj = config.macs * machine.compute_pj + handed
+    return totals(words, config.used, config.steps, pj, machine, machine.levels_b, scratch.extra)
 
 
 @kernel

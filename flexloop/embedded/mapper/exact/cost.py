@@ -1,7 +1,7 @@
-"""What words moved cost in cycles and energy: compiled, for nests of three groups of levels.
+"""The least that words moved cost in cycles and energy: compiled, for nests of three groups of levels.
 
-The same function serves exact costs and bounds. Every rounding in it is monotone, so with lower bounds of the words
-put in, what comes out is a lower bound.
+Every rounding in it is monotone, so with lower bounds of the words put in, what comes out is a lower bound. What
+neighbours hand on is left out.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ E_READ, E_FILL, E_UPDATE, LEAK, READ_BW, WRITE_BW, INSTANCES = range(7)
 # Rows of the array of words: innermost accesses, words into a PE, reads of the buffer by the array, words into the
 # buffer, reads of DRAM; then scalars of a nest.
 W_MAC, W_PE, W_ARRAY, W_BUFFER, W_DRAM, W_OTHER = range(6)
-# In row W_OTHER: words that PEs hand on, output words that a PE first touches, all output words.
-PEER, FIRST, ALL = range(3)
+# In row W_OTHER: output words that a PE first touches, all output words.
+FIRST, ALL = range(2)
 
 
 @kernel
@@ -33,7 +33,7 @@ def totals(
     used: I64,
     steps: F64,
     compute_pj: F64,
-    m: Record,
+    machine: Record,
     levels_i: IntArray,
     extra: FloatArray,
 ) -> tuple[F64, F64]:
@@ -44,7 +44,7 @@ def totals(
         used: PEs in use.
         steps: temporal iterations.
         compute_pj: energy of all MACs.
-        m: the machine.
+        machine: the machine.
         levels_i: its table of levels, for exact costs or for bounds.
         extra: for bounds, what is not in ``words``: pJ; words written to the one buffer; words read from and written
             to DRAM (all 0 for exact costs); last, a factor on cycles before they are rounded up, below 1 for bounds
@@ -52,41 +52,41 @@ def totals(
     """
     cycles = steps
     energy = 0.0
-    for level in range(m.n_levels):
+    for level in range(machine.n_levels):
         group = levels_i[level, GROUP]
-        instances = min(np.float64(used if group == 0 else 1), m.levels_f[level, INSTANCES])
+        instances = min(np.float64(used if group == 0 else 1), machine.levels_f[level, INSTANCES])
         block = levels_i[level, BLOCK]
         read = extra[2] / steps if group == 2 else 0.0
         written = extra[3] / steps if group == 2 else extra[1] / steps if group == 1 else 0.0
         level_energy = 0.0
         for k in range(3):
-            t = m.names[k]
+            t = machine.names[k]
             if not levels_i[level, KEPT + t]:
                 continue
-            reads, fills, updates = _counts(words, group, t, used)
+            reads, fills, updates = _counts(words, group, t)
             read += reads / steps
             written += (fills + updates) / steps
             pj = (
-                ceil(reads / block) * m.levels_f[level, E_READ]
-                + ceil(fills / block) * m.levels_f[level, E_FILL]
-                + ceil(updates / block) * m.levels_f[level, E_UPDATE]
+                ceil(reads / block) * machine.levels_f[level, E_READ]
+                + ceil(fills / block) * machine.levels_f[level, E_FILL]
+                + ceil(updates / block) * machine.levels_f[level, E_UPDATE]
             )
             level_energy += pj * instances
         slow = 1.0
-        if m.levels_f[level, READ_BW] < read:
-            slow = m.levels_f[level, READ_BW] / read
-        if m.levels_f[level, WRITE_BW] < written:
-            slow = min(slow, m.levels_f[level, WRITE_BW] / written)
+        if machine.levels_f[level, READ_BW] < read:
+            slow = machine.levels_f[level, READ_BW] / read
+        if machine.levels_f[level, WRITE_BW] < written:
+            slow = min(slow, machine.levels_f[level, WRITE_BW] / written)
         cycles = max(cycles, np.float64(ceil(steps / slow * extra[4])))
         energy += level_energy
-    for level in range(m.n_levels):
+    for level in range(machine.n_levels):
         instances = np.float64(used if levels_i[level, GROUP] == 0 else 1)
-        energy += m.levels_f[level, LEAK] * cycles * max(1.0, instances)
+        energy += machine.levels_f[level, LEAK] * cycles * max(1.0, instances)
     return cycles, energy + compute_pj + extra[0]
 
 
 @kernel
-def _counts(words: FloatArray, group: I64, t: I64, used: I64) -> tuple[F64, F64, F64]:
+def _counts(words: FloatArray, group: I64, t: I64) -> tuple[F64, F64, F64]:
     """Reads, fills and updates of one instance of a level in a group."""
     if group == 0:
         out, into = words[W_MAC, t], words[W_PE, t]
@@ -98,5 +98,4 @@ def _counts(words: FloatArray, group: I64, t: I64, used: I64) -> tuple[F64, F64,
         first = words[W_OTHER, FIRST] if group == 0 else words[W_OTHER, ALL]
         fills = 0.0 if group == 2 else floor(into - first + 0.5)
         return floor(out - first + 0.5), fills, floor(out + 0.5)
-    peer = words[W_OTHER, PEER] / used if group == 0 and t == 1 else 0.0
-    return floor(out + peer + 0.5), floor(into), 0.0
+    return floor(out + 0.5), floor(into), 0.0

@@ -58,9 +58,7 @@ def _least_family(
 ) -> tuple[F64, F64]:
     lowest, lowest_tie = inf, inf
     for family in range(FAMILIES):
-        cycles, energy = family_cost(
-            machine, config, family, scratch.first, least, most, scratch.runs, scratch.extra, scratch.words
-        )
+        cycles, energy = family_cost(machine, config, scratch, family, least, most)
         if cycles != inf and not hopeless(machine.objective, cycles, energy, best.cost):
             value, tie = rank_of(machine.objective, cycles, energy), tie_of(machine.objective, cycles, energy)
             if value < lowest or (value == lowest and tie < lowest_tie):

@@ -86,15 +86,15 @@ E2, FILLS2, READS2, WRITES2 = range(4)
 
 
 @kernel
-def fits(m: Record, tile: IntArray, group: I64) -> bool:
+def fits(machine: Record, tile: IntArray, group: I64) -> bool:
     """Whether a tile fits every capacity of a group."""
-    for i in range(m.n_limits):
-        if m.limits[i, 0] == group:
+    for i in range(machine.n_limits):
+        if machine.limits[i, 0] == group:
             need = 0
             for t in range(3):
-                if m.limits[i, 2 + t]:
-                    need += tile_words(tile, m.coef, t)
-            if need > m.limits[i, 1]:
+                if machine.limits[i, 2 + t]:
+                    need += tile_words(tile, machine.coef, t)
+            if need > machine.limits[i, 1]:
                 return False
     return True
 
@@ -111,82 +111,82 @@ def outer_words(
 
 
 @kernel
-def outer_energy(m: Record, words: FloatArray, whole: F64) -> F64:
+def outer_energy(machine: Record, words: FloatArray, whole: F64) -> F64:
     """pJ of DRAM accesses and buffer fills for the tensors that the buffer group keeps."""
     energy = 0.0
-    for level in range(m.n_levels):
-        group, block = m.levels_i[level, GROUP], m.levels_i[level, BLOCK]
+    for level in range(machine.n_levels):
+        group, block = machine.levels_i[level, GROUP], machine.levels_i[level, BLOCK]
         for t in range(3):
-            if group == 0 or not m.levels_i[level, KEPT + t] or not m.in_buffer[t]:
+            if group == 0 or not machine.levels_i[level, KEPT + t] or not machine.in_buffer[t]:
                 continue
             less = whole if t == 2 else 0.0
             if group == 1:
-                energy += np.ceil((words[t] - less) / block) * m.levels_f[level, E_FILL]
+                energy += np.ceil((words[t] - less) / block) * machine.levels_f[level, E_FILL]
             else:
-                energy += np.ceil((words[t] - less) / block) * m.levels_f[level, E_READ]
+                energy += np.ceil((words[t] - less) / block) * machine.levels_f[level, E_READ]
                 if t == 2:
-                    energy += np.ceil(words[t] / block) * m.levels_f[level, E_UPDATE]
+                    energy += np.ceil(words[t] / block) * machine.levels_f[level, E_UPDATE]
     return energy
 
 
 @entry(MACHINE_TYPE, MATRIX, LATTICE_TYPE, INTEGER, INTEGER, F_MATRIX, allocates=True)
-def outer_tables(m: Record, rows: IntArray, g: Record, begin: I64, end: I64, table: FloatArray) -> None:
+def outer_tables(machine: Record, rows: IntArray, lattice: Record, begin: I64, end: I64, table: FloatArray) -> None:
     """Fill [4, begin:end] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
     index = np.zeros(8, dtype=np.int64)
     tile = np.ones(8, dtype=np.int64)
     for d in range(8):
-        index[d] = begin // g.strides[d] % g.counts[d]
-        tile[d] = g.divisors[d, index[d]]
+        index[d] = begin // lattice.strides[d] % lattice.counts[d]
+        tile[d] = lattice.divisors[d, index[d]]
     outer = np.empty(8, dtype=np.int64)
     nest = np.zeros((16, 3), dtype=np.int64)
     words = np.zeros(3)
-    whole = np.float64(tile_words(g.bounds, m.coef, 2))
+    whole = np.float64(tile_words(lattice.bounds, machine.coef, 2))
     for point in range(begin, end):
         good = True
         mask = 0
         for d in range(8):
-            good = good and g.ok[BUFFER_TILE, d, index[d]] != 0
-            outer[d] = g.bounds[d] // tile[d]
+            good = good and lattice.ok[BUFFER_TILE, d, index[d]] != 0
+            outer[d] = lattice.bounds[d] // tile[d]
             if outer[d] > 1:
                 mask |= 1 << d
-        if good and fits(m, tile, 1):
-            for k in range(m.starts[DRAM_ORDERS, mask], m.starts[DRAM_ORDERS, mask + 1]):
-                outer_words(rows[k], tile, outer, m.coef, nest, words)
+        if good and fits(machine, tile, 1):
+            for k in range(machine.starts[DRAM_ORDERS, mask], machine.starts[DRAM_ORDERS, mask + 1]):
+                outer_words(rows[k], tile, outer, machine.coef, nest, words)
                 moved = 0.0
                 for t in range(3):
-                    if m.in_buffer[t]:
+                    if machine.in_buffer[t]:
                         moved += words[t]
-                if m.in_buffer[2]:
+                if machine.in_buffer[2]:
                     moved -= whole
-                table[0, point] = min(table[0, point], outer_energy(m, words, whole))
+                table[0, point] = min(table[0, point], outer_energy(machine, words, whole))
                 table[1, point] = min(table[1, point], moved)
                 table[2, point] = min(table[2, point], moved)
-                table[3, point] = min(table[3, point], words[2] if m.in_buffer[2] else 0.0)
+                table[3, point] = min(table[3, point], words[2] if machine.in_buffer[2] else 0.0)
         for d in range(7, -1, -1):
             index[d] += 1
-            if index[d] < g.counts[d]:
-                tile[d] = g.divisors[d, index[d]]
+            if index[d] < lattice.counts[d]:
+                tile[d] = lattice.divisors[d, index[d]]
                 break
             index[d] = 0
             tile[d] = 1
 
 
 @entry(LATTICE_TYPE, MATRIX, INTEGER, INTEGER, INTEGER, F_MATRIX)
-def least_above(g: Record, multiples: IntArray, d: I64, begin: I64, end: I64, least: FloatArray) -> None:
+def least_above(lattice: Record, multiples: IntArray, d: I64, begin: I64, end: I64, least: FloatArray) -> None:
     """Lower entries of [4, begin:end] to the least over all points whose tile is a multiple of theirs along d alone.
 
     Points are taken in ascending order, one dimension after the other.
     """
-    stride, count = g.strides[d], g.counts[d]
+    stride, count = lattice.strides[d], lattice.counts[d]
     for base in range(begin, end):
         i = base // stride % count
-        for p in range(g.start[d, i] + 1, g.start[d, i + 1]):
+        for p in range(lattice.start[d, i] + 1, lattice.start[d, i + 1]):
             other = base + (multiples[0, p] - i) * stride
             for row in range(4):
                 least[row, base] = min(least[row, base], least[row, other])
 
 
-def tables(m: Record, rows: IntArray, g: Record, on: Grid, deadline: Deadline) -> FloatArray:
+def tables(machine: Record, rows: IntArray, lattice: Record, on: Grid, deadline: Deadline) -> FloatArray:
     """[2, 4, points]: the outermost boundary's least cost at each buffer tile, and at it or any multiple of it.
 
     Raises:
@@ -195,12 +195,12 @@ def tables(m: Record, rows: IntArray, g: Record, on: Grid, deadline: Deadline) -
     both = np.full((2, 4, on.points), np.inf)
     for begin in range(0, on.points, _POINTS):
         deadline.check()
-        outer_tables(m, rows, g, begin, min(begin + _POINTS, on.points), both[0])
+        outer_tables(machine, rows, lattice, begin, min(begin + _POINTS, on.points), both[0])
     both[1] = both[0]
-    for d in np.flatnonzero(g["counts"] > 1).tolist():
+    for d in np.flatnonzero(lattice["counts"] > 1).tolist():
         for begin in range(0, on.points, 4 * _POINTS):
             deadline.check()
-            least_above(g, on.multiples, d, begin, min(begin + 4 * _POINTS, on.points), both[1])
+            least_above(lattice, on.multiples, d, begin, min(begin + 4 * _POINTS, on.points), both[1])
     return both
 
 

@@ -14,12 +14,13 @@ from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.exact.bounds import hopeless
 from flexloop.embedded.mapper.exact.compulsory import Compulsory
-from flexloop.embedded.mapper.exact.form import OBJECTIVES, Form
+from flexloop.embedded.mapper.exact.form import Form
 from flexloop.embedded.mapper.exact.neighbours import LINEAR, SHAPE, SIGNATURE, SPLIT, placements
 from flexloop.embedded.mapper.exact.problem import (
     BUFFER_EXTENTS,
     BUFFER_ORDER,
     DRAM_ORDER,
+    OBJECTIVES,
     PE_FACTORS,
     SERVED,
     SPATIAL_FACTORS,

@@ -13,7 +13,6 @@ from flexloop.embedded.mapper.exact.bounds import hopeless, is_better, lane_step
 from flexloop.embedded.mapper.exact.cost import (
     ALL,
     FIRST,
-    PEER,
     W_ARRAY,
     W_BUFFER,
     W_DRAM,
@@ -182,7 +181,6 @@ def _fill_words(machine: Record, config: Record, scratch: Record, length: I64, d
         words[W_DRAM, t] = dram[t] if machine.in_buffer[t] else words[W_ARRAY, t]
     words[W_PE, 1] -= config.short
     words[W_OTHER, FIRST] = words[W_OTHER, ALL] / config.groups[2]
-    words[W_OTHER, PEER] = 0.0
 
 
 @kernel

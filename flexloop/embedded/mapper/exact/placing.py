@@ -11,14 +11,14 @@ from flexloop.embedded.mapper.exact.types import I64, INTEGER, VECTOR, IntArray
 
 
 @kernel
-def on_x(m: Record, x: IntArray, shape: I64) -> I64:
+def on_x(machine: Record, x: IntArray, shape: I64) -> I64:
     """The set of dimensions (bit mask) to lay on X so that spatial factors fit a shape; -1 if they do not."""
-    extent_x, extent_y = m.shapes[shape, 0], m.shapes[shape, 1]
-    if m.order[0] >= 0:
+    extent_x, extent_y = machine.shapes[shape, 0], machine.shapes[shape, 1]
+    if machine.order[0] >= 0:
         mask, along_x, along_y = 0, 1, 1
         for i in range(8):
-            d = m.order[i]
-            if i < m.split:
+            d = machine.order[i]
+            if i < machine.split:
                 along_x *= x[d]
                 mask |= 1 << d
             else:
@@ -44,28 +44,28 @@ def on_x(m: Record, x: IntArray, shape: I64) -> I64:
 
 
 @kernel
-def split_of(m: Record, x: IntArray, linear: IntArray, shape: I64) -> I64:
+def split_of(machine: Record, x: IntArray, linear: IntArray, shape: I64) -> I64:
     """How many loops of a linear order lie on X so that it fits a shape, -1 if it does not."""
-    if m.order[0] >= 0:
-        return m.split if on_x(m, x, shape) >= 0 else -1
+    if machine.order[0] >= 0:
+        return machine.split if on_x(machine, x, shape) >= 0 else -1
     used = 1
     for d in range(8):
         used *= x[d]
     along = 1
     for i in range(9):
-        if along > m.shapes[shape, 0]:
+        if along > machine.shapes[shape, 0]:
             return -1
-        if used // along <= m.shapes[shape, 1]:
+        if used // along <= machine.shapes[shape, 1]:
             return i
         along *= x[linear[i]]
     return -1
 
 
 @kernel
-def first_order(m: Record, order: IntArray) -> None:
+def first_order(machine: Record, order: IntArray) -> None:
     """Put the pinned linear order of the spatial loops, or the first of all, into ``order``."""
     for i in range(8):
-        order[i] = m.order[i] if m.order[0] >= 0 else i
+        order[i] = machine.order[i] if machine.order[0] >= 0 else i
 
 
 @kernel
@@ -93,7 +93,7 @@ def next_order(order: IntArray, x: IntArray) -> bool:
 
 
 @entry(MACHINE_TYPE, LATTICE_TYPE, VECTOR, INTEGER, allocates=True)
-def spatial_choices(m: Record, g: Record, index: IntArray, most: I64) -> IntArray:
+def spatial_choices(machine: Record, lattice: Record, index: IntArray, most: I64) -> IntArray:
     """[k, 8] indices of the spatial factors that fit one of the shapes.
 
     Looks at ``most`` points of the lattice from ``index`` on, and moves that to where the next call has to begin;
@@ -106,14 +106,14 @@ def spatial_choices(m: Record, g: Record, index: IntArray, most: I64) -> IntArra
         used = 1
         good = True
         for d in range(8):
-            x[d] = g.divisors[d, index[d]]
+            x[d] = lattice.divisors[d, index[d]]
             used *= x[d]
-            good = good and g.ok[SPATIAL, d, index[d]] != 0
-        over = used > m.pes
+            good = good and lattice.ok[SPATIAL, d, index[d]] != 0
+        over = used > machine.pes
         if good and not over:
             good = False
-            for shape in range(m.n_shapes):
-                if on_x(m, x, shape) >= 0:
+            for shape in range(machine.n_shapes):
+                if on_x(machine, x, shape) >= 0:
                     good = True
                     break
             if good:
@@ -126,7 +126,7 @@ def spatial_choices(m: Record, g: Record, index: IntArray, most: I64) -> IntArra
                 for d in range(8):
                     found[n, d] = index[d]
                 n += 1
-        if not advance(index, g.counts, over):
+        if not advance(index, lattice.counts, over):
             index[0] = -1
             break
     return found[:n]

@@ -14,6 +14,7 @@ import numpy as np
 from flexloop.embedded.mapper.exact.types import F_CUBE, F_MATRIX, MATRIX, FloatArray, IntArray, types
 
 LATENCY, ENERGY, EDP = range(3)
+OBJECTIVES: dict[str, int] = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}
 NO_LINKS, DIRECT, SCALED = range(3)
 MOST_LEVELS, MOST_SHAPES, MOST_DIVISORS, MOST_ORDERS = 16, 64, 192, 1024
 MOST_POINTS = 1 << 22

@@ -11,7 +11,6 @@ from flexloop.embedded.mapper.exact.bounds import rank_of, tie_of
 from flexloop.embedded.mapper.exact.cost import (
     ALL,
     FIRST,
-    PEER,
     W_ARRAY,
     W_BUFFER,
     W_DRAM,
@@ -31,7 +30,7 @@ PER_WEIGHT, PER_OUTPUT, INPUTS, INPUTS_STAY = range(4)
 
 
 @entry(MACHINE_TYPE, LATTICE_TYPE, allocates=True)
-def tile_extremes(m: Record, g: Record) -> FloatArray:
+def tile_extremes(machine: Record, lattice: Record) -> FloatArray:
     """The best that any PE tile does for each tensor taken alone; all inf where none fits."""
     best = np.zeros(4)
     best[INPUTS] = best[INPUTS_STAY] = inf
@@ -40,28 +39,28 @@ def tile_extremes(m: Record, g: Record) -> FloatArray:
     while True:
         good = True
         for d in range(8):
-            tile[d] = g.divisors[d, index[d]]
-            good = good and g.ok[PE_TILE, d, index[d]] != 0
-        over = not fits(m, tile, 0)
+            tile[d] = lattice.divisors[d, index[d]]
+            good = good and lattice.ok[PE_TILE, d, index[d]] != 0
+        over = not fits(machine, tile, 0)
         if good and not over:
-            rest, width, height = rank_extents(tile, m.coef)
+            rest, width, height = rank_extents(tile, machine.coef)
             macs = 1.0
             for d in range(8):
                 macs *= tile[d]
             least = np.float64(rest * width * height)
             for k in range(4):
                 d, partner = 4 + k, 4 + (k + 2) % 4
-                if tile[d] == g.bounds[d]:
+                if tile[d] == lattice.bounds[d]:
                     continue
-                step = m.coef[(0, 2, 1, 3)[k]] * tile[d]
+                step = machine.coef[(0, 2, 1, 3)[k]] * tile[d]
                 extent = width if d % 2 == 0 else height
-                still = 0.5 if tile[partner] < g.bounds[partner] else 1.0
+                still = 0.5 if tile[partner] < lattice.bounds[partner] else 1.0
                 least = min(least, still * rest * width * height / extent * min(step, extent))
             best[PER_WEIGHT] = max(best[PER_WEIGHT], np.float64(tile[0] * tile[6] * tile[7]))
             best[PER_OUTPUT] = max(best[PER_OUTPUT], np.float64(tile[2] * tile[4] * tile[5]))
             best[INPUTS] = min(best[INPUTS], least / macs)
             best[INPUTS_STAY] = min(best[INPUTS_STAY], least / macs * tile[3])
-        if not advance(index, g.counts, over):
+        if not advance(index, lattice.counts, over):
             break
     if best[INPUTS] == inf:
         for i in range(4):
@@ -71,7 +70,7 @@ def tile_extremes(m: Record, g: Record) -> FloatArray:
 
 @entry(MACHINE_TYPE, LATTICE_TYPE, F_CUBE, MATRIX, F_VECTOR, SCRATCH_TYPE, allocates=True)
 def spatial_bounds(
-    m: Record, g: Record, table: FloatArray, choices: IntArray, extremes: FloatArray, s: Record
+    machine: Record, lattice: Record, table: FloatArray, choices: IntArray, extremes: FloatArray, scratch: Record
 ) -> FloatArray:
     """[n, 2] least objective and least tie-break of each assignment of spatial factors (indices [n, 8])."""
     bounds = np.full((choices.shape[0], 2), inf)
@@ -79,46 +78,48 @@ def spatial_bounds(
     for i in range(choices.shape[0]):
         point = 0
         for d in range(8):
-            x[d] = g.divisors[d, choices[i, d]]
-            point += g.strides[d] * choices[i, d]
+            x[d] = lattice.divisors[d, choices[i, d]]
+            point += lattice.strides[d] * choices[i, d]
         for row in range(4):
-            s.extra[row] = table[1, row, point]
-        if s.extra[0] == inf:
+            scratch.extra[row] = table[1, row, point]
+        if scratch.extra[0] == inf:
             continue
-        if not m.one_buffer:
-            s.extra[1] = 0.0
+        if not machine.one_buffer:
+            scratch.extra[1] = 0.0
         for family in range(4):
-            cycles, energy = _family(m, g, x, family, extremes, s)
-            value = rank_of(m.objective, cycles, energy)
-            tie = tie_of(m.objective, cycles, energy)
+            cycles, energy = _family(machine, lattice, x, family, extremes, scratch)
+            value = rank_of(machine.objective, cycles, energy)
+            tie = tie_of(machine.objective, cycles, energy)
             bounds[i, 0] = min(bounds[i, 0], value)
             bounds[i, 1] = min(bounds[i, 1], tie)
     return bounds
 
 
 @kernel
-def _family(m: Record, g: Record, x: IntArray, family: I64, extremes: FloatArray, s: Record) -> tuple[F64, F64]:
-    words = s.words
+def _family(
+    machine: Record, lattice: Record, x: IntArray, family: I64, extremes: FloatArray, scratch: Record
+) -> tuple[F64, F64]:
+    words = scratch.words
     used = lanes = 1
     each = np.float64(1)
     for d in range(8):
         used *= x[d]
-        lanes *= m.lanes[d]
-        each *= g.bounds[d] // x[d]
+        lanes *= machine.lanes[d]
+        each *= lattice.bounds[d] // x[d]
     for t in (0, 2):
         words[W_PE, t] = each / extremes[PER_WEIGHT if t == 0 else PER_OUTPUT]
         if family == t:
             still = 1
             for d in range(8):
                 if (t == 0 and d not in (0, 6, 7)) or (t == 2 and d not in (2, 4, 5)):
-                    still *= g.bounds[d] // x[d]
+                    still *= lattice.bounds[d] // x[d]
             words[W_PE, t] = np.float64(still)
     words[W_PE, 1] = each * extremes[INPUTS]
     if family == 1:
-        words[W_PE, 1] = each * extremes[INPUTS_STAY] / (g.bounds[3] // x[3])
+        words[W_PE, 1] = each * extremes[INPUTS_STAY] / (lattice.bounds[3] // x[3])
     groups_w = x[1] * x[2] * x[3] * x[4] * x[5]
     groups_o = x[0] * x[1] * x[3] * x[6] * x[7]
-    coupled = (g.bounds[4] > 1 and g.bounds[6] > 1) or (g.bounds[5] > 1 and g.bounds[7] > 1)
+    coupled = (lattice.bounds[4] > 1 and lattice.bounds[6] > 1) or (lattice.bounds[5] > 1 and lattice.bounds[7] > 1)
     groups_i = x[0] * x[1] * x[2]
     if not coupled:
         groups_i *= x[4] * x[5] * x[6] * x[7]
@@ -127,14 +128,13 @@ def _family(m: Record, g: Record, x: IntArray, family: I64, extremes: FloatArray
     steps = each / lanes
     for t in range(3):
         many = groups_w if t == 0 else groups_i if t == 1 else groups_o
-        still = m.lane_groups_still[t] != m.lane_groups[t]
-        words[W_MAC, t] = 0.0 if still else steps * m.lane_groups[t]
-        words[W_ARRAY, t] = (words[W_PE, t] if m.in_pe[t] else words[W_MAC, t]) * many
+        still = machine.lane_groups_still[t] != machine.lane_groups[t]
+        words[W_MAC, t] = 0.0 if still else steps * machine.lane_groups[t]
+        words[W_ARRAY, t] = (words[W_PE, t] if machine.in_pe[t] else words[W_MAC, t]) * many
         words[W_BUFFER, t] = 0.0
-    whole = np.float64(tile_words(g.bounds, m.coef, 2))
+    whole = np.float64(tile_words(lattice.bounds, machine.coef, 2))
     words[W_OTHER, ALL] = whole
     words[W_OTHER, FIRST] = whole / groups_o
-    words[W_OTHER, PEER] = 0.0
     words[W_BUFFER, 2] = whole
     # Every output word passes each level at least once.
     words[W_PE, 2] = max(words[W_PE, 2], words[W_OTHER, FIRST])
@@ -145,4 +145,4 @@ def _family(m: Record, g: Record, x: IntArray, family: I64, extremes: FloatArray
     if used & (used - 1) and coupled:
         words[W_PE, 1] = max(0.0, words[W_PE, 1] - 1)  # see `arrival`
     macs = each * used
-    return totals(words, used, steps, macs * m.compute_pj, m, m.levels_b, s.extra)
+    return totals(words, used, steps, macs * machine.compute_pj, machine, machine.levels_b, scratch.extra)

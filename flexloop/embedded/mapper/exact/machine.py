@@ -1,0 +1,178 @@
+"""A mapspace in canonical form as the records that the compiled search takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from flexloop.embedded.mapper.exact import orders
+from flexloop.embedded.mapper.exact.form import Form, is_free_of_cost
+from flexloop.embedded.mapper.exact.grid import Grid
+from flexloop.embedded.mapper.exact.problem import (
+    BUFFER_FACTOR,
+    BUFFER_TILE,
+    DIRECT,
+    MACHINE,
+    OBJECTIVES,
+    PE_TILE,
+    SCALED,
+    SPATIAL,
+    Record,
+)
+from flexloop.embedded.mapper.exact.types import IntArray
+from flexloop.embedded.mapper.space import Objective
+from flexloop.embedded.roles import C, M, N, P, Q, R, S
+from flexloop.embedded.spec import Spec
+from flexloop.integers import divisors
+
+
+def machine_of(forms: Sequence[Form], objective: Objective) -> tuple[Record, IntArray]:
+    """The record of a family of forms that differ in the array's shape alone, and its table of orders [k, 8]."""
+    form = forms[0]
+    spec = form.spec
+    count = len(spec.levels)
+    keeps = [form.keeps(level) for level in range(count)]
+    groups = [form.group(level) for level in range(count)]
+    limits = [[groups[i], level.room, *keeps[i]] for i, level in enumerate(spec.levels) if level.room is not None]
+    rows_i, rows_f = _level_tables(spec, keeps, groups)
+    record = np.zeros(1, dtype=MACHINE)[0]
+    record["objective"] = OBJECTIVES[objective]
+    record["pes"] = spec.levels[0].instances
+    record["links"] = DIRECT if keeps[form.array_level - 1][1] else SCALED
+    record["compute_pj"] = spec.mac.compute_energy
+    taken = form.array_level - 1
+    if keeps[taken][1]:
+        pe = spec.levels[taken]
+        record["link_pj"] = pe.read_energy / pe.block_size / pe.cluster_size
+        record["link_row_pj"] = 1.5 * pe.read_energy
+    outside = spec.levels[next(i for i in range(form.array_level, count) if keeps[i][1])]
+    record["read_pj"], record["read_row_pj"] = outside.read_energy / outside.block_size, outside.read_energy
+    record["coef"], record["lanes"] = form.roles.coef, form.lanes
+    record["lane_groups"], record["lane_groups_still"] = _lane_groups(form)
+    record["lane_order"] = form.orders[0] or range(8)
+    for group, name in enumerate(("in_pe", "in_buffer")):
+        record[name] = [any(k[t] for k, g in zip(keeps, groups, strict=True) if g == group) for t in range(3)]
+    place = {index: t for t, index in enumerate(form.roles.tensors)}
+    record["names"] = [place[i] for i in range(3)]
+    record["n_limits"], record["n_levels"], record["n_shapes"] = len(limits), len(rows_i), len(forms)
+    record["limits"][: len(limits)] = np.array(limits).reshape(-1, 5)
+    record["levels_i"][: len(rows_i)], record["levels_f"][: len(rows_i)] = rows_i, rows_f
+    record["levels_b"] = record["levels_i"]
+    for row in record["levels_b"]:
+        if row[0] == 2:
+            row[2:] &= 1 - record["in_buffer"]
+    record["one_buffer"] = sum(row[0] == 1 for row in rows_i) == 1
+    record["shapes"][: len(forms)] = [f.shape for f in forms]
+    record["order"] = form.spatial_order or [-1] * 8
+    record["split"] = form.split
+    starts, rows = _order_tables(*form.orders[1:])
+    record["starts"][:] = starts
+    return record, rows
+
+
+@lru_cache(maxsize=64)
+def _order_tables(buffer: tuple[int, ...] | None, dram: tuple[int, ...] | None) -> tuple[IntArray, IntArray]:
+    """Where the orders of each set of loops begin, [4, 257], and the orders [k, 8], where some may be pinned."""
+    pins = [orders.pinned(order) if order else None for order in (buffer, dram)]
+    starts, rows, total = [], [], 0
+    for kind in range(4):
+        begins, table = pins[kind % 2] or (orders.dominant() if kind < 2 else orders.complete())
+        starts.append(begins + total)
+        rows.append(table)
+        total += len(table)
+    return np.array(starts), np.concatenate(rows)
+
+
+def _level_tables(
+    spec: Spec, keeps: Sequence[tuple[bool, ...]], groups: Sequence[int]
+) -> tuple[list[list[int]], list[list[float]]]:
+    rows_i, rows_f = [], []
+    for i, level in enumerate(spec.levels):
+        if is_free_of_cost(level):
+            continue
+        rows_i.append([groups[i], level.block_size, *map(int, keeps[i])])
+        rows_f.append(
+            [
+                level.read_energy,
+                level.write_energy,
+                level.update_energy,
+                level.leakage,
+                level.read_bandwidth,
+                level.write_bandwidth,
+                level.instances / level.cluster_size,
+            ]
+        )
+    return rows_i, rows_f
+
+
+def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
+    """For each tensor its distinct offsets in the lanes, and those that no neighbour has when nothing moves."""
+    spec = form.spec
+    rule = form.space.constraints.loop(spec.level_names[0], spatial=True)
+    row = max(spec.fanout_xy[0][0], prod(rule.factors.get(d, 1) for d in rule.permutation[: rule.split or 0]))
+    loops = [(form.roles.dimensions.index(d), rule.factors[d]) for d in rule.permutation if rule.factors.get(d, 1) > 1]
+    total = prod(n for _, n in loops)
+    groups, still = [], []
+    for t in range(3):
+        offsets = []
+        for e in range(total):
+            rest, offset = e, []
+            for d, n in loops:
+                offset.append(0 if _IRRELEVANT[t] >> d & 1 else rest % n)
+                rest //= n
+            offsets.append(tuple(offset))
+        served = {e for e in range(total) for f in _neighbours(e, row, total) if offsets[f] == offsets[e]}
+        everyone = len(set(offsets))
+        left = len({offsets[e] for e in range(total) if e not in served})
+        groups.append(everyone)
+        still.append(left)
+    return groups, still
+
+
+_IRRELEVANT = (1 << N | 1 << P | 1 << Q, 1 << M, 1 << C | 1 << R | 1 << S)
+
+
+def _neighbours(e: int, row: int, total: int) -> list[int]:
+    near = [e - row, e + row]
+    if e % row:
+        near.append(e - 1)
+    if (e + 1) % row:
+        near.append(e + 1)
+    return [f for f in near if 0 <= f < total]
+
+
+def lattice_of(form: Form, on: Grid) -> tuple[Record, IntArray]:
+    """The lattice of a padded problem with what the form's pins allow, and its multiples [6, k].
+
+    Rows of the multiples: those of `Grid`, then the same two for what begins at ``pe_start`` and at ``buffer_start``.
+    """
+    record = on.record.copy()
+    ok = record["ok"]
+    pins, lanes = form.pins, form.lanes
+    for d in range(8):
+        bound = int(record["bounds"][d])
+        for i, n in enumerate(divisors(bound)):
+            ok[PE_TILE, d, i] = n % lanes[d] == 0 and pins.pe[d] in (0, n // lanes[d])
+            ok[SPATIAL, d, i] = pins.array[d] in (0, n)
+            ok[BUFFER_TILE, d, i] = pins.dram[d] in (0, bound // n)
+            ok[BUFFER_FACTOR, d, i] = pins.buffer[d] in (0, n)
+    product, factor = on.multiples
+    multiples = np.zeros((6, len(product)), dtype=np.int64)
+    multiples[:2] = on.multiples
+    dimension = np.repeat(np.arange(8), np.diff(_ends(record), prepend=0))
+    into_pe = ok[PE_TILE, dimension, factor] != 0
+    into_buffer = (ok[BUFFER_FACTOR, dimension, factor] & ok[BUFFER_TILE, dimension, product]) != 0
+    for row, allowed, start in ((2, into_pe, "pe_start"), (4, into_buffer, "buffer_start")):
+        before = np.concatenate([[0], np.cumsum(allowed)])
+        record[start] = before[record["start"]]
+        multiples[row : row + 2, : before[-1]] = on.multiples[:, allowed]
+    return record, multiples
+
+
+def _ends(record: Record) -> IntArray:
+    """Where the multiples of each dimension end."""
+    ends: IntArray = record["start"][np.arange(8), record["counts"]]
+    return ends
