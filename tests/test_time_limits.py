@@ -25,7 +25,7 @@ from flexloop.cli import app
 from flexloop.cli.progress import SearchProgress
 from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.mapper import Objective, Optimum, Space, Standing, costing, find_best
-from flexloop.embedded.mapper.exact import optimal
+from flexloop.embedded.mapper.exact import work
 from flexloop.embedded.mapper.factors import Factorizations
 from flexloop.embedded.mapper.general_bounds import Relaxation
 from flexloop.embedded.model import evaluate
@@ -72,8 +72,8 @@ def measured(meter: Meter) -> Iterator[None]:
         counting(Relaxation, "bound", lambda relaxation, tiles: len(tiles))
         counting(Relaxation, "_at_level", lambda relaxation, level, lattice, possible: len(lattice))
         counting(Factorizations, "sample", lambda factorizations, rng, n: n)
-        counting(optimal, "gather", lambda *arguments: 1000)
-        counting(optimal, "settle", lambda *arguments: 1000)
+        counting(work, "gather", lambda *arguments: 1000)
+        counting(work, "settle", lambda *arguments: 1000)
         yield
 
 

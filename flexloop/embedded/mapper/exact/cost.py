@@ -45,10 +45,10 @@ def totals(
         steps: temporal iterations.
         compute_pj: energy of all MACs.
         machine: the machine.
-        levels_i: its table of levels, for exact costs or for bounds.
+        levels_i: its table of levels, for leaves or for what stands for many of them (`levels_b`).
         extra: for bounds, what is not in ``words``: pJ; words written to the one buffer; words read from and written
-            to DRAM (all 0 for exact costs); last, a factor on cycles before they are rounded up, below 1 for bounds
-            because sums in another order may come out a little larger (1 for exact costs).
+            to DRAM (all 0 for leaves); last, a factor on cycles before they are rounded up, below 1 for bounds
+            because sums in another order may come out a little larger (1 for leaves).
     """
     cycles = steps
     energy = 0.0

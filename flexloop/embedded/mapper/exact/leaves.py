@@ -32,8 +32,8 @@ from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Objective
 from flexloop.timeloop.mapping import Mapping
 
-_AT_ONCE, _MOST_AT_ONCE = 16, 512
-"""Leaves that are costed between two comparisons with the incumbent, at first and later."""
+_AT_ONCE, _MANY = 16, 1024
+"""Leaves that are costed before the first comparison with the incumbent, and mappings after which fewer are."""
 
 
 class Writer:
@@ -203,8 +203,9 @@ class Leaves:
                 if self._deadline.passed():
                     self._leave_open(*least[some[begin]].tolist())
                     break
-                self._cost_some(family, bounds, leaves, least, some[begin : begin + at_once])
-                begin, at_once = begin + at_once, min(2 * at_once, _MOST_AT_ONCE)
+                mappings = self._cost_some(family, bounds, leaves, least, some[begin : begin + at_once])
+                begin += at_once
+                at_once = at_once * 2 if mappings < _MANY else max(at_once // 2, 1)
 
     def _may_be_better(self, least: FloatArray, *, served: bool) -> bool:
         if not served:
@@ -213,7 +214,8 @@ class Leaves:
 
     def _cost_some(
         self, family: Family, bounds: IntArray, leaves: IntArray, least: FloatArray, chosen: npt.NDArray[np.intp]
-    ) -> None:
+    ) -> int:
+        """Cost some leaves in all their placements; how many mappings these are."""
         placed = [family.placements(leaves[i], bounds, self._deadline) for i in chosen]
         which = np.repeat(chosen, [len(rows) for rows in placed])
         rows = np.concatenate(placed)
@@ -232,6 +234,7 @@ class Leaves:
             found[~costs.valid] = np.inf
             first = np.lexsort((which[at], found[:, 1], found[:, 0]))[0]
             self._offer(family, bounds, leaves, int(which[at[first]]), rows[at[first]], found[first])
+        return len(rows)
 
     def _offer(
         self, family: Family, bounds: IntArray, leaves: IntArray, leaf: int, placed: IntArray, cost: FloatArray
