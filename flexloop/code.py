@@ -7,12 +7,21 @@ their docstrings and comments; no others: a report that is drawn in another way 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from flexloop.resources import PACKAGE
+from flexloop.atomic import write_atomically
+from flexloop.resources import PACKAGE, user_cache
+
+KEPT = "code.json"
+"""File of digests in the user's cache folder."""
+
+MAX_KEPT = 16
+"""Digests that the user's cache folder keeps: the latest ones."""
 
 EVERY_CELL = (
     "arch.base",
@@ -157,20 +166,56 @@ def is_among(module: str, listed: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=16)
 def code_digest(listed: tuple[str, ...]) -> str:
-    """The first digits of a hash over the listed modules' code, without docstrings, comments and blank lines."""
-    digest = hashlib.sha256()
+    """The first digits of a hash over the listed modules' code, without docstrings, comments and blank lines.
+
+    Parsing the modules takes a quarter of a second, so digests are kept in the user's cache folder under a hash of the
+    very bytes of the modules.
+    """
+    sources = _sources(listed)
+    exact = hashlib.sha256(Path(__file__).read_bytes())  # what makes the digest
+    for module, text in sources.items():
+        exact.update(f"{module} {len(text)}\n{text}".encode())
+    key, kept = exact.hexdigest(), _read_kept()
+    if key not in kept:
+        kept[key] = _digest(sources)
+        _write_kept(kept)
+    return kept[key]
+
+
+def _sources(listed: tuple[str, ...]) -> dict[str, str]:
+    """The text of each of the listed modules."""
+    found = {}
     for file in sorted(PACKAGE.rglob("*.py")):
         module = ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
         if is_among(module, listed) and not is_among(module, NEVER):
-            digest.update(f"{module}\n{_code(file)}\n".encode())
+            found[module] = file.read_text(encoding="utf-8")
+    return found
+
+
+def _digest(sources: dict[str, str]) -> str:
+    digest = hashlib.sha256()
+    for module, text in sources.items():
+        digest.update(f"{module}\n{code_of(text)}\n".encode())
     return digest.hexdigest()[:8]
 
 
+def _read_kept() -> dict[str, str]:
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        kept = json.loads((user_cache() / KEPT).read_text(encoding="utf-8"))
+        if isinstance(kept, dict) and all(isinstance(digest, str) for digest in kept.values()):
+            return kept
+    return {}
+
+
+def _write_kept(kept: dict[str, str]) -> None:
+    """Keep the latest digests; where the folder cannot be written, each process works them out."""
+    latest = dict(list(kept.items())[-MAX_KEPT:])
+    with contextlib.suppress(OSError, RuntimeError):
+        user_cache().mkdir(parents=True, exist_ok=True)
+        write_atomically(user_cache() / KEPT, json.dumps(latest).encode(), durable=False)
+
+
 @lru_cache(maxsize=512)
-def _code(file: Path) -> str:
-    return code_of(file.read_text(encoding="utf-8"))
-
-
 def code_of(source: str) -> str:
     r"""The lines of a module that are neither blank nor all comment, and belong to no docstring.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from flexloop.errors import FlexloopError, SpecError, UnknownNameError
@@ -24,6 +25,12 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def user_cache() -> Path:
+    """The folder ``flexloop`` in the user's cache folder (RuntimeError where the user has no home folder)."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "flexloop"
 
 
 def shipped(folder: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     copy = tmp_path / "flexloop"
     shutil.copytree(resources.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(code, "PACKAGE", copy)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     code_digest.cache_clear()
     yield copy
     code_digest.cache_clear()
@@ -73,7 +75,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def digests() -> dict[str, str]:
     code_digest.cache_clear()
-    code._code.cache_clear()
     listed = {"cell": EVERY_CELL, "model": EMBEDDED_MODEL, "search": EMBEDDED_SEARCH, "timeloop": TIMELOOP}
     return {name: code_digest(modules) for name, modules in listed.items()}
 
@@ -122,6 +123,23 @@ def test_a_changed_mapspace_discards_every_cell(package: Path) -> None:
     before = digests()
     replace(package / "arch/tiles.py", "1", "2")
     assert changed(before) == {"cell"}
+
+
+def test_a_digest_is_worked_out_once_and_what_is_damaged_or_cannot_be_kept_costs_nothing(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = digests()
+    kept = tmp_path / "cache" / "flexloop" / "code.json"
+    assert len(json.loads(kept.read_text())) == len(first)
+    kept.write_text(kept.read_text()[:40])
+    assert digests() == first and json.loads(kept.read_text())
+    monkeypatch.setattr(code, "code_of", lambda source: pytest.fail("worked out again"))
+    assert digests() == first
+    monkeypatch.undo()
+    monkeypatch.setattr(code, "PACKAGE", package)
+    kept.unlink()
+    kept.mkdir()
+    assert digests() == first
 
 
 def test_a_text_of_several_lines_counts_with_its_hashes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,19 @@ def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
+@cache
 def blocks_of(page: Path) -> list[Block]:
     return read_blocks(text_of(page), str(page.relative_to(ROOT)))
 
 
-LONG = ("docs/questions.md", "docs/studies.md", "docs/timeloop.md", "docs/tutorial.md")
-"""Pages whose blocks take half a minute and more."""
+LONG = tuple(
+    f"docs/{name}.md"
+    for name in (
+        *("clusters", "energy", "engines", "paper", "questions"),
+        *("scripting", "studies", "timeloop", "tutorial"),
+    )
+)
+"""Pages whose blocks take five seconds of processor time and more; `.ci/run docs` runs them for every change."""
 
 WITH_BLOCKS = [
     pytest.param(page, id=name, marks=pytest.mark.slow if name in LONG else ())
@@ -76,9 +84,14 @@ def flexloop_commands() -> list[tuple[str, str]]:
     return found
 
 
+@cache
+def whole_command() -> Any:
+    return typer.main.get_command(app)
+
+
 def wrong_words(line: str) -> list[str]:
     """The words of a command that flexloop does not know: commands and options; values may be anything."""
-    command: Any = typer.main.get_command(app)
+    command = whole_command()
     wrong = []
     for word in shlex.split(line)[1:]:
         inner = getattr(command, "commands", None)

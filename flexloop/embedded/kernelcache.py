@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from flexloop.resources import user_cache
+
 fcntl: Any = None
 with contextlib.suppress(ImportError):  # a system without it compiles in every process that needs a kernel
     import fcntl
@@ -35,8 +37,7 @@ def folder() -> Path:
     """Where machine code is kept: ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder."""
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(given) / "flexloop"
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "flexloop" / "kernels"
+    return user_cache() / "kernels"
 
 
 def content(function: Callable[..., Any], inner: Callable[[Any], Callable[..., Any] | None]) -> str:

@@ -26,6 +26,7 @@ from flexloop.atomic import TEMPORARY, write_atomically
 from flexloop.digests import digest_of
 from flexloop.errors import OutputError, SpecError
 from flexloop.evaluation import Evaluation
+from flexloop.resources import user_cache
 from flexloop.timeloop.mapping import Mapping
 
 Status = Literal["ok", "unmappable", "failed"]
@@ -92,8 +93,7 @@ def default_folder() -> Path:
     """``FLEXLOOP_STORE``, else ``flexloop`` in the user's cache folder."""
     if named := os.environ.get("FLEXLOOP_STORE"):
         return Path(named)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "flexloop" / "store"
+    return user_cache() / "store"
 
 
 class Store:
