@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 from flexloop.arch.fields import StorageLevel
 from flexloop.arch.spec import ArchSpec
-from flexloop.mapspace import MapSpace, Variant
-from flexloop.workloads.layers import DIMENSIONS, tile_size
+from flexloop.classes import FlexClass
+from flexloop.mapspace import MapSpace, Variant, mapspace
+from flexloop.workloads.layers import DIMENSIONS, Layer, tile_size
 
 Loops = tuple[tuple[str, int], ...]
 
@@ -51,6 +53,25 @@ class _Column:
 def list_mappings(space: MapSpace) -> list[ListedMapping]:
     """All mappings of a mapspace, those of overlapping variants repeated."""
     return [mapping for variant in space.variants for mapping in variant_mappings(variant)]
+
+
+class Listing:
+    """The mappings of the classes of an arch for a layer; a variant that many classes share is listed once."""
+
+    def __init__(self, arch: ArchSpec, layer: Layer) -> None:
+        self._arch, self._layer = arch, layer
+        self._of_variant: dict[str, frozenset[ListedMapping]] = {}
+        self.of = cache(self._of)
+
+    def _of(self, flexclass: FlexClass) -> frozenset[ListedMapping]:
+        variants = mapspace(flexclass, self._arch, self._layer).variants
+        return frozenset[ListedMapping]().union(*map(self._listed, variants))
+
+    def _listed(self, variant: Variant) -> frozenset[ListedMapping]:
+        key = repr((variant.shape, variant.bounds, variant.partitioned, variant.constraints))
+        if key not in self._of_variant:
+            self._of_variant[key] = frozenset(variant_mappings(variant))
+        return self._of_variant[key]
 
 
 def spec_of(variant: Variant) -> ArchSpec:

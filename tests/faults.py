@@ -397,6 +397,7 @@ FAULTS: dict[str, Callable[[Path, random.Random], int]] = {
     "10,000 cells, a worker killed": ten_thousand_cells,
 }
 LONG = (
+    "Ctrl-C",
     "10,000 cells, a worker killed",
     "kill -9 of Dask workers",
     "kill -9 of a Dask scheduler's workers",

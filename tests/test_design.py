@@ -91,7 +91,10 @@ def every_design(hardware: Hardware, extents: dict[str, int]) -> Designs:
 
 
 @pytest.mark.parametrize("own", [plain(), remainder()], ids=lambda arch: arch.edge)
-@pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
+@pytest.mark.parametrize(
+    "objective",
+    [pytest.param("latency", marks=pytest.mark.slow), pytest.param("energy", marks=pytest.mark.slow), "edp"],
+)
 def test_on_a_tiny_problem_the_design_is_the_best_of_all_there_are(objective: str, own: ArchSpec) -> None:
     """Of all of them, not only of the search's own candidates: every extent, every order of the three dimensions."""
     layers = (Layer(name="a", C=3, M=4, P=2), Layer(name="b", C=4, M=2, P=2, count=3))

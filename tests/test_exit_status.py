@@ -87,7 +87,11 @@ def test_1_for_a_wrong_name_and_2_for_a_wrong_option() -> None:
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow)],
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+    ],
 )
 def test_128_and_the_signal_where_it_is_stopped_and_what_it_started_is_gone(
     number: signal.Signals, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -154,7 +158,13 @@ def test_a_command_that_ignores_interrupts_goes_on_ignoring_them() -> None:
     assert said.stdout.endswith("on\n")
 
 
-@pytest.mark.parametrize("command", [("net", "show", "resnet50"), ("run", "-c", "T0O0P0S0", "-n", "ncf", "--json")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("net", "show", "resnet50"),
+        pytest.param(("run", "-c", "T0O0P0S0", "-n", "ncf", "--json"), marks=pytest.mark.slow),
+    ],
+)
 def test_141_where_nobody_reads_what_it_says(command: tuple[str, ...]) -> None:
     ours, theirs = os.pipe()
     os.close(ours)

@@ -9,7 +9,7 @@ from math import comb, isinf, log10
 
 import pytest
 import small_archs
-from brute_force import list_mappings, tile_tuples
+from brute_force import Listing, list_mappings, tile_tuples
 
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
@@ -121,13 +121,25 @@ def test_assignments_of_a_layer_are_those_of_its_dimensions() -> None:
     assert depthwise == [1, 2, 3**2]  # G on Y for the two pairs with M there, R on X
 
 
-@pytest.mark.parametrize("arch", EVERY_ARCH)
-@pytest.mark.parametrize("layer", EVERY_LAYER)
+@pytest.mark.parametrize(
+    ("arch", "layer"),
+    [
+        pytest.param(
+            arch.values[0],
+            layer.values[0],
+            id=f"{layer.id}-{arch.id}",
+            marks=pytest.mark.slow if (layer.id, arch.id) == ("matmul", "symbols") else (),  # by far the most mappings
+        )
+        for layer in EVERY_LAYER
+        for arch in EVERY_ARCH
+    ],
+)
 def test_sizes_of_mapspaces_equal_those_of_the_listed_mappings(arch: ArchSpec, layer: Layer) -> None:
     """Orders apart: exactly with fixed tiles, within an interval that fails once in a million otherwise."""
     sampling = Sampling(samples=4000, confidence=1 - 1e-6)
+    listing = Listing(arch, layer)
     for point in (p for p in POINTS if p.ordering is Degree.FIXED and p.shape is not Degree.PART):
-        listed = len(set(list_mappings(mapspace(point, arch, layer))))
+        listed = len(listing.of(point))
         counted = count_mappings(arch, layer, point, sampling)
         if point.tiling is Degree.FIXED:
             assert counted == Estimate.exactly(listed), point
@@ -143,7 +155,15 @@ def test_the_rigid_class_has_one_mapping(arch: ArchSpec) -> None:
 # -- the lattice -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arch", EVERY_ARCH)
+@pytest.mark.parametrize(
+    "arch",
+    [
+        pytest.param(
+            each.values[0], id=each.id, marks=() if each.id in ("plain", "remainder", "lanes") else pytest.mark.slow
+        )
+        for each in EVERY_ARCH
+    ],
+)
 def test_flexion_is_monotone_on_the_lattice(arch: ArchSpec) -> None:
     hardware = {point: class_hardware_flexion(arch, point) for point in POINTS}
     layers = [LayerFlexion(arch, layer, Sampling(samples=1)) for layer in LAYERS]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,7 +37,7 @@ from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 
 GOLDEN = Path(__file__).parent / "golden"
-_EVERY = int(os.environ.get("FLEXLOOP_MAPSPACES_EVERY", "8"))
+EVERY = [24, pytest.param(1, marks=pytest.mark.slow)]
 """Of the recorded mapspaces one in so many is looked at; all of them take a minute."""
 
 
@@ -74,9 +73,10 @@ def _loop(level: LevelMapping, d: str, axis: str = "") -> str:
     return f"{d}{n}{axis}" if residual == n else f"{d}{n};{residual}{axis}"
 
 
-def test_a_mapspace_holds_what_timeloop_lists() -> None:
+@pytest.mark.parametrize("every", EVERY)
+def test_a_mapspace_holds_what_timeloop_lists(every: int) -> None:
     compared = imperfect = 0
-    for run, spec, space in itertools.islice(spaces(), 0, None, _EVERY):
+    for run, spec, space in itertools.islice(spaces(), 0, None, every):
         choices = choices_of(space)
         costing = Costing(spec, choices)
         found = {}
@@ -90,12 +90,13 @@ def test_a_mapspace_holds_what_timeloop_lists() -> None:
         expected = {text: (cycles, picojoules) for text, cycles, picojoules in run["mappings"]}
         assert found == {text: pytest.approx(figures, abs=5.001e-4) for text, figures in expected.items()}
         compared += len(expected)
-    assert compared > 500 and imperfect > 300
+    assert compared > 5000 / every and imperfect > 3000 / every
 
 
-def test_branch_and_bound_finds_the_best_of_what_timeloop_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("every", EVERY)
+def test_branch_and_bound_finds_the_best_of_what_timeloop_lists(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(general, "_ENUMERATED", 0)
-    for run, spec, space in itertools.islice(spaces(), 0, None, _EVERY):
+    for run, spec, space in itertools.islice(spaces(), 0, None, every):
         objective = OBJECTIVES[run["config"]["mapper"]["optimization_metrics"][0]]
         choices = choices_of(space)
         best = best_of_all(Costing(spec, choices), choices, objective)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 import small_archs
-from brute_force import ListedMapping, list_mappings, variant_mappings
+from brute_force import ListedMapping, Listing, list_mappings
 
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, Axis, Degree, FlexClass, all_classes
-from flexloop.mapspace import Variant, mapspace
+from flexloop.mapspace import mapspace
 from flexloop.workloads.layers import Layer
 
 ARCHS = small_archs.ALL | {"buffer_alone": small_archs.buffer_alone}
@@ -60,27 +58,8 @@ QUICK = {(arch, layer) for arch, layer in CASES if layer in ("channels", "groups
 """Cases that are tried with every change: each arch once, at least."""
 
 
-class Listed:
-    """The mappings of an arch's mapspaces for a layer; a variant that many classes share is listed once."""
-
-    def __init__(self, arch: str, layer: str) -> None:
-        self._arch, self._layer = ARCHS[arch](), LAYERS[layer]
-        self._of_variant: dict[str, frozenset[ListedMapping]] = {}
-        self.of = cache(self._of)
-
-    def _of(self, flexclass: FlexClass) -> frozenset[ListedMapping]:
-        variants = mapspace(flexclass, self._arch, self._layer).variants
-        return frozenset().union(*map(self._mappings_of, variants))
-
-    def _mappings_of(self, variant: Variant) -> frozenset[ListedMapping]:
-        key = repr((variant.shape, variant.bounds, variant.partitioned, variant.constraints))
-        if key not in self._of_variant:
-            self._of_variant[key] = frozenset(variant_mappings(variant))
-        return self._of_variant[key]
-
-
 def _mappings(arch: str, layer: str, flexclass: FlexClass) -> frozenset[ListedMapping]:
-    return Listed(arch, layer).of(flexclass)
+    return Listing(ARCHS[arch](), LAYERS[layer]).of(flexclass)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +68,7 @@ def _mappings(arch: str, layer: str, flexclass: FlexClass) -> frozenset[ListedMa
 )
 def test_every_point_contains_the_points_just_below_it(arch: str, layer: str) -> None:
     """For all 81 points; what holds for immediate neighbours holds for the whole lattice."""
-    listed = Listed(arch, layer)
+    listed = Listing(ARCHS[arch](), LAYERS[layer])
     for point in POINTS:
         for below in point.lower_neighbours(degrees=True):
             outside = listed.of(below) - listed.of(point)

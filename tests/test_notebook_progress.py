@@ -37,18 +37,15 @@ def executed(*sources: str) -> Any:
     return notebook.cells
 
 
-def test_the_bar_counts_cells_and_is_gone_afterwards() -> None:
-    cells = executed(RECORDED.format(patience=0.05), "print('before')\n" + STUDY, "said")
+def test_the_bar_counts_cells_and_is_gone_afterwards_and_a_study_that_is_over_at_once_shows_none() -> None:
+    again = "notebook.PATIENCE_S = 600"
+    cells = executed(RECORDED.format(patience=0.05), "print('before')\n" + STUDY, "said", again, STUDY)
     kinds = [output["output_type"] for output in cells[1].outputs]
     assert kinds == ["stream", "display_data", "execute_result"], "nothing on stderr, and the user's own output stays"
     assert cells[1].outputs[1]["data"] == {"text/html": "", "text/plain": ""}
     said = cells[2].outputs[0]["data"]["text/plain"]
     assert "0 of 4 cells" in said and '<progress value="0" max="4"' in said
-
-
-def test_a_study_that_is_over_at_once_shows_nothing() -> None:
-    cells = executed(RECORDED.format(patience=600), STUDY)
-    assert [output["output_type"] for output in cells[1].outputs] == ["execute_result"]
+    assert [output["output_type"] for output in cells[4].outputs] == ["execute_result"]
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ class ConfinedProcess:
     def ask(self, request: Any) -> dict[str, Any] | None:
         """The answer to a request, or None where the process ended or was too slow."""
         try:
-            self._pipe.send_bytes(pickle.dumps(request))
+            self._pipe.send_bytes(pickle.dumps((CPU_S, request)))
             if not self._pipe.poll(WAIT_S):
                 return None
             answer: dict[str, Any] = json.loads(self._pipe.recv_bytes())
@@ -111,10 +111,10 @@ def serve(descriptor: int, answer: Callable[[Any], dict[str, Any]]) -> None:
     _confine()
     while True:
         try:
-            request = pickle.loads(pipe.recv_bytes())  # noqa: S301 - of the parent, which asks nobody else
+            seconds, request = pickle.loads(pipe.recv_bytes())  # noqa: S301 - of the parent, which asks nobody else
         except EOFError:
             return
-        _grant_time()
+        _grant_time(seconds)
         pipe.send_bytes(json.dumps(_answer(answer, request)).encode())
 
 
@@ -136,6 +136,6 @@ def _confine() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _grant_time() -> None:
+def _grant_time(seconds: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (ceil(time.process_time()) + CPU_S, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (ceil(time.process_time()) + seconds, hard))
