@@ -15,6 +15,8 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 run: $(VENV)/.installed
 	$(VENV)/bin/flexloop run --class $(CLASS) --net $(NET)
 
+# Some tests start flexloop in processes of its own: PYTHONDONTWRITEBYTECODE, where it is set, would have each compile it.
+test test-slow campaign: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest
 

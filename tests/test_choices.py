@@ -93,7 +93,7 @@ def small_choices(draw: st.DrawFn) -> Choices:
     return Choices(LEVELS, [(1, 1), (2, 2), (1, 1)], bounds, TENSORS, Constraints(tuple(loops), dataspaces, minimum))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(small_choices())
 def test_listing_and_counting_agree_with_timeloops_parametrisation(choices: Choices) -> None:
     if choices.empty_dimension is not None:

@@ -221,9 +221,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize(
-    "layer", [pytest.param(n, marks=() if n in ("filter", "depthwise") else pytest.mark.slow) for n in LAYERS]
-)
+@pytest.mark.parametrize("layer", [pytest.param(n, marks=() if n == "filter" else pytest.mark.slow) for n in LAYERS])
 def test_every_point_contains_the_points_just_below_it(layer: str) -> None:
     """For all 81 points, on a design with ranges, suffixes, two fanouts, lanes, open bypass and choices at p."""
     sizes = sizes_of_a_nested_lattice(partial(), LAYERS[layer])

@@ -56,8 +56,12 @@ def compare_with_enumeration(space: Space, objective: Objective) -> None:
     assert found.cost == pytest.approx(expected[:2], rel=1e-12)
 
 
-def test_branch_and_bound_equals_enumeration(no_shortcuts: None) -> None:
-    @settings(max_examples=40, deadline=None)
+EXAMPLES = [15, pytest.param(200, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_branch_and_bound_equals_enumeration(no_shortcuts: None, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None)
     @given(st.integers(0, 2**32), objectives)
     def check(seed: int, objective: Objective) -> None:
         compare_with_enumeration(some_space(seed, 1_500), objective)
@@ -65,8 +69,11 @@ def test_branch_and_bound_equals_enumeration(no_shortcuts: None) -> None:
     check()
 
 
-def test_branch_and_bound_equals_enumeration_where_networks_use_energy_and_time(no_shortcuts: None) -> None:
-    @settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_branch_and_bound_equals_enumeration_where_networks_use_energy_and_time(
+    no_shortcuts: None, examples: int
+) -> None:
+    @settings(max_examples=examples, deadline=None)
     @given(st.integers(0, 2**32), objectives)
     def check(seed: int, objective: Objective) -> None:
         compare_with_enumeration(some_space(seed, 800, networks=1.0), objective)

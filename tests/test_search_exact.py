@@ -22,7 +22,7 @@ from flexloop.energy.ert import build_ert
 from flexloop.errors import UnmappableError
 from flexloop.workloads.layers import Layer
 
-CASES = int(os.environ.get("FLEXLOOP_SEARCH_CASES", "25"))
+CASES = int(os.environ.get("FLEXLOOP_SEARCH_CASES", "8"))
 """Cases that each block draws; 2,000 make some 30,000 searches and take hours."""
 MOST = 6_000
 """Mappings of a case that is enumerated here."""
@@ -30,11 +30,12 @@ NEVER = 1e9
 """A time limit in seconds that compilation, too, stays below."""
 
 
+@pytest.mark.parametrize("cases", [CASES, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("block", range(12))
-def test_equals_enumeration(block: int) -> None:
+def test_equals_enumeration(block: int, cases: int) -> None:
     """Random archs, layers, classes with degrees, paddings and all objectives: the same best cost, to the last bit."""
     compared = 0
-    for seed in range(10_000 * block, 10_000 * block + CASES):
+    for seed in range(10_000 * block, 10_000 * block + cases):
         case = random_case(seed)
         assert all(recognise(space) for space in case.spaces)
         if not 0 < case.size <= MOST:
@@ -78,10 +79,10 @@ def test_a_depthwise_layer_with_unlimited_buffers_is_bounded_to_the_word(flexcla
 @pytest.mark.parametrize(
     "layer",
     [
-        Layer(name="matmul", M=6, C=4, P=6),
         Layer(name="convolution", M=2, C=3, P=5, R=3),
-        Layer(name="depthwise", G=4, P=4, R=2),
-        Layer(name="strided", M=2, C=2, P=4, R=3, Wstride=2),
+        pytest.param(Layer(name="matmul", M=6, C=4, P=6), marks=pytest.mark.slow),
+        pytest.param(Layer(name="depthwise", G=4, P=4, R=2), marks=pytest.mark.slow),
+        pytest.param(Layer(name="strided", M=2, C=2, P=4, R=3, Wstride=2), marks=pytest.mark.slow),
     ],
     ids=lambda x: x.name,
 )

@@ -170,7 +170,9 @@ def test_the_command_ends_at_its_time_limit_with_what_it_has(tmp_path: Path) -> 
     assert evaluate(spec, Mapping.from_directives(directives, spec.level_names)).valid
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_search_writes_the_best_it_has(number: signal.Signals, status: int, tmp_path: Path) -> None:
     arguments = ["mapper", str(written(tmp_path, "twelve levels")), "-o", str(tmp_path), "--effort", "thorough"]
     search = subprocess.Popen(

@@ -135,7 +135,13 @@ def _facts(level: dict[str, Any]) -> dict[str, Any]:
 # -- the two formats --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("flexclass", CLASSES, ids=str)
+QUICK = ("T0O0P0S0", "T0O1P0S1", "T1O0P1S0", "T1O1P1S1")
+"""Classes that are translated with every change: each axis with and without its constraints."""
+
+
+@pytest.mark.parametrize(
+    "flexclass", [pytest.param(it, id=str(it), marks=() if str(it) in QUICK else pytest.mark.slow) for it in CLASSES]
+)
 @pytest.mark.parametrize("make", [plain, lanes], ids=lambda make: make.__name__)
 def test_translated_v4_means_what_native_means(flexclass: FlexClass, make: Callable[[], ArchSpec]) -> None:
     for layer in LAYERS:

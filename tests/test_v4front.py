@@ -406,7 +406,9 @@ RECORDED: list[list[str | None]] = json.loads((Path(__file__).parent / "golden_v
 """What the front end made of `random_v4.Design` 0, 1, ...: a digest for the mapper and one for the model."""
 
 
-@pytest.mark.parametrize("tens", range(len(RECORDED) // 10))
+@pytest.mark.parametrize(
+    "tens", [pytest.param(n, marks=pytest.mark.slow if n % 3 else ()) for n in range(len(RECORDED) // 10)]
+)
 def test_random_designs_are_translated_or_refused_as_by_the_front_end(tens: int) -> None:
     for seed in range(10 * tens, 10 * tens + 10):
         found: list[str | None] = []
