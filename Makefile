@@ -17,7 +17,8 @@ run: $(VENV)/.installed
 
 # Some tests start flexloop in processes of its own: PYTHONDONTWRITEBYTECODE, where it is set, would have each compile it.
 test test-slow campaign: export PYTHONDONTWRITEBYTECODE :=
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev # kernels first, so that no two of pytest's processes translate the same
+	$(VENV)/bin/flexloop warm --quiet
 	$(VENV)/bin/python -m pytest
 
 test-slow: $(VENV)/.installed-dev # what takes too long for every change: processes that are killed, long pages of the documentation

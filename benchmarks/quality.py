@@ -41,7 +41,7 @@ from flexloop.rendering.bundle import run_variants
 OBJECTIVES: tuple[Objective, ...] = ("edp", "energy", "latency")
 LONGEST_S = 300.0
 TIMES = 100
-LEAST_RUN_S = 2.0
+MIN_RUN_S = 2.0
 """Seconds that every mapspace of a cell gets at least: starting ``timeloop-mapper`` takes a part of them."""
 
 ROUNDING = 1e-8
@@ -127,7 +127,7 @@ def compare(cell: Cell, threads: int) -> Row:
         winner, embedded_s = _embedded(cell, space, folder)
         embedded = real.evaluate(winner.candidate, energy, folder / "embedded")
         runs = len(list(run_variants(space.variants)))
-        share = max(min(TIMES * embedded_s, LONGEST_S) / runs, LEAST_RUN_S)
+        share = max(min(TIMES * embedded_s, LONGEST_S) / runs, MIN_RUN_S)
         options = SearchOptions(objective=cell.objective, effort="thorough", threads=threads, timeout_s=share)
         began = time.monotonic()
         timeloop: Evaluation | None = None
@@ -194,7 +194,7 @@ def document(found: Sequence[Row], command: str, timeloop: str) -> str:
         "(wall time of the search in one thread, kernels compiled). Then `timeloop-mapper` (`random_pruned`; small",
         f"mapspaces are enumerated) searches the same mapspaces for {TIMES} times that time or {LONGEST_S / 60:.0f}",
         "minutes, whichever is less, shared among its runs (one for each array shape and padding, at least",
-        f"{LEAST_RUN_S:.0f} s each). `timeloop-model` evaluates both mappings. The ratio is Timeloop's cost over the",
+        f"{MIN_RUN_S:.0f} s each). `timeloop-model` evaluates both mappings. The ratio is Timeloop's cost over the",
         "embedded mapper's: above 1 the embedded mapping is better.",
         "",
         f"**{len(found)} cells: the embedded mapping is better in {better}, equal in {len(found) - better - worse}, "

@@ -88,7 +88,7 @@ EMBEDDED_MODEL = (
     "embedded.roles",
     "embedded.rules",
     "embedded.spec",
-    "embedded.wholes",
+    "embedded.calltrees",
     "engines.embedded",
     "timeloop.inputs.document",
     "timeloop.inputs.keywords",

@@ -189,7 +189,7 @@ def _find(
     layers = [same[0] for same in alike.values()]
     same_space: dict[FlexClass, list[FlexClass]] = {}
     for flexclass in classes:
-        same_space.setdefault(plan.arch.least_alike(flexclass), []).append(flexclass)
+        same_space.setdefault(plan.arch.least_equivalent(flexclass), []).append(flexclass)
 
     def submitted(task: CellTask) -> None:
         if progress:

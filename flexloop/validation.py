@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 MAX_DIGITS = 30
 """Digits of the largest whole number that is looked at."""
 
-BEYOND = 10**MAX_DIGITS
+TOO_LARGE = 10**MAX_DIGITS
 """Larger than any size."""
 
 MOST = 1e100
@@ -143,8 +143,8 @@ def amount(value: Any) -> float:
 
 
 def whole_number(digits: str) -> int:
-    """The number that decimal digits are; one beyond all sizes is cut to `BEYOND`, so that its length costs nothing."""
-    return int(digits) if len(digits) <= MAX_DIGITS else BEYOND
+    """The number that decimal digits are; one larger than any size becomes `TOO_LARGE`, whatever its length."""
+    return int(digits) if len(digits) <= MAX_DIGITS else TOO_LARGE
 
 
 def no_boolean(value: Any) -> Any:

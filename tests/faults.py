@@ -398,6 +398,7 @@ FAULTS: dict[str, Callable[[Path, random.Random], int]] = {
 }
 LONG = (
     "Ctrl-C",
+    "read-only store",
     "10,000 cells, a worker killed",
     "kill -9 of Dask workers",
     "kill -9 of a Dask scheduler's workers",

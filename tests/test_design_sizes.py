@@ -162,6 +162,7 @@ def test_a_design_is_explored_with_its_constraints_at_every_size(tmp_path: Path)
         assert load_arch(folder / f"design{number}.yaml") == outcome.specs[number]
 
 
+@pytest.mark.slow
 def test_a_search_over_designs_goes_on_from_its_storage(tmp_path: Path) -> None:
     journal, whole = tmp_path / "a.journal", explored(design("nested"))
     explored(design("nested"), trials=3, storage=journal)
@@ -222,6 +223,7 @@ def test_every_variation_of_a_design_changes_one_thing() -> None:
     assert {v.name for v in variations(plain())} >= {"edge: pad", "rigid pair: C on X, M on Y"}
 
 
+@pytest.mark.slow
 def test_sensitivity_designs_anew_at_each_size() -> None:
     options = replace(STUDY, objective="latency")
     table: Any = sensitivity(NET, [NET], design("nested"), options).set_index("variation")

@@ -47,11 +47,11 @@ def blocks_of(page: Path) -> list[Block]:
 LONG = tuple(
     f"docs/{name}.md"
     for name in (
-        *("clusters", "energy", "engines", "paper", "questions"),
-        *("scripting", "studies", "timeloop", "tutorial"),
+        *("clusters", "energy", "engines", "extending", "formalism", "formats", "paper"),
+        *("questions", "scripting", "studies", "timeloop", "tutorial"),
     )
 )
-"""Pages whose blocks take five seconds of processor time and more; `.ci/run docs` runs them for every change."""
+"""Pages whose blocks take two seconds of processor time and more; `.ci/run docs` runs them for every change."""
 
 WITH_BLOCKS = [
     pytest.param(page, id=name, marks=pytest.mark.slow if name in LONG else ())

@@ -122,7 +122,8 @@ def test_an_interrupt_while_the_command_still_imports_prints_no_traceback(tmp_pa
     assert (study.returncode, complaint) == (130, "interrupted\n")
 
 
-@pytest.mark.parametrize("where", [(), pytest.param(("--dask", "local"), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("where", [(), ("--dask", "local")])
 def test_an_interrupt_while_workers_still_import_prints_no_traceback(where: tuple[str, ...]) -> None:
     if where:
         pytest.importorskip("distributed", reason="the extra dask is not installed")

@@ -69,7 +69,7 @@ def test_a_design_can_be_run_again_from_its_arch_spec() -> None:
         assert shares == pytest.approx(row["area_mm2"])
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("nsga2", marks=pytest.mark.slow)])
 def test_a_search_in_two_parts_is_the_search_in_one(sampler: str, tmp_path: Path) -> None:
     options = replace(OPTIONS, sampler=sampler)
     whole = run(trials=12, options=options)
@@ -98,7 +98,7 @@ class _Stop:
         pass
 
 
-@pytest.mark.parametrize("designs", [0, 3])
+@pytest.mark.parametrize("designs", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_an_interrupted_search_loses_only_the_design_it_was_at(designs: int, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "a.journal", progress=_Stop(designs))

@@ -74,7 +74,8 @@ def test_a_study_in_a_script_without_a_main_guard(tmp_path: Path) -> None:
     assert said.stdout == "16\n"
 
 
-@pytest.mark.parametrize("store", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("store", [True, False])
 def test_ctrl_c_stops_the_command_and_says_what_is_kept(store: bool, tmp_path: Path) -> None:
     """The command runs as a user's would: in a process group of its own, all of which hears the interrupt."""
     layers = "".join(f"  - {{name: l{n}, C: {n}, M: {n + 60}, P: 56, Q: 56, R: 3, S: 3}}\n" for n in range(1, 60))

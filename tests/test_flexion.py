@@ -209,6 +209,7 @@ def test_intervals_cover_the_exact_count_at_their_stated_rate(confidence: float)
     assert covered / 400 == pytest.approx(confidence, abs=0.06)
 
 
+@pytest.mark.slow
 def test_direct_shares_cover_the_exact_share_at_least_at_the_stated_rate() -> None:
     arch, layer, point = small_archs.plain(), by_name("matmul"), FlexClass.parse("TpO0PpS0")
     exact = len(set(list_mappings(mapspace(point, arch, layer)))) / len(

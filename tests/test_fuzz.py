@@ -67,7 +67,7 @@ LINES_OF_CODE = st.sampled_from(
 )  # fmt: skip
 
 fuzzed = settings(
-    max_examples=40 * EFFORT, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=30 * EFFORT, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 

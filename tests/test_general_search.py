@@ -56,7 +56,7 @@ def compare_with_enumeration(space: Space, objective: Objective) -> None:
     assert found.cost == pytest.approx(expected[:2], rel=1e-12)
 
 
-EXAMPLES = [15, pytest.param(200, marks=pytest.mark.slow)]
+EXAMPLES = [10, pytest.param(200, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("examples", EXAMPLES)

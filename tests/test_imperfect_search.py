@@ -37,7 +37,7 @@ from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 
 GOLDEN = Path(__file__).parent / "golden"
-EVERY = [24, pytest.param(1, marks=pytest.mark.slow)]
+EVERY = [48, pytest.param(1, marks=pytest.mark.slow)]
 """Of the recorded mapspaces one in so many is looked at; all of them take a minute."""
 
 

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from flexloop.cli import app
 from flexloop.embedded import jit, kernelcache
+from flexloop.embedded.calltrees import Kernel
 from flexloop.embedded.jit import allocating, interpreted, kernel
 from flexloop.embedded.mapper import prepare
 from flexloop.embedded.mapper.prepare import entries
-from flexloop.embedded.wholes import Kernel
 from flexloop.running.progress import Standing
 
 MODULE = """
@@ -157,7 +157,7 @@ DESIGN = Path(__file__).parent / "data" / "designs" / "eyeriss_like.yaml"
 STUDY = """
 import sys
 import flexloop
-from flexloop.embedded.wholes import Kernel
+from flexloop.embedded.calltrees import Kernel
 flexloop.run("T1O1P1S1", "ncf", use_store=False, jobs=1)
 layer = flexloop.Layer(name="conv", C=3, M=8, R=5, S=5, P=14, Q=14, Wstride=2, Hstride=2)
 flexloop.run("T0O0P0S0", layer, sys.argv[1], use_store=False, jobs=1)
@@ -202,7 +202,7 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 import kernels
 from flexloop.embedded import jit
-print(kernels.outer(np.arange(4)), type(kernels.outer).__module__, jit._wholes)
+print(kernels.outer(np.arange(4)), type(kernels.outer).__module__, jit._calltrees)
 """
 
 
@@ -217,9 +217,9 @@ def test_without_what_wholes_lean_on_numbas_own_decorator_serves(tmp_path: Path)
 
 
 def test_a_numba_that_was_never_tried_is_used_as_it_documents_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert jit._find_wholes() is not None
+    assert jit._find_calltrees() is not None
     monkeypatch.setattr("numba.__version__", f"0.{jit.NEWEST[1] + 1}.0")
-    assert jit._find_wholes() is None
+    assert jit._find_calltrees() is None
 
 
 def test_the_bound_on_numba_is_the_one_that_the_code_knows() -> None:

@@ -26,7 +26,7 @@ def costed_by_a_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return folder
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_cells_and_programs_are_logged_with_their_times_and_files(
     costed_by_a_stand_in: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, jobs: int
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_study_of_several_parts_has_one_bar() -> None:
     assert [output["output_type"] for output in cells[1].outputs] == ["display_data"]
 
 
+@pytest.mark.slow
 def test_a_script_prints_no_progress(tmp_path: Path) -> None:
     command = [sys.executable, "-c", f"import flexloop; print({STUDY})"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)

@@ -169,6 +169,7 @@ def test_future_proof_plans_the_cells_that_it_runs(square: bool) -> None:
     assert heard.done == 2 * runs
 
 
+@pytest.mark.slow
 def test_future_proof_has_one_plan_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     heard, net = _Heard(), Network(name="past", layers=(Layer(name="a", C=4, M=2, P=3),))
     few = [

@@ -23,6 +23,7 @@ def test_every_public_name_is_there(name: str) -> None:
     assert getattr(flexloop, name)
 
 
+@pytest.mark.slow
 def test_studies_take_single_options_as_run_does() -> None:
     for options in (
         {**OPTIONS, "objective": "latency"},

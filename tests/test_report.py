@@ -228,6 +228,7 @@ def test_figures_are_one_column_wide_and_the_same_every_time(tmp_path: Path) -> 
             assert float(width[1]) / 72 == pytest.approx(3.3)
 
 
+@pytest.mark.slow
 def test_figures_of_a_study_with_gaps(tmp_path: Path) -> None:
     study = on(only(without(small_study(), "conv", "T0O0P0S0"), "T0O0P0S0", "T1O1P1S1"), "convolutions")
     assert all(path.stat().st_size > 1000 for path in write_figures(study, tmp_path))

@@ -22,7 +22,7 @@ from flexloop.energy.ert import build_ert
 from flexloop.errors import UnmappableError
 from flexloop.workloads.layers import Layer
 
-CASES = int(os.environ.get("FLEXLOOP_SEARCH_CASES", "8"))
+CASES = int(os.environ.get("FLEXLOOP_SEARCH_CASES", "5"))
 """Cases that each block draws; 2,000 make some 30,000 searches and take hours."""
 MOST = 6_000
 """Mappings of a case that is enumerated here."""

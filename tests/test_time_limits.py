@@ -33,7 +33,7 @@ from flexloop.errors import NoVerdictError, SpecError, UnknownNameError
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.mapping import Mapping
 
-MOST_WORK = 20_000
+MAX_WORK = 20_000
 """Mappings costed, bounded or drawn, and tiles bounded, between two looks at the clock."""
 
 
@@ -94,7 +94,7 @@ def test_little_is_done_after_the_time_is_over_and_there_is_an_answer(name: str,
         meter = Meter(looks)
         with measured(meter):
             found = find_best([space], "edp", deadline=Deadline(1.0, meter))
-            assert meter.most <= MOST_WORK and meter.work <= MOST_WORK
+            assert meter.most <= MAX_WORK and meter.work <= MAX_WORK
         checked(space, "edp", found)
 
 

@@ -31,7 +31,7 @@ CASES = [
     for arch in ("base", "rowstationary", "starved")
     for problem in ("attention", "conv3x3", "conv5x5s2", "conv_dilated", "depthwise3x3", "fc", "pointwise")
 ]
-MOST_STEPS, MOST_CHILDREN = 9, 24
+MAX_STEPS, MAX_CHILDREN = 9, 24
 
 
 def figures_of(evaluation: Evaluation) -> Figures:
@@ -62,12 +62,12 @@ def random_mapping(rng: random.Random, spec: Spec) -> tuple[Spec, Mapping]:
     temporal: list[dict[str, int]] = [{} for _ in spec.levels]
     spatial: list[dict[str, int]] = [{} for _ in spec.levels]
     wide = [p for p, level in enumerate(spec.level_names) if level in spec.fanouts]
-    for _ in range(rng.randint(0, MOST_STEPS)):
+    for _ in range(rng.randint(0, MAX_STEPS)):
         level = temporal[rng.randrange(len(temporal))]
         level.setdefault(rng.choice(names), rng.choice((2, 2, 2, 3, 4)))
     for _ in range(rng.randint(0, 4)):
         level = spatial[rng.choice(wide)]
-        if prod(level.values()) <= MOST_CHILDREN // 4:
+        if prod(level.values()) <= MAX_CHILDREN // 4:
             level.setdefault(rng.choice(names), rng.choice((2, 2, 3, 4)))
     levels, limited = [], rng.random() < 0.4
     for p, name in enumerate(spec.level_names):
@@ -112,7 +112,7 @@ def walked(spec: Spec, directives: Any) -> bool:
     mapping = complete(spec, Mapping.from_directives(directives, spec.level_names))
     if not mapping.is_perfect:
         return False
-    if sum(len(level.loops) for level in mapping.levels) > MOST_STEPS:
+    if sum(len(level.loops) for level in mapping.levels) > MAX_STEPS:
         return False
     assert_equal(evaluate(spec, mapping), walk(spec, mapping), mapping.one_line())
     return True

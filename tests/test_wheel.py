@@ -59,12 +59,14 @@ def test_wheel_ships_every_file_of_the_shipped_folders(wheel: Path) -> None:
         assert not missing
 
 
+@pytest.mark.slow
 def test_package_comes_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     code = "import flexloop; print(flexloop.__file__)"
     location = run([installed / "bin" / "python", "-c", code], tmp_path)
     assert Path(location.strip()).is_relative_to(installed)
 
 
+@pytest.mark.slow
 def test_commands_run_from_another_directory(installed: Path, tmp_path: Path) -> None:
     flexloop = installed / "bin" / "flexloop"
     assert "T1O0P1S0" in run([flexloop, "classes"], tmp_path)

@@ -193,7 +193,7 @@ class Arch(FileModel, ABC):
     def on(self, layer: Layer) -> OnLayer:
         """The arch on a layer: the mapspaces of its classes."""
 
-    def least_alike(self, flexclass: FlexClass) -> FlexClass:
+    def least_equivalent(self, flexclass: FlexClass) -> FlexClass:
         """The least flexible class with the same mapspaces."""
         return flexclass
 

@@ -64,7 +64,7 @@ def _share(value: Any) -> Any:
 
 _FRACTION = re.compile(r"[0-9]{1,15}(/[1-9][0-9]{0,14}|\.[0-9]{1,15})?", re.ASCII)
 
-MOST_WORDS = 2**60
+MAX_WORDS = 2**60
 """Words that a buffer without a limit holds."""
 
 Share = Annotated[Fraction, BeforeValidator(_share), Field(gt=0, le=1)]
@@ -120,7 +120,7 @@ class StorageLevel(FileModel):
     @property
     def room(self) -> int:
         """Words that a tile may occupy; where unbounded, more than any tile has."""
-        return MOST_WORDS if self.capacity is None else self.capacity
+        return MAX_WORDS if self.capacity is None else self.capacity
 
     @property
     def priced_depth(self) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar, overload
 
 from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
-from flexloop.arch.parameters import Value, taken_apart, with_parameters
+from flexloop.arch.parameters import Value, split_parameters, with_parameters
 from flexloop.arch.spec import ArchSpec
 from flexloop.errors import SpecError
 from flexloop.resources import find, is_file, is_folder, shipped_names
@@ -70,7 +70,7 @@ def load_arch(source: ArchSource) -> Arch:
         return _made(yamlio.load(source), "arch spec")
     if not isinstance(source, (str, Path)) or source == "":
         raise SpecError(f"arch spec is {short(source)}: give a name, a file, a mapping of fields or an ArchSpec")
-    named, given = (source, {}) if is_file(Path(source)) else taken_apart(str(source))
+    named, given = (source, {}) if is_file(Path(source)) else split_parameters(str(source))
     path = Path(named)
     if _is_timeloop(path):
         if given:

@@ -22,10 +22,10 @@ _GIVEN = re.compile(r"(?P<source>[^\n]+?):(?P<values>[A-Za-z_]\w*=[^,=]*(?:,[A-Z
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 
 
-def taken_apart(source: str) -> tuple[str, dict[str, Value]]:
+def split_parameters(source: str) -> tuple[str, dict[str, Value]]:
     """What names a spec, and the parameters given behind it.
 
-    >>> taken_apart("kao_dla:pes=256,dram_bandwidth=64"), taken_apart("edge256")
+    >>> split_parameters("kao_dla:pes=256,dram_bandwidth=64"), split_parameters("edge256")
     (('kao_dla', {'pes': 256, 'dram_bandwidth': 64}), ('edge256', {}))
 
     Raises:

@@ -20,7 +20,7 @@ from flexloop.arch.base import Arch, Arithmetic, Memory
 from flexloop.arch.compact import SpecOnLayer
 from flexloop.arch.extents import Extents
 from flexloop.arch.fields import (
-    MOST_WORDS,
+    MAX_WORDS,
     Array,
     Axes,
     DepthwiseRule,
@@ -292,7 +292,7 @@ class ArchSpec(Arch):
         limits: dict[str, int] = {}
         for tensor, share in self.axes.tiling.partial.items():
             buffer = self._buffer_of(tensor)
-            limits[tensor] = MOST_WORDS if buffer.capacity is None else floor(buffer.capacity * share)
+            limits[tensor] = MAX_WORDS if buffer.capacity is None else floor(buffer.capacity * share)
         return limits
 
     def _buffer_of(self, tensor: str) -> StorageLevel:

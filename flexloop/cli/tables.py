@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
-LEAST_TEXT = 24
+MIN_TEXT = 24
 """Characters of a column of texts below which its lines would be too short to read, from 120 columns on.
 
 Narrower terminals have a fifth of their width, since a text in short lines says more than one that is left out."""
@@ -94,7 +94,7 @@ def table(
         columns: headings; the first column always stays.
         rows: cells as text.
         text: columns aligned to the left, as the first one is; the others are aligned to the right.
-        wraps: columns whose texts may run over several lines (see `LEAST_TEXT`).
+        wraps: columns whose texts may run over several lines (see `MIN_TEXT`).
         goes: columns that are left out first, in this order; then go the others, the last one first.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
@@ -127,7 +127,7 @@ def _columns_that_fit(
     widths = [max([cell_len(column), *(cell_len(row[i]) for row in cells)]) for i, column in enumerate(columns)]
     for i, column in enumerate(columns):
         if column in wraps:
-            widths[i] = min(widths[i], max(cell_len(column), min(LEAST_TEXT, out.width // 5)))
+            widths[i] = min(widths[i], max(cell_len(column), min(MIN_TEXT, out.width // 5)))
     for i in leaving:
         if 1 + sum(widths[j] + GAP for j in shown) <= out.width:
             break

@@ -30,7 +30,7 @@ from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.reuse import limit_entries
 from flexloop.validation import short
 
-_LEAST_S = 0.3
+_MIN_S = 0.3
 """Seconds that a search has however long reading took, unless its whole limit is less."""
 
 _SETTINGS = """
@@ -204,7 +204,7 @@ def search_files(
     goal = _goal(config["mapper"], spec)
     space = space_of(spec, config)
     check_energies(spec, energies, idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
-    deadline.grant(min(_LEAST_S, deadline.seconds))
+    deadline.grant(min(_MIN_S, deadline.seconds))
     optimum = find_best_for(space, goal, deadline, standing)
     ended = "interrupted" if deadline.stopped else "time limit reached" if deadline.passed() else "not all was tried"
     return MapperOutcome(spec, goal, optimum, evaluate(spec, optimum.mapping), energies, ended)

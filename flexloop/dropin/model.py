@@ -107,11 +107,11 @@ def check_energies(spec: Spec, energies: Completed, idle: Collection[str]) -> No
         )
     components: list[ArithmeticSpec | StorageSpec] = [spec.mac, *spec.levels]
     for component in components:
-        if component.nameless and component.name not in idle:
+        if component.missing_actions and component.name not in idle:
             wanted = "an action such as compute" if component is spec.mac else "actions such as read, write and update"
             warnings.warn(
-                f"ERT: {component.name} has no action for {' and '.join(component.nameless)}: Timeloop's own figures "
-                f"count for them; add {wanted}",
+                f"ERT: {component.name} has no action for {' and '.join(component.missing_actions)}: Timeloop's own "
+                f"figures count for them; add {wanted}",
                 stacklevel=3,
             )
 

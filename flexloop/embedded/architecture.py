@@ -19,7 +19,7 @@ from flexloop.validation import plain_number, short
 
 DEFAULT_WORD_BITS = 16
 
-MOST_WORDS = 2**64
+MAX_WORDS = 2**64
 """Words of a level beyond which Timeloop's own count of them starts anew."""
 
 _UNREACHED = 2**60
@@ -48,7 +48,7 @@ class StorageSpec:
         highest_energy: pJ of the costliest action, over the instances of a cluster; reported only.
         energy_source: ``ERT``, ``user`` where an attribute overrides the table, or ``PAT`` where there is neither
             and Timeloop's own figures count (see `flexloop.embedded.builtin`).
-        nameless: accesses that the level's table in the ERT has no action for; Timeloop's own figures count.
+        missing_actions: accesses that the level's table in the ERT has no action for; Timeloop's own figures count.
         area: um^2 of one instance.
         min_utilization: the least share of the capacity that tiles must fill.
         allow_overbooking: whether tiles of sparse data may exceed the capacity; dense ones may not, but it is said
@@ -78,7 +78,7 @@ class StorageSpec:
     technology: str = "SRAM"
     highest_energy: float = 0.0
     energy_source: str = "ERT"
-    nameless: tuple[str, ...] = ()
+    missing_actions: tuple[str, ...] = ()
     area: float = 0.0
     min_utilization: float = 0.0
     allow_overbooking: bool = False
@@ -108,7 +108,7 @@ class ArithmeticSpec:
         word_bits: bits of an operand.
         compute_energy: pJ of one computation.
         energy_source: ``ERT``, or ``PAT`` where it has no table and Timeloop's own figure or an attribute counts.
-        nameless: ``computes`` where its table in the ERT has no action for them, so that such a figure counts too.
+        missing_actions: ``computes`` where its table in the ERT has none, so that one of those figures counts.
         area: um^2 of one instance.
     """
 
@@ -118,7 +118,7 @@ class ArithmeticSpec:
     word_bits: int
     compute_energy: float
     energy_source: str = "ERT"
-    nameless: tuple[str, ...] = ()
+    missing_actions: tuple[str, ...] = ()
     area: float = 0.0
 
     @property
@@ -179,7 +179,7 @@ def _storage(
     buffering = 1.0 if buffering is None else buffering
     if buffering <= 0:
         raise SpecError(f"{fields.where}.multiple_buffering is {buffering}; it must be above 0")
-    if size is not None and not max(size, size / buffering) < MOST_WORDS:
+    if size is not None and not max(size, size / buffering) < MAX_WORDS:
         raise SpecError(f"{fields.where}: a capacity of {size / buffering:.4g} words; Timeloop counts below 2^64")
     instances, mesh_x = _mesh(fields, instances)
     if instances % cluster:
@@ -238,7 +238,9 @@ def _energies(
         "update_energy": ert.energy_of(actions, ert.UPDATE, own_figure),
         "leakage": actions.get("leak", 0.0),
         "highest_energy": max(actions.values()) / cluster,
-        "nameless": tuple(kind for kind, names in accesses.items() if not any(name in actions for name in names)),
+        "missing_actions": tuple(
+            kind for kind, names in accesses.items() if not any(name in actions for name in names)
+        ),
     }
 
 
@@ -343,7 +345,7 @@ def _arithmetic(
         word_bits=word_bits,
         compute_energy=ert.energy_of(actions, ert.COMPUTE, own_figure),
         energy_source="ERT" if actions else "PAT",
-        nameless=("computes",) if actions and not any(action in actions for action in ert.COMPUTE) else (),
+        missing_actions=("computes",) if actions and not any(action in actions for action in ert.COMPUTE) else (),
         area=areas.get(name, fields.amount("area") or 0.0),
     )
 

@@ -1,8 +1,8 @@
-"""Decorators of the numeric kernels: what Python calls is compiled with all that it calls, and kept on disk.
+"""Decorators of the numeric kernels: a kernel that Python calls is compiled with all its callees, and kept on disk.
 
-`flexloop.embedded.wholes` does that with parts of numba that are its own business. Where these are not as they were in
-the versions that it was made with, numba's own decorator and cache take its place: 1.7 times slower to compile and 2.8
-times slower to run, and right all the same.
+`flexloop.embedded.calltrees` does that with internal parts of numba. Where these differ from the versions that it was
+written for, numba's own decorator and cache take its place: the results are the same, compilation takes 1.7 times and
+running 2.8 times as long.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import numba
 from numba.core import config
 
 NEWEST = (0, 68)
-"""The newest series of numba that `flexloop.embedded.wholes` is tested with; pyproject.toml has the same bound."""
+"""The newest series of numba that `flexloop.embedded.calltrees` is tested with; pyproject.toml has the same bound."""
 
 
-def _find_wholes() -> ModuleType | None:
-    """The compiler of whole call trees, if this numba has what it leans on."""
+def _find_calltrees() -> ModuleType | None:
+    """The compiler of call trees, if this numba has the internal parts that it needs."""
     if tuple(int(part) for part in numba.__version__.split(".")[:2]) > NEWEST:
         return None
     try:
-        from flexloop.embedded import wholes
+        from flexloop.embedded import calltrees
     except (ImportError, AttributeError):
         return None
-    return wholes
+    return calltrees
 
 
-_wholes = _find_wholes()
+_calltrees = _find_calltrees()
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -45,18 +45,18 @@ def kernel(function: _Function) -> _Function:
 def allocating(function: _Function) -> _Function:
     """As `kernel`, for a function that makes arrays.
 
-    Only then are references to arrays counted. That takes an atomic instruction for each array that is handed on, and
-    costs the other kernels half their speed: they hold no array that their caller does not hold meanwhile.
+    Only such kernels count references to arrays. The others need not, since their caller holds every array that they
+    use; counting takes an atomic instruction for each array that is passed on and would halve their speed.
     """
     return _compiled(function, allocates=True)
 
 
-def seldom(function: _Function) -> _Function:
-    """As `kernel`, for a function that most runs do not reach: its callers call it instead of taking in its code.
+def noinline(function: _Function) -> _Function:
+    """As `kernel`, for a function that most runs never call: it is not inlined into its callers.
 
-    They stay small then, and the compiler keeps in registers what they need all the time: a tenth of their speed.
+    The callers stay small, so that the compiler can keep their variables in registers, which makes them a tenth faster.
     """
-    return _compiled(function, is_seldom=True)
+    return _compiled(function, is_noinline=True)
 
 
 def entry(*argument_types: Any, allocates: bool = False) -> Callable[[_Function], _Function]:
@@ -72,14 +72,14 @@ def entry(*argument_types: Any, allocates: bool = False) -> Callable[[_Function]
 
 
 def interpreted(function: _Function) -> _Function:
-    """A kernel as plain Python, for the few calls that are not worth the time to compile it."""
+    """A kernel as plain Python, for a few calls, which take less time than compiling it."""
     return cast(_Function, getattr(function, "py_func", function))
 
 
-def _compiled(function: _Function, *, allocates: bool = False, is_seldom: bool = False) -> _Function:
+def _compiled(function: _Function, *, allocates: bool = False, is_noinline: bool = False) -> _Function:
     if config.DISABLE_JIT:
         return function
-    if _wholes is None:
+    if _calltrees is None:
         return cast(_Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
-    options = _wholes.COUNTING if allocates else _wholes.OPTIONS
-    return cast(_Function, _wholes.Kernel(function, targetoptions=options, seldom=is_seldom))
+    options = _calltrees.COUNTING if allocates else _calltrees.OPTIONS
+    return cast(_Function, _calltrees.Kernel(function, targetoptions=options, noinline=is_noinline))

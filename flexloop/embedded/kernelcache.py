@@ -29,7 +29,7 @@ fcntl: Any = None
 with contextlib.suppress(ImportError):  # a system without it compiles in every process that needs a kernel
     import fcntl
 
-PATIENCE_S = 180.0
+MAX_WAIT_S = 180.0
 """Seconds to wait for a process that compiles the same kernel; then it is compiled here too."""
 
 
@@ -106,7 +106,7 @@ def file_of(function: Callable[..., Any], made_of: str, types: object, target: o
 def _compiler() -> str:
     """A hash of the code that compiles: machine code made in another way must not be mixed with what it makes."""
     here = Path(__file__)
-    return hashlib.sha256(here.read_bytes() + here.with_name("wholes.py").read_bytes()).hexdigest()
+    return hashlib.sha256(here.read_bytes() + here.with_name("calltrees.py").read_bytes()).hexdigest()
 
 
 def is_writable() -> bool:
@@ -162,7 +162,7 @@ def _lock(handle: int, *, wait: bool) -> tuple[bool, bool]:
     """Whether the lock was taken, or need not be, and whether that took waiting."""
     if fcntl is None:
         return True, False
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + MAX_WAIT_S
     waited = False
     while True:
         try:

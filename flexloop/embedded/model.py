@@ -15,7 +15,7 @@ from flexloop.embedded.reasons import passed_on, reason, require_supported, wron
 from flexloop.embedded.rules import tables as rules
 from flexloop.embedded.rules.cost import access_energy, address_energy, energy_of_all
 from flexloop.embedded.rules.nest import X_ALL, Y_ALL
-from flexloop.embedded.rules.residual_rows import evaluate_residual_rows, make_residual_room
+from flexloop.embedded.rules.residual_rows import evaluate_residual_rows, make_residual_workspace
 from flexloop.embedded.rules.route_tables import (
     ACCESSES,
     ENERGY,
@@ -30,7 +30,7 @@ from flexloop.embedded.rules.route_tables import (
     Routes,
     make_routes,
 )
-from flexloop.embedded.rules.rows import Room, evaluate_limited_rows, evaluate_rows, make_room
+from flexloop.embedded.rules.rows import Workspace, evaluate_limited_rows, evaluate_rows, make_workspace
 from flexloop.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
 from flexloop.evaluation import Evaluation, LevelStats, NetworkStats, TensorStats, Traffic
@@ -84,7 +84,7 @@ def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
         raise UnsupportedError(passed_on(spec, batch, run.held))
     if outcome != rules.VALID:
         require_supported(outcome)
-        return Evaluation.invalid(reason(spec, outcome, run.room.failure))
+        return Evaluation.invalid(reason(spec, outcome, run.workspace.failure))
     return _evaluation(spec, batch, prepared(spec, limits), run)
 
 
@@ -136,7 +136,7 @@ class _Run:
     outcome: npt.NDArray[np.int64]
     cycles: npt.NDArray[np.int64]
     energy_pj: npt.NDArray[np.float64]
-    room: Room
+    workspace: Workspace
     routes: Routes | None
 
 
@@ -148,7 +148,7 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
             f"the batch has {batch.temporal.shape[1:]} levels and dimensions, the specification {expected}"
         )
     held = _held(batch.keep, tables.limits)
-    room = make_room(tables, batch.spatial)
+    workspace = make_workspace(tables, batch.spatial)
     outcome = np.zeros(n, np.int64)
     cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
     routes: Routes | None = None
@@ -158,19 +158,19 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
         kernel = evaluate_limited_rows if tables.limits.any() else evaluate_rows
         kernel(
             tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, held,
-            0, n, outcome, cycles, energy, room,
+            0, n, outcome, cycles, energy, workspace,
         )  # fmt: skip
     elif perfect.any():
         for rows in (np.flatnonzero(perfect), np.flatnonzero(~perfect)):
             part = _run(spec, batch.take(rows), limits)
             outcome[rows], cycles[rows], energy[rows] = part.outcome, part.cycles, part.energy_pj
-            room, routes = part.room, part.routes
+            workspace, routes = part.workspace, part.routes
     else:
         routes = make_routes(spec)
-        _run_residual(tables, replace(batch, keep=held), outcome, cycles, energy, room, routes)
+        _run_residual(tables, replace(batch, keep=held), outcome, cycles, energy, workspace, routes)
     nowhere: npt.NDArray[np.bool_] = ~np.all(np.any(batch.keep, axis=1), axis=1)
     outcome[nowhere] = rules.BYPASSED_EVERYWHERE
-    return _Run(held, outcome, cycles, energy, room, routes)
+    return _Run(held, outcome, cycles, energy, workspace, routes)
 
 
 def _held(keep: npt.NDArray[np.bool_], limits: rules.Ints) -> npt.NDArray[np.bool_]:
@@ -183,8 +183,8 @@ def _held(keep: npt.NDArray[np.bool_], limits: rules.Ints) -> npt.NDArray[np.boo
     return held
 
 
-_VISITS, _MOST_VISITS = 2**12, 2**18
-"""Visits of loops that there is room for at first, and at most; 40 loops with residuals may make 20,000."""
+_VISITS, _MAX_VISITS = 2**12, 2**18
+"""Visits of loops that the workspace holds at first, and at most; 40 loops with residuals may make 20,000."""
 
 
 def _run_residual(
@@ -193,36 +193,36 @@ def _run_residual(
     outcome: npt.NDArray[np.int64],
     cycles: npt.NDArray[np.int64],
     energy: npt.NDArray[np.float64],
-    room: Room,
+    workspace: Workspace,
     routes: Routes,
 ) -> None:
-    """Cost mappings with residuals, with more room from the first on that needs it."""
+    """Cost mappings with residuals, with a larger workspace from the first on that needs it."""
     temporal, spatial = batch.residuals()
     visits, first, n = _VISITS, 0, len(batch)
-    own = make_residual_room(tables, visits, room)
+    own = make_residual_workspace(tables, visits, workspace)
     while first < n:
         first = evaluate_residual_rows(
             tables, batch.temporal, batch.temporal_order, temporal, batch.spatial, batch.spatial_order, spatial,
-            batch.split, batch.keep, first, n, outcome, cycles, energy, room, own, routes,
+            batch.split, batch.keep, first, n, outcome, cycles, energy, workspace, own, routes,
         )  # fmt: skip
-        if first < n and visits == _MOST_VISITS:
+        if first < n and visits == _MAX_VISITS:
             first += 1
         elif first < n:
             visits *= 8
-            own = make_residual_room(tables, visits, room)
+            own = make_residual_workspace(tables, visits, workspace)
 
 
 def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, run: _Run) -> Evaluation:
-    room = run.room
-    total = room.figures[-1]
+    workspace = run.workspace
+    total = workspace.figures[-1]
     macs, cycles = int(total[rules.USED]), int(total[rules.CYCLES]) + spec.network_latency
-    steps, computes = int(room.loops[0, rules.OUTER]), int(total[rules.COMPUTES])
+    steps, computes = int(workspace.loops[0, rules.OUTER]), int(total[rules.COMPUTES])
     levels = [LevelStats(spec.mac.name, steps, float(total[rules.ENERGY]), macs)]
     for p, level in enumerate(spec.levels):
-        figures = room.figures[p]
+        figures = workspace.figures[p]
         nothing = TensorStats(0, int(figures[rules.USED]), 0, 0, 0, 0, 0.0)
         tensors = {
-            name: _tensor(tables, p, t, room) if run.held[-1, p, t] else nothing
+            name: _tensor(tables, p, t, workspace) if run.held[-1, p, t] else nothing
             for t, name in enumerate(spec.data_space_names)
             if batch.keep[0, p, t]
         }
@@ -236,14 +236,14 @@ def _evaluation(spec: Spec, batch: Batch, tables: rules.Tables, run: _Run) -> Ev
         utilization=computes / spec.mac.instances / cycles,
         computes=computes,
         levels=tuple(levels),
-        networks=() if run.routes is None else tuple(_networks(spec, run.routes, room)),
+        networks=() if run.routes is None else tuple(_networks(spec, run.routes, workspace)),
     )
 
 
-def _networks(spec: Spec, routes: Routes, room: Room) -> Iterator[NetworkStats]:
+def _networks(spec: Spec, routes: Routes, workspace: Workspace) -> Iterator[NetworkStats]:
     for n, network in enumerate(spec.costly_networks):
         assert network.level is not None
-        used = int(room.figures[network.level, rules.USED])
+        used = int(workspace.figures[network.level, rules.USED])
         tensors = {}
         for t, space in enumerate(spec.problem.data_spaces):
             figures, about = routes.figures[n, t], routes.about[network.level, t]
@@ -265,12 +265,12 @@ def _networks(spec: Spec, routes: Routes, room: Room) -> Iterator[NetworkStats]:
         yield NetworkStats(network.name, used, tensors, once=network.kind == TREE)
 
 
-def _tensor(tables: rules.Tables, p: int, t: int, room: Room) -> TensorStats:
-    most, used = int(room.grid[p + 1, X_ALL] * room.grid[p + 1, Y_ALL]), int(room.figures[p, rules.USED])
-    reads, fills, updates, reductions, size = (int(n) for n in room.counts[p, t])
-    one = interpreted(access_energy)(room.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
+def _tensor(tables: rules.Tables, p: int, t: int, workspace: Workspace) -> TensorStats:
+    most, used = int(workspace.grid[p + 1, X_ALL] * workspace.grid[p + 1, Y_ALL]), int(workspace.figures[p, rules.USED])
+    reads, fills, updates, reductions, size = (int(n) for n in workspace.counts[p, t])
+    one = interpreted(access_energy)(workspace.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
     clusters = int(tables.hardware[p, rules.CLUSTERS])
     energy = interpreted(energy_of_all)(one, most, used, clusters)
     read_write = int(tables.about[t, rules.READ_WRITE])
-    energy += interpreted(address_energy)(room.counts, p, t, read_write, tables.rates) * min(most, clusters)
+    energy += interpreted(address_energy)(workspace.counts, p, t, read_write, tables.rates) * min(most, clusters)
     return TensorStats(size, used, reads, fills, updates, reductions, energy)

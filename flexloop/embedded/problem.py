@@ -50,11 +50,11 @@ class Problem:
     data_spaces: tuple[DataSpace, ...]
 
     @property
-    def stretch(self) -> int:
+    def words_per_compute(self) -> int:
         """How many times the words moved of a data space may at most exceed the computations."""
-        return max(self._stretch(space) for space in self.data_spaces)
+        return max(self._words_per_compute(space) for space in self.data_spaces)
 
-    def _stretch(self, space: DataSpace) -> int:
+    def _words_per_compute(self, space: DataSpace) -> int:
         """Of one data space: a dimension in several ranks counts once as computations, in each rank as words."""
         dimensions = [d for rank in space.projection for d, _ in rank]
         again: int = prod(self.bounds[d] ** (dimensions.count(d) - 1) for d in set(dimensions))
@@ -119,10 +119,10 @@ def check_exact(problem: Problem) -> None:
         UnsupportedError: if they may.
     """
     macs = prod(problem.bounds.values())
-    if macs * problem.stretch > EXACT:
+    if macs * problem.words_per_compute > EXACT:
         raise UnsupportedError(
-            f"problem: {macs:.4g} computations, times up to {problem.stretch} for strides and dilations, exceed "
-            f"{EXACT:.4g} (2^53), up to which counts are exact; split the problem"
+            f"problem: {macs:.4g} computations, times up to {problem.words_per_compute} for strides and dilations, "
+            f"exceed {EXACT:.4g} (2^53), up to which counts are exact; split the problem"
         )
 
 

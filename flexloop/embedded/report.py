@@ -202,13 +202,13 @@ def _tensor(
 
 def partition_sizes(spec: Spec, mapping: Mapping) -> dict[str, dict[str, int]]:
     """For each level and data space, the words that are one instance's own (rule 2c of how Timeloop counts)."""
-    tiles, spread = first_tiles(spec, mapping)
+    tiles, children = first_tiles(spec, mapping)
     sizes: dict[str, dict[str, int]] = {name: {} for name in spec.level_names}
     for space in spec.problem.data_spaces:
         own = tile_words(space, tiles[-1])
         sizes[spec.level_names[-1]][space.name] = own
         for p in range(len(tiles) - 2, -1, -1):
-            own = own * tile_words(space, tiles[p]) // tile_words(space, spread[p + 1])
+            own = own * tile_words(space, tiles[p]) // tile_words(space, children[p + 1])
             sizes[spec.level_names[p]][space.name] = own
     return sizes
 

@@ -123,7 +123,7 @@ def _read(architecture: Mapping[str, Any], problem: Mapping[str, Any], ert: Mapp
 def _check_cycles(level: StorageSpec, problem: Problem) -> None:
     """Refuse a bandwidth at which the cycles of some mapping could exceed 64 bits."""
     scale = max(1.0, *(scale for _, scale in level.bandwidth_scale), 1.0)
-    words = 4 * len(problem.data_spaces) * prod(problem.bounds.values()) * problem.stretch * scale
+    words = 4 * len(problem.data_spaces) * prod(problem.bounds.values()) * problem.words_per_compute * scale
     slowest = min(level.read_bandwidth, level.write_bandwidth, level.shared_bandwidth)
     if words / MAX_CYCLES > slowest:
         raise UnsupportedError(

@@ -45,12 +45,12 @@ def count_unordered_mappings(
     sampling = sampling or Sampling()
     tiling = flexclass.degree(Axis.TILING)
     if tiling is Degree.FIXED:
-        return _rigidly_tiled(arch, layer, flexclass, sampling, beyond=None)
-    found = _freely_tiled(arch, layer, flexclass, sampling)
-    return found + _rigidly_tiled(arch, layer, flexclass, sampling, beyond=tiling)
+        return _with_fixed_tiles(arch, layer, flexclass, sampling, beyond=None)
+    found = _with_free_tiles(arch, layer, flexclass, sampling)
+    return found + _with_fixed_tiles(arch, layer, flexclass, sampling, beyond=tiling)
 
 
-ENUMERATED, ENUMERATED_RIGIDLY = 20_000, 200_000
+ENUMERATED, ENUMERATED_FIXED = 20_000, 200_000
 """Combinations of what the dimensions can do up to which all are looked at: of free tiles, and of fixed ones."""
 
 
@@ -79,7 +79,7 @@ Drawn = dict[str, _Columns]
 # -- fixed tiles -------------------------------------------------------------------------------------------------------
 
 
-def _rigidly_tiled(
+def _with_fixed_tiles(
     arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: Sampling, beyond: Degree | None
 ) -> Estimate:
     """Mappings with fixed tiles; with ``beyond`` only those that a class of that degree of tiling does not have."""
@@ -95,8 +95,8 @@ def _rigidly_tiled(
             known &= _fit(arch, layer, drawn, partitioned=True)
         return legal & ~known
 
-    def uneven(drawn: Drawn) -> npt.NDArray[np.bool_]:
-        """What is spread does not divide what there is to spread, which free parallelism by itself does not have."""
+    def indivisible(drawn: Drawn) -> npt.NDArray[np.bool_]:
+        """Whether a spatial factor does not divide its loop, which free parallelism by itself does not have."""
         evenly = [fixed.passes_of(d, int(c.bound[0])) % (c.x * c.y) == 0 for d, c in drawn.items()]
         return np.asarray(~np.all(evenly, axis=0))
 
@@ -108,9 +108,9 @@ def _rigidly_tiled(
     for shape, chosen in _pairs_by_shape(arch, layer, flexclass).items():
         if None in chosen:
             columns = _fixed_columns(arch, fixed, fixed.allowed(shape, None), shape)
-            total += _counted(columns, [shape], counts, sampling, ENUMERATED_RIGIDLY)
+            total += _counted(columns, [shape], counts, sampling, ENUMERATED_FIXED)
             if fixed.with_remainders:
-                total += Estimate.exactly(_pinned(arch, fixed, shape, few[shape], lambda d: counts(d) & uneven(d)))
+                total += Estimate.exactly(_pinned(arch, fixed, shape, few[shape], lambda d: counts(d) & indivisible(d)))
         else:
             total += Estimate.exactly(_pinned(arch, fixed, shape, [pair for pair in chosen if pair], counts))
     return total
@@ -157,7 +157,7 @@ def _fixed_tile_rows(arch: ArchSpec, fixed: FixedTiles, d: str, spatial: Ints | 
 # -- free and partitioned tiles ----------------------------------------------------------------------------------------
 
 
-def _freely_tiled(arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: Sampling) -> Estimate:
+def _with_free_tiles(arch: ArchSpec, layer: Layer, flexclass: FlexClass, sampling: Sampling) -> Estimate:
     partitioned = flexclass.degree(Axis.TILING) is Degree.PART
     shapes_with: dict[tuple[Assignment | None, ...], list[Shape]] = {}
     for shape, chosen in _pairs_by_shape(arch, layer, flexclass).items():
@@ -183,7 +183,7 @@ def _with_pairs(
         return legal if None in chosen else legal & _keeps_to_one_pair(drawn, [pair for pair in chosen if pair])
 
     columns = _free_columns(arch, layer, extents, chosen)
-    return _counted(_drop_hopeless(arch, layer, columns, partitioned=partitioned), extents, counts, sampling)
+    return _counted(_drop_unfit(arch, layer, columns, partitioned=partitioned), extents, counts, sampling)
 
 
 def _pairs_by_shape(arch: ArchSpec, layer: Layer, flexclass: FlexClass) -> dict[Shape, list[Assignment | None]]:
@@ -256,7 +256,7 @@ def _free_columns(arch: ArchSpec, layer: Layer, extents: list[Shape], chosen: Se
     return columns
 
 
-def _drop_hopeless(
+def _drop_unfit(
     arch: ArchSpec, layer: Layer, columns: dict[str, _Columns], *, partitioned: bool
 ) -> dict[str, _Columns]:
     """Leave out what does not fit even where all other dimensions' tiles are as small as they can be."""

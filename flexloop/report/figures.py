@@ -189,7 +189,7 @@ def _plans(results: StudyTables) -> Iterator[_Plan]:
         yield _Plan(f"lattice-{gain}", height, partial(plots.lattice, results=results, gain=gain), width)
     panels = len(networks) + (len(networks) > 1)
     bars = 0.6 + 0.115 * (classes + 2) * panels
-    as_bars = panels <= plots.MOST_BARS
+    as_bars = panels <= plots.MAX_BARS
     height = bars if as_bars else 1.35 + 0.125 * panels
     yield _Plan("networks", height, partial(plots.networks, results=results), WIDTH if as_bars else width)
     arch = arch_of(results)

@@ -35,7 +35,7 @@ _AXES: dict[Axis, tuple[str, str, Any]] = {
 }
 """Each axis's name, colour and dashes; the dashes alone tell them apart."""
 
-MOST_BARS = 3
+MAX_BARS = 3
 """Panels of bars that fit a page; more networks become a heat map."""
 
 
@@ -96,7 +96,7 @@ def networks(figure: Figure, results: StudyTables) -> None:
         panels["geometric mean"] = mean_gains(results).set_index("class")[gain]
     grid = pd.DataFrame(panels, dtype=float).reindex([str(c) for c in classes_of(results)]).T
     label = f"{GAIN_WORDS[gain]} over {results.baseline}"
-    if len(panels) > MOST_BARS:
+    if len(panels) > MAX_BARS:
         _heat_map(figure, grid, label)
         return
     norm = _norm(grid)

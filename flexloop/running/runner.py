@@ -40,7 +40,7 @@ _LOG = logging.getLogger(__name__)
 
 Cells = list[StoredCell]
 
-_MOMENT_S = 1.0
+_SERIAL_S = 1.0
 """Seconds after which starting processes pays, where cells are computed without starting programs."""
 
 
@@ -63,7 +63,7 @@ class Placement:
         function = partial(run_task, plan)
         if self.jobs > 1 and cells > 1:
             processes = partial(LocalProcesses, function, min(self.jobs, cells))
-            return HereFirst(function, processes, _MOMENT_S) if plan.is_quick else processes()
+            return HereFirst(function, processes, _SERIAL_S) if plan.is_quick else processes()
         return Serial(function)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.timeloop import order
 from flexloop.timeloop.reuse import ReuseLimits, limit_entries, limit_keys, read_limits
-from flexloop.validation import BEYOND, short, whole_number
+from flexloop.validation import TOO_LARGE, short, whole_number
 
 if TYPE_CHECKING:
     from flexloop.svg import Diagram
@@ -273,7 +273,7 @@ def _read_factors(value: Any, where: str, bounds: Map[str, int] | None) -> tuple
         factor = whole_number(number)
         if factor == 0 and bounds is not None:
             factor = bounds.get(name, 1)
-        if not 1 <= factor < BEYOND:
+        if not 1 <= factor < TOO_LARGE:
             raise SpecError(f"{where}: the factor {short(match[0])} must be 1 or more, and no more than a bound can be")
         factors[name] = factor
         if residual is not None and whole_number(residual) != factor:

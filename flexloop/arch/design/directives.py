@@ -49,7 +49,7 @@ def sort(found: Constraints, lanes: frozenset[str]) -> Sorted:
         else:
             axes[Axis.TILING].append(replace(loop, permutation=(), suffix=()))
             axes[Axis.ORDERING].append(LoopConstraint(loop.target, permutation=loop.permutation, suffix=loop.suffix))
-    said = {axis: tuple(loop for loop in loops if says_something(loop)) for axis, loops in axes.items()}
+    said = {axis: tuple(loop for loop in loops if pins_anything(loop)) for axis, loops in axes.items()}
     return Sorted(replace(found, loops=tuple(always)), said)
 
 
@@ -58,7 +58,7 @@ def keeping_nothing(constraints: Constraints) -> set[str]:
     return {rule.target for rule in constraints.dataspaces if set(rule.bypass) == set(TENSORS)}
 
 
-def says_something(loop: LoopConstraint) -> bool:
+def pins_anything(loop: LoopConstraint) -> bool:
     """Whether a directive pins anything."""
     named = (loop.factors, loop.min_factors, loop.max_factors, loop.permutation, loop.suffix)
     return any(named) or loop.split is not None
@@ -97,7 +97,7 @@ def write(constraints: Constraints) -> list[Directive]:
     loops = tuple(
         replace(loop, factors={d: 0 if n == WHOLE else n for d, n in loop.factors.items()})
         for loop in constraints.loops
-        if says_something(loop)
+        if pins_anything(loop)
     )
     return replace(constraints, loops=loops).to_directives()
 

@@ -14,7 +14,7 @@ from flexloop.integers import divisors
 if TYPE_CHECKING:
     from flexloop.embedded.architecture import ArithmeticSpec, StorageSpec
 
-MOST_SHAPES = 10_000
+MAX_SHAPES = 10_000
 """Assignments of extents above which a design is refused."""
 
 
@@ -148,9 +148,9 @@ def _products(total: int, count: int) -> list[tuple[int, ...]]:
     found: list[tuple[int, ...]] = []
     for n in divisors(total):
         found += [(n, *rest) for rest in _products(total // n, count - 1)]
-        if len(found) > MOST_SHAPES:
+        if len(found) > MAX_SHAPES:
             raise UnsupportedError(
-                f"the flexible fanouts can share their {total} PEs in more than {MOST_SHAPES} ways; name fewer of them "
+                f"the flexible fanouts can share their {total} PEs in more than {MAX_SHAPES} ways; name fewer of them "
                 "under flexible:"
             )
     return found

@@ -288,7 +288,7 @@ class Design(Arch):
         found = [tuple(loop for loop in loops if self._is_free(axis, loop)) for loops in given]
         return list({repr(choice): choice for choice in found}.values())
 
-    def least_alike(self, flexclass: FlexClass) -> FlexClass:
+    def least_equivalent(self, flexclass: FlexClass) -> FlexClass:
         """The least flexible class with the same mapspaces: p is 0 without alternatives, and so is 1 without pins."""
         for axis in Axis:
             part = len(self.extents(Degree.PART)) if axis is Axis.SHAPE else len(self.choices(axis, Degree.PART))

@@ -16,7 +16,7 @@ from flexloop.timeloop import yamlio
 if TYPE_CHECKING:
     from flexloop.arch.design.model import Labelled
 
-MOST_FILES = 200
+MAX_FILES = 200
 """Files below a template's folder that are looked at."""
 
 _FANOUT = re.compile(r"inter_(.+)_spatial")
@@ -76,7 +76,7 @@ def _candidates(files: Sequence[Path], defines: Mapping[str, Any]) -> list[Path]
     found = list(files)
     for path in files:
         if ".jinja" in path.suffix:
-            below = list(islice((p for p in path.parent.rglob("*.yaml") if p.is_file()), MOST_FILES))
+            below = list(islice((p for p in path.parent.rglob("*.yaml") if p.is_file()), MAX_FILES))
             told = {str(value) for value in defines.values()}
             named = [p for p in below if told & set(p.relative_to(path.parent).parts)]
             found += [p for p in named if "ref_outputs" not in p.parts]

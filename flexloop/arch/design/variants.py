@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from flexloop.arch.design.clip import Clipped, clipped
-from flexloop.arch.design.directives import merged, says_something
+from flexloop.arch.design.directives import merged, pins_anything
 from flexloop.arch.extents import Extents
 from flexloop.arch.variant import OnLayer, Variant
 from flexloop.classes import Axis, Degree, FlexClass
@@ -103,6 +103,6 @@ def at_extents(
     for loop in loops:
         if loop.spatial:
             fits &= max([1, *loop.factors.values(), *loop.min_factors.values()]) <= extent[loop.target]
-        if says_something(loop) and not (loop.spatial and extent[loop.target] == 1):
+        if pins_anything(loop) and not (loop.spatial and extent[loop.target] == 1):
             kept.append(loop)
     return tuple(kept), fits

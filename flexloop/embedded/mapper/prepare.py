@@ -64,7 +64,7 @@ def prepare() -> None:
             kernel.compile_ahead()
         if helper is not None:
             with suppress(subprocess.TimeoutExpired):  # what it does not finish is compiled when it is called
-                helper.wait(kernelcache.PATIENCE_S)
+                helper.wait(kernelcache.MAX_WAIT_S)
     finally:
         _total = None
 

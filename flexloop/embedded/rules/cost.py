@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flexloop.embedded.jit import kernel, seldom
+from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.embedded.rules.tables import (
     BLOCK,
@@ -58,7 +58,7 @@ def is_near_limit(rates: Any, p: int, reads: float, writes: float, steps: int) -
     return above or reads + writes > rates[p, SHARED_BW] * most
 
 
-@seldom
+@noinline
 def averaged(words: float, most: int, used: int) -> float:
     """Words of one instance, shared by the ``most`` that may ever work where on average only ``used`` of them do."""
     return words if most == used else np.ceil(words / (most / used))
@@ -87,7 +87,7 @@ def energy_of_all(one: float, most: int, used: int, clusters: int) -> float:
     return one * rows if most == used else on_average(one, most, rows, used)
 
 
-@seldom
+@noinline
 def on_average(one: float, most: int, rows: int, used: int) -> float:
     """Energy of the instances that are in use on average."""
     return one / (most / rows) * used
@@ -114,7 +114,7 @@ def address_energy(counts: Any, p: int, t: int, read_write: int, rates: Any) -> 
     return energy
 
 
-@seldom
+@noinline
 def addressing(hardware: Any, rates: Any, about: Any, keep: Any, m: int, p: int, counts: Any, most: int) -> float:
     """Energy (pJ) of all addresses that level p generates; ``most`` is how many instances may work."""
     energy = 0.0
@@ -125,7 +125,7 @@ def addressing(hardware: Any, rates: Any, about: Any, keep: Any, m: int, p: int,
     return energy
 
 
-@seldom
+@noinline
 def gated(hardware: Any, p: int, figures: Any) -> float:
     """Instances of level p that leak where another level gates its power, given those in use (rule 19)."""
     gate = hardware[p, GATE]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from flexloop.embedded.jit import kernel, seldom
+from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.links import accesses
-from flexloop.embedded.rules.multicast import ENTRIES, EVEN, TANGLED, group_sizes, spread
+from flexloop.embedded.rules.multicast import ENTRIES, EVEN, IRREGULAR, distinct_tiles, group_sizes
 from flexloop.embedded.rules.nest import X_ALL, X_BELOW, Y_ALL, Y_BELOW, tile_size
 from flexloop.embedded.rules.tables import (
     BEYOND_TABLES,
@@ -71,7 +71,7 @@ def counting_flows(limited: bool) -> Any:
                     groups *= spatial[p, i, COUNT] if present[t, np.uint64(spatial[p, i, DIM])] else 1
                 differ = groups > 1
             elif children > 1:
-                groups, shape, differ = spread(roles, about, t, spatial, p, count, reach, pair)
+                groups, shape, differ = distinct_tiles(roles, about, t, spatial, p, count, reach, pair)
             merge, elide = True, p > 0
             if limited and here & NO_MULTICAST:
                 merge, groups, shape = False, children, EVEN
@@ -89,7 +89,7 @@ def counting_flows(limited: bool) -> Any:
             if limited and below & NO_COALESCE:
                 kept = False
             used, weighted, linked = 0, 0.0, 0.0
-            if shape == TANGLED or near:
+            if shape == IRREGULAR or near:
                 used, weighted, linked = accesses(
                     roles, shifts, about, t, size[t, p] if p > 0 else 1, elide, merge, near,
                     loops, begin[p], end, first, step, words,
@@ -141,7 +141,7 @@ def partitions(
     about: Any, lone: Any, members: Any, unit: Any, present: Any, t: int,
     tile: Any, size: Any, spatial: Any, spatials: Any, around: Any, partition: Any,
 ) -> int:  # fmt: skip
-    """Write the words of data space t that are each instance's own (rule 2c); an outcome. ``around`` is [1, D] room."""
+    """Write the words of data space t that are each instance's own (rule 2c); an outcome. ``around``: [1, D]."""
     top = len(partition) - 1
     partition[top] = size[t, top + 1]
     for p in range(top - 1, -1, -1):
@@ -164,7 +164,7 @@ def partitions(
     return VALID
 
 
-@seldom
+@noinline
 def lacks_words(
     limits: Any, keep: Any, m: int, t: int, top: int, grid: Any, flow: Any, partition: Any
 ) -> bool:  # fmt: skip

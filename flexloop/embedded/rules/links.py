@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flexloop.embedded.jit import kernel, seldom
+from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.multicast import add_entry
 from flexloop.embedded.rules.tables import (
     COEF,
@@ -45,7 +45,7 @@ def digits(shifts: Any, about: Any, t: int, spatial: Any, p: int, count: int, ro
     return ranks
 
 
-@seldom
+@noinline
 def list_children(
     shifts: Any, t: int, ranks: int, spatial: Any, p: int, count: int, rows: Any, table: Any
 ) -> None:  # fmt: skip
@@ -62,7 +62,7 @@ def list_children(
         filled *= spatial[p, i, COUNT]
 
 
-@seldom
+@noinline
 def count_groups(table: Any, children: int, merge: bool) -> int:
     """Write into row GROUP how many groups have m children, those to skip left out; return how many in all.
 
@@ -101,7 +101,7 @@ def count_groups(table: Any, children: int, merge: bool) -> int:
     return groups
 
 
-@seldom
+@noinline
 def mark_served(table: Any, children: int, move: int, row: int) -> int:
     """Mark the children whose next tile some neighbour holds now; return how many there are."""
     key, skip = table[KEY], table[SKIP]
@@ -140,7 +140,7 @@ def add_step(step: Any, weight: Any, used: int, move: int, words: float) -> int:
     return used + 1
 
 
-@seldom
+@noinline
 def eligible_steps(
     roles: Any, t: int, size: int, elide: bool, loops: Any, begin: int, end: int, first: int, step: int,
     ranks: int, rows: Any, moves: Any, weight: Any,
@@ -200,7 +200,7 @@ def add_groups(table: Any, children: int, words: float, entry: Any, access: Any,
     return used
 
 
-@seldom
+@noinline
 def accesses(
     roles: Any, shifts: Any, about: Any, t: int, size: int, elide: bool, merge: bool, linkable: bool,
     loops: Any, begin: int, end: int, first: int, step: int, words: int,
@@ -222,7 +222,7 @@ def accesses(
         row: children in a row of the array.
         children: how many there are.
         groups: how many of their tiles differ; 0 if only a list of all tiles tells.
-        rows, moves, weight, table: room to work in, see `rules.rows.Room`.
+        rows, moves, weight, table: scratch, see `rules.rows.Workspace`.
         entry, access: the histogram to write: (multicast, scatter) sorted, and the accesses.
 
     Returns:

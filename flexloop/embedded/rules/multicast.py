@@ -18,9 +18,9 @@ from flexloop.embedded.rules.tables import (
 )
 
 ENTRIES = 2048
-"""Room in a histogram of accesses."""
+"""Workspace in a histogram of accesses."""
 
-EVEN, UNEVEN, TANGLED = range(3)
+EVEN, UNEVEN, IRREGULAR = range(3)
 """Groups of equal tiles: all of one size; of several in closed form; known only from a list of all tiles."""
 
 
@@ -52,10 +52,10 @@ def loops_of(roles: Any, t: int, spatial: Any, p: int, pair: Any, rank: int) -> 
 
 
 @kernel
-def spread(
+def distinct_tiles(
     roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, reach: Any, pair: Any
 ) -> tuple[int, int, bool]:
-    """How data space t spreads over the children of one instance of level p.
+    """How many different tiles of data space t the children of one instance of level p have.
 
     Args:
         roles, about: of `Tables`.
@@ -65,7 +65,7 @@ def spread(
         pair: receives for each coupled rank its one or two loops (-1 where there is none).
 
     Returns:
-        The number of different tiles (0 if tangled); EVEN, UNEVEN or TANGLED; whether the tiles differ at all.
+        The number of different tiles (0 if irregular); EVEN, UNEVEN or IRREGULAR; whether the tiles differ at all.
     """
     ranks = about[t, COUPLED_RANKS]
     for r in range(ranks):
@@ -84,7 +84,7 @@ def spread(
             r = roles[t, d, RANK]
             reach[r] += roles[t, d, COEF] * spatial[p, i, STRIDE] * (spatial[p, i, COUNT] - 1)
             if pair[r, 1] >= 0:
-                return 0, TANGLED, True
+                return 0, IRREGULAR, True
             pair[r, 0 if pair[r, 0] < 0 else 1] = i
     for r in range(ranks):
         if pair[r, 1] >= 0:
@@ -153,7 +153,7 @@ def _unequal_pairs(n: int, shift: int, n2: int, shift2: int, sizes: Any, used: i
 
 @kernel
 def group_sizes(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, pair: Any, sizes: Any) -> int:
-    """Write the groups of equal tiles that are not tangled into ``sizes``: (children of a group, number of groups).
+    """Write the groups of equal tiles that are not irregular into ``sizes``: (children of a group, number of groups).
 
     They are ascending; how many rows there are is returned.
     """

@@ -50,7 +50,7 @@ from flexloop.embedded.rules.tables import (
 
 
 @kernel
-def spread_loops(nest: Any, first: int, end: int, over: int, spatial: Any, p: int) -> int:
+def write_spatial_loops(nest: Any, first: int, end: int, over: int, spatial: Any, p: int) -> int:
     """Write the spatial loops below level p with the iterations of a pass; return the children that take part.
 
     Args:
@@ -110,7 +110,7 @@ def handed_step(
         t, ranks, p, hidden: see `residual_walk.take_tile`.
         visits, v, states: of `residual_walk.walk`; the visit.
         rows: of `links.digits`.
-        size, pieces, others: room.
+        size, pieces, others: scratch.
     """
     held, left = visits[v, HELD], visits[v, LEFT]
     for r in range(ranks):
@@ -171,10 +171,10 @@ def give(
         linkable: whether neighbours may hand on words.
         merge: whether equal tiles are read once.
         visits, v, times, states: of `residual_walk`; the visit.
-        spatial: room.
+        spatial: scratch.
         row: children in a row of the array.
         rows: of `links.digits`.
-        table, before, size, pieces, others: room.
+        table, before, size, pieces, others: scratch.
         entry, access, used: the histogram.
         height: children in a column of the array.
         routes: receives the hops, where networks use energy.
@@ -186,11 +186,11 @@ def give(
         handed, move = handed_step(shifts, t, ranks, extent, p, hidden, visits, v, states, rows, size, pieces, others)
     past = 0
     if handed:
-        past = spread_loops(nest, first, end, states[visits[v, HELD], OVER], spatial, p)
+        past = write_spatial_loops(nest, first, end, states[visits[v, HELD], OVER], spatial, p)
         list_children(shifts, t, ranks, spatial, p, end - first, rows, table)
         for e in range(past):
             before[e] = table[KEY, e]
-    children = spread_loops(nest, first, end, visits[v, PASSES], spatial, p)
+    children = write_spatial_loops(nest, first, end, visits[v, PASSES], spatial, p)
     list_children(shifts, t, ranks, spatial, p, end - first, rows, table)
     skip_none(table, children)
     groups = count_groups(table, children, merge)
@@ -245,7 +245,7 @@ def residual_flows(
         extent, nest, begin, runs: of `residual_nest`.
         flow: see `rules.counts`.
         steps, spatial, rows, table, before, size, pieces, others, visits, slots, states, trail, times, entry, access:
-            room.
+            scratch.
         routes: receives what networks carry, where they use energy.
     """
     routed = len(routes.entry) > 0
@@ -287,7 +287,7 @@ def residual_flows(
             used = 1
             entry[0, 0], entry[0, 1], access[0] = 1, 1, 0.0
         else:
-            spread_loops(nest, first, end, 0, spatial, p)
+            write_spatial_loops(nest, first, end, 0, spatial, p)
             digits(shifts, about, t, spatial, p, end - first, rows)
         row = max(fanout[p, 0], grid[p, X_BELOW])
         for v in range(known):

@@ -108,7 +108,7 @@ def measure(nest: Any, begin: Any, extent: Any, passes: Any, used: Any) -> tuple
 
     Args:
         nest, begin, extent: of `lay_nest`; first tiles and those of all children are written.
-        passes: float64[3, D] room.
+        passes: float64[3, D] scratch.
         used: int64[L+1] receives the instances of level p-1 in use in row p: their average, cut off.
 
     Returns:

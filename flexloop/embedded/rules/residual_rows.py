@@ -14,7 +14,7 @@ from flexloop.embedded.rules.residual_flows import residual_flows, residual_part
 from flexloop.embedded.rules.residual_nest import FIRST, lay_nest, measure
 from flexloop.embedded.rules.route_tables import ROUTES
 from flexloop.embedded.rules.routes import network_energy, own_words
-from flexloop.embedded.rules.rows import ROOM, Room, outermost
+from flexloop.embedded.rules.rows import WORKSPACE, Workspace, outermost
 from flexloop.embedded.rules.tables import (
     B3,
     BELOW_ZERO,
@@ -39,8 +39,8 @@ from flexloop.embedded.rules.tables import (
 )
 
 
-class ResidualRoom(NamedTuple):
-    """Room for one mapping with residuals at a time, beside `Room`.
+class ResidualWorkspace(NamedTuple):
+    """Scratch arrays for one mapping with residuals at a time, beside `Workspace`.
 
     Attributes:
         nest, begin, extent, passes, used: see `rules.residual_nest`.
@@ -69,16 +69,18 @@ class ResidualRoom(NamedTuple):
     average: Ints
 
 
-RESIDUAL_ROOM = types.NamedTuple([I2, I1, I3, F2, I1, I2, I2, I1, I2, I2, I1, I1, I1, I2, I2, I2], ResidualRoom)
-"""Numba's type of ResidualRoom."""
+RESIDUAL_WORKSPACE = types.NamedTuple(
+    [I2, I1, I3, F2, I1, I2, I2, I1, I2, I2, I1, I1, I1, I2, I2, I2], ResidualWorkspace
+)
+"""Numba's type of ResidualWorkspace."""
 
 
-def make_residual_room(tables: Tables, visits: int, room: Room) -> ResidualRoom:
-    """Room on these tables, beside the room for mappings without residuals, for a power of two of visits of a loop."""
+def make_residual_workspace(tables: Tables, visits: int, workspace: Workspace) -> ResidualWorkspace:
+    """A workspace for these tables that holds a power of two of visits of a loop, beside that without residuals."""
     levels, dims = len(tables.fanout), tables.roles.shape[1]
     ranks = tables.members.shape[1]
     loops = 2 * levels * dims
-    return ResidualRoom(
+    return ResidualWorkspace(
         nest=np.zeros((loops, 9), np.int64),
         begin=np.zeros(2 * levels + 1, np.int64),
         extent=np.ones((4, levels + 1, dims), np.int64),
@@ -90,7 +92,7 @@ def make_residual_room(tables: Tables, visits: int, room: Room) -> ResidualRoom:
         states=np.zeros((visits // 4 + 2, 3 + 3 * ranks), np.int64),
         trail=np.zeros((loops + 2, 3 + ranks), np.int64),
         times=np.zeros(visits, np.int64),
-        before=np.zeros(room.children.shape[1], np.int64),
+        before=np.zeros(workspace.children.shape[1], np.int64),
         size=np.zeros(ranks, np.int64),
         pieces=np.zeros((2 * ranks, 2 * ranks), np.int64),
         others=np.zeros((2 * ranks, 2 * ranks), np.int64),
@@ -100,45 +102,45 @@ def make_residual_room(tables: Tables, visits: int, room: Room) -> ResidualRoom:
 
 @kernel
 def lay_out(
-    tables: Any, tf: Any, to: Any, tr: Any, sf: Any, so: Any, sr: Any, split: Any, keep: Any, m: int, room: Any,
+    tables: Any, tf: Any, to: Any, tr: Any, sf: Any, so: Any, sr: Any, split: Any, keep: Any, m: int, workspace: Any,
     own: Any,
 ) -> tuple[int, float, float]:  # fmt: skip
     """Write the nest of mapping m with its tiles; an outcome, the iterations that count, and computations."""
     levels = len(tables.fanout)
-    use_array(tables.fanout, sf, so, split, m, room.grid)
+    use_array(tables.fanout, sf, so, split, m, workspace.grid)
     lay_nest(tf, to, tr, sf, so, sr, m, own.nest, own.begin, own.extent)
     steps, runs, macs = measure(own.nest, own.begin, own.extent, own.passes, own.used)
     if macs < 0:
         return UNSHARED_RESIDUAL, runs, macs
-    room.loops[0, OUTER] = steps
-    state = fits_macs(tables.hardware, room.grid, room.failure)
+    workspace.loops[0, OUTER] = steps
+    state = fits_macs(tables.hardware, workspace.grid, workspace.failure)
     if state != VALID:
         return state, runs, macs
     for p in range(levels):
         own.average[p + 1, X_ALL] = own.used[p + 1]
         for d in range(own.extent.shape[2]):
-            room.tile[p + 1, d] = own.extent[FIRST, p + 1, d]
+            workspace.tile[p + 1, d] = own.extent[FIRST, p + 1, d]
     state = fits_levels(
         tables.hardware, tables.about, tables.lone, tables.members, tables.unit, keep, m,
-        room.grid, own.average, room.tile, room.size, room.failure,
+        workspace.grid, own.average, workspace.tile, workspace.size, workspace.failure,
     )  # fmt: skip
     return state, runs, macs
 
 
-@entry(TABLES, I3, I3, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM, RESIDUAL_ROOM, ROUTES)
+@entry(TABLES, I3, I3, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, WORKSPACE, RESIDUAL_WORKSPACE, ROUTES)
 def evaluate_residual_rows(
     tables: Any, tf: Any, to: Any, tr: Any, sf: Any, so: Any, sr: Any, split: Any, keep: Any, start: int, stop: int,
-    outcome: Any, cycles: Any, energy: Any, room: Any, own: Any, routes: Any,
+    outcome: Any, cycles: Any, energy: Any, workspace: Any, own: Any, routes: Any,
 ) -> int:  # fmt: skip
-    """Cost mappings ``start`` to ``stop`` of a batch, up to the first that there is too little room for.
+    """Cost mappings ``start`` to ``stop`` of a batch, up to the first that the workspace is too small for.
 
     Arguments are as of `rows.evaluate_rows`; ``tr`` and ``sr`` are the residuals; ``routes`` holds the networks.
 
     Returns:
-        The mapping that there was too little room for; ``stop`` if there is none.
+        The mapping that the workspace was too small for; ``stop`` if there is none.
     """
     for m in range(start, stop):
-        state, runs, macs = lay_out(tables, tf, to, tr, sf, so, sr, split, keep, m, room, own)
+        state, runs, macs = lay_out(tables, tf, to, tr, sf, so, sr, split, keep, m, workspace, own)
         for t in range(len(tables.about)):
             if state != VALID:
                 break
@@ -148,36 +150,47 @@ def evaluate_residual_rows(
                 break
             state = residual_flows(
                 tables.shifts, tables.about, tables.fanout, tables.limits, keep, m, t, top,
-                room.grid, own.extent, own.nest, own.begin, runs, own.steps, room.spatial, room.ranks, room.children,
+                workspace.grid, own.extent, own.nest, own.begin, runs, own.steps, workspace.spatial, workspace.ranks,
+                workspace.children,
                 own.before, own.size, own.pieces, own.others, own.visits, own.slots, own.states, own.trail, own.times,
-                room.entry, room.access, room.flow, routes,
+                workspace.entry, workspace.access, workspace.flow, routes,
             )  # fmt: skip
             if state == VALID:
                 state = residual_partitions(
-                    tables.about, tables.lone, tables.members, tables.unit, t, own.extent, own.begin, room.size,
-                    room.partition,
+                    tables.about, tables.lone, tables.members, tables.unit, t, own.extent, own.begin, workspace.size,
+                    workspace.partition,
                 )  # fmt: skip
             if state == VALID:
                 if len(routes.entry) > 0:
-                    own_words(keep, m, t, top, room.partition, routes)
+                    own_words(keep, m, t, top, workspace.partition, routes)
                 read_write = tables.about[t, READ_WRITE]
                 if read_write:
-                    if lacks_words(tables.limits, keep, m, t, top, own.average, room.flow, room.partition):
+                    if lacks_words(tables.limits, keep, m, t, top, own.average, workspace.flow, workspace.partition):
                         state = BELOW_ZERO
-                    limit_reuse(tables.limits, t, top, room.flow, room.partition)
+                    limit_reuse(tables.limits, t, top, workspace.flow, workspace.partition)
                 write_counts(
-                    keep, m, t, top, own.average, room.size, room.flow, room.partition, read_write, room.counts
+                    keep,
+                    m,
+                    t,
+                    top,
+                    own.average,
+                    workspace.size,
+                    workspace.flow,
+                    workspace.partition,
+                    read_write,
+                    workspace.counts,
                 )
         outcome[m] = state
         if state == BEYOND_TABLES:
             return m
         if state == VALID:
             cycles[m], energy[m] = cost(
-                tables.hardware, tables.rates, tables.about, tables.scale, keep, m, room.grid, own.average, room.counts,
-                room.loops[0, OUTER], macs, room.figures,
+                tables.hardware, tables.rates, tables.about, tables.scale, keep, m, workspace.grid,
+                own.average, workspace.counts,
+                workspace.loops[0, OUTER], macs, workspace.figures,
             )  # fmt: skip
             if len(routes.networks) > 0:
                 used = network_energy(tables.about, own.used, routes)
                 energy[m] += used
-                room.figures[len(tables.fanout), LEAKED] += used
+                workspace.figures[len(tables.fanout), LEAKED] += used
     return stop

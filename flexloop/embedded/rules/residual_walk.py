@@ -235,11 +235,11 @@ def walk(
         p, first: the children are those of level p; the first loop outside its spatial ones.
         hidden, elide, linked: see `take_tile`.
         steps: int64[N, R] how far an iteration of each loop moves the tile.
-        visits, slots, states: room, see `LOOP` and `OVER`; the hash table is empty.
-        trail: int64[N + 2, 3 + R] room: the visits under way, the iteration of each, and the state by then.
+        visits, slots, states: scratch, see `LOOP` and `OVER`; the hash table is empty.
+        trail: int64[N + 2, 3 + R] scratch: the visits under way, the iteration of each, and the state by then.
 
     Returns:
-        The number of visits, the first of which is all of it; -1 if there is no room for them.
+        The number of visits, the first of which is all of it; -1 if the tables cannot hold them.
     """
     top, bottom, over, seen = begin_walk(nest, first, count)
     for r in range(ranks):

@@ -1,4 +1,4 @@
-"""The networks that use energy, and room for what they carry (rules 22 to 27)."""
+"""The networks that use energy, and a workspace for what they carry (rules 22 to 27)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INGRESSES, MEAN_HOPS, ENERGY, LINK_ENERGY, REDUCTIONS, REDUCTION_ENERGY = range(
 
 
 class Routes(NamedTuple):
-    """The networks that may use energy, and room for what each level gives its children, of one mapping.
+    """The networks that may use energy, and a workspace for what each level gives its children, of one mapping.
 
     Attributes:
         networks: float64[N, 7] the level that each begins at, kind, what it carries, whether partial sums return;
@@ -60,7 +60,7 @@ ROUTES = types.NamedTuple([F2, F3, I4, F4, I3, F3, F1, I2, I2, F1], Routes)
 
 
 def make_routes(spec: Spec) -> Routes:
-    """The networks of a specification, and room."""
+    """The networks of a specification, and a workspace."""
     levels, spaces, count = len(spec.levels), len(spec.data_space_names), len(spec.costly_networks)
     entries = ENTRIES + 1 if count else 0
     most = spec.mac.instances if count else 0

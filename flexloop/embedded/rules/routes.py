@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flexloop.embedded.jit import kernel, seldom
+from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.links import GROUP, KEY, SKIP, SLOT_KEY, SLOT_SIZE
 from flexloop.embedded.rules.multicast import add_entry
 from flexloop.embedded.rules.route_tables import (
@@ -72,7 +72,7 @@ def list_groups(table: Any, children: int, row: int, merge: bool, member: Any) -
     return groups
 
 
-@seldom
+@noinline
 def count_hops(table: Any, children: int, row: int, height: int, merge: bool, routes: Any) -> None:
     """Write the hops of one word to all groups of so many children (rule 22).
 
@@ -84,7 +84,7 @@ def count_hops(table: Any, children: int, row: int, height: int, merge: bool, ro
         children: how many there are.
         row, height: of the array.
         merge: whether equal tiles are read once.
-        routes: room, and what receives the hops.
+        routes: scratch, and what receives the hops.
     """
     groups = list_groups(table, children, row, merge, routes.member)
     for m in range(children + 1):
@@ -112,7 +112,7 @@ def add_hops(table: Any, children: int, words: float, routes: Any, used: int) ->
     return used
 
 
-@seldom
+@noinline
 def keep_routes(
     p: int, t: int, children: int, used: int, entry: Any, access: Any, factor: float, linked: float, routes: Any
 ) -> None:  # fmt: skip
@@ -181,7 +181,7 @@ def multicast(sent: Any, t: int, routes: Any, p: int, figures: Any) -> float:
     return total
 
 
-@seldom
+@noinline
 def begin_routes(t: int, routes: Any) -> None:
     """Forget what the levels gave their children of data space t."""
     for p in range(len(routes.about)):
@@ -189,7 +189,7 @@ def begin_routes(t: int, routes: Any) -> None:
             routes.about[p, t, i] = 0
 
 
-@seldom
+@noinline
 def own_words(keep: Any, m: int, t: int, top: int, partition: Any, routes: Any) -> None:
     """Keep the words of data space t that each instance of a level calls its own, where the level keeps any."""
     for p in range(top + 1):
@@ -197,7 +197,7 @@ def own_words(keep: Any, m: int, t: int, top: int, partition: Any, routes: Any) 
             routes.about[p, t, OWNED] = partition[p]
 
 
-@seldom
+@noinline
 def network_energy(spaces: Any, instances: Any, routes: Any) -> float:
     """Energy (pJ) of all networks, whose figures are written (rules 24 to 27).
 

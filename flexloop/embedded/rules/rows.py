@@ -46,8 +46,8 @@ from flexloop.embedded.rules.tables import (
 from flexloop.errors import UnsupportedError
 
 
-class Room(NamedTuple):
-    """Room for one mapping at a time; each thread needs its own.
+class Workspace(NamedTuple):
+    """Scratch arrays for one mapping at a time, and its details afterwards; each thread needs its own.
 
     Attributes:
         grid: int64[L+1, 4], see `rules.nest`.
@@ -97,33 +97,33 @@ class Room(NamedTuple):
     failure: Ints
 
 
-ROOM = types.NamedTuple(
-    [I2, I2, I2, I2, I1, I2, I3, I1, I2, I2, I1, I1, I2, I1, F1, I2, I2, F1, F2, I1, F3, F2, I1], Room
+WORKSPACE = types.NamedTuple(
+    [I2, I2, I2, I2, I1, I2, I3, I1, I2, I2, I1, I1, I2, I1, F1, I2, I2, F1, F2, I1, F3, F2, I1], Workspace
 )
-"""Numba's type of Room."""
+"""Numba's type of Workspace."""
 
 
-MOST_CHILDREN = 2**24
+MAX_CHILDREN = 2**24
 """Instances in use below one instance of a level, beyond which their tiles are not listed."""
 
 
-def make_room(tables: Tables, spatial: Ints) -> Room:
-    """Room for mappings on these tables.
+def make_workspace(tables: Tables, spatial: Ints) -> Workspace:
+    """A workspace for mappings on these tables.
 
     Args:
         tables: architecture and problem.
         spatial: int64[n, L, D] their spatial factors.
 
     Raises:
-        UnsupportedError: if one instance of a level has more than `MOST_CHILDREN` below it in use.
+        UnsupportedError: if one instance of a level has more than `MAX_CHILDREN` below it in use.
     """
     levels, spaces, dims = len(tables.fanout), len(tables.about), tables.roles.shape[1]
     ranks = tables.members.shape[1]
-    spread = spatial[:, tables.fanout.prod(axis=1) > 1].prod(axis=2, dtype=np.float64)
-    most = int(min(spread.max(initial=1.0), tables.hardware[-1, INSTANCES]))
-    if most > MOST_CHILDREN:
-        raise UnsupportedError(f"{most:,} instances in use below one instance; at most {MOST_CHILDREN:,} are modelled")
-    return Room(
+    used = spatial[:, tables.fanout.prod(axis=1) > 1].prod(axis=2, dtype=np.float64)
+    most = int(min(used.max(initial=1.0), tables.hardware[-1, INSTANCES]))
+    if most > MAX_CHILDREN:
+        raise UnsupportedError(f"{most:,} instances in use below one instance; at most {MAX_CHILDREN:,} are modelled")
+    return Workspace(
         grid=np.ones((levels + 1, 4), np.int64),
         tile=np.ones((levels + 2, dims), np.int64),
         size=np.ones((spaces, levels + 1), np.int64),
@@ -162,10 +162,10 @@ def outermost(keep: Any, m: int, t: int) -> int:
 def _rows(limited: bool) -> Any:
     flows = counting_flows(limited)
 
-    @entry(TABLES, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, ROOM)
+    @entry(TABLES, I3, I3, I3, I3, I2, B3, i64, i64, I1, I1, F1, WORKSPACE)
     def evaluate_rows(
         tables: Any, tf: Any, to: Any, sf: Any, so: Any, split: Any, keep: Any, start: int, stop: int,
-        outcome: Any, cycles: Any, energy: Any, room: Any,
+        outcome: Any, cycles: Any, energy: Any, workspace: Any,
     ) -> None:  # fmt: skip
         """Cost mappings ``start`` to ``stop`` of a batch of n.
 
@@ -179,15 +179,22 @@ def _rows(limited: bool) -> Any:
             start, stop: which mappings.
             outcome: int64[n] receives VALID or why a mapping is not.
             cycles, energy: int64[n], float64[n] receive its costs (pJ), where valid.
-            room: to work in; afterwards it holds the details of the last mapping.
+            workspace: afterwards it holds the details of the last mapping.
         """
         spaces = len(tables.about)
-        grid, tile, size, loops, begin, mover = room.grid, room.tile, room.size, room.loops, room.begin, room.mover
-        spatial, spatials, flow, partition = room.spatial, room.spatials, room.flow, room.partition
-        reach, moved = room.reach, room.moved
-        ranks, moves, weight, children = room.ranks, room.moves, room.weight, room.children
-        entry, access = room.entry, room.access
-        counts, figures, failure = room.counts, room.figures, room.failure
+        grid, tile, size, loops, begin, mover = (
+            workspace.grid,
+            workspace.tile,
+            workspace.size,
+            workspace.loops,
+            workspace.begin,
+            workspace.mover,
+        )
+        spatial, spatials, flow, partition = workspace.spatial, workspace.spatials, workspace.flow, workspace.partition
+        reach, moved = workspace.reach, workspace.moved
+        ranks, moves, weight, children = workspace.ranks, workspace.moves, workspace.weight, workspace.children
+        entry, access = workspace.entry, workspace.access
+        counts, figures, failure = workspace.counts, workspace.figures, workspace.failure
         tiled = VALID
         for m in range(start, stop):
             if m > start and has_same_tiles(tf, sf, so, split, keep, m):
@@ -213,14 +220,14 @@ def _rows(limited: bool) -> Any:
                 state = flows(
                     tables.fanout, tables.roles, tables.shifts, tables.about, tables.members, tables.present,
                     tables.limits, keep, m, t, top,
-                    grid, tile, size, loops, begin, mover, spatial, spatials, room.pair,
+                    grid, tile, size, loops, begin, mover, spatial, spatials, workspace.pair,
                     reach, moved, ranks, moves, weight, children, entry, access, flow,
                 )  # fmt: skip
                 read_write = tables.about[t, READ_WRITE]
                 if state == VALID and read_write > 0:
                     state = partitions(
                         tables.about, tables.lone, tables.members, tables.unit, tables.present, t,
-                        tile, size, spatial, spatials, room.around, partition,
+                        tile, size, spatial, spatials, workspace.around, partition,
                     )  # fmt: skip
                     if tables.about[t, COUPLED_RANKS] + tables.about[t, SPACED] > 0 and lacks_words(
                         tables.limits, keep, m, t, top, grid, flow, partition

@@ -38,7 +38,7 @@ def words_into(
         loops, begin, end: the temporal loops above the tile.
         a: the first of them that moves it, see `nest.close_nest`; ``end`` if none does.
         reach: for each coupled rank the largest offset between the tiles of one parent.
-        moved: room for one number a rank.
+        moved: scratch, one number a rank.
         linkable: whether the tiles of one parent differ.
 
     Returns:

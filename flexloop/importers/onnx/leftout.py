@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_LINES = 20
+MAX_LINES = 20
 """Kinds of work listed one by one."""
 
 
@@ -42,8 +42,8 @@ def listing(left_out: Sequence[LeftOut], counted: int) -> list[str]:
         times = f"{len(names)} x " if len(names) > 1 else ""
         which = ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
         lines.append(f"{times}{kind} ({which}): {reason}; {_share(macs, len(names), total)}")
-    if len(lines) > MOST_LINES:
-        lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} kinds more"]
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f"and {len(lines) - MAX_LINES} kinds more"]
     return lines
 
 

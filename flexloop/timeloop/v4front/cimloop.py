@@ -98,7 +98,7 @@ def settle(document: Document) -> None:
         instance = document["problem"]["instance"]
         instance.update(_full(variables, leaves))
         for leaf in leaves:
-            _spread_rest(leaf, document["problem"])
+            _fill_with_channels(leaf, document["problem"])
         if variables.get("CIM_ARCHITECTURE"):
             slices = _number(variables, "N_WEIGHT_SLICES")
             instance["M"] = instance["M"] * _number(variables, "CIM_UNIT_DEPTH_CELLS") // slices
@@ -123,7 +123,7 @@ def _full(variables: Variables, leaves: list[Leaf]) -> dict[str, int]:
     return {"N": 1} | bounds
 
 
-def _spread_rest(leaf: Leaf, problem: Problem) -> None:
+def _fill_with_channels(leaf: Leaf, problem: Problem) -> None:
     """Multiply the bounds of C and M to fill a fanout for which nothing else is said."""
     constraint, instance, shape = leaf["constraints"]["spatial"], problem["instance"], problem["shape"]
     if constraint.get("factors_only") is not None or leaf.get("max_utilization") is not None:

@@ -1,8 +1,9 @@
-"""How numba is made to compile each call tree of kernels as one unit, kept on disk; `flexloop.embedded.jit` is for use.
+"""Compiles each call tree of kernels as one unit, with numba, and keeps it on disk; `flexloop.embedded.jit` is for use.
 
-numba compiles, optimises and stores every function by itself, and every caller with all that it calls once more; for
-deep call trees most of that work is done again and again. Here a kernel that another kernel calls is only translated;
-what is optimised, and kept on disk, is the kernel that Python calls, with everything below it.
+numba compiles, optimises and stores every function separately, and again as part of each of its callers; for deep call
+trees most of that work is repeated. Here a kernel that only other kernels call (a callee) is translated to LLVM's
+intermediate code and no further. Optimised, and kept on disk, is the kernel that Python calls (an entry), together with
+all its callees.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from numba.extending import lower_cast
 from flexloop.embedded import kernelcache
 
 
-class _Part(JITCodeLibrary):
-    """The code of a kernel as its callers get it: neither optimised nor made executable."""
+class _CalleeLibrary(JITCodeLibrary):
+    """The intermediate code of a callee, neither optimised nor made executable."""
 
     def add_llvm_module(self, ll_module: Any) -> None:
         self._final_module.link_in(ll_module)
@@ -42,8 +43,8 @@ class _Part(JITCodeLibrary):
         return self._final_module
 
 
-class _Whole(JITCodeLibrary):
-    """The code of a kernel that Python calls, with all parts below it, each once."""
+class _EntryLibrary(JITCodeLibrary):
+    """The code of an entry with that of all its callees, each once."""
 
     _linking_libraries: list[Any]
 
@@ -52,7 +53,7 @@ class _Whole(JITCodeLibrary):
         waiting = list(known)
         while waiting:
             library = waiting.pop()
-            if isinstance(library, _Part):
+            if isinstance(library, _CalleeLibrary):
                 new = [other for other in library._linking_libraries if other not in known]
                 known.update(dict.fromkeys(new))
                 waiting += new
@@ -62,21 +63,21 @@ class _Whole(JITCodeLibrary):
     def _optimize_final_module(self) -> None:
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage.name == "linkonce_odr":
-                function.linkage = "internal"  # nobody else takes parts from here, so what is called once is inlined
+                function.linkage = "internal"  # not linked anywhere else, so a callee that is called once is inlined
         super()._optimize_final_module()
 
 
-class _PartCompiler(Compiler):
+class _CalleeCompiler(Compiler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.state.flags.no_compile = True
-        self.state.library = _Part(self.state.targetctx.codegen(), self.__class__.__name__)
+        self.state.library = _CalleeLibrary(self.state.targetctx.codegen(), self.__class__.__name__)
 
 
-class _WholeCompiler(Compiler):
+class _EntryCompiler(Compiler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.state.library = _Whole(self.state.targetctx.codegen(), self.__class__.__name__)
+        self.state.library = _EntryLibrary(self.state.targetctx.codegen(), self.__class__.__name__)
         self.state.library.enable_object_caching()
 
 
@@ -97,7 +98,7 @@ COUNTING = {**OPTIONS, "_nrt": True}
 
 
 class Kernel(CPUDispatcher):
-    """A function that Python calls as a whole and other kernels take in as a part.
+    """A function that is compiled as an entry for calls from Python, and as a callee for calls from other kernels.
 
     Attributes:
         ahead: types of the arguments that Python calls it with, or None where that is not known before.
@@ -106,43 +107,43 @@ class Kernel(CPUDispatcher):
     ahead: tuple[Any, ...] | None = None
 
     def __init__(
-        self, function: Callable[..., Any], locals: Any = None, targetoptions: Any = None, *, seldom: bool = False
+        self, function: Callable[..., Any], locals: Any = None, targetoptions: Any = None, *, noinline: bool = False
     ) -> None:
         options = targetoptions or OPTIONS
-        self._seldom = seldom
-        function.__dict__["compiled_with"] = {**options, "seldom": seldom}
-        super().__init__(function, locals or {}, options, _WholeCompiler)
-        self._as_part = _FunctionCompiler(
-            function, self.targetdescr, {**options, "no_cpython_wrapper": True}, {}, _PartCompiler
+        self._noinline = noinline
+        function.__dict__["compiled_with"] = {**options, "noinline": noinline}
+        super().__init__(function, locals or {}, options, _EntryCompiler)
+        self._as_callee = _FunctionCompiler(
+            function, self.targetdescr, {**options, "no_cpython_wrapper": True}, {}, _CalleeCompiler
         )
-        self._parts: dict[tuple[Any, ...], CompileResult] = {}
+        self._callees: dict[tuple[Any, ...], CompileResult] = {}
         self._made_of = ""
         self._cache = NullCache()
 
     def get_call_template(self, args: Sequence[Any], kws: Any) -> tuple[Any, Any, Any, Any]:
         """Tell numba's type inference what a call from another kernel means."""
         signature, folded = self._compiler.fold_argument_types(args, kws)
-        part = self._part(tuple(_plain(arg) for arg in folded))
+        callee = self._callee(tuple(_plain(arg) for arg in folded))
         name = self.py_func.__name__
-        return make_concrete_template(f"CallTemplate({name})", name, [part.signature]), signature, folded, {}
+        return make_concrete_template(f"CallTemplate({name})", name, [callee.signature]), signature, folded, {}
 
     def get_overload(self, sig: Any) -> Any:
-        """The key under which numba's lowering finds the part for a signature."""
+        """The key under which numba's lowering finds the callee for a signature."""
         args, _ = sigutils.normalize_signature(sig)
-        return self._parts[tuple(args)].entry_point
+        return self._callees[tuple(args)].entry_point
 
-    def _part(self, args: tuple[Any, ...]) -> CompileResult:
-        found = self._parts.get(args)
+    def _callee(self, args: tuple[Any, ...]) -> CompileResult:
+        found = self._callees.get(args)
         if found is None:
-            result = self._as_part.compile(args, None)
-            if self._seldom:
+            result = self._as_callee.compile(args, None)
+            if self._noinline:
                 result.library.get_function(result.fndesc.llvm_func_name).add_function_attribute("noinline")
-            found = self._parts[args] = result._replace(entry_point=result.library)
+            found = self._callees[args] = result._replace(entry_point=result.library)
             self.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
         return found
 
     def compile(self, sig: Any) -> Any:
-        """Make the whole executable for argument types: from this process, from disk, or by compiling it."""
+        """Make the entry executable for argument types: from this process, from disk, or by compiling it."""
         args, _ = sigutils.normalize_signature(sig)
         args = tuple(_plain(arg) for arg in args)
         if args in self.overloads:
@@ -197,7 +198,7 @@ class Kernel(CPUDispatcher):
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Spare the garbage collector the search through all that a compiler allocates, and keeps."""
+    """Switch the garbage collector off, which would search all that the compiler allocates and keeps."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -212,7 +213,7 @@ def _function_of(value: Any) -> Callable[..., Any] | None:
 
 
 def _plain(given: Any) -> Any:
-    """One type for all that converts to it at no cost, so that a kernel is not compiled twice."""
+    """The type that a kernel is compiled for, of several that convert to each other at no cost."""
     if isinstance(given, types.NestedArray):
         return types.Array(given.dtype, given.ndim, "C")
     return types.unliteral(given)
