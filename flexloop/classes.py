@@ -164,11 +164,6 @@ class FlexClass:
         """All points above this one, itself left out; among the 16 classes, or all 81 points with ``degrees``."""
         return [c for c in all_classes(degrees=degrees) if c > self]
 
-    def lower_neighbours(self, *, degrees: bool = False) -> list[FlexClass]:
-        """The subclasses with nothing between them and this point."""
-        below = self.subclasses(degrees=degrees)
-        return [c for c in below if not any(c < other for other in below)]
-
 
 def all_classes(*, degrees: bool = False) -> list[FlexClass]:
     """The 16 classes, or the 81 points with ``degrees``, ordered so that subclasses come before superclasses."""

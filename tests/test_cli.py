@@ -47,10 +47,11 @@ def test_json_is_one_object_and_nothing_else() -> None:
     assert {"cycles", "energy_pj", "edp", "edp_sum"} <= set(document["totals"][0])
 
 
-def test_studies_print_one_json_object_with_what_they_conclude() -> None:
-    isolated = json.loads(embedded("isolate", "--net", "ncf", "--json").stdout)
+def test_studies_print_one_json_object_with_what_they_conclude(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text("name: net\nlayers:\n- {name: fc, C: 8, M: 6}\n")
+    isolated = json.loads(embedded("isolate", "--net", "net.yaml", "--json").stdout)
     assert [row["axis"] for row in isolated["isolation"]] == ["T", "O", "P", "S"]
-    aged = json.loads(embedded("future-proof", "--net", "ncf", "--designed-for", "ncf", "--json").stdout)
+    aged = json.loads(embedded("future-proof", "--net", "net.yaml", "--designed-for", "net.yaml", "--json").stdout)
     assert {row["class"] for row in aged["speedups"]} == {row["class"] for row in aged["totals"]}
 
 

@@ -26,6 +26,7 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.energysources.choose import energy_tables
 from flexloop.errors import SpecError, UnsupportedError
 from flexloop.flexibility.designs import DesignFlexion
+from flexloop.lattice import lines
 from flexloop.overhead import class_areas, parts
 from flexloop.studies.futureproof import future_proof
 from flexloop.studies.rigiddesign import rigid_for
@@ -235,9 +236,8 @@ def sizes_of_a_nested_lattice(own: Design, layer: Layer) -> dict[FlexClass, int]
     def mappings(point: FlexClass) -> frozenset[bytes]:
         return frozenset().union(*(listed(own, v) for v in own.on(layer).variants(point)))
 
-    for point in all_classes(degrees=True):
-        for below in point.lower_neighbours(degrees=True):
-            assert mappings(below) <= mappings(point), f"{point} lacks mappings of {below}"
+    for below, point in lines(all_classes(degrees=True)):
+        assert mappings(below) <= mappings(point), f"{point} lacks mappings of {below}"
     return {point: len(mappings(point)) for point in all_classes(degrees=True)}
 
 

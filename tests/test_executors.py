@@ -157,6 +157,9 @@ def collect(executor: Executor[Any, Any], tasks: list[Any]) -> dict[Any, Any]:
         executor.close()
 
 
+KINDS = ["serial", "here first", "processes", pytest.param("dask", marks=pytest.mark.slow)]
+
+
 @pytest.fixture(params=["serial", "here first", "processes", "dask"])
 def executor(request: pytest.FixtureRequest) -> Executor[Any, Any]:
     """Each kind of executor, of `square`."""
@@ -183,6 +186,7 @@ def test_only_what_takes_longer_than_a_moment_leaves_this_process() -> None:
         collect(slow, list(range(4)))
 
 
+@pytest.mark.parametrize("executor", KINDS, indirect=True)
 def test_an_error_is_the_task_s_own(executor: Executor[Any, Any]) -> None:
     results = collect(executor, [2, -1, 3])
     assert results[2] == 4 and results[3] == 9
@@ -204,6 +208,7 @@ def test_a_task_that_kills_its_worker_is_given_up_and_the_rest_goes_on(tmp_path:
     assert [results["square", n] for n in range(6)] == [n * n for n in range(6)]
 
 
+@pytest.mark.slow
 def test_dask_gives_up_a_task_that_kills_its_worker(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     tasks = [("always", str(tmp_path))] + [("square", n) for n in range(4)]

@@ -191,7 +191,7 @@ def some_space(seed: int, most: int) -> Space:
 
 
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow if n % 3 else ()) for n in range(16)])
 def test_branch_and_bound_finds_the_best_of_an_enumeration(
     seed: int, objective: Objective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +208,7 @@ def test_branch_and_bound_finds_the_best_of_an_enumeration(
     assert found.cost[0] == pytest.approx(best.key[0], rel=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow if n % 3 else ()) for n in range(30)])
 def test_bounds_of_partial_mappings_hold(seed: int) -> None:
     space = some_space(seed, 100_000)
     choices = choices_of(space)
