@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from functools import cache
 from importlib.util import find_spec
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 for _number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(_number) is signal.SIG_IGN:  # as in the background of a shell, and handed down to all programs
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
+
+if hasattr(typer.testing, "_get_command"):  # which builds all commands for each that is run, 30 ms
+    typer.testing._get_command = cache(typer.testing._get_command)
 
 settings.register_profile("flexloop", deadline=None, print_blob=True, derandomize=True)  # the same inputs every time
 settings.register_profile("campaign", deadline=None, print_blob=True)  # other ones every time

@@ -24,6 +24,7 @@ def _below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield from _below(inner, (*words, name))
 
 
+@cache
 def help_of(words: tuple[str, ...]) -> str:
     """What ``--help`` says of a command."""
     result = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "400", "TERM": "dumb"})

@@ -90,7 +90,13 @@ def test_what_takes_longest_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("exhaustive", [False, True])
-@pytest.mark.parametrize("placement", [Placement(2), Placement(2, "local")], ids=["processes", "dask"])
+@pytest.mark.parametrize(
+    "placement",
+    [
+        pytest.param(Placement(2), id="processes"),
+        pytest.param(Placement(2, "local"), id="dask", marks=pytest.mark.slow),
+    ],
+)
 def test_processes_and_dask_answer_as_one_process_does(placement: Placement, exhaustive: bool, tmp_path: Path) -> None:
     if placement.dask:
         pytest.importorskip("distributed", reason="the extra dask is not installed")
