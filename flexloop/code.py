@@ -34,6 +34,8 @@ EVERY_CELL = (
     "arch.design.variants",
     "arch.extents",
     "arch.fields",
+    "arch.fixedtiles",
+    "arch.padding",
     "arch.spec",
     "arch.tiles",
     "arch.tree",
@@ -45,6 +47,7 @@ EVERY_CELL = (
     "embedded.components",
     "embedded.ert",
     "embedded.fields",
+    "embedded.levels",
     "embedded.mapper.choices",
     "embedded.mapper.factors",
     "embedded.mapper.few_loops",
@@ -60,6 +63,7 @@ EVERY_CELL = (
     "rendering.v4",
     "rendering.v4layout",
     "running.cells",
+    "running.plan",
     "running.storedwinner",
     "timeloop.componentname",
     "timeloop.configconstraints",
@@ -127,6 +131,7 @@ ENGINES = {
 
 NEVER = (
     "_version",
+    "arch.consistency",
     "arch.design.places",
     "arch.design.scale",
     "arch.design.text",

@@ -29,8 +29,9 @@ from flexloop.rendering.render import Renderer
 from flexloop.results.files import FORMAT
 from flexloop.results.rows import Found, build_results, joined
 from flexloop.results.table import Results
-from flexloop.running.cells import CellTask, Plan
+from flexloop.running.cells import CellTask
 from flexloop.running.notebook import shown_in_notebooks
+from flexloop.running.plan import Plan
 from flexloop.running.progress import Progress
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store, default_folder

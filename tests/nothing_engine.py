@@ -20,7 +20,8 @@ from flexloop.energy.source import EnergyTables, shipped_tables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.evaluation import Evaluation, LevelStats, TensorStats
 from flexloop.mapspace import MapSpace, Variant
-from flexloop.running.cells import CellResult, Plan
+from flexloop.running.cells import CellResult
+from flexloop.running.plan import Plan
 from flexloop.running.runner import Placement, run_layers
 from flexloop.running.store import Store
 from flexloop.timeloop.mapping import LevelMapping, Mapping

@@ -121,7 +121,7 @@ def test_a_changed_search_keeps_what_the_embedded_model_costed(package: Path) ->
 
 def test_a_changed_mapspace_discards_every_cell(package: Path) -> None:
     before = digests()
-    replace(package / "arch/tiles.py", "1", "2")
+    replace(package / "arch/padding.py", "if bound > 1:", "if bound > 2:")
     assert changed(before) == {"cell"}
 
 

@@ -21,7 +21,7 @@ from flexloop.engines.select import EngineSettings, select_engines
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.importers import import_network
 from flexloop.plugins import PluginError
-from flexloop.running.cells import Plan
+from flexloop.running.plan import Plan
 from flexloop.timeloop import yamlio
 
 PACKAGE = """

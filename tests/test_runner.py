@@ -18,8 +18,9 @@ from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Candidate, EngineInfo, SearchOptions, Winner
 from flexloop.errors import EngineError, FlexloopError, NoVerdictError, OutputError, SpecError, UnmappableError
 from flexloop.mapspace import MapSpace
-from flexloop.running.cells import CellResult, CellTask, Plan, run_task_elsewhere
+from flexloop.running.cells import CellResult, CellTask, run_task_elsewhere
 from flexloop.running.executors import ATTEMPTS
+from flexloop.running.plan import Plan
 from flexloop.running.runner import Placement, run_layers
 from flexloop.workloads.layers import Layer
 

@@ -11,8 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flexloop.arch.fields import Shape
+from flexloop.arch.padding import padded_bounds, uniform_paddings
 from flexloop.arch.spec import ArchSpec
-from flexloop.arch.tiles import as_seen, fixed_tiles, padded_bounds, uniform_paddings
+from flexloop.arch.tiles import as_seen, fixed_tiles
 from flexloop.integers import smooth_above
 from flexloop.workloads.layers import DIMENSIONS, Layer
 

@@ -9,16 +9,9 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from flexloop.arch.fields import Shape
-from flexloop.arch.tiles import (
-    Factors,
-    FixedTiles,
-    as_seen,
-    fixed_tiles,
-    held_factors,
-    inner_factors,
-    padded_bounds,
-    uniform_paddings,
-)
+from flexloop.arch.fixedtiles import Factors, FixedTiles
+from flexloop.arch.padding import held_factors, padded_bounds, uniform_paddings
+from flexloop.arch.tiles import as_seen, fixed_tiles, inner_factors
 from flexloop.arch.tree import partition_levels
 from flexloop.arch.variant import OnLayer, Variant
 from flexloop.classes import Axis, Degree, FlexClass
@@ -50,7 +43,7 @@ class SpecOnLayer(OnLayer):
         return found
 
     def uniform_paddings(self) -> dict[str, dict[str, int]]:
-        """See `flexloop.arch.tiles.uniform_paddings`."""
+        """See `flexloop.arch.padding.uniform_paddings`."""
         return uniform_paddings(self._arch, self.layer)
 
     @cached_property

@@ -8,14 +8,13 @@ among them, and gives for each of the four axes the fixed value (degree 0) and t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from functools import cached_property
 from math import floor, prod
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from flexloop.arch import tree, words
+from flexloop.arch import consistency, tree, words
 from flexloop.arch.base import Arch, Arithmetic, Memory
 from flexloop.arch.compact import SpecOnLayer
 from flexloop.arch.extents import Extents
@@ -33,7 +32,7 @@ from flexloop.classes import Degree
 from flexloop.htmltable import html_table
 from flexloop.integers import divisors
 from flexloop.timeloop import yamlio
-from flexloop.workloads.layers import DIMENSIONS, TENSORS, Layer, tile_size
+from flexloop.workloads.layers import DIMENSIONS, Layer
 
 
 class ArchSpec(Arch):
@@ -291,11 +290,11 @@ class ArchSpec(Arch):
         """Capacity limit in words of each tensor in the partitioned buffer (the T axis at degree p)."""
         limits: dict[str, int] = {}
         for tensor, share in self.axes.tiling.partial.items():
-            buffer = self._buffer_of(tensor)
+            buffer = self.buffer_of(tensor)
             limits[tensor] = MAX_WORDS if buffer.capacity is None else floor(buffer.capacity * share)
         return limits
 
-    def _buffer_of(self, tensor: str) -> StorageLevel:
+    def buffer_of(self, tensor: str) -> StorageLevel:
         """The on-chip level above the array, in the group that shares the array's parent tile, that keeps a tensor."""
         for level in self.buffer_groups[self.array_index]:
             if tensor in level.keep:
@@ -322,138 +321,7 @@ class ArchSpec(Arch):
         shape = self.axes.shape.fixed
         return html_table(f"{self.name} ({shape.X}x{shape.Y} PEs): {self.description}", heads, rows)
 
-    # -- what a spec must satisfy ------------------------------------------------------------------------------------
-
     @model_validator(mode="after")
     def _check(self) -> Self:
-        self._check_levels()
-        self._check_tiles()
-        self._check_orders()
-        self._check_pairs_and_shapes()
+        consistency.check(self)
         return self
-
-    def _check_levels(self) -> None:
-        names = [level.name for level in self.levels] + [self.mac.name]
-        if repeated := sorted({n for n in names if names.count(n) > 1}):
-            raise ValueError(f"levels: the name {repeated[0]!r} stands twice")
-        top = self.levels[0]
-        if top.keep != TENSORS or top.depth is not None or not top.loops:
-            raise ValueError(f"levels: the outermost, {top.name}, must keep all tensors, have loops and no depth")
-        for level in self.levels[1:]:
-            if level.component == "DRAM":
-                raise ValueError(
-                    f"levels: {level.name} is DRAM below the outermost level; on-chip levels are SRAM or regfile"
-                )
-            if level.depth is None and level.energy_depth is None:
-                raise ValueError(
-                    f"levels: {level.name} has no depth; give one, or `depth: unlimited` with an `energy_depth`, the "
-                    "rows that its energy is estimated for"
-                )
-        if not self.levels[-1].loops:
-            raise ValueError(f"levels: the innermost, {self.levels[-1].name}, must have loops")
-        if self.array.below not in [level.name for level in self.loop_levels]:
-            raise ValueError(f"array.below: {self.array.below!r} is no storage level with loops")
-        if not 0 < self.array_index < len(self.loop_levels) - 1:
-            raise ValueError(
-                f"array.below: {self.array.below!r} must stand between the outermost and the innermost level with loops"
-            )
-        for tensor in self.axes.tiling.partial:
-            self._buffer_of(tensor)
-        kept = [tensor for level in self.buffer_groups[self.array_index] for tensor in level.keep]
-        if missing := [tensor for tensor in kept if tensor not in self.axes.tiling.partial]:
-            raise ValueError(
-                f"axes.tiling.partial: {missing[0]}, which a buffer at {self.array.below} keeps, has no share"
-            )
-
-    def _check_tiles(self) -> None:
-        expected = {level.name for level in self.loop_levels[:-1]}
-        if set(self.axes.tiling.fixed) != expected:
-            raise ValueError(f"axes.tiling.fixed: give a tile for each of {sorted(expected)} and no other level")
-        if unknown := [name for name in self.axes.tiling.free or () if name not in expected]:
-            raise ValueError(f"axes.tiling.free: {unknown[0]!r} is none of {sorted(expected)}, whose tiles can be free")
-        if self.pins == "buffer":
-            self._check_whole_tiles()
-            if self.edge == "remainder":
-                raise ValueError("edge: remainder needs `pins: unit`; the tile of a whole buffer has no remainder")
-        self._check_capacities()
-        self._check_partition()
-
-    def _check_whole_tiles(self) -> None:
-        for name, sizes in self.axes.tiling.fixed.items():
-            for along, size in sizes.items():
-                if not isinstance(size, int):
-                    raise ValueError(
-                        f"axes.tiling.fixed.{name}.{along}: {size!r} needs `pins: unit`; write a number here"
-                    )
-        for d in DIMENSIONS:
-            below, where = self.inner_factors[d], "the inner fanout"
-            for index, level in enumerate(self.loop_levels[:-1]):
-                if index == self.array_index:
-                    below *= self.unrolled(d)
-                    where += " times the array's extent"
-                tile = self.fixed_tile(level.name)[d]
-                if tile % below:
-                    raise ValueError(
-                        f"axes.tiling.fixed.{level.name}.{d}: {tile} is not a multiple of {below}, {where} along {d}"
-                    )
-                below, where = tile, f"the tile of {level.name}"
-
-    def _check_capacities(self) -> None:
-        for group, level in zip(self.buffer_groups, self.loop_levels, strict=False):
-            words = self._fixed_words(level.name)
-            for buffer in group:
-                needed = {t: words[t] for t in TENSORS if t in buffer.keep}
-                if sum(needed.values()) > buffer.room:
-                    parts = " + ".join(f"{tensor} {n:,}" for tensor, n in needed.items())
-                    raise ValueError(
-                        f"axes.tiling.fixed.{level.name}: the tile needs {parts} = {sum(needed.values()):,} words, but "
-                        f"{buffer.name} holds {buffer.room:,}; shrink the tile or enlarge the buffer"
-                    )
-
-    def _check_partition(self) -> None:
-        buffers: dict[str, Fraction] = {}
-        words, limits = self._fixed_words(self.array.below), self.partition()
-        for tensor, share in self.axes.tiling.partial.items():
-            name = self._buffer_of(tensor).name
-            buffers[name] = buffers.get(name, Fraction(0)) + share
-            if words[tensor] > limits[tensor]:
-                raise ValueError(
-                    f"axes.tiling.partial.{tensor}: {self.array.below}'s fixed tile needs {words[tensor]:,} words, "
-                    f"above the share {share} of {name}, {limits[tensor]:,} words; shrink the tile or enlarge the share"
-                )
-        for name, total in buffers.items():
-            if total > 1:
-                raise ValueError(f"axes.tiling.partial: the shares of {name} add up to {total}, above 1")
-
-    def _fixed_words(self, level: str) -> dict[str, int]:
-        """Words of the fixed tile for each tensor, at stride 1 and dilation 1: other layers need more for Inputs."""
-        steps = {"Wstride": 1, "Hstride": 1, "Wdilation": 1, "Hdilation": 1}
-        return {tensor: tile_size(tensor, self.fixed_tile(level), steps) for tensor in TENSORS}
-
-    def _check_orders(self) -> None:
-        ordering = self.axes.ordering
-        names = {level.name for level in self.ordered_levels}
-        for where, order in [
-            ("fixed", ordering.fixed),
-            *((f"partial[{i}]", o) for i, o in enumerate(ordering.partial)),
-        ]:
-            if set(order) != names:
-                raise ValueError(f"axes.ordering.{where}: give a permutation for each of {sorted(names)}")
-            for level, permutation in order.items():
-                if sorted(permutation) != sorted(DIMENSIONS):
-                    text, dimensions = "".join(permutation), "".join(DIMENSIONS)
-                    raise ValueError(f"axes.ordering.{where}.{level}: {text!r} is no permutation of {dimensions}")
-        if ordering.fixed not in ordering.partial:
-            raise ValueError("axes.ordering.partial: the fixed order must be among the partial ones")
-
-    def _check_pairs_and_shapes(self) -> None:
-        parallelization, shape = self.axes.parallelization, self.axes.shape
-        if parallelization.fixed not in parallelization.partial:
-            raise ValueError("axes.parallelization.partial: the fixed pair must be among the partial ones")
-        if shape.fixed.pes < 2:
-            raise ValueError("axes.shape.fixed: an array needs at least 2 PEs")
-        if shape.fixed.X % shape.block.X or shape.fixed.Y % shape.block.Y:
-            raise ValueError(
-                f"axes.shape.block: {shape.block.X}x{shape.block.Y} does not tile the fixed shape "
-                f"{shape.fixed.X}x{shape.fixed.Y}"
-            )

@@ -11,8 +11,9 @@ from typing import Protocol
 from flexloop.arch.base import Arch
 from flexloop.arch.compact import orders, pairs
 from flexloop.arch.design.model import Design
+from flexloop.arch.padding import padded_bounds
 from flexloop.arch.spec import ArchSpec
-from flexloop.arch.tiles import fixed_tiles, inner_factors, padded_bounds
+from flexloop.arch.tiles import fixed_tiles, inner_factors
 from flexloop.capacity import (
     Overflow,
     fixed_overflows,

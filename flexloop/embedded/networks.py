@@ -13,9 +13,9 @@ from math import sqrt
 from typing import Any
 
 from flexloop.embedded import ert
-from flexloop.embedded.architecture import DEFAULT_WORD_BITS, ArithmeticSpec, StorageSpec
 from flexloop.embedded.components import base_name, components, own_attributes
 from flexloop.embedded.fields import Fields
+from flexloop.embedded.levels import DEFAULT_WORD_BITS, ArithmeticSpec, StorageSpec
 from flexloop.errors import SpecError, UnsupportedError
 
 READ_FILL, UPDATE_DRAIN = 1, 2

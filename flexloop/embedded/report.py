@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from math import inf, prod
 
-from flexloop.embedded.architecture import StorageSpec
 from flexloop.embedded.jit import interpreted
+from flexloop.embedded.levels import StorageSpec
 from flexloop.embedded.networks import NetworkSpec
 from flexloop.embedded.problem import DataSpace
 from flexloop.embedded.rules.cost import averaged

@@ -11,8 +11,9 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-from flexloop.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
+from flexloop.embedded.architecture import read_architecture
 from flexloop.embedded.ert import COMPUTE, read_art, read_ert
+from flexloop.embedded.levels import ArithmeticSpec, StorageSpec
 from flexloop.embedded.networks import NetworkSpec, read_networks
 from flexloop.embedded.problem import DataSpace, Problem, read_problem
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flexloop.embedded.architecture import ArithmeticSpec, StorageSpec, read_architecture
+from flexloop.embedded.architecture import read_architecture
 from flexloop.embedded.components import NAMELESS
+from flexloop.embedded.levels import ArithmeticSpec, StorageSpec
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Component, Part
 from flexloop.errors import SpecError
 from flexloop.timeloop.componentname import component_name

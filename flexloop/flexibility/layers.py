@@ -8,8 +8,9 @@ from __future__ import annotations
 from math import factorial
 
 from flexloop.arch.compact import orders, pairs
+from flexloop.arch.padding import padded_bounds
 from flexloop.arch.spec import ArchSpec
-from flexloop.arch.tiles import as_seen, padded_bounds
+from flexloop.arch.tiles import as_seen
 from flexloop.classes import Degree
 from flexloop.workloads.layers import Layer
 

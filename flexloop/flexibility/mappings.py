@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from flexloop.arch.compact import placements
 from flexloop.arch.fields import Shape
+from flexloop.arch.fixedtiles import FixedTiles
+from flexloop.arch.padding import padded_bounds
 from flexloop.arch.spec import ArchSpec
-from flexloop.arch.tiles import FixedTiles, fixed_tiles, inner_factors, padded_bounds
+from flexloop.arch.tiles import fixed_tiles, inner_factors
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.flexibility.intervals import Estimate, proportion
 from flexloop.flexibility.layers import count_orders

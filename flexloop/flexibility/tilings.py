@@ -17,8 +17,9 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.arch.padding import padded_bounds
 from flexloop.arch.spec import ArchSpec
-from flexloop.arch.tiles import fixed_tiles, inner_factors, padded_bounds
+from flexloop.arch.tiles import fixed_tiles, inner_factors
 from flexloop.capacity import fixed_overflows, fixed_tile_exceeds_only_the_partition
 from flexloop.classes import Degree
 from flexloop.errors import SpecError

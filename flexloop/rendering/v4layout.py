@@ -26,7 +26,7 @@ from flexloop.errors import UnsupportedError
 from flexloop.workloads.layers import DIMENSIONS
 
 if TYPE_CHECKING:
-    from flexloop.embedded.architecture import StorageSpec
+    from flexloop.embedded.levels import StorageSpec
 
 CONTAINER = "system"
 """The first node, after which the front end names the tree."""

@@ -14,7 +14,8 @@ from flexloop.engines.base import Candidate, cost
 from flexloop.evaluation import Evaluation
 from flexloop.rendering.bundle import mapping_files
 from flexloop.rendering.render import Renderer
-from flexloop.running.cells import CellResult, Plan
+from flexloop.running.cells import CellResult
+from flexloop.running.plan import Plan
 from flexloop.subjects import DIGITS, arch_digest, network_digest
 from flexloop.tables.columns import COLUMNS
 from flexloop.workloads.layers import Layer, Network

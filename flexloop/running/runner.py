@@ -21,7 +21,6 @@ from flexloop.running.cells import (
     CellResult,
     CellTask,
     Found,
-    Plan,
     keep,
     key_of,
     look_up,
@@ -33,6 +32,7 @@ from flexloop.running.cells import (
 from flexloop.running.daskcluster import DaskCluster
 from flexloop.running.executors import Executor, HereFirst, Serial
 from flexloop.running.localprocesses import LocalProcesses
+from flexloop.running.plan import Plan
 from flexloop.running.store import StoredCell
 from flexloop.workloads.layers import Layer
 

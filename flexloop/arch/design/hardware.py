@@ -12,7 +12,7 @@ from flexloop.errors import UnsupportedError
 from flexloop.integers import divisors
 
 if TYPE_CHECKING:
-    from flexloop.embedded.architecture import ArithmeticSpec, StorageSpec
+    from flexloop.embedded.levels import ArithmeticSpec, StorageSpec
 
 MAX_SHAPES = 10_000
 """Assignments of extents above which a design is refused."""

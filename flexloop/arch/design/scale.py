@@ -19,7 +19,7 @@ from flexloop.validation import plain_number, validated
 
 if TYPE_CHECKING:
     from flexloop.arch.design.model import Design
-    from flexloop.embedded.architecture import StorageSpec
+    from flexloop.embedded.levels import StorageSpec
 
 _ROWS = ("depth", "memory_depth", "data_storage_depth", "entries")
 _RATES = ("bandwidth", "read_bandwidth", "write_bandwidth", "shared_bandwidth")
