@@ -70,6 +70,7 @@ EVERY_CELL = (
     "timeloop.constraints",
     "timeloop.directives",
     "timeloop.mapping",
+    "timeloop.mappingdirectives",
     "timeloop.order",
     "timeloop.reuse",
     "timeloop.templates",
