@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 
@@ -66,6 +67,14 @@ _NEEDS = {
     "pytimeloop": _missing_pytimeloop,
     "timeloop": _missing_timeloop,
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests from the user's store: what it holds may have been found in little time, on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLEXLOOP_STORE", str(tmp_path_factory.mktemp("store")))
+        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
