@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexloop.embedded.jit import allocating, entry, kernel, seldom
+from flexloop.embedded.jit import allocating, entry, kernel, noinline
 from flexloop.embedded.mapper.exact.placing import first_order, next_order, on_x, split_of
 from flexloop.embedded.mapper.exact.problem import MACHINE_TYPE, Record
 from flexloop.embedded.mapper.exact.types import BOOLEAN, F64, I64, VECTOR, IntArray
@@ -105,7 +105,7 @@ def _apart(machine: Record, config: Record, rank: I64) -> tuple[I64, I64]:
     return a, b
 
 
-@seldom
+@noinline
 def _row_of(machine: Record, config: Record, scratch: Record, known: IntArray) -> I64:
     """The row for a configuration: steps in units follow from the spatial factors and the ratios of tiles alone."""
     code = 0
