@@ -33,11 +33,19 @@ Beside = Annotated[
     Path | None,
     typer.Option(
         "--beside",
+        metavar="FILE",
         help="Another tool's latencies beside ours: a CSV with base, class (T1O0P1S0 or 0101 as O-P-S-T), network, "
         "layer, latency.",
     ),
 ]
-Vary = Annotated[bool, typer.Option("--sensitivity", help="Show how the gains move with the assumptions.")]
+Vary = Annotated[
+    bool,
+    typer.Option(
+        "--sensitivity",
+        help="Show how the gains in latency move with the assumptions, one at a time: PEs, bandwidths, the edge rule, "
+        "the reading of tiles, the levels that T frees. More than twice the cells.",
+    ),
+]
 Without = Annotated[bool, typer.Option("--no-future-proof", help="Only the classes and axes, no rigid design.")]
 
 

@@ -156,6 +156,8 @@ class Hardware:
 
     def fits(self, designs: Designs, layers: Sequence[Layer]) -> Bools:
         """Which designs' tiles fit every on-chip level: as they are, and as they fall on every layer."""
+        if all(level.capacity is None for group in self.arch.buffer_groups for level in group):
+            return np.ones(len(designs), np.bool_)
         left = np.arange(len(designs))
         for layer in (None, *layers):
             rest = designs.take(left)
