@@ -126,6 +126,11 @@ def test_what_flexibility_adds_is_scaled_to_the_design_s_node() -> None:
     assert axis_area(own, Axis.TILING, Degree.FULL) == pytest.approx(
         1.5 * axis_area(own, Axis.TILING, Degree.FULL, at_45)
     )
+    tree = design("nested").model_dump()
+    tree["architecture"]["subtree"][0]["subtree"][0]["attributes"]["technology"] = "32nm"
+    assert Design.model_validate(tree).node == "32nm"
+    tree["architecture"]["subtree"][0]["local"][0]["attributes"]["technology"] = "DRAM"
+    assert Design.model_validate(tree).node == "32nm"
     with pytest.raises(SpecError, match="it is for someday, but eyeriss_like is in 65nm"):
         axis_area(own, Axis.TILING, Degree.FULL, at_45.model_copy(update={"technology": "someday"}))
 

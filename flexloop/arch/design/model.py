@@ -6,6 +6,7 @@ themselves. Every field is described here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -15,7 +16,7 @@ from pydantic import Field, model_validator
 from flexloop.arch.base import Arch, Arithmetic, Memory
 from flexloop.arch.design import directives, words
 from flexloop.arch.design.directives import Directive
-from flexloop.arch.design.hardware import Hardware, assignments
+from flexloop.arch.design.hardware import Hardware, assignments, inherited
 from flexloop.arch.design.scale import design_knobs, scaled_design
 from flexloop.arch.design.text import design_text
 from flexloop.arch.design.variants import DesignOnLayer
@@ -26,6 +27,9 @@ from flexloop.errors import FlexloopError
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
 from flexloop.validation import FileModel
 from flexloop.workloads.layers import TENSORS, Layer
+
+_NODE = re.compile(r"[0-9]+(\.[0-9]+)? ?(nm)?", re.ASCII | re.IGNORECASE)
+"""A node; ``DRAM`` stands in its place where a file says what a memory is made of."""
 
 Directives = tuple[Directive, ...]
 AxisLetter = Literal["T", "O", "P", "S"]
@@ -157,9 +161,10 @@ class Design(Arch):
 
     @property
     def node(self) -> str:
-        """The node that the components' attributes name, 45nm where none does."""
-        named = (part.attributes.get("technology") for part in self.hardware.parts)
-        return next((str(node) for node in named if node), "45nm")
+        """The node that attributes of components, or of what they stand in, name; 45nm where none does."""
+        named = [part.attributes.get("technology") for part in self.hardware.parts]
+        found = (str(name) for name in [*named, *inherited(self.architecture, "technology")])
+        return next((name for name in found if _NODE.fullmatch(name)), "45nm")
 
     @property
     def component_paths(self) -> dict[str, str]:
