@@ -30,6 +30,7 @@ EVERY_CELL = (
     "arch.design.clip",
     "arch.design.directives",
     "arch.design.hardware",
+    "arch.design.labelled",
     "arch.design.model",
     "arch.design.variants",
     "arch.extents",
@@ -133,6 +134,7 @@ ENGINES = {
 NEVER = (
     "_version",
     "arch.consistency",
+    "arch.design.memories",  # of tables and of the kinds of energies
     "arch.design.places",
     "arch.design.scale",
     "arch.design.text",

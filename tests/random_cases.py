@@ -10,6 +10,7 @@ from typing import Any
 
 from small_archs import PLAIN
 
+from flexloop.arch.base import Arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass, all_classes
 from flexloop.embedded.mapper import Space
@@ -30,7 +31,7 @@ PAIRS = (("C", "M"), ("P", "M"), ("R", "P"), ("P", "Q"), ("P", "R"), ("G", "P"),
 class Case:
     """One question to the mapper."""
 
-    arch: ArchSpec
+    arch: Arch
     layer: Layer
     flexclass: FlexClass
     spaces: list[Space]
@@ -65,7 +66,7 @@ def random_case(seed: int) -> Case:
     return Case(arch, layer, flexclass, spaces_of(flexclass, arch, layer, ert))
 
 
-def spaces_of(flexclass: FlexClass, arch: ArchSpec, layer: Layer, ert: dict[str, Any]) -> list[Space]:
+def spaces_of(flexclass: FlexClass, arch: Arch, layer: Layer, ert: dict[str, Any]) -> list[Space]:
     """The mapspaces of a class, read back from the YAML that the templates make."""
     renderer = shared_renderer(None)
     spaces = []

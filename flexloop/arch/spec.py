@@ -29,7 +29,6 @@ from flexloop.arch.fields import (
 )
 from flexloop.arch.scale import scaled_spec, spec_knobs
 from flexloop.classes import Degree
-from flexloop.htmltable import html_table
 from flexloop.integers import divisors
 from flexloop.timeloop import yamlio
 from flexloop.workloads.layers import DIMENSIONS, Layer
@@ -117,24 +116,7 @@ class ArchSpec(Arch):
     @cached_property
     def memories(self) -> tuple[Memory, ...]:
         """The storage levels, outermost first."""
-        below = [level.name for level in self.levels].index(self.array.below)
-        return tuple(
-            Memory(
-                name=level.name,
-                kind=level.component,
-                on_chip=index > 0,
-                instances=self.pes if index > below else 1,
-                capacity=level.capacity,
-                bits=None if level.depth is None else level.depth * level.width,
-                word_bits=level.datawidth,
-                block_size=level.block_size,
-                row_bits=level.width,
-                read_bandwidth=level.read_bandwidth,
-                write_bandwidth=level.write_bandwidth,
-                keep=level.keep,
-            )
-            for index, level in enumerate(self.levels)
-        )
+        return tree.memories(self)
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -306,20 +288,7 @@ class ArchSpec(Arch):
         return f"ArchSpec {self.name}: {shape.X}x{shape.Y} PEs below {', '.join(level.name for level in self.levels)}"
 
     def _repr_html_(self) -> str:
-        heads = ["level", "class", "words", "bits of a word", "read and write, words a cycle", "keeps"]
-        rows = [
-            [
-                level.name,
-                level.component,
-                level.capacity or "unbounded",
-                level.datawidth,
-                f"{level.read_bandwidth:g}, {level.write_bandwidth:g}",
-                ", ".join(level.keep),
-            ]
-            for level in self.levels
-        ]
-        shape = self.axes.shape.fixed
-        return html_table(f"{self.name} ({shape.X}x{shape.Y} PEs): {self.description}", heads, rows)
+        return words.html(self)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from flexloop.arch.base import Memory
 from flexloop.arch.extents import Extents
 from flexloop.workloads.layers import TENSORS
 
@@ -104,3 +105,25 @@ def template_names(arch: ArchSpec, shape: Extents, *, partitioned: bool) -> dict
         "partition": [{"name": n, "words": min(words, UNBOUNDED), "datawidth": datawidth} for n, _, words in nodes],
         "partition_before": partitioned_group_start(arch),
     }
+
+
+def memories(arch: ArchSpec) -> tuple[Memory, ...]:
+    """The storage levels, outermost first."""
+    in_pe = levels_in_pe(arch)
+    return tuple(
+        Memory(
+            name=level.name,
+            kind=level.component,
+            on_chip=level is not arch.levels[0],
+            instances=arch.pes if level in in_pe else 1,
+            capacity=level.capacity,
+            bits=None if level.depth is None else level.depth * level.width,
+            word_bits=level.datawidth,
+            block_size=level.block_size,
+            row_bits=level.width,
+            read_bandwidth=level.read_bandwidth,
+            write_bandwidth=level.write_bandwidth,
+            keep=level.keep,
+        )
+        for level in arch.levels
+    )

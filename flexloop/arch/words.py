@@ -1,4 +1,4 @@
-"""What an arch spec's axes may do, in words."""
+"""An arch spec in words and tables: what its axes may do, its storage levels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flexloop.classes import Degree
+from flexloop.htmltable import html_table
 from flexloop.workloads.layers import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -41,3 +42,21 @@ def _sizes(tile: Mapping[Any, int | str]) -> str:
     return " ".join(
         f"{d}{said[d]}" if isinstance(said[d], int) else f"{d}={said[d]}" for d in DIMENSIONS if said.get(d, 1) != 1
     )
+
+
+def html(arch: ArchSpec) -> str:
+    """The storage levels as a table of a notebook."""
+    heads = ["level", "class", "words", "bits of a word", "read and write, words a cycle", "keeps"]
+    rows = [
+        [
+            level.name,
+            level.component,
+            level.capacity or "unbounded",
+            level.datawidth,
+            f"{level.read_bandwidth:g}, {level.write_bandwidth:g}",
+            ", ".join(level.keep),
+        ]
+        for level in arch.levels
+    ]
+    shape = arch.axes.shape.fixed
+    return html_table(f"{arch.name} ({shape.X}x{shape.Y} PEs): {arch.description}", heads, rows)

@@ -13,8 +13,8 @@ from functools import cached_property
 
 import pandas as pd
 
-from flexloop.arch.load import load_arch_spec
-from flexloop.arch.spec import ArchSpec
+from flexloop.arch.base import Arch
+from flexloop.arch.load import load_arch
 from flexloop.classes import RIGID, all_classes
 from flexloop.networks import load_network
 from flexloop.report.findings import with_findings
@@ -155,7 +155,7 @@ def paper(
         results[objective] = run_study(all_classes(), networks, archs, replace(options, objective=objective), progress)
     future = None
     if designed_for is not None:
-        hardware = designable(load_arch_spec(listed(archs)[0], "paper"))
+        hardware = designable(load_arch(listed(archs)[0]))
         latency = replace(options, objective=OBJECTIVES[0])
         future = future_proof(designed_for, later, hardware, latency, None, progress)
     own = [(net, _as_published(net)) for net in networks if net.name in NETWORKS]
@@ -181,7 +181,7 @@ def paper_plan(
     return cells, parts
 
 
-def designable(arch: ArchSpec) -> ArchSpec:
+def designable(arch: Arch) -> Arch:
     """The hardware in which a rigid design has a place for depthwise channels: where output channels lie."""
     if arch.depthwise != "on_both_axes":
         return arch

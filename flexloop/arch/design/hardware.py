@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -120,13 +120,6 @@ _OF_TREE = {"name", "class", "subclass", "required_actions", "enabled", "instanc
 def _placed(part: Part, x: int, y: int) -> dict[str, Any]:
     attributes = {**part.attributes, "meshX": x, "meshY": y}
     return {"name": f"{part.name}[1..{x * y}]", "class": part.kind, "attributes": attributes}
-
-
-def inherited(architecture: Mapping[str, Any], name: str) -> Iterator[Any]:
-    """The values of an attribute in a tree, outermost first, which what stands there has unless it says otherwise."""
-    for child in architecture.get("subtree") or []:
-        yield (child.get("attributes") or {}).get(name)
-        yield from inherited(child, name)
 
 
 def assignments(fanouts: Sequence[Fanout], flexible: Sequence[int]) -> list[tuple[Fanout, ...]]:

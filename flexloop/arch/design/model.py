@@ -6,7 +6,6 @@ themselves. Every field is described here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -15,54 +14,18 @@ from pydantic import Field, model_validator
 
 from flexloop.arch.base import Arch, Arithmetic, Memory
 from flexloop.arch.design import directives, words
-from flexloop.arch.design.directives import Directive
-from flexloop.arch.design.hardware import Hardware, assignments, inherited
+from flexloop.arch.design.hardware import Hardware, assignments
+from flexloop.arch.design.labelled import Alternatives, AxisLetter, Directives, Labelled, check_kind
+from flexloop.arch.design.memories import memories, node
 from flexloop.arch.design.scale import design_knobs, scaled_design
 from flexloop.arch.design.text import design_text
 from flexloop.arch.design.variants import DesignOnLayer
 from flexloop.arch.extents import Extents
-from flexloop.arch.fields import DepthwiseRule, Size
+from flexloop.arch.fields import DepthwiseRule
 from flexloop.classes import Axis, Degree, FlexClass
 from flexloop.errors import FlexloopError
-from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
-from flexloop.validation import FileModel
-from flexloop.workloads.layers import TENSORS, Layer
-
-_NODE = re.compile(r"[0-9]+(\.[0-9]+)? ?(nm)?", re.ASCII | re.IGNORECASE)
-"""A node; ``DRAM`` stands in its place where a file says what a memory is made of."""
-
-Directives = tuple[Directive, ...]
-AxisLetter = Literal["T", "O", "P", "S"]
-
-
-class Labelled(FileModel):
-    """Directives in Timeloop's own form, by what frees them.
-
-    Attributes:
-        always: hold in every class.
-        T: factors of temporal loops.
-        O: orders of temporal loops.
-        P: factors, orders and split of spatial loops.
-    """
-
-    always: Directives = ()
-    T: Directives = ()
-    O: Directives = ()  # noqa: E741 - the axis's letter
-    P: Directives = ()
-
-
-class Alternatives(FileModel):
-    """What degree p of an axis may choose among, beside degree 0's.
-
-    Attributes:
-        T, O, P: lists of directives, each of which takes the place of degree 0's.
-        S: extents [X, Y] of the flexible fanouts, by the level above each.
-    """
-
-    T: tuple[Directives, ...] = ()
-    O: tuple[Directives, ...] = ()  # noqa: E741 - the axis's letter
-    P: tuple[Directives, ...] = ()
-    S: tuple[dict[str, tuple[Size, Size]], ...] = ()
+from flexloop.timeloop.constraints import Constraints, LoopConstraint
+from flexloop.workloads.layers import Layer
 
 
 class Design(Arch):
@@ -110,30 +73,7 @@ class Design(Arch):
     @cached_property
     def memories(self) -> tuple[Memory, ...]:
         """The storage levels, outermost first; the outermost keeps what no directive says that it bypasses."""
-        rules = {rule.target: rule for rule in self.always.dataspaces}
-        found = []
-        for level in reversed(self.hardware.levels):
-            rule = rules.get(level.name, DataspaceConstraint(level.name))
-            free = tuple(t for t in TENSORS if t not in rule.keep and t not in rule.bypass)
-            outermost = level.name == self.level_names[-1]
-            found.append(
-                Memory(
-                    name=level.name,
-                    kind=level.technology,
-                    on_chip=level.technology != "DRAM",
-                    instances=level.instances,
-                    capacity=level.capacity,
-                    bits=None if level.size is None else level.size * level.word_bits,
-                    word_bits=level.word_bits,
-                    block_size=level.block_size,
-                    row_bits=level.word_bits * level.block_size * level.cluster_size,
-                    read_bandwidth=level.read_bandwidth,
-                    write_bandwidth=level.write_bandwidth,
-                    keep=tuple(t for t in TENSORS if t in rule.keep or (outermost and t in free)),
-                    may_keep=() if outermost else free,
-                )
-            )
-        return tuple(found)
+        return memories(self.hardware, self.always)
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -162,9 +102,7 @@ class Design(Arch):
     @property
     def node(self) -> str:
         """The node that attributes of components, or of what they stand in, name; 45nm where none does."""
-        named = [part.attributes.get("technology") for part in self.hardware.parts]
-        found = (str(name) for name in [*named, *inherited(self.architecture, "technology")])
-        return next((name for name in found if _NODE.fullmatch(name)), "45nm")
+        return node(self.hardware, self.architecture)
 
     @property
     def component_paths(self) -> dict[str, str]:
@@ -332,7 +270,7 @@ class Design(Arch):
     def _check_all(self) -> None:
         for axis in Axis:
             for loop in (loop for choice in self.choices(axis, Degree.PART) for loop in choice):
-                _check_kind(axis, loop)
+                check_kind(axis, loop)
         names = set(self.level_names)
         for what, given in [("flexible", self.flexible or ()), *((f"free.{a}", n) for a, n in self.free.items())]:
             if unknown := sorted(set(given) - names):
@@ -342,17 +280,3 @@ class Design(Arch):
             if (found := self._at(shape)).pes != own or set(shape) - names or not self.hardware.is_possible(found):
                 raise ValueError(f"partial.S[{index}]: {shape} does not make the {own} PEs of the design's own extents")
         _ = self.always
-
-
-def _check_kind(axis: Axis, loop: LoopConstraint) -> None:
-    orders = loop.permutation or loop.suffix
-    factors = loop.factors or loop.min_factors or loop.max_factors
-    kind = "spatial" if loop.spatial else "temporal"
-    wrong = loop.spatial != (axis is Axis.PARALLELIZATION) or (
-        bool(factors) if axis is Axis.ORDERING else bool(orders) and axis is Axis.TILING
-    )
-    if wrong:
-        raise ValueError(
-            f"constraints.{axis.value}: the {kind} directive at {loop.target} pins another axis too; T holds factors "
-            "of temporal loops, O their permutation, P spatial directives"
-        )

@@ -14,7 +14,7 @@ from flexloop.errors import SpecError
 from flexloop.timeloop import yamlio
 
 if TYPE_CHECKING:
-    from flexloop.arch.design.model import Labelled
+    from flexloop.arch.design.labelled import Labelled
 
 MAX_FILES = 200
 """Files below a template's folder that are looked at."""

@@ -13,7 +13,8 @@ from typing import Any
 from flexloop.arch.design import directives
 from flexloop.arch.design.directives import WHOLE
 from flexloop.arch.design.hardware import Hardware
-from flexloop.arch.design.model import Design, Labelled
+from flexloop.arch.design.labelled import Labelled
+from flexloop.arch.design.model import Design
 from flexloop.arch.design.names import BOUND, Names, convolution, with_bounds
 from flexloop.arch.design.places import places_of
 from flexloop.classes import Axis
