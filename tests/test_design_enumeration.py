@@ -73,7 +73,7 @@ def listed(name: str, layer: str, point: FlexClass) -> dict[Objective, tuple[flo
 
 @PARAMETERS
 def test_the_best_of_all_mappings_costs_no_more_than_at_the_points_below(name: str, layer: str) -> None:
-    """For all 81 points and every objective; what holds for immediate neighbours holds for the whole lattice."""
+    """For all 81 points, and every objective."""
     for point in POINTS:
         best = listed(name, layer, point)
         for below in point.subclasses(degrees=True):
