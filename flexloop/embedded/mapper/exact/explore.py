@@ -213,7 +213,8 @@ def _gather_tiles(
                 if count == len(found):
                     return -1
                 found[count, 0], found[count, 1] = bound, tie
-                factors[count, :8], factors[count, 8:] = choice, index
+                for d in range(8):
+                    factors[count, d], factors[count, 8 + d] = choice[d], index[d]
                 count += 1
         scratch.work += 1
         more = advance(position, sizes, over)

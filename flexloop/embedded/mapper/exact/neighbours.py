@@ -197,7 +197,7 @@ def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, tiles: I
     """Fill tiles[e] = offsets of the input tile of PE e along width, height, and the uncoupled ranks as one number.
 
     Args:
-        order: spatial loops, innermost first; only those with x > 1 count.
+        order: spatial loops, innermost first.
         x: spatial factor of each dimension.
         tile: the tile of one PE.
         coef: coefficients of the input ranks.
@@ -249,7 +249,8 @@ def placements(
                 continue
             found[count, SIGNATURE] = _signature(tiles, machine.shapes[shape, 0], steps) if distinct else 0
             found[count, SHAPE], found[count, SPLIT] = shape, split
-            found[count, LINEAR:] = order
+            for i in range(8):
+                found[count, LINEAR + i] = order[i]
             count += 1
             if not distinct:
                 return found[:count]
