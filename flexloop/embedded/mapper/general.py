@@ -45,7 +45,7 @@ _AGAIN = 0.5
 """Seconds of sampling for a second of proving, where proving takes long."""
 _AS_GOOD = 1 - 2e-12
 """How far bounds may lie below a cost and be as good."""
-_TIGHT = 0.3
+_TIGHT = 0.6
 """What share of a root's cycles a bandwidth needs at least for more to be found out about it."""
 _RELAXED = 0.5
 """Share of the time for an exact search that passes over a limit on loops."""
@@ -215,7 +215,7 @@ class _Search:
         if root.stage == Stage.LISTED:
             return self._spread(root, numbers)
         if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= MOST_TOGETHER):
-            return [self._least(part) for part in root.groups(numbers, by_lanes=False)]
+            return [self._least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
             return [self._priced(root)]
         if not root.is_decided:
@@ -249,9 +249,12 @@ class _Search:
             self._are_paths = False
             return [replace(root, stage=Stage.SPREAD)]
         fillings = Fillings.of(root.part.choices, found)
-        every = replace(root, fillings=fillings, which=np.arange(len(fillings)), stage=Stage.SPREAD)
-        by_lanes = self._objective != "energy"
-        parts = every.groups(numbers, by_lanes=True) if by_lanes and len(found) else [every] if len(found) else []
+        which, by_lanes = np.arange(len(fillings)), self._objective != "energy"
+        every = replace(root, fillings=fillings, which=which, stage=Stage.SPREAD, by_lanes=by_lanes)
+        if not len(fillings):
+            return []
+        # Cycles follow from how many MACs work at once; what energy is needed at least is found out for all ways first.
+        parts = every.groups(numbers) if self._objective == "latency" else [every]
         return [self._least(part) for part in parts]
 
     def _least(self, root: Root) -> Root:
@@ -269,7 +272,9 @@ class _Search:
         energy = found.least + leaked - facts.below_zero(root.bounds)
         stage = Stage.PRICED if found.is_fine else Stage.COARSE
         root = self._bounded(replace(root, has_paths=True), stage, energy, 0.0)
-        return root if self._objective == "energy" or energy == np.inf else self._throttled(root, coarse=coarse)
+        if self._objective == "energy" or energy == np.inf or not root.is_even:
+            return root
+        return self._throttled(root, coarse=coarse)
 
     def _throttled(self, root: Root, *, coarse: bool) -> Root:
         """A root bounded by the cycles that bandwidths need; those that may need many are remembered."""
@@ -278,7 +283,7 @@ class _Search:
             found = self._path(root, self._most_cycles(root), resource, coarse=coarse)
             if found is not None:
                 self._note_path(root, found)
-                cycles = np.ceil(found.least * SLACK) + root.part.facts.latency
+                cycles = float(np.ceil(found.least * SLACK)) + root.part.facts.latency
                 if cycles >= _TIGHT * root.cycles:
                     tight.append(resource)
                 root = self._bounded(root, root.stage, 0.0, cycles)

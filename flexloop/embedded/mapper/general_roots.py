@@ -100,6 +100,7 @@ class Root:
         which: which of them.
         has_paths: whether there is a shortest path, as far as is known.
         tight: bandwidths that may need more cycles than the MACs do.
+        by_lanes: whether it matters how many MACs work at once.
     """
 
     key: Key
@@ -114,6 +115,7 @@ class Root:
     which: Ints = field(compare=False, default_factory=lambda: np.zeros(0, dtype=np.int64))
     has_paths: bool = field(compare=False, default=True)
     tight: tuple[Resource, ...] = field(compare=False, default=())
+    by_lanes: bool = field(compare=False, default=True)
 
     def least_cycles(self) -> float:
         """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
@@ -143,12 +145,17 @@ class Root:
         """Whether there is nothing to be searched: everything proved, or a data space that nothing keeps."""
         return self.is_decided and (not self.keep.any(axis=0).all() or self.keep.tobytes() in self.part.proved)
 
-    def groups(self, numbers: Iterator[int], *, by_lanes: bool) -> list[Root]:
+    @property
+    def is_even(self) -> bool:
+        """Whether in all ways to fill the fanouts equally many MACs work at once."""
+        return self.fillings is None or len(np.unique(self.fillings.lanes[self.which])) == 1
+
+    def groups(self, numbers: Iterator[int]) -> list[Root]:
         """The same for fewer ways to fill the fanouts: one by one, or by how many MACs work at once, or by halves."""
         assert self.fillings is not None
         if len(self.which) <= MOST_TOGETHER:
             groups = [self.which[i : i + 1] for i in range(len(self.which))]
-        elif by_lanes:
+        elif not self.is_even and self.by_lanes:
             lanes = self.fillings.lanes[self.which]
             groups = [self.which[lanes == count] for count in np.unique(lanes)]
         else:
