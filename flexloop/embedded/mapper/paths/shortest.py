@@ -99,7 +99,7 @@ def shortest(
     return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept)
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=16)
 def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings, resource: Resource | None) -> Charges:
     prices = Prices(ways.words, np.array(keeping, dtype=np.int8), fillings, resource)
     return Charges(ways.bank, prices, ways.inside)
