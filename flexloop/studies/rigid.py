@@ -7,6 +7,7 @@ layer; here the same rule is applied to arrays of designs at once, and a test ho
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from flexloop.arch.depthwise import follows_depthwise_rule
 from flexloop.arch.fields import Shape
 from flexloop.arch.spec import ArchSpec
+from flexloop.cores import available_cores
 from flexloop.embedded.batch import Batch
 from flexloop.embedded.mapper.imperfect import residuals
 from flexloop.embedded.model import evaluate_batch
@@ -181,13 +183,19 @@ class Hardware:
     def costs(self, designs: Designs, layer: Layer) -> tuple[Floats, Floats]:
         """Cycles and energy (pJ) of every design on a layer, infinite where it does not fit."""
         cycles, energy = np.full((2, len(designs)), np.inf)
+        chunks: list[tuple[int, Ints]] = []
         for index in np.unique(designs.shape):
-            spec = self._spec(layer, int(index))
             of_shape = np.flatnonzero(designs.shape == index)
-            for chosen in np.array_split(of_shape, -(-len(of_shape) // _CHUNK)):
-                found = evaluate_batch(spec, self._batch(designs.take(chosen), layer, int(index)))
-                cycles[chosen] = np.where(found.valid, found.cycles, np.inf)
-                energy[chosen] = np.where(found.valid, found.energy_pj, np.inf)
+            chunks += [(int(index), chosen) for chosen in np.array_split(of_shape, ceil_div(len(of_shape), _CHUNK))]
+
+        def cost(chunk: tuple[int, Ints]) -> None:
+            index, chosen = chunk
+            found = evaluate_batch(self._spec(layer, index), self._batch(designs.take(chosen), layer, index))
+            cycles[chosen] = np.where(found.valid, found.cycles, np.inf)
+            energy[chosen] = np.where(found.valid, found.energy_pj, np.inf)
+
+        with ThreadPoolExecutor(available_cores()) as pool:  # kernels let other threads run
+            list(pool.map(cost, chunks))
         return cycles, energy
 
     def _spec(self, layer: Layer, shape: int) -> Spec:
