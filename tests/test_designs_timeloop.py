@@ -17,6 +17,7 @@ from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import SearchOptions
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
+from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.rendering.bundle import mapspace_files, run_variants
 from flexloop.rendering.render import SearchSettings, shared_renderer
@@ -67,14 +68,21 @@ def test_timeloop_mapper_takes_the_files_of_every_class(own: Design, tmp_path: P
             assert "constraint" not in found.stderr.lower(), found.stderr
 
 
+def winner_in_both(space: MapSpace, options: SearchOptions, folder: Path) -> tuple[Evaluation, Evaluation]:
+    """What flexloop and ``timeloop-model`` find of the best mapping; cycles, computes and energy are the same."""
+    energy = energy_tables("table", space.arch)
+    winner = EmbeddedEngine().map(space, energy, options, (), folder)
+    ours, theirs = winner.evaluation, TimeloopEngine().evaluate(winner.candidate, energy, folder / "real")
+    assert (ours.valid, ours.cycles, ours.computes) == (theirs.valid, theirs.cycles, theirs.computes)
+    assert ours.energy_pj == pytest.approx(theirs.energy_pj, abs=0.5 * len(ours.levels), rel=1e-4)
+    return ours, theirs
+
+
 @pytest.mark.parametrize("name", CLASSES)
 @pytest.mark.parametrize("own", [*designs(), *shipped()], ids=lambda own: own.name)
 def test_timeloop_model_gives_the_winners_the_same_figures(own: Design, name: str, tmp_path: Path) -> None:
-    space, energy = mapspace(FlexClass.parse(name), own, LAYER), energy_tables("table", own)
-    winner = EmbeddedEngine().map(space, energy, SearchOptions(time_limit=1.0), (), tmp_path)
-    ours, theirs = winner.evaluation, TimeloopEngine().evaluate(winner.candidate, energy, tmp_path / "real")
-    assert (ours.valid, ours.cycles, ours.computes) == (theirs.valid, theirs.cycles, theirs.computes)
-    assert ours.energy_pj == pytest.approx(theirs.energy_pj, abs=0.5 * len(ours.levels), rel=1e-4)
+    space = mapspace(FlexClass.parse(name), own, LAYER)
+    ours, theirs = winner_in_both(space, SearchOptions(time_limit=1.0), tmp_path)
     real = {level.name: level for level in theirs.levels}  # Timeloop leaves out levels without accesses
     for level in ours.levels:
         for tensor, figures in level.tensors.items():

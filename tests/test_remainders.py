@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import small_archs
 from pydantic import ValidationError
-from test_designs_timeloop import timeloop
+from test_designs_timeloop import timeloop, winner_in_both
 
 import flexloop
 from flexloop.arch.spec import ArchSpec
@@ -17,7 +17,6 @@ from flexloop.classes import RIGID, FlexClass, all_classes
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import SearchOptions
 from flexloop.engines.embedded import EmbeddedEngine
-from flexloop.engines.timeloop import TimeloopEngine
 from flexloop.flexibility import count_mappings
 from flexloop.lattice import lines
 from flexloop.mapspace import MapSpace, mapspace
@@ -108,11 +107,8 @@ def test_what_has_no_remainder_is_refused_by_name() -> None:
 def test_timeloop_model_gives_the_winners_the_same_figures(edge: str, name: str, layer: Layer, tmp_path: Path) -> None:
     """Idle PEs under ``clip``, remainders of temporal and spatial loops under ``remainder``."""
     arch = wide(edge)
-    space, energy = mapspace(FlexClass.parse(name), arch, layer), energy_tables("table", arch)
-    winner = EmbeddedEngine().map(space, energy, SearchOptions("energy", time_limit=5.0), (), tmp_path)
-    ours, theirs = winner.evaluation, TimeloopEngine().evaluate(winner.candidate, energy, tmp_path / "real")
-    assert (ours.valid, ours.cycles, ours.computes) == (theirs.valid, theirs.cycles, theirs.computes)
-    assert ours.energy_pj == pytest.approx(theirs.energy_pj, abs=0.5 * len(ours.levels), rel=1e-4)
+    space = mapspace(FlexClass.parse(name), arch, layer)
+    winner_in_both(space, SearchOptions("energy", time_limit=5.0), tmp_path)
 
 
 @pytest.mark.timeloop
