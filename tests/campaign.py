@@ -15,9 +15,9 @@ from enumeration import best_of_all
 from random_spaces import some_space
 
 from flexloop.embedded.mapper import Space
-from flexloop.embedded.mapper import general as general_module
 from flexloop.embedded.mapper.costing import Costing
-from flexloop.embedded.mapper.general import find_best_general
+from flexloop.embedded.mapper.general import search as general_module
+from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
 from flexloop.errors import UnmappableError, UnsupportedError

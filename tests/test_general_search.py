@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from nasty_spaces import document, space_of
 from random_spaces import some_space
 
-from flexloop.embedded.mapper import Seed, Space, general_orders
-from flexloop.embedded.mapper import general as general_module
+from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.general import find_best_general
-from flexloop.embedded.mapper.general_bounds import Relaxation
+from flexloop.embedded.mapper.general import orders
+from flexloop.embedded.mapper.general import search as general_module
+from flexloop.embedded.mapper.general.bounds import Relaxation
+from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Objective
@@ -123,8 +124,8 @@ def test_bounds_never_exceed_the_cost_of_a_completion(seed: int, networks: float
     costs = costing.cost(genomes)
     for row in np.flatnonzero(costs.valid)[:15]:
         bounds = genomes.factors[row].prod(axis=0).tolist()
-        spread = {i: tuple(genomes.factors[row, i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
-        for decided in (None, spread):
+        filling = {i: tuple(genomes.factors[row, i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
+        for decided in (None, filling):
             relaxation = Relaxation(facts_of(space.spec), choices, genomes.keep[row], bounds, decided)
             for spans in partial_mappings(choices, genomes, int(row)):
                 energy, cycles = relaxation.bound(spans)
@@ -138,7 +139,7 @@ def test_of_the_orders_those_remain_that_no_other_leaves_as_much_still(kinds: li
         return all(a >= b for a, b in zip(one, other, strict=True))
 
     best = [(i,) for i, kind in enumerate(kinds) if not any(o != kind and no_less(o, kind) for o in kinds)]
-    assert general_orders._undominated({kind: (i,) for i, kind in enumerate(kinds)}) == best
+    assert orders._undominated({kind: (i,) for i, kind in enumerate(kinds)}) == best
 
 
 def test_a_matmul_is_proved_without_the_exact_search(no_shortcuts: None) -> None:

@@ -22,10 +22,10 @@ import random_spaces
 from enumeration import best_of_all
 
 from flexloop.dropin.mapper import space_of
-from flexloop.embedded.mapper import general
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.general import find_best_general
-from flexloop.embedded.mapper.general_bounds import Relaxation
+from flexloop.embedded.mapper.general import search as general
+from flexloop.embedded.mapper.general.bounds import Relaxation
+from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.imperfect import Remainders, padded_table, residuals
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective, Space

@@ -14,10 +14,10 @@ from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.general import _Search
-from flexloop.embedded.mapper.general_labels import Labels
-from flexloop.embedded.mapper.general_roots import Root, Stage
-from flexloop.embedded.mapper.general_spread import Fillings
+from flexloop.embedded.mapper.fillings import Fillings
+from flexloop.embedded.mapper.general.labels import Labels
+from flexloop.embedded.mapper.general.roots import Root, Stage
+from flexloop.embedded.mapper.general.search import _Search
 from flexloop.embedded.mapper.paths.prices import KEPT
 from flexloop.embedded.mapper.paths.shortest import knows_paths, shortest
 from flexloop.embedded.mapper.sampler import choices_of
@@ -46,9 +46,9 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
     for row in np.flatnonzero(costs.valid)[:10]:
         factors = genomes.factors[row]
         bounds = tuple(factors.prod(axis=0).tolist())
-        spread = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
+        filling = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
         keeping = np.where(genomes.keep[row], KEPT, 0).astype(np.int8)
-        ways = Fillings.of(choices, [spread]), np.array([0])
+        ways = Fillings.of(choices, [filling]), np.array([0])
         found = shortest(facts_of(space.spec), choices, keeping, bounds, *ways)
         assert found is not None
         root = Root((0.0, 0.0), 0, search.parts[0], bounds, keeping, Stage.PRICED, 0.0, 0.0, *ways)

@@ -16,8 +16,8 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Space, find_best
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.general_facts import Facts
-from flexloop.embedded.mapper.general_spread import Fillings, Spread
+from flexloop.embedded.mapper.facts import Facts
+from flexloop.embedded.mapper.fillings import Filling, Fillings
 from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, shortest
@@ -31,7 +31,7 @@ def exact(facts: Facts) -> Facts:
     return replace(facts, levels=tuple(replace(level, instances=0) for level in facts.levels))
 
 
-def mappings(space: Space) -> Iterator[tuple[tuple[int, ...], Spread, float, Genomes]]:
+def mappings(space: Space) -> Iterator[tuple[tuple[int, ...], Filling, float, Genomes]]:
     """The valid mappings of a space: bounds, factors of the fanouts, energy, and a batch of one."""
     choices = choices_of(space)
     costing = Costing(space.spec, choices)
@@ -39,24 +39,24 @@ def mappings(space: Space) -> Iterator[tuple[tuple[int, ...], Spread, float, Gen
         costs = costing.cost(genomes)
         for row in np.flatnonzero(costs.valid).tolist():
             factors = genomes.factors[row]
-            spread = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
+            filling = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
             one = genomes.take(slice(row, row + 1))
-            yield tuple(factors.prod(axis=0).tolist()), spread, float(costs.energy_pj[row]), one
+            yield tuple(factors.prod(axis=0).tolist()), filling, float(costs.energy_pj[row]), one
 
 
-def least_of_each(space: Space) -> dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Spread, float, Genomes]]:
+def least_of_each(space: Space) -> dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Filling, float, Genomes]]:
     """The mapping of the least energy for all bounds and ways to fill the fanouts."""
-    best: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Spread, float, Genomes]] = {}
-    for bounds, spread, energy, one in mappings(space):
-        key = bounds, tuple(f for factors in spread.values() for f in factors)
+    best: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[Filling, float, Genomes]] = {}
+    for bounds, filling, energy, one in mappings(space):
+        key = bounds, tuple(f for factors in filling.values() for f in factors)
         if key not in best or energy < best[key][1]:
-            best[key] = spread, energy, one
+            best[key] = filling, energy, one
     return best
 
 
-def path(space: Space, choices: Choices, bounds: tuple[int, ...], spread: Spread) -> Shortest:
+def path(space: Space, choices: Choices, bounds: tuple[int, ...], filling: Filling) -> Shortest:
     keeping = keeping_of(choices.kept, choices.free_bypass)
-    ways = Fillings.of(choices, [spread]), np.array([0])
+    ways = Fillings.of(choices, [filling]), np.array([0])
     found = shortest(exact(facts_of(space.spec)), choices, keeping, bounds, *ways)
     assert found is not None
     return found
@@ -69,9 +69,9 @@ def test_no_mapping_costs_less_than_the_shortest_path(seed: int) -> None:
     choices = choices_of(space)
     if any(limits.names for limits in choices.reuse):
         return
-    for (bounds, _), (spread, energy, _) in least_of_each(space).items():
+    for (bounds, _), (filling, energy, _) in least_of_each(space).items():
         below_zero = facts_of(space.spec).below_zero(bounds)
-        assert path(space, choices, bounds, spread).least <= energy * (1 + 1e-9) + below_zero
+        assert path(space, choices, bounds, filling).least <= energy * (1 + 1e-9) + below_zero
 
 
 @settings(max_examples=25, deadline=None)
@@ -83,11 +83,11 @@ def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None
     if any(limits.names for limits in choices.reuse):
         return
     facts, keeping = exact(facts_of(space.spec)), keeping_of(choices.kept, choices.free_bypass)
-    found: dict[tuple[int, ...], list[tuple[Spread, float]]] = {}
-    for (bounds, _), (spread, energy, _) in least_of_each(space).items():
-        found.setdefault(bounds, []).append((spread, energy))
+    found: dict[tuple[int, ...], list[tuple[Filling, float]]] = {}
+    for (bounds, _), (filling, energy, _) in least_of_each(space).items():
+        found.setdefault(bounds, []).append((filling, energy))
     for bounds, some in found.items():
-        fillings = Fillings.of(choices, [spread for spread, _ in some])
+        fillings = Fillings.of(choices, [filling for filling, _ in some])
         most = min(energy for _, energy in some) * (1 + 1e-9) + facts_of(space.spec).below_zero(bounds)
         for coarse in (False, True):
             together = shortest(facts, choices, keeping, bounds, fillings, np.arange(len(some)), coarse=coarse)
@@ -103,8 +103,8 @@ def test_what_is_left_of_a_mapping_costs_no_less_than_the_path_from_there(seed: 
     choices = choices_of(space)
     if any(limits.names for limits in choices.reuse):
         return
-    for (bounds, _), (spread, energy, one) in list(least_of_each(space).items())[:20]:
-        found = path(space, choices, bounds, spread)
+    for (bounds, _), (filling, energy, one) in list(least_of_each(space).items())[:20]:
+        found = path(space, choices, bounds, filling)
         most = energy * (1 + 1e-9) + facts_of(space.spec).below_zero(bounds)
         spans = np.cumprod(one.factors[0], axis=0)
         for slot in range(1, len(choices.slots)):
@@ -125,8 +125,8 @@ def test_the_mapping_of_a_path_costs_little_more_than_the_path(bounds: dict[str,
     costing = Costing(space.spec, choices)
     slot = next(i for i, s in enumerate(choices.slots) if s.spatial)
     factors = tuple(16 if d == ("A" if "A" in bounds else "C") else 1 for d in bounds)
-    spread: Spread = {slot: factors}
-    found = path(space, choices, tuple(bounds.values()), spread)
+    filling: Filling = {slot: factors}
+    found = path(space, choices, tuple(bounds.values()), filling)
     assert found.genomes is not None
     costs = costing.cost(found.genomes)
     assert costs.valid[0]
@@ -153,8 +153,8 @@ def test_energies_above_the_best_known_are_of_no_interest() -> None:
     choices = choices_of(space)
     keeping = keeping_of(choices.kept, choices.free_bypass)
     facts = facts_of(space.spec)
-    spread: Spread = {next(i for i, s in enumerate(choices.slots) if s.spatial): (16, 1, 1)}
-    ways = Fillings.of(choices, [spread]), np.array([0])
+    filling: Filling = {next(i for i, s in enumerate(choices.slots) if s.spatial): (16, 1, 1)}
+    ways = Fillings.of(choices, [filling]), np.array([0])
     whole = shortest(facts, choices, keeping, (64, 64, 64), *ways)
     assert whole is not None
     cut = shortest(facts, choices, keeping, (64, 64, 64), *ways, most=whole.least * 1.001)

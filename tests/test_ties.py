@@ -9,8 +9,8 @@ from random_spaces import some_space
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Optimum, Space, find_best
-from flexloop.embedded.mapper import general as general_module
 from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.metrics import goal_of
 from flexloop.errors import NoVerdictError

@@ -27,7 +27,7 @@ from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.mapper import Objective, Optimum, Space, Standing, costing, find_best
 from flexloop.embedded.mapper.exact import work
 from flexloop.embedded.mapper.factors import Factorizations
-from flexloop.embedded.mapper.general_bounds import Relaxation
+from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.model import evaluate
 from flexloop.errors import NoVerdictError, SpecError, UnknownNameError
 from flexloop.timeloop import yamlio
@@ -192,7 +192,7 @@ def test_an_interrupted_search_writes_the_best_it_has(number: signal.Signals, st
 
 SIGNALLED = """
 import os, sys
-from flexloop.embedded.mapper import general
+from flexloop.embedded.mapper.general import search as general
 from flexloop.__main__ import main
 prove, number = general._Search.prove, int(sys.argv.pop(1))
 def signalled(search, *rest):

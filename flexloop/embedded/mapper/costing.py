@@ -12,7 +12,7 @@ import numpy.typing as npt
 from flexloop.deadline import Deadline
 from flexloop.embedded.batch import Batch
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.general_facts import Facts, LevelFacts, TensorFacts
+from flexloop.embedded.mapper.facts import Facts, LevelFacts, TensorFacts
 from flexloop.embedded.mapper.slots import Genomes, IntArray
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.model import Costs, evaluate_batch

@@ -77,7 +77,7 @@ def through(
             axis, after = moves[m, _AXIS], moves[m, _AFTER]
             if after < 0:
                 if any_here:
-                    _spread(here, axes[axis, 0], axes[axis, 1])
+                    _repeat_along(here, axes[axis, 0], axes[axis, 1])
             elif axis < 0:
                 if alive[after]:
                     _charged(here, outside[after], costs, moves[m])
@@ -89,7 +89,7 @@ def through(
 
 
 @kernel
-def _spread(here: FloatArray, stride: int, shape: int) -> None:
+def _repeat_along(here: FloatArray, stride: int, shape: int) -> None:
     """At every tile the least value along an axis from there on."""
     for last in range(len(here) - stride, 0, -stride * shape):
         for i in range(last - 1, last - 1 - stride * (shape - 1), -1):

@@ -24,8 +24,8 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.general_facts import READ, SHARED, WRITE, Resource
-from flexloop.embedded.mapper.general_spread import Fillings
+from flexloop.embedded.mapper.facts import READ, SHARED, WRITE, Resource
+from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.words import Words
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.general_facts import Facts, Resource
-from flexloop.embedded.mapper.general_spread import Fillings
+from flexloop.embedded.mapper.facts import Facts, Resource
+from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import Steps, profiles
 from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
@@ -95,7 +95,7 @@ def shortest(
     ways.bank.tidy()
     programme = Programme(ways, _charges(ways, kept, fillings, resource), which, most, deadline)
     traced = ways.traced and len(which) == 1
-    genomes = Walk(choices, keeping, fillings.spread(int(which[0])), programme).genomes() if traced else None
+    genomes = Walk(choices, keeping, fillings.one(int(which[0])), programme).genomes() if traced else None
     return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept)
 
 

@@ -8,7 +8,7 @@ from math import inf
 import numpy as np
 
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.general_spread import Spread
+from flexloop.embedded.mapper.fillings import Filling
 from flexloop.embedded.mapper.paths.conditions import END, FREE, SETTLED, Stage
 from flexloop.embedded.mapper.paths.grid import Floats
 from flexloop.embedded.mapper.paths.kernels import FIRST_MOVE, OUTSIDE
@@ -23,12 +23,12 @@ class Walk:
     Args:
         choices: the mapspace's slots.
         keeping: what is kept, bypassed, open.
-        spread: the factors of the fanouts, by slot.
+        filling: the factors of the fanouts, by slot.
         programme: the programme.
     """
 
-    def __init__(self, choices: Choices, keeping: Keeping, spread: Spread, programme: Programme) -> None:
-        self._choices, self._spread, self._programme = choices, spread, programme
+    def __init__(self, choices: Choices, keeping: Keeping, filling: Filling, programme: Programme) -> None:
+        self._choices, self._filling, self._programme = choices, filling, programme
         grid = programme.window.grid
         self._bounds, self._moves = grid.bounds, programme.window.axes.tolist()
         self._tile, self._row = 0, 0
@@ -47,7 +47,7 @@ class Walk:
         self._row = int((programme.start + programme.values[0][:, 0]).argmin())
         for place, slot in enumerate(self._choices.slots):
             if slot.spatial:
-                self._loops[place] = dict(enumerate(self._spread[place]))
+                self._loops[place] = dict(enumerate(self._filling[place]))
                 continue
             keeps, stages = programme.steps.keeps[place], programme.steps.stages[place]
             values = programme.within[place]

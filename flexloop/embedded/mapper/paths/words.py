@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexloop.embedded.mapper.general_facts import Facts
+from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.paths.grid import Floats, Grid
 
 

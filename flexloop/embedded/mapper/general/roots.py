@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.general_facts import Facts, Resource
-from flexloop.embedded.mapper.general_spread import Fillings, Spread
+from flexloop.embedded.mapper.facts import Facts, Resource
+from flexloop.embedded.mapper.fillings import Filling, Fillings
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.space import Space
 
@@ -78,7 +78,7 @@ class Part:
 class Stage(IntEnum):
     """How much of a root is known."""
 
-    LISTED, SPREAD, COARSE, PRICED, BOUNDED = range(5)
+    LISTED, FILLED, COARSE, PRICED, BOUNDED = range(5)
 
 
 @dataclass(order=True)
@@ -91,7 +91,7 @@ class Root:
         part: the mapspace.
         bounds: the bound of each dimension.
         keeping: [levels, data spaces] what is kept, bypassed, open.
-        stage: LISTED: bounds decided; SPREAD: the factors of the fanouts are among some, if these could be listed;
+        stage: LISTED: bounds decided; FILLED: the factors of the fanouts are among some, if these could be listed;
             COARSE: bounded by a shortest path that knows nothing of overlap; PRICED: bounded by the shortest path, if
             there are not too many; BOUNDED: bypass decided, and bounded by its tiles where paths are too many.
         energy: the least energy known (pJ).
@@ -126,9 +126,9 @@ class Root:
         return float(prod(self.bounds)) / lanes + self.part.facts.latency
 
     @property
-    def spread(self) -> Spread | None:
+    def filling(self) -> Filling | None:
         """The factors of the fanouts, where they are decided."""
-        return self.fillings.spread(int(self.which[0])) if self.fillings and len(self.which) == 1 else None
+        return self.fillings.one(int(self.which[0])) if self.fillings and len(self.which) == 1 else None
 
     @property
     def keep(self) -> Mask:
@@ -160,7 +160,7 @@ class Root:
             groups = [self.which[lanes == count] for count in np.unique(lanes)]
         else:
             groups = list(self.fillings.halved(self.which, [t.ranks for t in self.part.facts.tensors]))
-        stage = Stage.COARSE if self.stage >= Stage.COARSE and self.has_paths else Stage.SPREAD
+        stage = Stage.COARSE if self.stage >= Stage.COARSE and self.has_paths else Stage.FILLED
         return [replace(self, which=which, stage=stage, order=next(numbers)) for which in groups]
 
     def halves(self, numbers: Iterator[int]) -> list[Root]:
@@ -170,7 +170,7 @@ class Root:
         for what in (BYPASSED, KEPT):
             keeping = self.keeping.copy()
             keeping[level, t] = what
-            half = replace(self, keeping=keeping, stage=Stage.SPREAD, order=next(numbers))
+            half = replace(self, keeping=keeping, stage=Stage.FILLED, order=next(numbers))
             if not half.is_done:
                 found.append(half)
         return found

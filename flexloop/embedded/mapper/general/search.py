@@ -1,7 +1,7 @@
 """The general mapper: any chain of storage levels, several fanouts, any constraints, free bypass.
 
 Small mapspaces are enumerated. Larger ones are searched by branch and bound: bypass and bounds first, then factors slot
-by slot from the innermost outwards, then orders. Partial mappings whose bound (see `general_bounds`) is no better than
+by slot from the innermost outwards, then orders. Partial mappings whose bound (see `general.bounds`) is no better than
 the best mapping known are cut off with everything below them. At the time limit the least bound left open certifies.
 """
 
@@ -18,12 +18,12 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.exact.form import Form, recognise
 from flexloop.embedded.mapper.exact.optimal import Search, families
-from flexloop.embedded.mapper.general_bounds import Floats, Relaxation
-from flexloop.embedded.mapper.general_branch import Branch
-from flexloop.embedded.mapper.general_facts import Resource
-from flexloop.embedded.mapper.general_labels import SLACK, Labels
-from flexloop.embedded.mapper.general_roots import MOST_TOGETHER, NOTHING, Key, Part, Root, Roots, Stage
-from flexloop.embedded.mapper.general_spread import Fillings, spreads
+from flexloop.embedded.mapper.facts import Resource
+from flexloop.embedded.mapper.fillings import Fillings, every_filling
+from flexloop.embedded.mapper.general.bounds import Floats, Relaxation
+from flexloop.embedded.mapper.general.branch import Branch
+from flexloop.embedded.mapper.general.labels import SLACK, Labels
+from flexloop.embedded.mapper.general.roots import MOST_TOGETHER, NOTHING, Key, Part, Root, Roots, Stage
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, are_few, knows_paths, shortest
 from flexloop.embedded.mapper.sampler import Found, better, choices_of, sample
@@ -35,7 +35,7 @@ from flexloop.timeloop.constraints import DataspaceConstraint
 NOT_FOUND = "no mapping found within the time limit, and none is proved not to exist; allow more time"
 _ENUMERATED = 200_000
 """Mapspaces of at most this many mappings together are enumerated."""
-_SPREADS = 5_000
+_MOST_WAYS = 5_000
 """Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
 _FORMS = 512
 """Patterns of bypass that are handed to the exact search at most."""
@@ -213,7 +213,7 @@ class _Search:
     def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
-            return self._spread(root, numbers)
+            return self._fill(root, numbers)
         if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= MOST_TOGETHER):
             return [self._least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
@@ -235,22 +235,22 @@ class _Search:
         return []
 
     def _relaxation(self, root: Root, *, looks_beyond: bool) -> Relaxation:
-        decided = root.keep, root.bounds, root.spread
+        decided = root.keep, root.bounds, root.filling
         return Relaxation(root.part.facts, root.part.choices, *decided, self.deadline, looks_beyond=looks_beyond)
 
     def _bounded(self, root: Root, stage: Stage, energy: float, cycles: float) -> Root:
         energy, cycles = max(energy, root.energy), max(cycles, root.cycles)
         return replace(root, key=max(self.key(energy, cycles), root.key), stage=stage, energy=energy, cycles=cycles)
 
-    def _spread(self, root: Root, numbers: Iterator[int]) -> list[Root]:
+    def _fill(self, root: Root, numbers: Iterator[int]) -> list[Root]:
         """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
-        found = spreads(root.part.choices, root.bounds, _SPREADS, self.deadline)
+        found = every_filling(root.part.choices, root.bounds, _MOST_WAYS, self.deadline)
         if found is None:
             self._are_paths = False
-            return [replace(root, stage=Stage.SPREAD)]
+            return [replace(root, stage=Stage.FILLED)]
         fillings = Fillings.of(root.part.choices, found)
         which, by_lanes = np.arange(len(fillings)), self._objective != "energy"
-        every = replace(root, fillings=fillings, which=which, stage=Stage.SPREAD, by_lanes=by_lanes)
+        every = replace(root, fillings=fillings, which=which, stage=Stage.FILLED, by_lanes=by_lanes)
         if not len(fillings):
             return []
         # Cycles follow from how many MACs work at once; what energy is needed at least is found out for all ways first.
@@ -355,7 +355,7 @@ class _Search:
         if not knows_paths(part.choices) or not are_few(part.facts, keeping, bounds):
             return False
         try:
-            return spreads(part.choices, bounds, _SPREADS, self.deadline) is not None
+            return every_filling(part.choices, bounds, _MOST_WAYS, self.deadline) is not None
         except TimeUp:
             return False
 

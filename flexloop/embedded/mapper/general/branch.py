@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper.general_bounds import Decided, Floats, Ints, Relaxation
-from flexloop.embedded.mapper.general_orders import shared_dims, starting_with, temporal_orders, view_of
-from flexloop.embedded.mapper.general_roots import NOTHING, Key, Part, Root
-from flexloop.embedded.mapper.general_spread import MOST_LOOPS, arrangements
+from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
+from flexloop.embedded.mapper.general.bounds import Decided, Floats, Ints, Relaxation
+from flexloop.embedded.mapper.general.orders import shared_dims, starting_with, temporal_orders, view_of
+from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part, Root
 from flexloop.embedded.mapper.slots import Genomes, concatenate, every_arrangement
 
 _CHUNK = 128
@@ -66,7 +66,7 @@ class Branch:
     def __init__(self, search: Incumbent, root: Root, relaxation: Relaxation) -> None:
         self._search, self._part, self._keep = search, root.part, root.keep
         self._choices = root.part.choices
-        self._spread = root.spread or {}
+        self._filling = root.filling or {}
         self._bounds, self._floor = root.bounds, root.key[0]
         self._relaxation = relaxation
         self._factorizations = [
@@ -155,8 +155,8 @@ class Branch:
         offsets = np.arange(len(picked)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows, grown = rows[picked], grown[picked]
         grown[:, d] = nexts[first[picked, 0] + offsets]
-        if slot in self._spread:
-            wanted = grown[:, d] == tiles[rows, -1, d] * self._spread[slot][d]
+        if slot in self._filling:
+            wanted = grown[:, d] == tiles[rows, -1, d] * self._filling[slot][d]
             rows, grown = rows[wanted], grown[wanted]
         fits = self._fits(slot, tiles[rows, -1], grown)
         return rows[fits], grown[fits]

@@ -13,9 +13,9 @@ from math import inf, prod
 import numpy as np
 
 from flexloop.embedded.mapper.factors import exponents
-from flexloop.embedded.mapper.general_bounds import Relaxation
-from flexloop.embedded.mapper.general_branch import Branch, Incumbent
-from flexloop.embedded.mapper.general_roots import Root
+from flexloop.embedded.mapper.general.bounds import Relaxation
+from flexloop.embedded.mapper.general.branch import Branch, Incumbent
+from flexloop.embedded.mapper.general.roots import Root
 from flexloop.embedded.mapper.paths.conditions import Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.kernels import forward
@@ -77,7 +77,7 @@ class Labels(Branch):
             self._leaves(spans, primary, tie)
             return
         if self._choices.slots[place].spatial:
-            grown = spans[:, -1] * np.array(self._spread[place], dtype=np.int64)
+            grown = spans[:, -1] * np.array(self._filling[place], dtype=np.int64)
             self._follow(np.concatenate([spans, grown[:, None]], axis=1), reached, primary, tie)
             return
         grown, outside = self._grown_from(place, spans, reached)

@@ -17,7 +17,7 @@ from flexloop.embedded.mapper.slots import Slot
 from flexloop.integers import divisors
 
 Ints = npt.NDArray[np.int64]
-Spread = dict[int, tuple[int, ...]]
+Filling = dict[int, tuple[int, ...]]
 """The factor of each dimension in each fanout, by slot."""
 Ranks = tuple[tuple[tuple[int, int], ...], ...]
 
@@ -37,17 +37,17 @@ class Fillings:
     factors: Ints
 
     @classmethod
-    def of(cls, choices: Choices, spreads: Sequence[Spread]) -> Fillings:
+    def of(cls, choices: Choices, ways: Sequence[Filling]) -> Fillings:
         """Ways that are given one by one."""
         slots = tuple(place for place, slot in enumerate(choices.slots) if slot.spatial)
-        factors = np.array([[spread[place] for place in slots] for spread in spreads], dtype=np.int64)
+        factors = np.array([[way[place] for place in slots] for way in ways], dtype=np.int64)
         levels = tuple(choices.slots[place].level for place in slots)
-        return cls(slots, levels, factors.reshape(len(spreads), len(slots), len(choices.dimensions)))
+        return cls(slots, levels, factors.reshape(len(ways), len(slots), len(choices.dimensions)))
 
     def __len__(self) -> int:
         return len(self.factors)
 
-    def spread(self, way: int) -> Spread:
+    def one(self, way: int) -> Filling:
         """One of them."""
         return {slot: tuple(row) for slot, row in zip(self.slots, self.factors[way].tolist(), strict=True)}
 
@@ -76,26 +76,26 @@ class Fillings:
         return ways[order[:cut]], ways[order[cut:]]
 
 
-def spreads(
+def every_filling(
     choices: Choices, bounds: Sequence[int], most: int, deadline: Deadline | None = None
-) -> list[Spread] | None:
+) -> list[Filling] | None:
     """Every way to fill the fanouts, or None where there are more than ``most`` (TimeUp at the deadline)."""
-    found: list[Spread] = [{}]
+    found: list[Filling] = [{}]
     for place, slot in enumerate(choices.slots):
         if not slot.spatial:
             continue
         grown = []
-        for spread in found:
-            left = [bound // prod(f[d] for f in spread.values()) for d, bound in enumerate(bounds)]
-            for factors in fillings(choices, place, left, deadline):
-                grown.append({**spread, place: factors})
+        for filling in found:
+            left = [bound // prod(f[d] for f in filling.values()) for d, bound in enumerate(bounds)]
+            for factors in fanout_factors(choices, place, left, deadline):
+                grown.append({**filling, place: factors})
                 if len(grown) > most:
                     return None
         found = grown
     return found
 
 
-def fillings(
+def fanout_factors(
     choices: Choices, place: int, left: Sequence[int], deadline: Deadline | None = None
 ) -> Iterator[tuple[int, ...]]:
     """Every way to fill one fanout with factors that divide what is left of the dimensions (TimeUp at the deadline)."""

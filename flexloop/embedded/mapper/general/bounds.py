@@ -17,7 +17,7 @@ holds for each completion, whatever its orders. What is used of the cost model:
 * Residuals leave at least a certain share of the words that the same factors move without them
   (`imperfect.Imperfect.least_shares`); the bounds here are then products of factors.
 
-The part that no decision touches yet is bounded by a dynamic programme over its slots (`general_beyond`).
+The part that no decision touches yet is bounded by a dynamic programme over its slots (`general.beyond`).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ import numpy.typing as npt
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.general_beyond import Beyond
-from flexloop.embedded.mapper.general_facts import Facts
-from flexloop.embedded.mapper.general_spread import Spread, fillings
+from flexloop.embedded.mapper.facts import Facts
+from flexloop.embedded.mapper.fillings import Filling, fanout_factors
+from flexloop.embedded.mapper.general.beyond import Beyond
 from flexloop.embedded.mapper.slots import Slot
 
 Floats = npt.NDArray[np.float64]
@@ -76,7 +76,7 @@ class Relaxation:
         choices: the mapspace's slots.
         keep: [levels, data spaces].
         bounds: the bound of each dimension.
-        spread: the factors of all fanouts, where they are decided.
+        filling: the factors of all fanouts, where they are decided.
         deadline: when to give up, with `TimeUp`.
         looks_beyond: whether what is open is bounded.
     """
@@ -87,7 +87,7 @@ class Relaxation:
         choices: Choices,
         keep: Mask,
         bounds: Sequence[int],
-        spread: Spread | None = None,
+        filling: Filling | None = None,
         deadline: Deadline | None = None,
         *,
         looks_beyond: bool = True,
@@ -117,7 +117,7 @@ class Relaxation:
         self._repeating = ~self._relevant
         for t, shared in enumerate(self._shared):
             self._repeating[t, list(shared)] = True
-        self._fillings = self._worked_out_fillings(spread)
+        self._fillings = self._worked_out_fillings(filling)
         self._rooms = {
             place: self._extents[choices.slots[place].level] if found is None else max(map(prod, found), default=1)
             for place, found in self._fillings.items()
@@ -127,13 +127,13 @@ class Relaxation:
             Beyond(choices, whole, self._fillings, self._at_level, self.fits, deadline) if looks_beyond else None
         )
 
-    def _worked_out_fillings(self, spread: Spread | None) -> dict[int, list[tuple[int, ...]] | None]:
+    def _worked_out_fillings(self, filling: Filling | None) -> dict[int, list[tuple[int, ...]] | None]:
         """For each fanout the factors that it may have, or None where they are too many to list."""
-        if spread is not None:
-            return {place: [factors] for place, factors in spread.items()}
+        if filling is not None:
+            return {place: [factors] for place, factors in filling.items()}
         found: dict[int, list[tuple[int, ...]] | None] = {}
         for place in self._spatial.values():
-            every = fillings(self.choices, place, [int(b) for b in self.bounds], self._deadline)
+            every = fanout_factors(self.choices, place, [int(b) for b in self.bounds], self._deadline)
             some = list(itertools.islice(every, _FILLINGS + 1))
             found[place] = some if len(some) <= _FILLINGS else None
         return found
