@@ -16,6 +16,7 @@ from random_spaces import some_space
 
 from flexloop.embedded.mapper import Space
 from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.general import known_forms
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.sampler import choices_of
@@ -55,7 +56,7 @@ def main() -> int:
     options = parser.parse_args()
     seed, searches, failures = options.first, 0, 0
     # Nothing is listed by the search itself, and nothing goes to the exact one.
-    with patch.object(general_module, "_ENUMERATED", 0), patch.object(general_module, "recognise", lambda space: None):
+    with patch.object(general_module, "_ENUMERATED", 0), patch.object(known_forms, "recognise", lambda space: None):
         while time.process_time() < options.seconds:
             for objective in OBJECTIVES:
                 problem = wrong(some_space(seed * 1_000_003, options.most), objective)

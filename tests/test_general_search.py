@@ -18,7 +18,7 @@ from random_spaces import some_space
 from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.general import orders
+from flexloop.embedded.mapper.general import known_forms, orders
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.search import find_best_general
@@ -37,7 +37,7 @@ objectives = st.sampled_from(["latency", "energy", "edp"])
 def no_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Branch and bound alone: no enumeration of small mapspaces, no exact search of those that have its form."""
     monkeypatch.setattr(general_module, "_ENUMERATED", 0)
-    monkeypatch.setattr(general_module, "recognise", lambda space: None)
+    monkeypatch.setattr(known_forms, "recognise", lambda space: None)
 
 
 def enumerated(space: Space, objective: Objective) -> tuple[float, ...] | None:

@@ -15,9 +15,10 @@ from flexloop.classes import FlexClass
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.fillings import Fillings
+from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.labels import Labels
+from flexloop.embedded.mapper.general.proof import Proof
 from flexloop.embedded.mapper.general.roots import Root, Stage
-from flexloop.embedded.mapper.general.search import _Search
 from flexloop.embedded.mapper.paths.prices import KEPT
 from flexloop.embedded.mapper.paths.shortest import knows_paths, shortest
 from flexloop.embedded.mapper.sampler import choices_of
@@ -39,7 +40,7 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
     choices = choices_of(space)
     if not knows_paths(choices):
         return
-    search = _Search([space], "energy", Deadline(600.0), Standing())
+    search = Incumbent([space], "energy", Deadline(600.0), Standing())
     genomes = choices.sampled(np.random.default_rng(seed), 40)
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
     costs = Costing(space.spec, choices).cost(genomes)
@@ -52,7 +53,7 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
         found = shortest(facts_of(space.spec), choices, keeping, bounds, *ways)
         assert found is not None
         root = Root((0.0, 0.0), 0, search.parts[0], bounds, keeping, Stage.PRICED, 0.0, 0.0, *ways)
-        labels = Labels(search, root, search._relaxation(root, looks_beyond=False), [found])
+        labels = Labels(search, root, Proof(search, are_paths=True)._relaxation(root, looks_beyond=False), [found])
         below_zero = facts_of(space.spec).below_zero(bounds)
         tile, reached = np.ones((1, len(bounds)), dtype=np.int64), found.programme.start[None]
         for place, slot in enumerate(choices.slots):

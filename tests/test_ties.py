@@ -10,6 +10,7 @@ from random_spaces import some_space
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Optimum, Space, find_best
 from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.general import known_forms
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.metrics import goal_of
@@ -39,7 +40,7 @@ def checked(spaces: list[Space], best: tuple[float, ...], looks: int) -> Optimum
 @pytest.mark.slow
 def test_what_is_claimed_of_equals_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(general_module, "_ENUMERATED", 0)
-    monkeypatch.setattr(general_module, "recognise", lambda space: None)
+    monkeypatch.setattr(known_forms, "recognise", lambda space: None)
     open_ties = 0
     for seed in range(0, 200, 10):
         space = some_space(seed, 1_500)

@@ -192,13 +192,13 @@ def test_an_interrupted_search_writes_the_best_it_has(number: signal.Signals, st
 
 SIGNALLED = """
 import os, sys
-from flexloop.embedded.mapper.general import search as general
+from flexloop.embedded.mapper.general.proof import Proof
 from flexloop.__main__ import main
-prove, number = general._Search.prove, int(sys.argv.pop(1))
+prove, number = Proof.run, int(sys.argv.pop(1))
 def signalled(search, *rest):
     os.kill(os.getpid(), number)
     prove(search, *rest)
-general._Search.prove = signalled
+Proof.run = signalled
 main()
 """
 """The command, sent a signal once its search has sampled."""

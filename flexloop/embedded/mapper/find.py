@@ -11,7 +11,8 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.exact.form import Form, recognise
 from flexloop.embedded.mapper.exact.optimal import Outcome, Search, families
-from flexloop.embedded.mapper.general.search import NOT_FOUND, find_best_general
+from flexloop.embedded.mapper.general.incumbent import NOT_FOUND
+from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.prepare import prepare
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
 from flexloop.embedded.mapper.general.bounds import Decided, Floats, Ints, Relaxation
+from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.orders import shared_dims, starting_with, temporal_orders, view_of
-from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part, Root
+from flexloop.embedded.mapper.general.roots import NOTHING, Key, Root
 from flexloop.embedded.mapper.slots import Genomes, concatenate, every_arrangement
 
 _CHUNK = 128
@@ -25,24 +24,6 @@ _HELD = 1 << 21
 """Numbers in the bounded partial mappings of one slot that are held at a time."""
 _BATCH = 2048
 """Mappings that are costed together."""
-
-
-class Incumbent(Protocol):
-    """What branch and bound asks of the search that it is part of."""
-
-    deadline: Deadline
-
-    def keys(self, energy: Floats, cycles: Floats) -> tuple[Floats, Floats]:
-        """Objectives and tie-breaks of bounds."""
-
-    def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
-        """Which bounds are better than the best mapping known."""
-
-    def leave_open(self, primary: Floats, tie: Floats) -> None:
-        """Hear that nothing more will be learnt of what these bounds stand for."""
-
-    def cost(self, part: Part, genomes: Genomes, floor: Key) -> None:
-        """Cost mappings whose bounds are at least ``floor``; what time does not allow for is left open."""
 
 
 @dataclass

@@ -14,7 +14,8 @@ import numpy as np
 
 from flexloop.embedded.mapper.factors import exponents
 from flexloop.embedded.mapper.general.bounds import Relaxation
-from flexloop.embedded.mapper.general.branch import Branch, Incumbent
+from flexloop.embedded.mapper.general.branch import Branch
+from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.roots import Root
 from flexloop.embedded.mapper.paths.conditions import Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints

@@ -1,0 +1,164 @@
+"""The best mapping yet of mapspaces that are searched as one, and the least bound of what was left open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.deadline import Deadline
+from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part
+from flexloop.embedded.mapper.sampler import Found, better, choices_of
+from flexloop.embedded.mapper.slots import Genomes
+from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
+from flexloop.errors import NoVerdictError, UnmappableError, UnsupportedError
+
+Floats = npt.NDArray[np.float64]
+NOT_FOUND = "no mapping found within the time limit, and none is proved not to exist; allow more time"
+_AS_GOOD = 1 - 2e-12
+"""How far bounds may lie below a cost and be as good."""
+
+
+@dataclass
+class Best:
+    """The best mapping yet, and whose it is."""
+
+    found: Found
+    part: Part
+
+    @property
+    def key(self) -> Key:
+        """Its objective and its tie-break."""
+        return self.found.key[0], self.found.key[1]
+
+
+class Incumbent:
+    """What every step of a search adds to: the best mapping yet, and what was left open.
+
+    Args:
+        spaces: the mapspaces, searched as one.
+        objective: what to minimise.
+        deadline: when to end.
+        standing: hears of every better mapping.
+    """
+
+    def __init__(self, spaces: Sequence[Space], objective: Objective, deadline: Deadline, standing: Standing) -> None:
+        self.parts = []
+        for index, space in enumerate(spaces):
+            choices = choices_of(space)
+            self.parts.append(Part(index, space, choices, Costing(space.spec, choices)))
+        self.filled = [part for part in self.parts if part.choices.empty_dimension is None]
+        self.objective: Objective = objective
+        self.deadline, self.standing = deadline, standing
+        self.best: Best | None = None
+        self.evaluated = 0
+        self.open = NOTHING
+        self.floor: Key = (0.0, 0.0)
+        """No mapping that is still to be searched costs less."""
+
+    @property
+    def best_key(self) -> Key:
+        """The objective and the tie-break of the best mapping yet; infinite where there is none."""
+        return NOTHING if self.best is None else self.best.key
+
+    def start(self, seeds: Sequence[Seed]) -> None:
+        """Cost the seeds and the mappings with the smallest tiles, for everything else to be compared with."""
+        for seed in seeds:
+            part = self.parts[seed.space]
+            self.note(part, part.costing.genomes(seed.mapping))
+        for part in self.filled:
+            self.note(part, part.choices.smallest())
+
+    def key(self, energy: float, cycles: float) -> Key:
+        """Objective and tie-break of a bound."""
+        if self.objective == "latency":
+            return cycles, energy
+        if self.objective == "energy":
+            return energy, cycles
+        return energy * cycles if energy >= 0 else -np.inf, energy
+
+    def keys(self, energy: Floats, cycles: Floats) -> tuple[Floats, Floats]:
+        """The same for arrays."""
+        if self.objective == "latency":
+            return cycles, energy
+        if self.objective == "energy":
+            return energy, cycles
+        return np.where(energy >= 0, energy * cycles, -np.inf), energy
+
+    def is_hopeless(self, key: Key) -> bool:
+        """Whether a bound is no better than the best mapping known."""
+        return not self.hopeful(np.array(key[:1]), np.array(key[1:]))[0]
+
+    def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
+        """Which bounds are better than the best mapping known."""
+        possible: npt.NDArray[np.bool_] = primary < np.inf
+        if self.best is None:
+            return possible
+        best, least_tie = self.best.key
+        # Sums of the same numbers in another order differ by rounding: what comes that close is as good.
+        possible &= (primary < best * _AS_GOOD) | ((primary <= best) & (tie < least_tie * _AS_GOOD))
+        return possible
+
+    def leave(self, key: Key) -> None:
+        """Hear that nothing more will be learnt of what a bound stands for."""
+        self.open = min(self.open, max(key, self.floor))
+
+    def leave_open(self, primary: Floats, tie: Floats) -> None:
+        """The same for arrays of bounds."""
+        if primary.size:
+            least = primary.min()
+            self.leave((float(least), float(tie[primary == least].min())))
+
+    def cost(self, part: Part, genomes: Genomes, floor: Key) -> None:
+        """Cost mappings whose bounds are at least ``floor``; what time does not allow for is left open."""
+        before = part.costing.uncounted
+        if not self.note(part, genomes) or part.costing.uncounted > before:
+            self.leave(floor)
+
+    def note(self, part: Part, genomes: Genomes) -> bool:
+        """Cost mappings and remember the best; whether there was time for all."""
+        genomes = genomes.take(np.flatnonzero(part.choices.fits_array(genomes)))
+        if not len(genomes):
+            return True
+        costs = part.costing.cost(genomes, self.deadline)
+        self.evaluated += len(costs)
+        self.offer(part, better(None, genomes, costs, self.objective, self.evaluated))
+        return len(costs) == len(genomes)
+
+    def offer(self, part: Part, found: Found | None) -> None:
+        """Remember a mapping if it is the best yet."""
+        if found is not None and (self.best is None or found.key < self.best.found.key):
+            self.best = Best(found, part)
+            self.standing.best = found.key[0]
+
+    def result(self) -> Optimum:
+        """The best mapping with its certificate."""
+        if self.best is None:
+            if any(part.costing.uncounted for part in self.parts):
+                raise UnsupportedError("no mapping was found that the model counts exactly; use smaller bounds")
+            if self.open[0] < np.inf:
+                raise NoVerdictError(NOT_FOUND)
+            raise UnmappableError(self._reason())
+        cost = self.best.key
+        certificate = Certificate.of(cost, self.open, self.evaluated)
+        part = self.best.part
+        bounds, mapping = part.costing.mapping(self.best.found.genomes)
+        return Optimum(part.index, bounds, mapping, cost, certificate)
+
+    def _reason(self) -> str:
+        for part in self.filled:
+            return f"no mapping fits: {part.costing.reason(part.choices.smallest()) or _unmet(part.choices)}"
+        choices = self.parts[0].choices
+        return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
+
+
+def _unmet(choices: Choices) -> str:
+    """What no mapping of a space does that its constraints ask for, although some fit the hardware."""
+    wanted = [f"has at most {choices.few_loops.most} temporal loops"] if choices.few_loops else []
+    if choices.min_parallelism or not wanted:
+        wanted.append(f"reaches the least parallelism of {choices.min_parallelism:g}")
+    return "none " + " and ".join(wanted)

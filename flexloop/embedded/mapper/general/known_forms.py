@@ -1,0 +1,93 @@
+"""Patterns of bypass of the exact search's form (three groups of levels) are handed to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.embedded.mapper.exact.form import Form, recognise
+from flexloop.embedded.mapper.exact.optimal import Search, families
+from flexloop.embedded.mapper.general.incumbent import Incumbent
+from flexloop.embedded.mapper.general.roots import Part
+from flexloop.embedded.mapper.space import Space
+from flexloop.timeloop.constraints import DataspaceConstraint
+
+_PATTERNS = 512
+"""Patterns of bypass of a mapspace that are looked at, at most."""
+_RELAXED = 0.5
+"""Share of the time for an exact search that passes over a limit on loops."""
+
+
+@dataclass
+class KnownForms:
+    """Patterns of bypass that the exact search can prove.
+
+    Attributes:
+        forms: each with its place.
+        owners: by place, the mapspace and the pattern.
+        are_all: whether nothing else is to be searched.
+    """
+
+    forms: list[tuple[int, Form]] = field(default_factory=list)
+    owners: list[tuple[Part, bytes]] = field(default_factory=list)
+    are_all: bool = False
+
+    @classmethod
+    def of(cls, incumbent: Incumbent) -> KnownForms | None:
+        """Those of the mapspaces, or None where time is up."""
+        found = cls(are_all=True)
+        for part in incumbent.filled:
+            if 1 << len(part.choices.free_bypass) > _PATTERNS:
+                found.are_all = False
+                continue
+            for keep in part.patterns():
+                if incumbent.deadline.passed():
+                    return None
+                form = recognise(_pinned(part, keep))
+                if form is None:
+                    found.are_all = False
+                else:
+                    found.forms.append((len(found.owners), form))
+                    found.owners.append((part, keep.tobytes()))
+        return found
+
+    def prove(self, incumbent: Incumbent) -> None:
+        """Hand them to the exact search, all with one incumbent.
+
+        It knows no limit on loops: where its best mapping has too many, its cost bounds those with few.
+        """
+        if not self.forms:
+            return
+        limited = any(part.choices.few_loops for part, _ in self.owners)
+        deadline = incumbent.deadline.part(_RELAXED) if limited else incumbent.deadline
+        search = Search(families(self.forms, incumbent.objective), incumbent.objective, incumbent.best_key, deadline)
+        outcome, bound = search.run(), search.open
+        if outcome is not None:
+            part, _ = self.owners[outcome.place]
+            incumbent.evaluated += outcome.evaluated
+            found = part.costing.genomes(outcome.mapping)
+            incumbent.note(part, found)
+            if not part.choices.fits_array(found)[0]:
+                bound = min(bound, (search.lower_bound, 0.0))
+        if limited and bound < incumbent.best_key:
+            incumbent.floor = (bound[0], 0.0) if self.are_all else incumbent.floor
+            return
+        for part, pattern in self.owners:
+            part.proved.add(pattern)
+        incumbent.open = min(incumbent.open, bound)
+
+
+def _pinned(part: Part, keep: npt.NDArray[np.bool_]) -> Space:
+    """A space with its bypass decided, and without a limit on loops."""
+    names = part.choices.data_spaces
+    dataspaces = tuple(
+        DataspaceConstraint(
+            level,
+            tuple(t for t, kept in zip(names, row, strict=True) if kept),
+            tuple(t for t, kept in zip(names, row, strict=True) if not kept),
+        )
+        for level, row in zip(part.choices.levels, keep, strict=True)
+    )
+    return replace(part.space, constraints=replace(part.space.constraints, dataspaces=dataspaces), most_loops=None)

@@ -1,0 +1,230 @@
+"""The proof: whatever is left of the mapspaces is cut off or costed, in the order of the bounds.
+
+A root is bounded by its shortest path, or by its tiles (`general.bounds`) where paths are too many or do not apply. If it
+is then still hopeful it is taken apart by its fanouts and its bypass, and searched by branch and bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from flexloop.deadline import Deadline, TimeUp
+from flexloop.embedded.mapper.facts import Resource
+from flexloop.embedded.mapper.fillings import Fillings, every_filling
+from flexloop.embedded.mapper.general.bounds import Relaxation
+from flexloop.embedded.mapper.general.branch import Branch
+from flexloop.embedded.mapper.general.incumbent import Incumbent
+from flexloop.embedded.mapper.general.labels import SLACK, Labels
+from flexloop.embedded.mapper.general.roots import MOST_TOGETHER, Part, Root, Roots, Stage
+from flexloop.embedded.mapper.paths.prices import keeping_of
+from flexloop.embedded.mapper.paths.shortest import Shortest, are_few, knows_paths, shortest
+from flexloop.embedded.mapper.sampler import sample
+
+SAMPLED = 0.2
+"""Share of the time that sampling may take before anything is proved, and again after the exact search."""
+_MOST_WAYS = 5_000
+"""Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
+_AGAIN = 0.5
+"""Seconds of sampling for a second of proving, where proving takes long."""
+_TIGHT = 0.6
+"""What share of a root's cycles a bandwidth needs at least for more to be found out about it."""
+
+
+def has_paths(part: Part, deadline: Deadline) -> bool:
+    """Whether a mapspace has shortest paths, and not too many ways to fill the fanouts for them."""
+    choices = part.choices
+    bounds = [options[0].bound for options in choices.factorizations]
+    keeping = keeping_of(choices.kept, choices.free_bypass)
+    if not knows_paths(choices) or not are_few(part.facts, keeping, bounds):
+        return False
+    try:
+        return every_filling(choices, bounds, _MOST_WAYS, deadline) is not None
+    except TimeUp:
+        return False
+
+
+class Proof:
+    """Proves that nothing is better than the best mapping, or finds what is.
+
+    Args:
+        incumbent: the best mapping yet.
+        are_paths: whether shortest paths lead to good mappings, so that none need be sampled.
+    """
+
+    def __init__(self, incumbent: Incumbent, *, are_paths: bool) -> None:
+        self._incumbent, self._are_paths = incumbent, are_paths
+
+    def run(self, samples: int, rng_seed: int) -> None:
+        """Cut off or cost everything that is left, in the order of the bounds.
+
+        Where that takes long, sampling goes on in between.
+
+        Args:
+            samples: mappings sampled at a time, or 0.
+            rng_seed: seed of the sampler.
+        """
+        roots = Roots(self._incumbent.filled, self._incumbent.key)
+        begun, sampled = self._incumbent.deadline.now(), 0.0
+        while (least := roots.least()) is not None:
+            if (
+                samples
+                and not self._are_paths
+                and (proving := self._incumbent.deadline.now() - begun - sampled) > 1.0
+                and sampled < _AGAIN * proving
+            ):
+                before, rng_seed = self._incumbent.deadline.now(), rng_seed + 1
+                self._improve(samples, rng_seed)
+                sampled += self._incumbent.deadline.now() - before
+            bound = max(least, self._incumbent.floor)
+            self._incumbent.standing.bound = min(self._incumbent.open, bound)[0]
+            if self._incumbent.is_hopeless(bound):
+                return
+            root = roots.pop()
+            try:
+                self._incumbent.deadline.check()
+                for part in self._taken_apart(root, roots.numbers):
+                    roots.push(part)
+            except TimeUp:
+                self._incumbent.leave(least)
+                return
+
+    def _improve(self, samples: int, rng_seed: int) -> None:
+        """Sample around the best mapping known."""
+        for part in self._incumbent.filled:
+            own = self._incumbent.best is not None and self._incumbent.best.part is part
+            starts = self._incumbent.best.found.genomes if own and self._incumbent.best is not None else None
+            found, evaluated = sample(
+                part.costing,
+                part.choices,
+                self._incumbent.objective,
+                budget=5 * samples,
+                rng_seed=rng_seed,
+                starts=starts,
+                deadline=self._incumbent.deadline.part(SAMPLED),
+            )
+            self._incumbent.evaluated += evaluated
+            self._incumbent.offer(part, found)
+
+    def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
+        """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
+        if root.stage == Stage.LISTED:
+            return self._fill(root, numbers)
+        if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= MOST_TOGETHER):
+            return [self._least(part) for part in root.groups(numbers)]
+        if root.stage < Stage.PRICED:
+            return [self._priced(root)]
+        if not root.is_decided:
+            return root.halves(numbers)
+        if root.stage == Stage.PRICED and not root.has_paths:
+            energy, cycles = self._relaxation(root, looks_beyond=True).bound(
+                np.ones((1, 1, len(root.bounds)), dtype=np.int64)
+            )
+            return [self._bounded(root, Stage.BOUNDED, float(energy[0]), float(cycles[0]))]
+        found = self._paths(root) if root.has_paths else []
+        if not found or not found[0].is_kept:
+            Branch(self._incumbent, root, self._relaxation(root, looks_beyond=True)).run()
+        elif all(path.least < np.inf for path in found):
+            for path in found:
+                self._note_path(root, path)
+            Labels(self._incumbent, root, self._relaxation(root, looks_beyond=False), found).run()
+        return []
+
+    def _relaxation(self, root: Root, *, looks_beyond: bool) -> Relaxation:
+        decided = root.keep, root.bounds, root.filling
+        return Relaxation(
+            root.part.facts, root.part.choices, *decided, self._incumbent.deadline, looks_beyond=looks_beyond
+        )
+
+    def _bounded(self, root: Root, stage: Stage, energy: float, cycles: float) -> Root:
+        energy, cycles = max(energy, root.energy), max(cycles, root.cycles)
+        return replace(
+            root, key=max(self._incumbent.key(energy, cycles), root.key), stage=stage, energy=energy, cycles=cycles
+        )
+
+    def _fill(self, root: Root, numbers: Iterator[int]) -> list[Root]:
+        """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
+        found = every_filling(root.part.choices, root.bounds, _MOST_WAYS, self._incumbent.deadline)
+        if found is None:
+            self._are_paths = False
+            return [replace(root, stage=Stage.FILLED)]
+        fillings = Fillings.of(root.part.choices, found)
+        which, by_lanes = np.arange(len(fillings)), self._incumbent.objective != "energy"
+        every = replace(root, fillings=fillings, which=which, stage=Stage.FILLED, by_lanes=by_lanes)
+        if not len(fillings):
+            return []
+        # Cycles follow from how many MACs work at once; what energy is needed at least is found out for all ways first.
+        parts = every.groups(numbers) if self._incumbent.objective == "latency" else [every]
+        return [self._least(part) for part in parts]
+
+    def _least(self, root: Root) -> Root:
+        return self._bounded(root, root.stage, root.energy, root.least_cycles())
+
+    def _priced(self, root: Root) -> Root:
+        """A root bounded by its shortest path, first without what takes long, whose mapping is costed."""
+        coarse = root.stage < Stage.COARSE
+        found = None if root.fillings is None else self._path(root, self._most_energy(root), coarse=coarse)
+        if found is None:
+            return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
+        self._note_path(root, found)
+        facts = root.part.facts
+        leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
+        energy = found.least + leaked - facts.below_zero(root.bounds)
+        stage = Stage.PRICED if found.is_fine else Stage.COARSE
+        root = self._bounded(replace(root, has_paths=True), stage, energy, 0.0)
+        if self._incumbent.objective == "energy" or energy == np.inf or not root.is_even:
+            return root
+        return self._throttled(root, coarse=coarse)
+
+    def _throttled(self, root: Root, *, coarse: bool) -> Root:
+        """A root bounded by the cycles that bandwidths need; those that may need many are remembered."""
+        tight = []
+        for resource in root.tight:
+            found = self._path(root, self._most_cycles(root), resource, coarse=coarse)
+            if found is not None:
+                self._note_path(root, found)
+                cycles = float(np.ceil(found.least * SLACK)) + root.part.facts.latency
+                if cycles >= _TIGHT * root.cycles:
+                    tight.append(resource)
+                root = self._bounded(root, root.stage, 0.0, cycles)
+        return replace(root, tight=tuple(tight))
+
+    def _paths(self, root: Root) -> list[Shortest]:
+        """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
+        found = [self._path(root, self._most_energy(root), coarse=False)]
+        if self._incumbent.objective != "energy":
+            found += [self._path(root, self._most_cycles(root), resource, coarse=False) for resource in root.tight]
+        return [path for path in found if path is not None]
+
+    def _path(self, root: Root, most: float, resource: Resource | None = None, *, coarse: bool) -> Shortest | None:
+        """The shortest path of a root, where there are not too many; none above a limit."""
+        assert root.fillings is not None
+        facts, choices = root.part.facts, root.part.choices
+        ways = root.fillings, root.which, most, self._incumbent.deadline
+        return shortest(facts, choices, root.keeping, root.bounds, *ways, coarse=coarse, resource=resource)
+
+    def _note_path(self, root: Root, found: Shortest) -> None:
+        """Cost the mapping of a path."""
+        if found.genomes is not None:
+            self._incumbent.note(root.part, found.genomes)
+
+    def _most_energy(self, root: Root) -> float:
+        """The energy, leakage left out, above which a mapping of a root is of no interest."""
+        if self._incumbent.best is None:
+            return np.inf
+        best, tie = self._incumbent.best.key
+        if self._incumbent.objective == "latency":
+            most = tie if root.cycles >= best else np.inf
+        else:
+            most = best if self._incumbent.objective == "energy" else best / root.cycles
+        return most + root.part.facts.below_zero(root.bounds)
+
+    def _most_cycles(self, root: Root) -> float:
+        """The cycles above which a mapping of a root is of no interest."""
+        if self._incumbent.best is None or self._incumbent.objective == "energy":
+            return np.inf
+        best, _ = self._incumbent.best.key
+        most = best if self._incumbent.objective == "latency" else best / root.energy if root.energy > 0 else np.inf
+        return most - root.part.facts.latency
