@@ -1,7 +1,7 @@
 """The proof: whatever is left of the mapspaces is cut off or costed, in the order of the bounds.
 
-A root is bounded by its shortest path, or by its tiles (`general.bounds`) where paths are too many or do not apply. If it
-is then still hopeful it is taken apart by its fanouts and its bypass, and searched by branch and bound.
+A root is bounded by its shortest path, or by its tiles (`general.bounds`) where paths are too many or do not apply.
+What is then still hopeful is taken apart by its fanouts and its bypass, and searched by branch and bound.
 """
 
 from __future__ import annotations
