@@ -51,7 +51,7 @@ class NothingEngine:
             time.sleep(self.delay)
         variant = space.variants[0]
         bounds = {d: variant.bounds[d][0] for d in DIMENSIONS}
-        candidate = seeds[0] if seeds else Candidate(variant, bounds, _mapping(variant, bounds))
+        candidate = seeds[0] if seeds and not self.exhaustive else Candidate(variant, bounds, _mapping(variant, bounds))
         return Winner(candidate, self.evaluate(candidate, energy, run_dir), evaluated=1)
 
     def evaluate(

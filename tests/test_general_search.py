@@ -82,6 +82,29 @@ def test_branch_and_bound_equals_enumeration_where_networks_use_energy_and_time(
     check()
 
 
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_a_floor_ends_the_search_and_changes_no_cost(no_shortcuts: None, examples: int) -> None:
+    """What is known not to be undercut ends the search at the first mapping of that cost; less than that says nothing."""
+
+    @settings(max_examples=examples, deadline=None)
+    @given(st.integers(0, 2**32), objectives)
+    def check(seed: int, objective: Objective) -> None:
+        space = some_space(seed, 800)
+        try:
+            plain = find_best_general([space], objective, samples=0)
+        except (UnmappableError, UnsupportedError):
+            return
+        bounds, mapping, cost = plain.bounds, plain.mapping, plain.cost
+        for floor in (cost, (cost[0] * 0.9, 0.0), (cost[0], 0.0)):
+            found = find_best_general([space], objective, samples=0, floor=floor)
+            assert found.certificate.optimal
+            assert found.cost == pytest.approx(cost, rel=1e-12)
+        seeded = find_best_general([space], objective, [Seed(0, bounds, mapping)], floor=cost)
+        assert seeded.certificate.optimal and seeded.certificate.evaluated == 1
+
+    check()
+
+
 def test_hops_depend_on_where_children_stand(no_shortcuts: None) -> None:
     # In a row of six words go to children nearby or far away, by the order of the loops over the row.
     inputs = document([None, 64], [6, 1], {"M": 3, "K": 2, "N": 2})

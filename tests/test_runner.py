@@ -102,10 +102,11 @@ def test_processes_and_dask_answer_as_one_process_does(placement: Placement, exh
     if placement.dask:
         pytest.importorskip("distributed", reason="the extra dask is not installed")
     plan = nothing_plan(tmp_path / "store", NothingEngine(exhaustive=exhaustive))
-    assert table(run(plan, placement)) == table(run(nothing_plan(None)))
+    expected = table(run(nothing_plan(None, NothingEngine(exhaustive=exhaustive))))
+    assert table(run(plan, placement)) == expected
     again = run(plan)
     assert all(r.from_store for r in again)
-    assert table(again) == table(run(nothing_plan(None)))
+    assert table(again) == expected
 
 
 def test_a_rerun_computes_only_what_is_missing(tmp_path: Path) -> None:
@@ -157,21 +158,54 @@ def test_a_failure_that_passes_leaves_no_trace() -> None:
     assert table(run(nothing_plan(None, engine))) == table(run(nothing_plan(None)))
 
 
-def test_a_search_without_an_answer_is_not_repeated_and_inherits(tmp_path: Path) -> None:
-    engine = FailingEngine(error=NoVerdictError("found nothing"), classes=(FULLY_FLEXIBLE,))
+@pytest.mark.parametrize("exhaustive", [False, True])
+def test_a_search_without_an_answer_inherits(exhaustive: bool, tmp_path: Path) -> None:
+    """It is not repeated, except from what its subclasses found since."""
+    engine = FailingEngine(error=NoVerdictError("found nothing"), classes=(FULLY_FLEXIBLE,), exhaustive=exhaustive)
     results = {r.flexclass: r for r in run(nothing_plan(tmp_path, engine), layers=some_layers(1))}
-    assert engine.calls.count(str(FULLY_FLEXIBLE)) == 1
+    assert engine.calls.count(str(FULLY_FLEXIBLE)) == 1 + exhaustive
     winner = results[FULLY_FLEXIBLE].winner
     assert winner is not None and "inherited" in winner.notes[0] and not winner.optimal
 
 
-def test_a_class_inherits_what_a_subclass_does_better_and_the_row_says_so(tmp_path: Path) -> None:
-    results = {r.flexclass: r for r in run(nothing_plan(tmp_path, LucklessEngine()), layers=some_layers(1))}
+@pytest.mark.parametrize("exhaustive", [False, True])
+def test_a_class_inherits_what_a_subclass_does_better_and_the_row_says_so(exhaustive: bool, tmp_path: Path) -> None:
+    plan = nothing_plan(tmp_path, LucklessEngine(exhaustive=exhaustive))
+    results = {r.flexclass: r for r in run(plan, layers=some_layers(1))}
     winner, below = results[FULLY_FLEXIBLE].winner, results[RIGID].winner
     assert winner is not None and below is not None
     assert winner.evaluation.edp == below.evaluation.edp
     assert winner.notes[0].startswith("mapping inherited from T")
     assert not winner.optimal and winner.lower_bound is None, "the proof is refuted"
+
+
+class ProvingEngine(NothingEngine):
+    """Proves that nothing costs less than what it finds, and notes what it was told of superclasses."""
+
+    def __init__(self) -> None:
+        super().__init__(exhaustive=True)
+        self.floors: dict[FlexClass, tuple[float, float]] = {}
+
+    def map(
+        self,
+        space: MapSpace,
+        energy: EnergyTables,
+        options: SearchOptions,
+        seeds: Sequence[Candidate],
+        run_dir: Path,
+    ) -> Winner:
+        self.floors[space.flexclass] = options.floor
+        winner = super().map(space, energy, options, seeds, run_dir)
+        return replace(winner, optimal=True, lower_bound=winner.evaluation.edp, tie_bound=float(space.flexclass.rank))
+
+
+def test_what_is_proved_of_superclasses_is_told_to_their_subclasses() -> None:
+    engine = ProvingEngine()
+    results = run(nothing_plan(None, engine), layers=some_layers(1))
+    assert results[0].winner is not None
+    edp = results[0].winner.evaluation.edp
+    assert engine.floors.pop(FULLY_FLEXIBLE) == (0.0, 0.0)
+    assert engine.floors == {r.flexclass: (edp, FULLY_FLEXIBLE.rank) for r in results if r.flexclass != FULLY_FLEXIBLE}
 
 
 def test_a_finding_is_kept_and_not_repeated(tmp_path: Path) -> None:

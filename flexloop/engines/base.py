@@ -63,6 +63,7 @@ class Winner:
         evaluation: its figures, from the engine that found it.
         optimal: whether it is proved to be the best of the mapspace.
         lower_bound: no mapping of the mapspace costs less in the objective searched (None: no bound is known).
+        tie_bound: where it is proved to be the best, none of its equals in the objective costs less in the tie-break.
         evaluated: mappings costed one by one.
         excluded: mappings excluded by proof.
         notes: what a reader of the row should know (paddings searched, inherited from a subclass).
@@ -75,6 +76,12 @@ class Winner:
     evaluated: int = 0
     excluded: float = 0.0
     notes: tuple[str, ...] = ()
+    tie_bound: float = 0.0
+
+    @property
+    def floor(self) -> tuple[float, float]:
+        """The objective and its tie-break, of which no mapping of the mapspace is below both."""
+        return self.lower_bound or 0.0, self.tie_bound if self.optimal else 0.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class SearchOptions:
         seed: of random choices.
         threads: that one search may use.
         timeout_s: seconds after which an engine's process is stopped, be it searching or evaluating, or None.
+        floor: no mapping costs less in the objective and its tie-break, as is known of a mapspace that holds this one;
+            an engine may end its search when it has found a mapping of that cost.
     """
 
     objective: Objective = "edp"
@@ -96,6 +105,7 @@ class SearchOptions:
     seed: int = 0
     threads: int = 1
     timeout_s: float | None = None
+    floor: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)

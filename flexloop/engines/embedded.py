@@ -56,7 +56,9 @@ class EmbeddedEngine:
         spaces = [Space(self._spec(v, _real(v), energy), v.bounds, v.constraints) for v in space.variants]
         starts = [Seed(space.variants.index(c.variant), c.bounds, c.mapping) for c in seeds]
         deadline = Deadline.of(options.effort, options.time_limit)
-        best = find_best(spaces, options.objective, starts, deadline=deadline, rng_seed=options.seed)
+        best = find_best(
+            spaces, options.objective, starts, deadline=deadline, rng_seed=options.seed, floor=options.floor
+        )
         candidate = Candidate(space.variants[best.space], best.bounds, best.mapping)
         certificate, known = best.certificate, best.evaluation
         return Winner(
@@ -67,6 +69,7 @@ class EmbeddedEngine:
             lower_bound=certificate.lower_bound,
             evaluated=certificate.evaluated,
             excluded=certificate.excluded,
+            tie_bound=certificate.tie_bound,
         )
 
     def evaluate(

@@ -1,6 +1,7 @@
 """One cell: a class on a layer. How it is computed and kept, and what travels between processes.
 
 The best mapping of a class is a legal, known-good start for its superclasses, and its cost a limit that they keep to.
+What is proved of a class holds for its subclasses: one whose best mapping costs as little is proved as well.
 """
 
 from __future__ import annotations
@@ -87,10 +88,7 @@ def look_up(plan: Plan, flexclass: FlexClass, layer: Layer, found: Found) -> Sto
     cell = plan.store.get(key_of(plan, flexclass, layer, found))
     if cell is None or cell.winner is None:
         return cell
-    space = plan.space(flexclass, layer)
-    winner = from_stored(cell.winner, space)
-    kept = _not_worse(plan, space, winner, seeds_of(flexclass, found))
-    return cell if kept is winner else replace(cell, winner=to_stored(kept, space))
+    return _reconsidered(plan, plan.space(flexclass, layer), cell, found)
 
 
 def keep(plan: Plan, flexclass: FlexClass, layer: Layer, found: Found, cell: StoredCell, *, anew: bool = True) -> None:
@@ -112,7 +110,10 @@ def keep(plan: Plan, flexclass: FlexClass, layer: Layer, found: Found, cell: Sto
 
 
 def run_task(plan: Plan, task: CellTask) -> list[StoredCell]:
-    """Run a task's classes, each from the best mappings of its subclasses; each is in the store as soon as it is done.
+    """Run a task's classes; each is in the store as soon as it is done.
+
+    Where the mapper needs no seeds superclasses come first, and what is proved of them ends the search of a subclass
+    that reaches their cost.
 
     Raises:
         FlexloopError: for what is no fault of the cell, such as a wrong template.
@@ -120,17 +121,25 @@ def run_task(plan: Plan, task: CellTask) -> list[StoredCell]:
     found: dict[FlexClass, Winner | None] = {}
     for flexclass, known in task.known.items():
         found[flexclass] = winner_of(known, plan.space(flexclass, task.layer))
-    cells = []
-    for flexclass in task.classes:
-        space = plan.space(flexclass, task.layer)
-        cell = look_up(plan, flexclass, task.layer, found)
-        if cell is None:
-            cell = _compute(plan, space, seeds_of(flexclass, found))
+    cells: dict[FlexClass, StoredCell] = {}
+
+    def done(flexclass: FlexClass, cell: StoredCell, *, is_new: bool) -> None:
+        if is_new:
             with suppress(OutputError):  # where the study was started it is put once more, and failure is reported
                 keep(plan, flexclass, task.layer, found, cell)
-        found[flexclass] = winner_of(cell, space)
-        cells.append(cell)
-    return cells
+        found[flexclass] = winner_of(cell, plan.space(flexclass, task.layer))
+        cells[flexclass] = cell
+
+    for flexclass in reversed(task.classes) if plan.whole_layers else task.classes:
+        stored = look_up(plan, flexclass, task.layer, found)
+        cell = _compute(plan, plan.space(flexclass, task.layer), found) if stored is None else stored
+        done(flexclass, cell, is_new=stored is None)
+    for flexclass in task.classes if plan.whole_layers else ():
+        # A subclass searched later may have found what the time for its superclass did not suffice for.
+        cell = _reconsidered(plan, plan.space(flexclass, task.layer), cells[flexclass], found)
+        if cell is not cells[flexclass]:
+            done(flexclass, cell, is_new=True)
+    return [cells[flexclass] for flexclass in task.classes]
 
 
 def run_task_elsewhere(plan: Plan, task: CellTask) -> list[StoredCell]:
@@ -154,9 +163,19 @@ def winner_of(cell: StoredCell, space: MapSpace) -> Winner | None:
     return None if cell.winner is None else from_stored(cell.winner, space)
 
 
-def _compute(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> StoredCell:
+def _reconsidered(plan: Plan, space: MapSpace, cell: StoredCell, found: Found) -> StoredCell:
+    """A cell in view of its subclasses: none of their mappings is better, and one that failed may start from these."""
+    seeds = seeds_of(space.flexclass, found)
+    if cell.winner is None:
+        return _compute(plan, space, found) if cell.status == "failed" and seeds else cell
+    winner = from_stored(cell.winner, space)
+    kept = _not_worse(plan, space, winner, seeds)
+    return cell if kept is winner else replace(cell, winner=to_stored(kept, space))
+
+
+def _compute(plan: Plan, space: MapSpace, found: Found) -> StoredCell:
     """Search the cell, several times if need be."""
-    began = time.perf_counter()
+    began, seeds = time.perf_counter(), seeds_of(space.flexclass, found)
 
     def cell(status: Status, reason: str = "", winner: Winner | None = None) -> StoredCell:
         stored = None if winner is None else to_stored(winner, space)
@@ -165,7 +184,7 @@ def _compute(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> 
     reason = ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return cell("ok", winner=_not_worse(plan, space, _search(plan, space, seeds), seeds))
+            return cell("ok", winner=_not_worse(plan, space, _search(plan, space, found), seeds))
         except UnmappableError as error:
             return cell("unmappable", str(error))
         except NoVerdictError as error:
@@ -188,16 +207,22 @@ def _fault(error: Exception) -> str:
     return f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
 
 
-def _search(plan: Plan, space: MapSpace, seeds: Mapping[FlexClass, Winner]) -> Winner:
+def _search(plan: Plan, space: MapSpace, found: Found) -> Winner:
     """Let the mapper search and the evaluator have its say.
 
     A mapper that needs no seeds gets the best one, which says what is hopeless as well as all of them.
     """
+    seeds = seeds_of(space.flexclass, found)
     best = _best(plan, seeds) if plan.whole_layers else None
     chosen = seeds.values() if best is None else [seeds[best]]
     starts = [carry_over(winner.candidate, space) for winner in chosen]
+    above = [winner for c, winner in found.items() if winner is not None and space.flexclass < c]
+    for winner in above:
+        with suppress(ValueError):  # it makes use of what this class has not
+            starts.append(carry_over(winner.candidate, space))
+    options = replace(plan.options, floor=max((winner.floor for winner in above), default=plan.options.floor))
     with _run_folder(plan, space) as folder:
-        winner = plan.mapper.map(space, plan.energy, plan.options, starts, folder / "map")
+        winner = plan.mapper.map(space, plan.energy, options, starts, folder / "map")
         if plan.evaluator is plan.mapper:
             return winner
         timeout_s = plan.options.timeout_s

@@ -50,6 +50,7 @@ class StoredWinner:
     evaluated: int
     excluded: float
     notes: tuple[str, ...]
+    tie_bound: float = 0.0
 
 
 @dataclass(frozen=True)

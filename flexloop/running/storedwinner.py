@@ -20,6 +20,7 @@ def to_stored(winner: Winner, space: MapSpace) -> StoredWinner:
         evaluated=winner.evaluated,
         excluded=winner.excluded,
         notes=winner.notes,
+        tie_bound=winner.tie_bound,
     )
 
 
@@ -33,4 +34,5 @@ def from_stored(stored: StoredWinner, space: MapSpace) -> Winner:
         stored.evaluated,
         stored.excluded,
         stored.notes,
+        stored.tie_bound,
     )

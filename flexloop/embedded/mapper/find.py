@@ -32,6 +32,7 @@ def find_best(
     deadline: Deadline | None = None,
     rng_seed: int = 0,
     standing: Standing | None = None,
+    floor: tuple[float, float] = (0.0, 0.0),
 ) -> Optimum:
     """Find the best mapping of several mapspaces, taken as one.
 
@@ -44,6 +45,8 @@ def find_best(
         deadline: the same, begun before; compiling the kernels does not count.
         rng_seed: seed of what is random outside the exact search.
         standing: called with the best mapping and its bound whenever they improve.
+        floor: the objective and its tie-break, of which no mapping is below both, as far as is known; the general
+            search ends where it finds a mapping of that cost.
 
     Raises:
         UnmappableError: if no mapping fits, with the reason.
@@ -54,7 +57,7 @@ def find_best(
     with deadline.paused():
         prepare()
     with standing.searched():
-        return _find_best(spaces, objective, seeds, deadline, rng_seed, standing)
+        return _find_best(spaces, objective, seeds, deadline, rng_seed, standing, floor)
 
 
 def _find_best(
@@ -64,6 +67,7 @@ def _find_best(
     deadline: Deadline,
     rng_seed: int,
     standing: Standing,
+    floor: tuple[float, float],
 ) -> Optimum:
     forms = [(place, form) for place, space in enumerate(spaces) if (form := recognise(space)) is not None]
     best = _best_seed(spaces, objective, seeds)
@@ -78,7 +82,7 @@ def _find_best(
     certificate = Certificate(True, bound[0], int(search.best["counts"][0]), 0.0, bound[1])
     if rest := sorted(set(range(len(spaces))) - {place for place, _ in forms}):
         best, certificate = _with_general(
-            spaces, rest, objective, seeds, best, certificate, deadline, rng_seed, standing
+            spaces, rest, objective, seeds, best, certificate, deadline, rng_seed, standing, floor
         )
     if best is None and isfinite(certificate.lower_bound):
         raise NoVerdictError(NOT_FOUND)
@@ -148,13 +152,20 @@ def _with_general(
     deadline: Deadline,
     rng_seed: int,
     standing: Standing,
+    floor: tuple[float, float],
 ) -> tuple[Optimum | None, Certificate]:
     """Search the mapspaces of other forms as well."""
     place = {index: i for i, index in enumerate(rest)}
     own = [replace(seed, space=place[seed.space]) for seed in seeds if seed.space in place]
     try:
         other = find_best_general(
-            [spaces[i] for i in rest], objective, own, deadline=deadline, rng_seed=rng_seed, standing=standing
+            [spaces[i] for i in rest],
+            objective,
+            own,
+            deadline=deadline,
+            rng_seed=rng_seed,
+            standing=standing,
+            floor=floor,
         )
     except UnmappableError:
         if best is None and not isfinite(certificate.lower_bound):

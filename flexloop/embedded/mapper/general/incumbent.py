@@ -44,9 +44,17 @@ class Incumbent:
         objective: what to minimise.
         deadline: when to end.
         standing: hears of every better mapping.
+        floor: no mapping that is still to be searched costs less.
     """
 
-    def __init__(self, spaces: Sequence[Space], objective: Objective, deadline: Deadline, standing: Standing) -> None:
+    def __init__(
+        self,
+        spaces: Sequence[Space],
+        objective: Objective,
+        deadline: Deadline,
+        standing: Standing,
+        floor: Key = (0.0, 0.0),
+    ) -> None:
         self.parts = []
         for index, space in enumerate(spaces):
             choices = choices_of(space)
@@ -57,8 +65,9 @@ class Incumbent:
         self.best: Best | None = None
         self.evaluated = 0
         self.open = NOTHING
-        self.floor: Key = (0.0, 0.0)
-        """No mapping that is still to be searched costs less."""
+        self.floor = floor
+        self.is_done = False
+        """Whether nothing can be better than the best mapping known."""
 
     @property
     def best_key(self) -> Key:
@@ -71,6 +80,8 @@ class Incumbent:
             part = self.parts[seed.space]
             self.note(part, part.costing.genomes(seed.mapping))
         for part in self.filled:
+            if self.is_done:
+                return
             self.note(part, part.choices.smallest())
 
     def key(self, energy: float, cycles: float) -> Key:
@@ -91,10 +102,13 @@ class Incumbent:
 
     def is_hopeless(self, key: Key) -> bool:
         """Whether a bound is no better than the best mapping known."""
-        return not self.hopeful(np.array(key[:1]), np.array(key[1:]))[0]
+        return not self._beats(np.array(key[:1]), np.array(key[1:]))[0]
 
     def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
-        """Which bounds are better than the best mapping known."""
+        """Which bounds are better than the best mapping known, and whether anything can be."""
+        return np.zeros(primary.shape, dtype=np.bool_) if self.is_done else self._beats(primary, tie)
+
+    def _beats(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
         possible: npt.NDArray[np.bool_] = primary < np.inf
         if self.best is None:
             return possible
@@ -112,6 +126,11 @@ class Incumbent:
         if primary.size:
             least = primary.min()
             self.leave((float(least), float(tie[primary == least].min())))
+
+    def raise_floor(self, floor: Key) -> None:
+        """Hear that no mapping that is still to be searched costs less."""
+        self.floor = max(self.floor, floor)
+        self.is_done = self.is_hopeless(self.floor)
 
     def cost(self, part: Part, genomes: Genomes, floor: Key) -> None:
         """Cost mappings whose bounds are at least ``floor``; what time does not allow for is left open."""
@@ -134,6 +153,7 @@ class Incumbent:
         if found is not None and (self.best is None or found.key < self.best.found.key):
             self.best = Best(found, part)
             self.standing.best = found.key[0]
+            self.is_done = self.is_hopeless(self.floor)
 
     def result(self) -> Optimum:
         """The best mapping with its certificate."""

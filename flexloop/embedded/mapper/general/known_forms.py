@@ -58,7 +58,7 @@ class KnownForms:
 
         It knows no limit on loops: where its best mapping has too many, its cost bounds those with few.
         """
-        if not self.forms:
+        if not self.forms or incumbent.is_done:
             return
         limited = any(part.choices.few_loops for part, _ in self.owners)
         deadline = incumbent.deadline.part(_RELAXED) if limited else incumbent.deadline
@@ -72,7 +72,8 @@ class KnownForms:
             if not part.choices.fits_array(found)[0]:
                 bound = min(bound, (search.lower_bound, 0.0))
         if limited and bound < incumbent.best_key:
-            incumbent.floor = (bound[0], 0.0) if self.are_all else incumbent.floor
+            if self.are_all:
+                incumbent.raise_floor((bound[0], 0.0))
             return
         for part, pattern in self.owners:
             part.proved.add(pattern)

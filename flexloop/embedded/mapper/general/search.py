@@ -13,6 +13,7 @@ from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.known_forms import KnownForms
 from flexloop.embedded.mapper.general.proof import SAMPLED, Proof, has_paths
+from flexloop.embedded.mapper.general.roots import Key
 from flexloop.embedded.mapper.sampler import sample
 from flexloop.embedded.mapper.slots import concatenate
 from flexloop.embedded.mapper.space import Objective, Optimum, Seed, Space, Standing
@@ -33,6 +34,7 @@ def find_best_general(
     rng_seed: int = 0,
     samples: int = 20_000,
     standing: Standing | None = None,
+    floor: Key = (0.0, 0.0),
 ) -> Optimum:
     """Find the best mapping of all spaces, proved or with a lower bound.
 
@@ -45,15 +47,16 @@ def find_best_general(
         rng_seed: seed of the sampler that finds the first mappings.
         samples: mappings sampled before branch and bound, over all spaces.
         standing: called with the best mapping and its bound whenever they improve.
+        floor: the objective and its tie-break, of which no mapping is below both, as far as is known.
 
     Raises:
         UnmappableError: if no mapping fits, with the reason for the one with the smallest tiles.
         NoVerdictError: if none was found within the time limit, and it is not proved that there is none.
         UnsupportedError: if none was found that the model can count.
     """
-    incumbent = Incumbent(spaces, objective, deadline or Deadline(time_limit), standing or Standing())
+    incumbent = Incumbent(spaces, objective, deadline or Deadline(time_limit), standing or Standing(), floor)
     incumbent.start(seeds)
-    if not _enumerated(incumbent):
+    if not incumbent.is_done and not _enumerated(incumbent):
         forms = KnownForms.of(incumbent)
         # Where shortest paths lead to good mappings few need be sampled, but the exact search needs a good incumbent.
         are_paths = (
@@ -93,7 +96,7 @@ def _sample(incumbent: Incumbent, seeds: Sequence[Seed], samples: int, rng_seed:
     sampled = [part for part in incumbent.filled if any(True for _ in part.patterns())]
     until = incumbent.deadline.part(SAMPLED)
     for place, part in enumerate(sampled):
-        if samples <= 0 or until.passed():
+        if samples <= 0 or until.passed() or incumbent.is_done:
             return
         starts = [part.costing.genomes(seed.mapping) for seed in seeds if seed.space == part.index]
         found, evaluated = sample(
