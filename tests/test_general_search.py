@@ -84,7 +84,7 @@ def test_branch_and_bound_equals_enumeration_where_networks_use_energy_and_time(
 
 @pytest.mark.parametrize("examples", EXAMPLES)
 def test_a_floor_ends_the_search_and_changes_no_cost(no_shortcuts: None, examples: int) -> None:
-    """What is known not to be undercut ends the search at the first mapping of that cost; less than that says nothing."""
+    """The search ends at the first mapping of a cost that none is below; a floor below that says nothing."""
 
     @settings(max_examples=examples, deadline=None)
     @given(st.integers(0, 2**32), objectives)
