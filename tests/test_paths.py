@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import pytest
@@ -94,6 +95,28 @@ def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None
             one = shortest(facts, choices, keeping, bounds, fillings, np.array([0]), coarse=coarse)
             assert together is not None and one is not None
             assert together.least <= min(most, one.least * (1 + 1e-9))
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32), st.floats(0.01, 100.0))
+def test_no_mapping_lies_below_a_line_of_energy_and_cycles(seed: int, times: float) -> None:
+    """Energy and a price for every cycle of a bandwidth: each mapping costs as much or more, whatever the price."""
+    space = some_space(seed, 2_000)
+    choices, facts = choices_of(space), facts_of(space.spec)
+    if any(limits.names for limits in choices.reuse) or not facts.resources:
+        return
+    keeping, costing = keeping_of(choices.kept, choices.free_bypass), Costing(space.spec, choices)
+    for (bounds, _), (filling, least, _) in list(least_of_each(space).items())[:10]:
+        ways = Fillings.of(choices, [filling]), np.array([0])
+        for resource in facts.resources:
+            weight = times * least / prod(bounds)
+            found = shortest(facts, choices, keeping, bounds, *ways, resource=resource, weight=weight)
+            assert found is not None
+            for others, other, energy, one in mappings(space):
+                if (others, other) == (bounds, filling):
+                    cycles = float(costing.cost(one).cycles[0]) - facts.latency
+                    most = energy + facts.below_zero(bounds) + weight * cycles
+                    assert found.least <= most * (1 + 1e-9)
 
 
 @settings(max_examples=12, deadline=None)

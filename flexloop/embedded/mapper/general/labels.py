@@ -16,6 +16,7 @@ from flexloop.embedded.mapper.factors import exponents
 from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.branch import Branch
 from flexloop.embedded.mapper.general.incumbent import Incumbent
+from flexloop.embedded.mapper.general.measure import Line, Measure
 from flexloop.embedded.mapper.general.roots import Root
 from flexloop.embedded.mapper.paths.conditions import Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
@@ -28,8 +29,6 @@ _CHUNK = 64
 """Partial mappings that are taken one slot further together."""
 _BATCH = 2048
 """Mappings that are costed together, about."""
-SLACK = 1 - 1e-12
-"""What the rounding of sums in another order than the cost model's can take away."""
 
 
 class Labels(Branch):
@@ -39,16 +38,14 @@ class Labels(Branch):
         search: holds the best mapping known, and the clock.
         root: where to begin.
         relaxation: bounds mappings whose factors are decided.
-        paths: the shortest paths, first for energy, then for the cycles of bandwidths.
+        paths: the shortest paths: first for energy, then for the cycles of bandwidths, alone or beside energy.
     """
 
     def __init__(self, search: Incumbent, root: Root, relaxation: Relaxation, paths: Sequence[Shortest]) -> None:
         super().__init__(search, root, relaxation)
-        self._programmes = [path.programme for path in paths]
+        self._paths, self._programmes = paths, [path.programme for path in paths]
         self._programme, self._window = paths[0].programme, paths[0].programme.window
-        self._cycles, self._facts = root.cycles, root.part.facts
-        self._leakage = sum(level.leakage for level in self._facts.levels)
-        self._less = self._facts.below_zero(root.bounds)
+        self._cycles, self._measure = root.cycles, Measure(search, root.part.facts, root.bounds)
         self._costs: dict[tuple[int, int], list[Floats]] = {}
         self._tiles: dict[int, Ints] = {}
         self._orders: dict[bytes, tuple[Ints, Ints] | None] = {}
@@ -199,12 +196,13 @@ class Labels(Branch):
             *((part + programme.values[place][:, index].T).min(axis=1, initial=inf) for programme, part in every)
         )
 
-    def _keyed(self, energy: Floats, *throttled: Floats) -> tuple[Floats, Floats]:
-        """The same given energies, leakage left out, and the cycles that bandwidths need."""
-        cycles = np.full(len(energy), self._cycles)
-        for needed in throttled:
-            cycles = np.maximum(cycles, np.ceil(needed * SLACK) + self._facts.latency)
-        leaked = self._leakage * (np.where(np.isfinite(cycles), cycles, 0.0) - self._facts.latency)
-        primary, tie = self._search.keys((energy + leaked) * SLACK - self._less, cycles)
-        possible = np.isfinite(energy) & np.isfinite(cycles)
-        return np.where(possible, np.maximum(primary, self._floor), inf), tie
+    def _keyed(self, energy: Floats, *others: Floats) -> tuple[Floats, Floats]:
+        """The same given the least values along the paths."""
+        cycles, lines = np.full(len(energy), self._cycles), []
+        for path, least in zip(self._paths[1:], others, strict=True):
+            if path.weight:
+                lines.append(Line(path.weight, least))
+            else:
+                cycles = self._measure.cycles(cycles, least)
+        primary, tie = self._measure.keys(energy, cycles, lines)
+        return np.maximum(primary, self._floor), tie

@@ -17,8 +17,10 @@ from flexloop.embedded.mapper.fillings import Fillings, every_filling
 from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.branch import Branch
 from flexloop.embedded.mapper.general.incumbent import Incumbent
-from flexloop.embedded.mapper.general.labels import SLACK, Labels
+from flexloop.embedded.mapper.general.labels import Labels
+from flexloop.embedded.mapper.general.measure import Line, Measure
 from flexloop.embedded.mapper.general.roots import MOST_TOGETHER, Part, Root, Roots, Stage
+from flexloop.embedded.mapper.general.weights import Weights
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, are_few, knows_paths, shortest
 from flexloop.embedded.mapper.sampler import sample
@@ -169,41 +171,68 @@ class Proof:
         if found is None:
             return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
         self._note_path(root, found)
-        facts = root.part.facts
-        leaked = sum(level.leakage for level in facts.levels) * (root.cycles - facts.latency)
-        energy = found.least + leaked - facts.below_zero(root.bounds)
+        measure = Measure(self._incumbent, root.part.facts, root.bounds)
+        energy = float(measure.total(np.array([found.least]), np.array([root.cycles]))[0])
         stage = Stage.PRICED if found.is_fine else Stage.COARSE
         root = self._bounded(replace(root, has_paths=True), stage, energy, 0.0)
         if self._incumbent.objective == "energy" or energy == np.inf or not root.is_even:
             return root
-        return self._throttled(root, coarse=coarse)
+        root = self._throttled(root, measure, coarse=coarse)
+        return root if self._incumbent.is_hopeless(root.key) else self._blended(root, found, measure, coarse=coarse)
 
-    def _throttled(self, root: Root, *, coarse: bool) -> Root:
+    def _throttled(self, root: Root, measure: Measure, *, coarse: bool) -> Root:
         """A root bounded by the cycles that bandwidths need; those that may need many are remembered."""
         tight = []
         for resource in root.tight:
             found = self._path(root, self._most_cycles(root), resource, coarse=coarse)
             if found is not None:
                 self._note_path(root, found)
-                cycles = float(np.ceil(found.least * SLACK)) + root.part.facts.latency
+                cycles = float(measure.cycles(np.zeros(1), np.array([found.least]))[0])
                 if cycles >= _TIGHT * root.cycles:
                     tight.append(resource)
                 root = self._bounded(root, root.stage, 0.0, cycles)
         return replace(root, tight=tuple(tight))
+
+    def _blended(self, root: Root, found: Shortest, measure: Measure, *, coarse: bool) -> Root:
+        """A root bounded by energy and the cycles of a bandwidth at once; the blends that tell more are remembered."""
+        blends = []
+        for resource in root.part.facts.resources:
+            weights = Weights(self._incumbent, root)
+            weights.hear(found)
+            best = None
+            while weight := weights.next():
+                path = self._path(root, np.inf, resource, weight, coarse=coarse)
+                if path is None:
+                    break
+                self._note_path(root, path)
+                line = Line(weight, np.array([path.least]))
+                primary, tie = measure.keys(np.array([found.least]), np.array([root.cycles]), [line])
+                if (key := (float(primary[0]), float(tie[0]))) > root.key:
+                    best, root = (resource, weight), replace(root, key=key)
+                if self._incumbent.is_hopeless(root.key):
+                    return root
+                weights.hear(path)
+            blends += [best] if best else []
+        return replace(root, blends=tuple(blends))
 
     def _paths(self, root: Root) -> list[Shortest]:
         """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
         found = [self._path(root, self._most_energy(root), coarse=False)]
         if self._incumbent.objective != "energy":
             found += [self._path(root, self._most_cycles(root), resource, coarse=False) for resource in root.tight]
+            found += [self._path(root, np.inf, *blend, coarse=False) for blend in root.blends]
         return [path for path in found if path is not None]
 
-    def _path(self, root: Root, most: float, resource: Resource | None = None, *, coarse: bool) -> Shortest | None:
+    def _path(
+        self, root: Root, most: float, resource: Resource | None = None, weight: float = 0.0, *, coarse: bool
+    ) -> Shortest | None:
         """The shortest path of a root, where there are not too many; none above a limit."""
         assert root.fillings is not None
         facts, choices = root.part.facts, root.part.choices
         ways = root.fillings, root.which, most, self._incumbent.deadline
-        return shortest(facts, choices, root.keeping, root.bounds, *ways, coarse=coarse, resource=resource)
+        return shortest(
+            facts, choices, root.keeping, root.bounds, *ways, coarse=coarse, resource=resource, weight=weight
+        )
 
     def _note_path(self, root: Root, found: Shortest) -> None:
         """Cost the mapping of a path."""

@@ -100,6 +100,7 @@ class Root:
         which: which of them.
         has_paths: whether there is a shortest path, as far as is known.
         tight: bandwidths that may need more cycles than the MACs do.
+        blends: bandwidths whose cycles are charged beside energy, with pJ a cycle.
         by_lanes: whether it matters how many MACs work at once.
     """
 
@@ -115,6 +116,7 @@ class Root:
     which: Ints = field(compare=False, default_factory=lambda: np.zeros(0, dtype=np.int64))
     has_paths: bool = field(compare=False, default=True)
     tight: tuple[Resource, ...] = field(compare=False, default=())
+    blends: tuple[tuple[Resource, float], ...] = field(compare=False, default=())
     by_lanes: bool = field(compare=False, default=True)
 
     def least_cycles(self) -> float:

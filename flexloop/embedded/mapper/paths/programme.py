@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import SETTLED, Ints, Stage, Steps
 from flexloop.embedded.mapper.paths.grid import Floats, Window
@@ -138,7 +139,7 @@ class Programme:
     """
 
     def __init__(
-        self, ways: Ways, charges: Charges, which: Ints, most: float = inf, deadline: Deadline | None = None
+        self, ways: Ways, charges: Charges | Blend, which: Ints, most: float = inf, deadline: Deadline | None = None
     ) -> None:
         self.steps, self._ways, self._charges, self._which, self._deadline = ways.steps, ways, charges, which, deadline
         alone = len(which) == 1

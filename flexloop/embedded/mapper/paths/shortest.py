@@ -13,6 +13,7 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.facts import Facts, Resource
 from flexloop.embedded.mapper.fillings import Fillings
+from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import Steps, profiles
 from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
@@ -40,6 +41,8 @@ class Shortest:
         programme: the values of all paths.
         is_fine: whether this is the best that can be said.
         is_kept: whether the values of all slots are.
+        resource: whose cycles are charged; None: energy is.
+        weight: pJ for each of these cycles, which are then charged beside energy; 0: they alone are.
     """
 
     least: float
@@ -47,6 +50,8 @@ class Shortest:
     programme: Programme
     is_fine: bool
     is_kept: bool
+    resource: Resource | None = None
+    weight: float = 0.0
 
     def beyond(self, slot: int, tiles: Ints) -> Floats:
         """[n]: least energy (pJ) of all that lies outside of tiles [n, dimensions], from a slot on."""
@@ -66,6 +71,7 @@ def shortest(
     *,
     coarse: bool = False,
     resource: Resource | None = None,
+    weight: float = 0.0,
 ) -> Shortest | None:
     """The shortest path, or None where there are too many tiles, or what paths do not know: limits of reuse, residuals.
 
@@ -80,6 +86,7 @@ def shortest(
         deadline: when to give up, with `TimeUp`.
         coarse: whether to leave out what takes long: following runs along shared ranks, and tracing the path.
         resource: a bandwidth whose cycles take the place of energy; None: energy.
+        weight: pJ for each of its cycles, which are then charged beside energy.
     """
     if not knows_paths(choices):
         return None
@@ -93,10 +100,13 @@ def shortest(
     if ways is None:
         return None
     ways.bank.tidy()
-    programme = Programme(ways, _charges(ways, kept, fillings, resource), which, most, deadline)
+    charges: Charges | Blend = _charges(ways, kept, fillings, resource)
+    if weight:
+        charges = Blend(_charges(ways, kept, fillings, None), _charges(ways, kept, fillings, resource), weight)
+    programme = Programme(ways, charges, which, most, deadline)
     traced = ways.traced and len(which) == 1
     genomes = Walk(choices, keeping, fillings.one(int(which[0])), programme).genomes() if traced else None
-    return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept)
+    return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept, resource, weight)
 
 
 @lru_cache(maxsize=16)
