@@ -12,7 +12,7 @@ from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.exact.form import Form, recognise
 from flexloop.embedded.mapper.exact.optimal import Outcome, Search, families
 from flexloop.embedded.mapper.general.incumbent import NOT_FOUND
-from flexloop.embedded.mapper.general.search import find_best_general
+from flexloop.embedded.mapper.general.search import find_best_general, find_better
 from flexloop.embedded.mapper.prepare import prepare
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
@@ -157,27 +157,22 @@ def _with_general(
     """Search the mapspaces of other forms as well."""
     place = {index: i for i, index in enumerate(rest)}
     own = [replace(seed, space=place[seed.space]) for seed in seeds if seed.space in place]
-    try:
-        other = find_best_general(
-            [spaces[i] for i in rest],
-            objective,
-            own,
-            deadline=deadline,
-            rng_seed=rng_seed,
-            standing=standing,
-            floor=floor,
-        )
-    except UnmappableError:
-        if best is None and not isfinite(certificate.lower_bound):
-            raise
-        return best, certificate
-    except NoVerdictError:
-        if best is None:
-            raise
-        return best, replace(certificate, lower_bound=0.0, tie_bound=0.0)
-    lower = min(other.certificate.bound, certificate.bound)
-    merged = Certificate(True, lower[0], certificate.evaluated + other.certificate.evaluated, 0.0, lower[1])
-    if best is None or other.cost < best.cost:
+    others = [spaces[i] for i in rest]
+    if best is not None:
+        other, proved = find_better(others, objective, best.cost, own, deadline, rng_seed, standing, floor)
+    else:
+        try:
+            other = find_best_general(
+                others, objective, own, deadline=deadline, rng_seed=rng_seed, standing=standing, floor=floor
+            )
+        except UnmappableError:
+            if not isfinite(certificate.lower_bound):
+                raise
+            return None, certificate
+        proved = other.certificate
+    lower = min(proved.bound, certificate.bound)
+    merged = Certificate(True, lower[0], certificate.evaluated + proved.evaluated, 0.0, lower[1])
+    if other is not None:
         best = replace(other, space=rest[other.space])
     return best, merged
 

@@ -117,7 +117,7 @@ class Relaxation:
         self._repeating = ~self._relevant
         for t, shared in enumerate(self._shared):
             self._repeating[t, list(shared)] = True
-        self._fillings = self._worked_out_fillings(filling)
+        self._fillings = self._worked_out_fillings(filling, listed=looks_beyond)
         self._rooms = {
             place: self._extents[choices.slots[place].level] if found is None else max(map(prod, found), default=1)
             for place, found in self._fillings.items()
@@ -127,10 +127,12 @@ class Relaxation:
             Beyond(choices, whole, self._fillings, self._at_level, self.fits, deadline) if looks_beyond else None
         )
 
-    def _worked_out_fillings(self, filling: Filling | None) -> dict[int, list[tuple[int, ...]] | None]:
-        """For each fanout the factors that it may have, or None where they are too many to list."""
+    def _worked_out_fillings(self, filling: Filling | None, *, listed: bool) -> dict[int, list[tuple[int, ...]] | None]:
+        """For each fanout the factors that it may have, or None where they are not listed or too many for that."""
         if filling is not None:
             return {place: [factors] for place, factors in filling.items()}
+        if not listed:
+            return dict.fromkeys(self._spatial.values())
         found: dict[int, list[tuple[int, ...]] | None] = {}
         for place in self._spatial.values():
             every = fanout_factors(self.choices, place, [int(b) for b in self.bounds], self._deadline)

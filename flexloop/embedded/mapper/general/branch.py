@@ -62,6 +62,21 @@ class Branch:
         start = np.ones((1, 1, len(self._factorizations)), dtype=np.int64)
         self._descend(start, np.full(1, self._floor), np.zeros(1))
 
+    def fitting(self, tiles: Ints) -> Ints:
+        """Those of some mappings whose factors are decided that the hardware may hold."""
+        fits = np.ones(len(tiles), dtype=np.bool_)
+        for slot in range(len(self._choices.slots)):
+            fits &= self._fits(slot, tiles[:, slot], tiles[:, slot + 1])
+        return tiles[fits]
+
+    def bounded(self, tiles: Ints) -> tuple[Ints, Floats, Floats]:
+        """The partial mappings that may be better than the best known, and their bounds; the most promising first."""
+        primary, tie = self._search.keys(*self._relaxation.bound(tiles))
+        primary = np.maximum(primary, self._floor)
+        rows = np.flatnonzero(self._search.hopeful(primary, tie))
+        rows = rows[np.lexsort((tie[rows], primary[rows]))]
+        return tiles[rows], primary[rows], tie[rows]
+
     def _late(self, primary: Floats, tie: Floats) -> bool:
         """Whether time is up; then what these bounds stand for stays open."""
         if self._search.deadline.passed():
@@ -72,25 +87,18 @@ class Branch:
     def _descend(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
         slot = tiles.shape[1] - 1
         if slot == len(self._choices.slots):
-            self._leaves(tiles, primary, tie)
+            self.cost(tiles, primary, tie)
             return
         waiting: list[tuple[Ints, Floats, Floats]] = []
         for grown in self._expand(tiles, slot):
             if self._late(primary, tie):
                 return
-            waiting.append(self._bounded(grown))
+            waiting.append(self.bounded(grown))
             if sum(part[0].size for part in waiting) > _HELD:
                 self._go_on(waiting)
                 waiting = []
         if waiting:
             self._go_on(waiting)
-
-    def _bounded(self, tiles: Ints) -> tuple[Ints, Floats, Floats]:
-        """The partial mappings that may be better than the best one known, with their bounds."""
-        primary, tie = self._search.keys(*self._relaxation.bound(tiles))
-        primary = np.maximum(primary, self._floor)
-        rows = np.flatnonzero(self._search.hopeful(primary, tie))
-        return tiles[rows], primary[rows], tie[rows]
 
     def _go_on(self, parts: Sequence[tuple[Ints, Floats, Floats]]) -> None:
         """Search below partial mappings, the most promising first."""
@@ -151,7 +159,7 @@ class Branch:
             fits &= self._relaxation.fits(level, grown)
         return fits
 
-    def _leaves(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
+    def cost(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
         """Cost every kind of order of mappings whose factors are decided."""
         decided = self._relaxation.decided(tiles)
         waiting: list[Genomes] = []

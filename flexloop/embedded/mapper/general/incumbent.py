@@ -45,6 +45,7 @@ class Incumbent:
         deadline: when to end.
         standing: hears of every better mapping.
         floor: no mapping that is still to be searched costs less.
+        known: cost of a mapping of elsewhere; only better ones are of interest.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Incumbent:
         deadline: Deadline,
         standing: Standing,
         floor: Key = (0.0, 0.0),
+        known: Key = NOTHING,
     ) -> None:
         self.parts = []
         for index, space in enumerate(spaces):
@@ -62,17 +64,18 @@ class Incumbent:
         self.filled = [part for part in self.parts if part.choices.empty_dimension is None]
         self.objective: Objective = objective
         self.deadline, self.standing = deadline, standing
+        self._known = known
         self.best: Best | None = None
         self.evaluated = 0
         self.open = NOTHING
         self.floor = floor
-        self.is_done = False
+        self.is_done = self.is_hopeless(floor)
         """Whether nothing can be better than the best mapping known."""
 
     @property
     def best_key(self) -> Key:
-        """The objective and the tie-break of the best mapping yet; infinite where there is none."""
-        return NOTHING if self.best is None else self.best.key
+        """The objective and the tie-break of the best mapping yet or known of; infinite where there is none."""
+        return self._known if self.best is None else self.best.key
 
     def start(self, seeds: Sequence[Seed]) -> None:
         """Cost the seeds and the mappings with the smallest tiles, for everything else to be compared with."""
@@ -110,9 +113,7 @@ class Incumbent:
 
     def _beats(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
         possible: npt.NDArray[np.bool_] = primary < np.inf
-        if self.best is None:
-            return possible
-        best, least_tie = self.best.key
+        best, least_tie = self.best_key
         # Sums of the same numbers in another order differ by rounding: what comes that close is as good.
         possible &= (primary < best * _AS_GOOD) | ((primary <= best) & (tie < least_tie * _AS_GOOD))
         return possible
@@ -150,24 +151,29 @@ class Incumbent:
 
     def offer(self, part: Part, found: Found | None) -> None:
         """Remember a mapping if it is the best yet."""
-        if found is not None and (self.best is None or found.key < self.best.found.key):
+        if found is not None and found.key < (self.best.found.key if self.best else self._known):
             self.best = Best(found, part)
             self.standing.best = found.key[0]
             self.is_done = self.is_hopeless(self.floor)
 
-    def result(self) -> Optimum:
-        """The best mapping with its certificate."""
+    def outcome(self) -> tuple[Optimum | None, Certificate]:
+        """The best mapping, None where nothing is better than what was known, and what is proved of the mapspaces."""
+        certificate = Certificate.of(self.best_key, self.open, self.evaluated)
         if self.best is None:
+            return None, certificate
+        bounds, mapping = self.best.part.costing.mapping(self.best.found.genomes)
+        return Optimum(self.best.part.index, bounds, mapping, self.best.key, certificate), certificate
+
+    def result(self) -> Optimum:
+        """The best mapping with its certificate, where none was known before."""
+        best, _ = self.outcome()
+        if best is None:
             if any(part.costing.uncounted for part in self.parts):
                 raise UnsupportedError("no mapping was found that the model counts exactly; use smaller bounds")
             if self.open[0] < np.inf:
                 raise NoVerdictError(NOT_FOUND)
             raise UnmappableError(self._reason())
-        cost = self.best.key
-        certificate = Certificate.of(cost, self.open, self.evaluated)
-        part = self.best.part
-        bounds, mapping = part.costing.mapping(self.best.found.genomes)
-        return Optimum(part.index, bounds, mapping, cost, certificate)
+        return best
 
     def _reason(self) -> str:
         for part in self.filled:

@@ -72,7 +72,7 @@ class Labels(Branch):
         """Search below partial mappings [n, slots, dimensions]."""
         place = spans.shape[1] - 1
         if place == len(self._choices.slots):
-            self._leaves(spans, primary, tie)
+            self.cost(spans, primary, tie)
             return
         if self._choices.slots[place].spatial:
             grown = spans[:, -1] * np.array(self._filling[place], dtype=np.int64)
@@ -147,7 +147,7 @@ class Labels(Branch):
         loops = np.array([[self._leads[d][int(f)] for d in stage.dims for f in (row[d],)] for row in factors])
         return np.ascontiguousarray(loops.reshape(len(factors), len(stage.dims), 3), dtype=np.int64)
 
-    def _leaves(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
+    def cost(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
         """Cost every kind of order of mappings whose factors are decided; those that have the same loops together."""
         factors = tiles[:, 1:] // tiles[:, :-1]
         loops = (factors > 1) @ (1 << np.arange(factors.shape[2]))
@@ -159,7 +159,7 @@ class Labels(Branch):
                 continue
             orders = self._orders_of(loops[rows[0]].tobytes(), factors[rows[0]])
             if orders is None:
-                super()._leaves(tiles[rows], primary[rows], tie[rows])
+                super().cost(tiles[rows], primary[rows], tie[rows])
                 continue
             for some in np.split(rows, range(_BATCH // len(orders[1]) + 1, len(rows), _BATCH // len(orders[1]) + 1)):
                 if self._late(primary[some], tie[some]):

@@ -71,14 +71,10 @@ class Proof:
         roots = Roots(self._incumbent.filled, self._incumbent.key)
         begun, sampled = self._incumbent.deadline.now(), 0.0
         while (least := roots.least()) is not None:
-            if (
-                samples
-                and not self._are_paths
-                and (proving := self._incumbent.deadline.now() - begun - sampled) > 1.0
-                and sampled < _AGAIN * proving
-            ):
+            proving = self._incumbent.deadline.now() - begun - sampled
+            if samples and not self._are_paths and proving > 1.0 and sampled < _AGAIN * proving:
                 before, rng_seed = self._incumbent.deadline.now(), rng_seed + 1
-                self._improve(samples, rng_seed)
+                self._improve(samples, rng_seed, max(_AGAIN * proving - sampled, 1.0))
                 sampled += self._incumbent.deadline.now() - before
             bound = max(least, self._incumbent.floor)
             self._incumbent.standing.bound = min(self._incumbent.open, bound)[0]
@@ -93,9 +89,12 @@ class Proof:
                 self._incumbent.leave(least)
                 return
 
-    def _improve(self, samples: int, rng_seed: int) -> None:
-        """Sample around the best mapping known."""
-        for part in self._incumbent.filled:
+    def _improve(self, samples: int, rng_seed: int, seconds: float) -> None:
+        """Sample around the best mapping known, for so long at most."""
+        left = self._incumbent.deadline.left
+        until = self._incumbent.deadline.part(min(SAMPLED, seconds / left) if left else 0.0)
+        sampled = [part for part in self._incumbent.filled if part.is_open]
+        for place, part in enumerate(sampled):
             own = self._incumbent.best is not None and self._incumbent.best.part is part
             starts = self._incumbent.best.found.genomes if own and self._incumbent.best is not None else None
             found, evaluated = sample(
@@ -105,7 +104,7 @@ class Proof:
                 budget=5 * samples,
                 rng_seed=rng_seed,
                 starts=starts,
-                deadline=self._incumbent.deadline.part(SAMPLED),
+                deadline=until.part(1 / (len(sampled) - place)),
             )
             self._incumbent.evaluated += evaluated
             self._incumbent.offer(part, found)
@@ -241,9 +240,7 @@ class Proof:
 
     def _most_energy(self, root: Root) -> float:
         """The energy, leakage left out, above which a mapping of a root is of no interest."""
-        if self._incumbent.best is None:
-            return np.inf
-        best, tie = self._incumbent.best.key
+        best, tie = self._incumbent.best_key
         if self._incumbent.objective == "latency":
             most = tie if root.cycles >= best else np.inf
         else:
@@ -252,8 +249,8 @@ class Proof:
 
     def _most_cycles(self, root: Root) -> float:
         """The cycles above which a mapping of a root is of no interest."""
-        if self._incumbent.best is None or self._incumbent.objective == "energy":
+        if self._incumbent.objective == "energy":
             return np.inf
-        best, _ = self._incumbent.best.key
+        best, _ = self._incumbent.best_key
         most = best if self._incumbent.objective == "latency" else best / root.energy if root.energy > 0 else np.inf
         return most - root.part.facts.latency

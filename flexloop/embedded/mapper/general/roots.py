@@ -74,6 +74,11 @@ class Part:
             if keep.any(axis=0).all() and keep.tobytes() not in self.proved:
                 yield keep
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a pattern that nothing is proved about yet."""
+        return next(self.patterns(), None) is not None
+
 
 class Stage(IntEnum):
     """How much of a root is known."""
@@ -192,7 +197,7 @@ class Roots:
         self._heap: list[Root] = []
         self._waiting: list[tuple[Key, int, Root, Iterator[Root]]] = []
         for part in parts:
-            if next(part.patterns(), None) is not None:
+            if part.is_open:
                 self._list(self._of(part))
 
     def _of(self, part: Part) -> Iterator[Root]:
