@@ -1,5 +1,7 @@
 """Random mapspaces, searched without shortcuts and listed whole: the search must find what the list holds.
 
+Every seed makes one mapspace of perfect factors and one with residuals; of odd seeds the search lists no factors.
+
 ``python tests/campaign.py --first 0 --seconds 600`` goes on from seed to seed, and prints those that are wrong; `make
 campaign` does so for a minute.
 """
@@ -7,16 +9,18 @@ campaign` does so for a minute.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from unittest.mock import patch
 
 from enumeration import best_of_all
 from random_spaces import some_space
+from test_imperfect_search import some_space as some_imperfect_space
 
 from flexloop.embedded.mapper import Space
 from flexloop.embedded.mapper.costing import Costing
-from flexloop.embedded.mapper.general import known_forms
+from flexloop.embedded.mapper.general import known_forms, listing
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.sampler import choices_of
@@ -58,11 +62,12 @@ def main() -> int:
     # Nothing is listed by the search itself, and nothing goes to the exact one.
     with patch.object(general_module, "_ENUMERATED", 0), patch.object(known_forms, "recognise", lambda space: None):
         while time.process_time() < options.seconds:
-            for objective in OBJECTIVES:
-                problem = wrong(some_space(seed * 1_000_003, options.most), objective)
+            for make, objective in itertools.product((some_space, some_imperfect_space), OBJECTIVES):
+                with patch.object(listing, "_MOST", 0 if seed % 2 else listing._MOST):
+                    problem = wrong(make(seed * 1_000_003, options.most), objective)
                 searches, failures = searches + 1, failures + (problem is not None)
                 if problem is not None:
-                    print(f"seed {seed}, {objective}: {problem}", flush=True)
+                    print(f"seed {seed}, {make.__module__}, {objective}: {problem}", flush=True)
             seed += 1
     print(f"{searches} searches, seeds {options.first} to {seed - 1}: {failures} wrong", flush=True)
     return 1 if failures else 0

@@ -18,7 +18,7 @@ from random_spaces import some_space
 from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.general import known_forms, orders
+from flexloop.embedded.mapper.general import known_forms, listing, orders
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.search import find_best_general
@@ -35,8 +35,9 @@ objectives = st.sampled_from(["latency", "energy", "edp"])
 
 @pytest.fixture
 def no_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Branch and bound alone: no enumeration of small mapspaces, no exact search of those that have its form."""
+    """Branch and bound alone: no enumeration of small mapspaces or of factors, no exact search."""
     monkeypatch.setattr(general_module, "_ENUMERATED", 0)
+    monkeypatch.setattr(listing, "_MOST", 0)
     monkeypatch.setattr(known_forms, "recognise", lambda space: None)
 
 

@@ -23,6 +23,7 @@ from enumeration import best_of_all
 
 from flexloop.dropin.mapper import space_of
 from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.general import listing
 from flexloop.embedded.mapper.general import search as general
 from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.search import find_best_general
@@ -190,12 +191,14 @@ def some_space(seed: int, most: int) -> Space:
     return next(space for k in itertools.count() if (space := random_space(1000 * seed + k, most)) is not None)
 
 
+@pytest.mark.parametrize("listed", [20_000, 0], ids=["factors listed", "slot by slot"])
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
 @pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow if n % 3 else ()) for n in range(16)])
 def test_branch_and_bound_finds_the_best_of_an_enumeration(
-    seed: int, objective: Objective, monkeypatch: pytest.MonkeyPatch
+    seed: int, objective: Objective, listed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(general, "_ENUMERATED", 0)
+    monkeypatch.setattr(listing, "_MOST", listed)
     space = some_space(seed, 1500)
     choices = choices_of(space)
     best = best_of_all(Costing(space.spec, choices), choices, objective)
@@ -204,8 +207,8 @@ def test_branch_and_bound_finds_the_best_of_an_enumeration(
             find_best_general([space], objective, samples=0)
         return
     found = find_best_general([space], objective, samples=0)
-    assert found.certificate.optimal
-    assert found.cost[0] == pytest.approx(best.key[0], rel=1e-12)
+    assert found.certificate.optimal and found.tie_gap == 0
+    assert found.cost == pytest.approx(best.key[:2], rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow if n % 3 else ()) for n in range(30)])

@@ -1,0 +1,75 @@
+"""Mapspaces with few factors and many orders: each choice of factors is bounded, and only orders of hopeful ones costed."""
+
+from __future__ import annotations
+
+import pytest
+from enumeration import best_of_all
+from test_imperfect_search import some_space
+from test_ties import stopped_after
+
+import flexloop
+from flexloop.arch.load import load_arch_spec
+from flexloop.deadline import Deadline
+from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.general import listing, proof
+from flexloop.embedded.mapper.general import search as general
+from flexloop.embedded.mapper.general.search import find_best_general, find_better
+from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.embedded.mapper.space import Standing
+from flexloop.errors import NoVerdictError
+from flexloop.workloads.layers import Layer, Network
+
+
+def test_remainders_of_fixed_tiles_are_proved_with_few_mappings_costed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a layer whose M = 24 the base's tile of 16 does not divide, in a class whose tiles are not free."""
+    monkeypatch.delattr(proof.Proof, "_improve")  # nothing is sampled in between
+    arch = load_arch_spec("kao_tpu", "a test").model_copy(update={"edge": "remainder"})
+    net = Network(name="net", layers=(Layer(name="conv", C=48, M=24, P=28, Q=28),))
+    found = flexloop.run("T0O1P1S0", net, arch, use_store=False, engine="embedded", objective="latency").rows.iloc[0]
+    assert found["optimal"]
+    assert found["cycles"] == 48 * 24 * 28 * 28 // 1024
+    assert found["evaluated"] < 5_000 < found["excluded"]
+
+
+@pytest.fixture
+def not_enumerated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(general, "_ENUMERATED", 0)
+
+
+MAPPABLE = [0, 1, 5, 9, 11]
+
+
+@pytest.mark.parametrize("seed", MAPPABLE)
+def test_what_is_known_of_elsewhere_need_not_be_found_again(seed: int, not_enumerated: None) -> None:
+    space = some_space(seed, 1_000)
+    best = find_best_general([space], "energy", samples=0)
+    energy, cycles = best.cost
+    as_good = find_better([space], "energy", best.cost, (), Deadline(60), 0, Standing(), (0.0, 0.0))
+    assert as_good[0] is None and as_good[1].optimal and as_good[1].bound == best.cost
+    slower = find_better([space], "energy", (energy, cycles + 1), (), Deadline(60), 0, Standing(), (0.0, 0.0))
+    assert slower[0] is not None and slower[0].cost == best.cost and slower[1].optimal
+
+
+def test_what_is_claimed_of_mappings_left_open_holds(not_enumerated: None) -> None:
+    """A search that is stopped claims no bound above the best of all mappings."""
+    partly = 0
+    for seed in range(12):
+        space = some_space(seed, 1_500)
+        choices = choices_of(space)
+        best = best_of_all(Costing(space.spec, choices), choices, "energy")
+        for looks in (2, 4, 6, 9, 14) if best else ():
+            try:
+                claim = find_best_general([space], "energy", deadline=stopped_after(looks), samples=0).certificate
+            except NoVerdictError:
+                continue
+            assert claim.bound <= (best.key[0] * (1 + 1e-12), best.key[1])
+            partly += not claim.optimal and claim.lower_bound > 0
+    assert partly
+
+
+def test_too_many_factors_are_left_to_branch_and_bound(not_enumerated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    costed: list[object] = []
+    monkeypatch.setattr(listing._Listing, "_costed", lambda self, root: costed.append(root))
+    monkeypatch.setattr(listing, "_MOST", 1)
+    space = some_space(MAPPABLE[0], 1_000)
+    assert find_best_general([space], "edp", samples=0).certificate.optimal and not costed
