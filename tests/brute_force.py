@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
+from operator import mul
 
 from flexloop.arch.fields import StorageLevel
 from flexloop.arch.spec import ArchSpec
@@ -37,17 +38,17 @@ class ListedMapping:
 
 @dataclass(frozen=True)
 class _Column:
-    """The factors of one dimension: the padded bound, the temporal one of each level, and what the array unrolls."""
+    """The factors of one dimension: the padded bound, the temporal one of each level, and what the array unrolls.
+
+    Attributes:
+        tiles: of each level with loops, innermost first.
+    """
 
     bound: int
-    inner: int
     temporal: tuple[int, ...]
     axis: str
     spatial: int
-
-    def tile(self, index: int, array_index: int) -> int:
-        unrolled = self.spatial if index >= array_index else 1
-        return self.inner * prod(self.temporal[: index + 1]) * unrolled
+    tiles: tuple[int, ...]
 
 
 def list_mappings(space: MapSpace) -> list[ListedMapping]:
@@ -82,12 +83,12 @@ def spec_of(variant: Variant) -> ArchSpec:
 
 def variant_mappings(variant: Variant) -> Iterator[ListedMapping]:
     """All mappings of one variant that fit the array and the buffers."""
+    levels = spec_of(variant).loop_levels
     for columns in _legal_columns(variant):
         loops = [
-            [(d, columns[d].temporal[i]) for d in DIMENSIONS if columns[d].temporal[i] > 1]
-            for i in range(len(spec_of(variant).loop_levels))
+            [(d, columns[d].temporal[i]) for d in DIMENSIONS if columns[d].temporal[i] > 1] for i in range(len(levels))
         ]
-        choices = [_orders(variant, level, loops[i]) for i, level in enumerate(spec_of(variant).loop_levels)]
+        choices = [_orders(variant, level, loops[i]) for i, level in enumerate(levels)]
         for temporal in itertools.product(*choices):
             yield ListedMapping(
                 shape=(variant.shape.X, variant.shape.Y),
@@ -100,14 +101,11 @@ def variant_mappings(variant: Variant) -> Iterator[ListedMapping]:
 
 def tile_tuples(variant: Variant) -> set[tuple[tuple[int, ...], ...]]:
     """The distinct (bounds, tiles of each level with loops but the outermost) of a variant's legal mappings."""
-    arch = spec_of(variant)
-    found = set()
-    for columns in _legal_columns(variant):
-        tiles = [
-            tuple(columns[d].tile(i, arch.array_index) for d in DIMENSIONS) for i in range(len(arch.loop_levels) - 1)
-        ]
-        found.add((tuple(columns[d].bound for d in DIMENSIONS), *tiles))
-    return found
+    inner = range(len(spec_of(variant).loop_levels) - 1)
+    return {
+        (tuple(c.bound for c in columns.values()), *(tuple(c.tiles[i] for c in columns.values()) for i in inner))
+        for columns in _legal_columns(variant)
+    }
 
 
 def _unrolled(columns: dict[str, _Column], axis: str) -> Loops:
@@ -116,9 +114,10 @@ def _unrolled(columns: dict[str, _Column], axis: str) -> Loops:
 
 def _legal_columns(variant: Variant) -> Iterator[dict[str, _Column]]:
     options = [_columns(variant, d) for d in DIMENSIONS]
+    buffers, coefficients = list(_buffers(variant)), variant.layer.coefficients
     for chosen in itertools.product(*options):
         columns = dict(zip(DIMENSIONS, chosen, strict=True))
-        if _fits_array(variant, columns) and _fits_buffers(variant, columns):
+        if _fits_array(variant, columns) and all(_fits(buffer, columns, coefficients) for buffer in buffers):
             yield columns
 
 
@@ -142,7 +141,8 @@ def _columns(variant: Variant, d: str) -> list[_Column]:
             if array.factors.get(d, spatial) != spatial:
                 continue
             for temporal in _splits(bound // inner // spatial, pinned):
-                columns += [_Column(bound, inner, temporal, axis, spatial) for axis in (axes if spatial > 1 else ("",))]
+                tiles = _tiles(arch, inner, temporal, spatial)
+                columns += [_Column(bound, temporal, axis, spatial, tiles) for axis in (axes if spatial > 1 else ("",))]
     return columns
 
 
@@ -166,7 +166,14 @@ def _with_remainders(
                     left = -(-left // used)
                 cut.append(min(factor, left))
                 left = -(-left // cut[-1])
-            yield from (_Column(bound, inner, tuple(cut), axis, used) for axis in (axes if used > 1 else ("",)))
+            tiles = _tiles(arch, inner, cut, used)
+            yield from (_Column(bound, tuple(cut), axis, used, tiles) for axis in (axes if used > 1 else ("",)))
+
+
+def _tiles(arch: ArchSpec, inner: int, temporal: Sequence[int], spatial: int) -> tuple[int, ...]:
+    at = arch.array_index
+    within = itertools.accumulate(temporal, mul, initial=inner)
+    return tuple(tile * (spatial if i >= at else 1) for i, tile in enumerate(itertools.islice(within, 1, None)))
 
 
 def _splits(product: int, pinned: list[int | None]) -> Iterator[tuple[int, ...]]:
@@ -191,20 +198,34 @@ def _fits_array(variant: Variant, columns: dict[str, _Column]) -> bool:
     return on_x <= variant.shape.X and on_y <= variant.shape.Y
 
 
-def _fits_buffers(variant: Variant, columns: dict[str, _Column]) -> bool:
-    arch, coefficients = spec_of(variant), variant.layer.coefficients
+@dataclass(frozen=True)
+class _Buffer:
+    """What holds of the tiles of one level: their places among the levels with loops, and how many words there are."""
+
+    index: int
+    keep: tuple[str, ...]
+    capacity: int | None
+    limits: dict[str, int]
+
+
+def _buffers(variant: Variant) -> Iterator[_Buffer]:
+    arch = spec_of(variant)
     index = -1
     for level in arch.inner_to_outer[:-1]:
         index += level.loops  # a level without loops shares the tile of the one inside it
-        tile = {d: columns[d].tile(index, arch.array_index) for d in DIMENSIONS}
-        sizes = {t: tile_size(t, tile, coefficients) for t in level.keep}
-        if level.capacity is not None and sum(sizes.values()) > level.capacity:
-            return False
-        if index == arch.array_index and variant.partitioned:
-            limits = arch.partition()
-            if any(size > limits.get(t, size) for t, size in sizes.items()):
-                return False
-    return True
+        assert index >= 0
+        parted = index == arch.array_index and variant.partitioned
+        yield _Buffer(index, tuple(level.keep), level.capacity, arch.partition() if parted else {})
+
+
+def _fits(buffer: _Buffer, columns: dict[str, _Column], coefficients: dict[str, int]) -> bool:
+    if buffer.capacity is None and not buffer.limits:
+        return True
+    tile = {d: column.tiles[buffer.index] for d, column in columns.items()}
+    sizes = {t: tile_size(t, tile, coefficients) for t in buffer.keep}
+    if buffer.capacity is not None and sum(sizes.values()) > buffer.capacity:
+        return False
+    return all(size <= buffer.limits.get(t, size) for t, size in sizes.items())
 
 
 def _orders(variant: Variant, level: StorageLevel, loops: list[tuple[str, int]]) -> list[Loops]:

@@ -81,13 +81,13 @@ def test_a_design_costs_what_a_run_of_it_says_and_never_less_than_its_bound(
 
 def every_design(hardware: Hardware, extents: dict[str, int]) -> Designs:
     """All tiles and multiples up to the extents, any two of their dimensions unrolled, every shape and order."""
-    ranges = [range(1, extents.get(d, 1) + 1) for d in DIMENSIONS]
-    tiles = list(itertools.product(*ranges))
-    pairs = [(DIMENSIONS.index(x), DIMENSIONS.index(y)) for x, y in itertools.permutations(extents, 2)]
-    orders = range(len(hardware.orders))
-    rows = itertools.product(tiles, tiles, pairs, range(len(hardware.shapes)), itertools.product(orders, repeat=2))
-    inner, times, pair, shape, order = (np.array(part, np.int64) for part in zip(*rows, strict=True))
-    return Designs(inner, times, pair, shape, order)
+    tiles = np.array(list(itertools.product(*(range(1, extents.get(d, 1) + 1) for d in DIMENSIONS))), np.int64)
+    pairs = np.array(
+        [(DIMENSIONS.index(x), DIMENSIONS.index(y)) for x, y in itertools.permutations(extents, 2)], np.int64
+    )
+    counts = (len(tiles), len(tiles), len(pairs), len(hardware.shapes), *[len(hardware.orders)] * 2)
+    inner, times, pair, shape, *order = (part.ravel() for part in np.indices(counts))
+    return Designs(tiles[inner], tiles[times], pairs[pair], shape, np.stack(order, axis=1))
 
 
 @pytest.mark.parametrize("own", [plain(), remainder()], ids=lambda arch: arch.edge)

@@ -129,10 +129,10 @@ def test_assignments_of_a_layer_are_those_of_its_dimensions() -> None:
             arch.values[0],
             layer.values[0],
             id=f"{layer.id}-{arch.id}",
-            marks=pytest.mark.slow if (layer.id, arch.id) == ("matmul", "symbols") else (),  # by far the most mappings
+            marks=() if (place + number) % 3 == 0 else pytest.mark.slow,
         )
-        for layer in EVERY_LAYER
-        for arch in EVERY_ARCH
+        for place, layer in enumerate(EVERY_LAYER)
+        for number, arch in enumerate(EVERY_ARCH)
     ],
 )
 def test_sizes_of_mapspaces_equal_those_of_the_listed_mappings(arch: ArchSpec, layer: Layer) -> None:

@@ -31,6 +31,7 @@ from flexloop.rendering.bundle import mapspace_files, run_variants, v4_mapspace_
 from flexloop.rendering.effort import search_settings
 from flexloop.rendering.render import Renderer
 from flexloop.rendering.v4layout import layout
+from flexloop.timeloop import yamlio
 from flexloop.timeloop.configconstraints import from_config
 from flexloop.timeloop.constraints import LoopConstraint, Subject
 from flexloop.timeloop.v4front import assemble, tags, translate
@@ -62,7 +63,7 @@ def own(text: str) -> dict[str, Any]:
 def merged(files: dict[str, str]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for text in files.values():
-        document |= yaml.safe_load(text)
+        document |= yamlio.load(text)
     return document
 
 

@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.resolver import Resolver
+from yaml.scanner import Scanner
 
 from flexloop.errors import SpecError
 
@@ -33,6 +39,28 @@ _COLLECTIONS = {f"tag:yaml.org,2002:{kind}" for kind in ("seq", "map", "set", "o
 """Tags of what cannot be a key, even where a text is tagged so."""
 _MERGE = _TAG + "merge"
 _NUMBERS = (_TAG + "int", _TAG + "float")
+
+
+class _PythonParser(Reader, Scanner, Parser):
+    """What `CParser` does, for a PyYAML without libyaml."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+
+_Parser: type[Any] = getattr(getattr(yaml, "cyaml", None), "CParser", _PythonParser)
+
+
+class Composing(Composer, _Parser, SafeConstructor, Resolver):  # type: ignore[misc]
+    """A safe loader whose subclasses may have a say in how nodes are composed; libyaml parses the text."""
+
+    def __init__(self, text: str) -> None:
+        _Parser.__init__(self, text)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -108,7 +136,7 @@ def parse(text: str, name: str, note: Callable[[str], None] | None = None) -> An
     return _read_nodes(text, name, _Loader, constructed)
 
 
-def compose(text: str, name: str, loader: type[yaml.SafeLoader]) -> yaml.Node | None:
+def compose(text: str, name: str, loader: type[Composing]) -> yaml.Node | None:
     """The nodes of a document with tags of its own (``!name``), checked as `load` checks; the caller reads them.
 
     Args:

@@ -85,7 +85,7 @@ def _candidates(files: Sequence[Path], defines: Mapping[str, Any]) -> list[Path]
 
 def _nodes(path: Path) -> yaml.Node | None:
     try:
-        return yamlio.compose(_JINJA.sub("''", yamlio.read_text(path)), str(path), yaml.SafeLoader)
+        return yamlio.compose(_JINJA.sub("''", yamlio.read_text(path)), str(path), yamlio.Composing)
     except SpecError:
         return None
 

@@ -228,15 +228,20 @@ class Choices:
         rows = 0
         for factors in _spatially_possible(tables, self.slots, deadline):
             for part in self._all_orders(factors, patterns, batch):
-                part = part.take(self.fits_array(part).nonzero()[0])
-                if len(part):
-                    parts.append(part)
-                    rows += len(part)
+                parts.append(part)
+                rows += len(part)
                 if rows >= batch:
-                    yield from _chunks(concatenate(parts), batch)
+                    yield from self._fitting(parts, batch)
                     parts, rows = [], 0
         if parts:
-            yield from _chunks(concatenate(parts), batch)
+            yield from self._fitting(parts, batch)
+
+    def _fitting(self, parts: Sequence[Genomes], batch: int) -> Iterator[Genomes]:
+        """Those that fit the array, at most ``batch`` at a time."""
+        genomes = concatenate(parts)
+        fitting = genomes.take(self.fits_array(genomes).nonzero()[0])
+        for start in range(0, len(fitting), batch):
+            yield fitting.take(slice(start, start + batch))
 
     def _all_orders(self, factors: IntArray, patterns: BoolArray, batch: int) -> Iterator[Genomes]:
         """Every order, split and bypass for one [slots, dimensions] of factors, at most ``batch`` at a time."""
@@ -345,6 +350,7 @@ def _spatially_possible(
 ) -> Iterator[IntArray]:
     """Every [slots, dimensions] of factors whose fanouts hold their loops by count."""
     limits = np.array([prod(s.extent) if s.spatial else np.iinfo(np.int64).max for s in slots])
+    bounded = limits < np.iinfo(np.int64).max
 
     def walk(d: int, columns: list[IntArray], used: IntArray) -> Iterator[IntArray]:
         if d == len(tables):
@@ -352,14 +358,9 @@ def _spatially_possible(
             return
         if deadline is not None:
             deadline.check()
-        for row in tables[d]:
-            grown = np.where(limits < np.iinfo(np.int64).max, used * row, 1)
-            if (grown <= limits).all():
-                yield from walk(d + 1, [*columns, row], grown)
+        grown = np.where(bounded, used * tables[d], 1)
+        fitting = (grown <= limits).all(axis=1)
+        for row, in_use in zip(tables[d][fitting], grown[fitting], strict=True):
+            yield from walk(d + 1, [*columns, row], in_use)
 
     yield from walk(0, [], np.ones(len(slots), dtype=np.int64))
-
-
-def _chunks(genomes: Genomes, batch: int) -> Iterator[Genomes]:
-    for start in range(0, len(genomes), batch):
-        yield genomes.take(slice(start, start + batch))

@@ -71,14 +71,14 @@ def _resolvers() -> dict[str, list[tuple[str, Any]]]:
     return found
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yamlio.Composing):
     """Composes nodes by YAML 1.2; an anchor may be set anew."""
 
     yaml_implicit_resolvers = _resolvers()
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if not self.check_event(yaml.AliasEvent):
-            self.anchors.pop(self.peek_event().anchor, None)  # type: ignore[no-untyped-call]
+            self.anchors.pop(self.peek_event().anchor, None)
         return super().compose_node(parent, index)
 
 
@@ -133,7 +133,7 @@ class _Reader:
                 return deepcopy(self._parts[node.tag](node.value))
             except SpecError as error:
                 raise SpecError(f"{self._at(node)}: {error}") from error
-        if node.value == "" and node.style is None:
+        if node.value == "" and not node.style:
             return Tagged(node.tag, {})
         raise SpecError(f"{self._at(node)}: tag {node.tag} on a text; only mappings have tags")
 
