@@ -26,6 +26,7 @@ test-slow: $(VENV)/.installed-dev # what takes too long for every change: proces
 
 campaign: $(VENV)/.installed-dev # wrong inputs to every reader, and random searches against lists of all mappings, others every time
 	FLEXLOOP_FUZZ=100 $(VENV)/bin/python -m pytest -m "" tests/test_fuzz.py
+	HYPOTHESIS_PROFILE=campaign $(VENV)/bin/python -m pytest -m hypothesis --ignore=tests/test_fuzz.py
 	PYTHONPATH=tests $(VENV)/bin/python tests/campaign.py --first "$$(date +%s)"
 
 lint: $(VENV)/.installed-dev

@@ -80,9 +80,10 @@ def _own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from searching all modules and tests anew, again and again: they live to the end."""
+    """Have the garbage collector search seldom, and not all modules and tests, which live to the end."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -22,7 +22,8 @@ from flexloop.embedded.mapper.exact.neighbours import placements
 from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.paths.kernels import forward, priced, through
-from flexloop.embedded.rules.rows import evaluate_rows
+from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
+from flexloop.embedded.rules.rows import evaluate_limited_rows, evaluate_rows
 
 _ENTRIES: tuple[Any, ...] = (
     settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above,
@@ -30,6 +31,8 @@ _ENTRIES: tuple[Any, ...] = (
 )  # fmt: skip
 """Those that take longest come first."""
 
+_RARE: tuple[Any, ...] = (evaluate_residual_rows, evaluate_limited_rows)
+"""What only some designs need; each takes as long as the longest of the others."""
 
 _total: int | None = None
 """Kernels in all while `prepare` compiles in this process."""
@@ -57,23 +60,39 @@ def prepare() -> None:
     missing = [kernel for kernel in entries() if not kernel.is_stored()]
     if not missing:
         return
-    helper = _helper() if len(missing) > 1 else None
     _total = len(entries())
     try:
-        for kernel in missing:
-            kernel.compile_ahead()
-        if helper is not None:
-            with suppress(subprocess.TimeoutExpired):  # what it does not finish is compiled when it is called
-                helper.wait(kernelcache.MAX_WAIT_S)
+        _compile_with_help(missing, rare=False)
     finally:
         _total = None
 
 
-def _helper() -> subprocess.Popen[bytes] | None:
+def compile_everything() -> tuple[int, int]:
+    """Compile the kernels that only some searches need, too; how many were missing, and how many there are."""
+    everything = [kernel for kernel in (*_RARE, *_ENTRIES) if hasattr(kernel, "ahead")]
+    missing = [kernel for kernel in everything if not (hasattr(kernel, "is_stored") and kernel.is_stored())]
+    if all(hasattr(kernel, "compile_ahead") for kernel in missing):
+        _compile_with_help(missing, rare=True)
+    else:  # numba's own, which keeps what it compiles by itself
+        for kernel in missing:
+            kernel.compile(tuple(kernel.ahead))
+    return len(missing), len(everything)
+
+
+def _compile_with_help(kernels: list[Any], *, rare: bool) -> None:
+    helper = _helper(rare) if len(kernels) > 1 else None
+    for kernel in kernels:
+        kernel.compile_ahead()
+    if helper is not None:
+        with suppress(subprocess.TimeoutExpired):  # what it does not finish is compiled when it is called
+            helper.wait(kernelcache.MAX_WAIT_S)
+
+
+def _helper(rare: bool) -> subprocess.Popen[bytes] | None:
     """A second process that compiles too; none where that is a worker's sibling, or there is nothing to share by."""
     if parent_process() is not None or available_cores() < 2 or not kernelcache.is_writable() or not sys.executable:
         return None
-    code = f"import sys; sys.path.insert(0, sys.argv[1]); from {__name__} import compile_all; compile_all()"
+    code = f"import sys; sys.path.insert(0, sys.argv[1]); from {__name__} import help_compile; help_compile({rare})"
     home = str(Path(__file__).parents[3])
     try:
         return subprocess.Popen(
@@ -84,23 +103,8 @@ def _helper() -> subprocess.Popen[bytes] | None:
         return None
 
 
-def compile_all() -> None:
+def help_compile(rare: bool) -> None:
     """Compile what nobody has compiled or is compiling; last the kernel that the process which asks has begun with."""
-    first, *others = entries()
+    first, *others = (*_RARE, *entries()) if rare else entries()
     for kernel in (*others, first):
         kernel.compile_ahead()
-
-
-def compile_everything() -> tuple[int, int]:
-    """Compile the kernels that only some searches need, too; how many were missing, and how many there are."""
-    from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
-
-    everything: list[Any] = [kernel for kernel in (*_ENTRIES, evaluate_residual_rows) if hasattr(kernel, "ahead")]
-    missing = [kernel for kernel in everything if not (hasattr(kernel, "is_stored") and kernel.is_stored())]
-    prepare()
-    for kernel in missing:
-        if hasattr(kernel, "compile_ahead"):
-            kernel.compile_ahead()
-        else:  # numba's own, which keeps what it compiles by itself
-            kernel.compile(tuple(kernel.ahead))
-    return len(missing), len(everything)
