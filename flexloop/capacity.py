@@ -39,8 +39,8 @@ def overflows(arch: ArchSpec, layer: Layer, tiles: tuple[dict[str, int], ...]) -
     for group, tile in zip(arch.buffer_groups, tiles, strict=True):
         for level in group:
             words: dict[str, int] = {t: tile_size(t, tile, layer.coefficients) for t in level.keep}
-            if sum(words.values()) > level.room:
-                found.append(Overflow(level.name, words, level.room))
+            if sum(words.values()) > level.tile_limit:
+                found.append(Overflow(level.name, words, level.tile_limit))
     return found
 
 

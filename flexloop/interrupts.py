@@ -38,7 +38,7 @@ def listen() -> None:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Put signals off until a block is over that must not be left half-way; whatever handles them is then called.
 
     Blocking them would not do: another thread may take them, and the main thread handles them all the same.

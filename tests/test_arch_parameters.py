@@ -15,7 +15,7 @@ from flexloop.arch.load import load_arch_spec
 from flexloop.errors import FlexloopError
 from flexloop.networks import load_network
 from flexloop.studies.kao import BASES
-from flexloop.studies.moved import ASSUMPTIONS, whole_tiles
+from flexloop.studies.papersensitivity import ASSUMPTIONS, whole_tiles
 
 PARAMETRIC: dict[str, Any] = PLAIN | {
     "name": "mine",

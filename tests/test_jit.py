@@ -21,7 +21,7 @@ from flexloop.embedded.calltrees import Kernel
 from flexloop.embedded.jit import allocating, interpreted, kernel
 from flexloop.embedded.mapper import prepare
 from flexloop.embedded.mapper.prepare import entries
-from flexloop.running.progress import Standing
+from flexloop.running.progress import StudyProgress
 
 MODULE = """
 from flexloop.embedded.jit import kernel
@@ -235,7 +235,7 @@ def test_warming_compiles_all_kernels_once() -> None:
 
 
 def test_progress_says_that_kernels_are_compiled_and_how_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    standing = Standing()
+    standing = StudyProgress()
     standing.begin(4, "embedded", "embedded")
     assert standing.compiling is None
     monkeypatch.setattr(prepare, "_total", len(entries()))

@@ -19,7 +19,7 @@ RECORDED = """
 import time, flexloop
 from flexloop.running import notebook, progress
 from IPython import display
-notebook.PATIENCE_S, said, begin = {patience}, [], progress.Standing.begin
+notebook.PATIENCE_S, said, begin = {patience}, [], progress.StudyProgress.begin
 formats = notebook.NotebookProgress._formats
 def told(bar):
     said.append(formats(bar))
@@ -27,7 +27,7 @@ def told(bar):
 def slow(bar, *about):
     begin(bar, *about)
     time.sleep(0.3)
-notebook.NotebookProgress._formats, progress.Standing.begin = told, slow
+notebook.NotebookProgress._formats, progress.StudyProgress.begin = told, slow
 """
 
 

@@ -16,10 +16,10 @@ from flexloop.report.findings import findings
 from flexloop.report.html import render_report
 from flexloop.report.strip import Strip
 from flexloop.studies.analysis import shapley
-from flexloop.studies.beside import beside
 from flexloop.studies.futureproof import NEAR, SENSITIVE, FutureProof, future_proof
 from flexloop.studies.isolate import isolation_means, isolation_table
 from flexloop.studies.kao import published
+from flexloop.studies.othertool import compare_latencies
 from flexloop.studies.paper import Paper, paper
 from flexloop.studies.paperfigures import figures_table
 from flexloop.studies.papertables import class_table
@@ -158,7 +158,7 @@ def test_another_tool_is_laid_beside_ours_with_the_roofline_and_the_pairs_that_i
     rigid, free = int(ours["T0O0P0S0"]), 3 * int(ours["T0O0P0S0"])
     file = tmp_path / "other.csv"
     file.write_text(TABLE.format(rigid=rigid, free=free))
-    laid = beside(file, study.results["latency"], [NET])
+    laid = compare_latencies(file, study.results["latency"], [NET])
     cells = laid.cells.set_index("class")
     assert cells.loc["T0O0P0S0", "ratio"] == 1
     assert cells.loc["T1O1P1S1", "ours"] == ours["T1O1P1S1"]
@@ -185,4 +185,4 @@ def test_a_wrong_table_of_another_tool_is_refused_by_line(
     file = tmp_path / "other.csv"
     file.write_text(table)
     with pytest.raises(FlexloopError, match=reason):
-        beside(file, study.results["latency"], [NET])
+        compare_latencies(file, study.results["latency"], [NET])

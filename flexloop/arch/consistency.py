@@ -93,11 +93,11 @@ def _check_capacities(spec: ArchSpec) -> None:
         words = _fixed_words(spec, level.name)
         for buffer in group:
             needed = {t: words[t] for t in TENSORS if t in buffer.keep}
-            if sum(needed.values()) > buffer.room:
+            if sum(needed.values()) > buffer.tile_limit:
                 parts = " + ".join(f"{tensor} {n:,}" for tensor, n in needed.items())
                 raise ValueError(
                     f"axes.tiling.fixed.{level.name}: the tile needs {parts} = {sum(needed.values()):,} words, but "
-                    f"{buffer.name} holds {buffer.room:,}; shrink the tile or enlarge the buffer"
+                    f"{buffer.name} holds {buffer.tile_limit:,}; shrink the tile or enlarge the buffer"
                 )
 
 

@@ -118,7 +118,7 @@ class StorageLevel(FileModel):
         return None if self.depth is None else floor(self.depth * self.block_size / self.multiple_buffering)
 
     @property
-    def room(self) -> int:
+    def tile_limit(self) -> int:
         """Words that a tile may occupy; where unbounded, more than any tile has."""
         return MAX_WORDS if self.capacity is None else self.capacity
 

@@ -76,9 +76,8 @@ def paper(
     from flexloop.results.files import save
     from flexloop.studies import kao
     from flexloop.studies import paper as study
-    from flexloop.studies.beside import beside as lay_beside
-    from flexloop.studies.beside import read_cells
-    from flexloop.studies.moved import moved, moved_plan
+    from flexloop.studies.othertool import compare_latencies, read_cells
+    from flexloop.studies.papersensitivity import paper_sensitivity, paper_sensitivity_plan
     from flexloop.subjects import load_networks
     from flexloop.tables.study import to_json
 
@@ -89,15 +88,17 @@ def paper(
     later = [] if no_future_proof else [*kao.LATER, *kao.TODAY]
     with CellProgress(quiet=quiet or json) as progress:
         cells, parts = study.paper_plan(archs, nets, later, options)
-        more, further = moved_plan(archs, nets, options) if vary else (0, 0)
+        more, further = paper_sensitivity_plan(archs, nets, options) if vary else (0, 0)
         progress.plan(cells + more, parts + further)
         designed_for = None if no_future_proof else study.DESIGNED_FOR
         outcome = study.paper(archs, nets, options, progress, designed_for=designed_for, later=later)
         if vary:
-            outcome = replace(outcome, moved=moved(archs, nets, options, progress))
+            outcome = replace(outcome, sensitivity=paper_sensitivity(archs, nets, options, progress))
     if beside is not None:
-        laid = lay_beside(beside, outcome.results["latency"], load_networks(nets, options.network_parameters))
-        outcome = replace(outcome, beside=laid)
+        comparison = compare_latencies(
+            beside, outcome.results["latency"], load_networks(nets, options.network_parameters)
+        )
+        outcome = replace(outcome, other_tool=comparison)
     if not (quiet or json):
         for caption, table in outcome.tables().items():
             show(table, caption)

@@ -25,7 +25,7 @@ from rich.progress import (
 from rich.text import Text
 
 from flexloop.cli.common import console, printable
-from flexloop.running.progress import Standing
+from flexloop.running.progress import StudyProgress
 
 if TYPE_CHECKING:
     from flexloop.deadline import Deadline
@@ -37,16 +37,16 @@ LINE_S = 60.0
 class _Now(ProgressColumn):
     """What is being done at the moment, whether or not anything has been finished lately."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, study: StudyProgress) -> None:
         super().__init__()
-        self._standing = standing
+        self._study = study
 
     def render(self, task: Task) -> Text:
         """The kernels that are compiled, else the cell that is waited for."""
-        return Text(printable(self._standing.compiling or self._standing.awaited or self._standing.searching))
+        return Text(printable(self._study.compiling or self._study.awaited or self._study.searching))
 
 
-class CellProgress(Standing):
+class CellProgress(StudyProgress):
     """Shows how far a study is."""
 
     def __init__(self, *, quiet: bool) -> None:

@@ -72,7 +72,7 @@ class StorageSpec:
     reduces: bool = True
 
     @property
-    def room(self) -> int | None:
+    def tile_limit(self) -> int | None:
         """The capacity as tiles are compared with it: one that no tile reaches is as good as another."""
         return None if self.capacity is None else min(self.capacity, _UNREACHED)
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from flexloop.errors import EngineError, OutputError
-from flexloop.interrupts import held
+from flexloop.interrupts import deferred
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def run_program(
         process: subprocess.Popen[bytes] | None = None
         timed_out = False
         try:
-            with held():  # a program whose start is interrupted could not be stopped
+            with deferred():  # a program whose start is interrupted could not be stopped
                 process = _started(command, folder, output, variables)
             try:
                 process.wait(timeout_s)

@@ -63,8 +63,8 @@ def _footprints_of(level: StorageLevel, limits: dict[str, int]) -> int:
     total = 0
     for size in range(len(limited) + 1):
         for exceeded in itertools.combinations(limited, size):
-            room = level.room - sum(exceeded)
-            total += (-1) ** size * (comb(room, len(level.keep)) if room > 0 else 0)
+            left = level.tile_limit - sum(exceeded)
+            total += (-1) ** size * (comb(left, len(level.keep)) if left > 0 else 0)
     return total
 
 

@@ -187,7 +187,7 @@ def fits(
     legal = np.ones(np.broadcast_shapes(*(extent.shape for extent in tile.values())), dtype=np.bool_)
     for level in arch.buffer_groups[index]:
         words = {t: tensor_words(t, tile, layer) for t in level.keep}
-        legal &= np.asarray(sum(words.values())) <= level.room
+        legal &= np.asarray(sum(words.values())) <= level.tile_limit
         for tensor, limit in limits.items():
             if tensor in words:
                 legal &= words[tensor] <= limit

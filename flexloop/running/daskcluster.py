@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any, Generic
 
 from flexloop.errors import EngineError
-from flexloop.interrupts import held
+from flexloop.interrupts import deferred
 from flexloop.running.executors import ATTEMPTS, Result, Task, WorkerDiedError
 
 CONNECT_TIMEOUT = "20s"
@@ -215,7 +215,7 @@ def _connect(distributed: Any, address: str, processes: int) -> Any:
     try:
         if address == "local":
             # An interrupt comes when the cluster stands: one that is half made cannot be closed.
-            with held(), _unheard(), dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+            with deferred(), _unheard(), dask.config.set({"distributed.scheduler.allowed-failures": 0}):
                 cluster = distributed.LocalCluster(
                     n_workers=processes,
                     threads_per_worker=1,

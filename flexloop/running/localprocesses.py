@@ -20,7 +20,7 @@ from threading import Thread
 from typing import Any, Generic
 
 from flexloop.errors import EngineError
-from flexloop.interrupts import held
+from flexloop.interrupts import deferred
 from flexloop.running.executors import ATTEMPTS, Result, Task, WorkerDiedError
 
 _LOG = logging.getLogger("flexloop")
@@ -140,7 +140,7 @@ class _Worker:
         self.ready = False
         self.pipe, theirs = Pipe()
         self.process = _Process(target=_serve, args=(function, theirs, _LOG.getEffectiveLevel()), daemon=True)
-        with held():  # interrupted while it starts, a process prints a traceback
+        with deferred():  # interrupted while it starts, a process prints a traceback
             self._start(theirs)
 
     def _start(self, theirs: Connection) -> None:

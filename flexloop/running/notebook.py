@@ -16,7 +16,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from flexloop.running.progress import Standing
+from flexloop.running.progress import StudyProgress
 
 _Arguments = ParamSpec("_Arguments")
 _Results = TypeVar("_Results")
@@ -32,7 +32,7 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class NotebookProgress(Standing):
+class NotebookProgress(StudyProgress):
     """Shows how far a study is below the notebook's cell that runs it."""
 
     def __init__(self) -> None:

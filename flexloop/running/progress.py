@@ -26,7 +26,7 @@ class Progress(Protocol):
         """One cell is done; layers of one shape share a result, and each of them is reported."""
 
 
-class Standing:
+class StudyProgress:
     """Keeps track of a study's progress and says how far it is; subclasses show it."""
 
     def __init__(self) -> None:

@@ -20,10 +20,10 @@ from flexloop.networks import load_network
 from flexloop.report.findings import with_findings
 from flexloop.results.table import Results
 from flexloop.running.progress import Progress
-from flexloop.studies.beside import Beside
 from flexloop.studies.futureproof import FutureProof, future_proof, mirrored_classes
 from flexloop.studies.isolate import isolation_means, isolation_table
 from flexloop.studies.kao import BASES, LATER, NETWORKS, PREFIX, TODAY
+from flexloop.studies.othertool import OtherTool
 from flexloop.studies.paperfigures import figures_table
 from flexloop.studies.papertables import by_network, class_table, future_table
 from flexloop.studies.shapes import shape_summary
@@ -45,15 +45,15 @@ class Paper:
     Attributes:
         results: every class on every network and base, by objective.
         future: how the rigid design for the network of the past ages; None where it was not asked.
-        beside: another tool's latencies beside ours; None where none are given.
-        moved: how gains move with the assumptions; None where it was not asked.
+        other_tool: another tool's latencies beside ours; None where none are given.
+        sensitivity: how gains move with the assumptions; None where it was not asked.
         shapes: the authors' networks beside this project's own (`shape_summary`); None where none of them was run.
     """
 
     results: Mapping[str, Results]
     future: FutureProof | None = None
-    beside: Beside | None = None
-    moved: pd.DataFrame | None = None
+    other_tool: OtherTool | None = None
+    sensitivity: pd.DataFrame | None = None
     shapes: pd.DataFrame | None = None
 
     @property
@@ -88,12 +88,12 @@ class Paper:
         if self.future is not None:
             about = self.future.designed.network
             tables[f"Speedup over the rigid design for {about}, and over its mirror image"] = future_table(self.future)
-        if self.moved is not None:
-            tables["Speedup over the rigid class as the assumptions move, geometric means"] = self.moved
+        if self.sensitivity is not None:
+            tables["Speedup over the rigid class as the assumptions move, geometric means"] = self.sensitivity
         if self.shapes is not None:
             tables["Networks as the authors' program has them, and as published (other)"] = self.shapes
         tables["What is published, and what is found here"] = figures_table(self.results[OBJECTIVES[0]], self.future)
-        return tables if self.beside is None else tables | self.beside.tables()
+        return tables if self.other_tool is None else tables | self.other_tool.tables()
 
     def files(self) -> dict[str, pd.DataFrame | str]:
         """The tables in full, by file name, and the designs."""
@@ -104,12 +104,12 @@ class Paper:
             "isolation.csv": pd.concat(isolation, ignore_index=True),
             "figures.csv": figures_table(self.results[OBJECTIVES[0]], self.future),
         }
-        if self.moved is not None:
-            files["sensitivity.csv"] = self.moved
+        if self.sensitivity is not None:
+            files["sensitivity.csv"] = self.sensitivity
         if self.shapes is not None:
             files["networks.csv"] = self.shapes
-        if self.beside is not None:
-            files |= {"beside.csv": self.beside.cells, "beside_broken.csv": self.beside.broken}
+        if self.other_tool is not None:
+            files |= {"other_tool.csv": self.other_tool.cells, "other_tool_broken.csv": self.other_tool.broken}
         if self.future is not None:
             files |= {f"future_proof/{name}": content for name, content in self.future.files().items()}
         return files
@@ -120,7 +120,7 @@ class Paper:
         said = [f"{self.cells:,} cells, {proved}."]
         if self.future is not None:
             said.extend(self.future.sentences())
-        return said if self.beside is None else said + self.beside.sentences()
+        return said if self.other_tool is None else said + self.other_tool.sentences()
 
     def reported(self) -> Results:
         """The results in latency with all that the study concludes, for the report."""

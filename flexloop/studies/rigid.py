@@ -177,7 +177,7 @@ class Hardware:
         good = np.ones(len(tiles[0]), np.bool_)
         for group, tile in zip(self.arch.buffer_groups, tiles, strict=True):
             for level in group:
-                good &= sum(words(t, tile, layer) for t in level.keep) <= level.room
+                good &= sum(words(t, tile, layer) for t in level.keep) <= level.tile_limit
         return good
 
     def costs(self, designs: Designs, layer: Layer) -> tuple[Floats, Floats]:

@@ -253,7 +253,7 @@ class RigidSearch:
     def _tuples(self, steps: tuple[int, ...], level: str, most: int) -> Ints:
         """Extents that fit a level on their own, at most so many dimensions above 1, none above what any layer has."""
         limits = {d: max(layer.bounds[d] for layer in self._layers) for d in DIMENSIONS}
-        capacity = self.hardware.arch.level(level).room
+        capacity = self.hardware.arch.level(level).tile_limit
         kept = self.hardware.arch.level(level).keep
         unit = Layer(name="unit")
         grid: Ints = np.ones((1, 0), np.int64)

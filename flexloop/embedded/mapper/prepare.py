@@ -20,7 +20,7 @@ from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.grid import least_above, outer_tables
 from flexloop.embedded.mapper.exact.neighbours import placements
 from flexloop.embedded.mapper.exact.placing import spatial_choices
-from flexloop.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
+from flexloop.embedded.mapper.exact.spatialbounds import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.paths.kernels import forward, priced, through
 from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
 from flexloop.embedded.rules.rows import evaluate_limited_rows, evaluate_rows

@@ -151,9 +151,9 @@ def _bits(limits: ReuseLimits, data_space: str) -> int:
 def _hardware(spec: Spec) -> Ints:
     rows = []
     for level in spec.levels:
-        capacity = -1 if level.room is None else level.room
+        capacity = -1 if level.tile_limit is None else level.tile_limit
         clusters = level.instances // level.cluster_size
-        least = ceil((level.room or 0) * level.min_utilization)
+        least = ceil((level.tile_limit or 0) * level.min_utilization)
         gate = spec.level_names.index(level.power_gated_at or level.name)
         rows.append([level.instances, level.mesh_x, level.mesh_y, capacity, level.block_size, clusters, least, gate])
     mac = spec.mac

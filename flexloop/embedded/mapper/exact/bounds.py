@@ -185,7 +185,7 @@ def family_cost(
     Args:
         machine, config: machine and configuration.
         scratch: which dimensions may be innermost (``first``), the most iterations for which each tensor can stay in
-            place (``runs``), the cost of the outermost boundary (``extra``), and room for words.
+            place (``runs``), the cost of the outermost boundary (``extra``), and space for words.
         family: which.
         least, most: [8] least and greatest factor of the loops that may be innermost.
     """

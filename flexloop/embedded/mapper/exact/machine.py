@@ -36,7 +36,9 @@ def machine_of(forms: Sequence[Form], objective: Objective) -> tuple[Record, Int
     count = len(spec.levels)
     keeps = [form.keeps(level) for level in range(count)]
     groups = [form.group(level) for level in range(count)]
-    limits = [[groups[i], level.room, *keeps[i]] for i, level in enumerate(spec.levels) if level.room is not None]
+    limits = [
+        [groups[i], level.tile_limit, *keeps[i]] for i, level in enumerate(spec.levels) if level.tile_limit is not None
+    ]
     rows_i, rows_f = _level_tables(spec, keeps, groups)
     record = np.zeros(1, dtype=MACHINE)[0]
     record["objective"] = OBJECTIVES[objective]

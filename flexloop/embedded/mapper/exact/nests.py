@@ -36,21 +36,22 @@ from flexloop.embedded.mapper.exact.problem import (
     SCALED,
     SERVED,
     SPATIAL_FACTORS,
-    Ground,
     Record,
-    Room,
+    Subproblem,
+    Workspace,
 )
 from flexloop.embedded.mapper.exact.types import F64, I64, FloatArray
 from flexloop.embedded.mapper.exact.words import append_loops, input_words, repeats
 
 
 @kernel
-def collect(ground: Ground, room: Room) -> bool:
-    """Append the leaves of a configuration and the buffer tile in room.scratch that may be better than the incumbent.
+def collect(subproblem: Subproblem, workspace: Workspace) -> bool:
+    """Append the leaves of a configuration and the buffer tile at hand that may be better than the incumbent.
 
-    Returns False where the room for leaves is used up; then room.scratch.resume says where the next call goes on.
+    The tile is in workspace.scratch. Returns False where the space for leaves is used up; then workspace.scratch.resume
+    says where the next call goes on.
     """
-    machine, orders, config, scratch = ground.machine, ground.orders, room.config, room.scratch
+    machine, orders, config, scratch = subproblem.machine, subproblem.orders, workspace.config, workspace.scratch
     inner = outer = 0
     for d in range(8):
         inner |= (1 << d) if scratch.buffer[d] > 1 else 0
@@ -66,31 +67,31 @@ def collect(ground: Ground, room: Room) -> bool:
     for r in range(machine.starts[kind, inner] + scratch.resume[0], machine.starts[kind, inner + 1]):
         length = append_loops(orders[r], scratch.buffer, config.array, scratch.nest, 0)
         for i in range(scratch.resume[1], end - first if through else kept):
-            if scratch.leaves == len(room.leaves):
+            if scratch.leaves == len(workspace.leaves):
                 scratch.resume[0], scratch.resume[1] = r - machine.starts[kind, inner], i
                 return False
             k = i if through else scratch.keep[i]
             whole = append_loops(orders[first + k], scratch.outer, scratch.tile, scratch.nest, length)
             scratch.work += 20
-            cycles, energy, served = _least_cost(machine, room, whole, scratch.dram[k])
-            if served or is_better(machine.objective, cycles, energy, room.best.cost):
-                _append(room, cycles, energy, r, first + k, served)
+            cycles, energy, served = _least_cost(machine, workspace, whole, scratch.dram[k])
+            if served or is_better(machine.objective, cycles, energy, workspace.best.cost):
+                _append(workspace, cycles, energy, r, first + k, served)
         scratch.resume[1] = 0
     scratch.resume[0] = 0
     return True
 
 
 @kernel
-def _append(room: Room, cycles: F64, energy: F64, inner: I64, outer: I64, served: bool) -> None:
-    n = room.scratch.leaves
-    leaf = room.leaves[n]
+def _append(workspace: Workspace, cycles: F64, energy: F64, inner: I64, outer: I64, served: bool) -> None:
+    n = workspace.scratch.leaves
+    leaf = workspace.leaves[n]
     for d in range(8):
-        leaf[PE_FACTORS + d] = room.config.tile[d]
-        leaf[SPATIAL_FACTORS + d] = room.config.x[d]
-        leaf[BUFFER_EXTENTS + d] = room.scratch.tile[d]
+        leaf[PE_FACTORS + d] = workspace.config.tile[d]
+        leaf[SPATIAL_FACTORS + d] = workspace.config.x[d]
+        leaf[BUFFER_EXTENTS + d] = workspace.scratch.tile[d]
     leaf[BUFFER_ORDER], leaf[DRAM_ORDER], leaf[SERVED] = inner, outer, served
-    room.costs[n, 0], room.costs[n, 1] = cycles, energy
-    room.scratch.leaves = n + 1
+    workspace.costs[n, 0], workspace.costs[n, 1] = cycles, energy
+    workspace.scratch.leaves = n + 1
 
 
 @kernel
@@ -127,12 +128,12 @@ def _is_as_good(words: FloatArray, others: FloatArray) -> bool:
 
 
 @kernel
-def _least_cost(machine: Record, room: Room, length: I64, dram: FloatArray) -> tuple[F64, F64, bool]:
-    """Least cycles and energy of the nest in room.scratch.nest, and whether neighbours may serve steps of it.
+def _least_cost(machine: Record, workspace: Workspace, length: I64, dram: FloatArray) -> tuple[F64, F64, bool]:
+    """Least cycles and energy of the nest in workspace.scratch.nest, and whether neighbours may serve steps of it.
 
     Cycles are infinite where it is worse than the incumbent.
     """
-    config, scratch = room.config, room.scratch
+    config, scratch = workspace.config, workspace.scratch
     words = scratch.words
     _fill_words(machine, config, scratch, length, dram)
     plain = words[W_ARRAY, 1]
@@ -144,14 +145,14 @@ def _least_cost(machine: Record, room: Room, length: I64, dram: FloatArray) -> t
         reads = plain / config.groups[1] * config.used / config.most_shared
     reads = min(plain, reads)
     cycles, energy = _with_reads(machine, config, scratch, reads, handed)
-    if hopeless(machine.objective, cycles, energy, room.best.cost):
+    if hopeless(machine.objective, cycles, energy, workspace.best.cost):
         return inf, inf, False
-    spared = most_spared(machine, config, scratch, room.steps, length)
+    spared = most_spared(machine, config, scratch, workspace.steps, length)
     if spared > 0 and machine.links == SCALED:
         return cycles, energy, True
     reads = max(reads, plain - spared) if spared > 0 else plain
     cycles, energy = _with_reads(machine, config, scratch, reads, plain - reads)
-    if spared > 0 and hopeless(machine.objective, cycles, energy, room.best.cost):
+    if spared > 0 and hopeless(machine.objective, cycles, energy, workspace.best.cost):
         return inf, inf, False
     return cycles, energy, spared > 0
 

@@ -29,13 +29,13 @@ from flexloop.embedded.mapper.exact.problem import (
     MOST_SHAPES,
     OBJECTIVES,
     SLACK,
-    Ground,
     Record,
+    Subproblem,
     new_best,
     new_config,
     new_scratch,
 )
-from flexloop.embedded.mapper.exact.spread import spatial_bounds, tile_extremes
+from flexloop.embedded.mapper.exact.spatialbounds import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
 from flexloop.embedded.mapper.exact.work import Padding, Work, padding_of, table_of
 from flexloop.embedded.mapper.space import Objective, Standing
@@ -158,7 +158,7 @@ class Search:
         return _ranked(self._code, padding.cycles, padding.energy)
 
     def _paddings(self) -> list[Padding]:
-        """Every choice of padded bounds; what there is no time or no room for is left open."""
+        """Every choice of padded bounds; what there is no time or no space for is left open."""
         found = []
         for family in self._groups:
             form = family.forms[0]
@@ -192,7 +192,7 @@ class Search:
         bounds = self._spatial_bounds(machine, lattice, table, choices, extremes)
         choices = choices[np.lexsort((bounds[:, 1], bounds[:, 0]))]
         bounds = np.sort(bounds[:, 0])
-        work = Work(padding, Ground(machine, family.orders, lattice, multiples, table), self._memory, self._leaves)
+        work = Work(padding, Subproblem(machine, family.orders, lattice, multiples, table), self._memory, self._leaves)
         begin, dive = 0, True
         while True:
             last = int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right"))

@@ -158,7 +158,7 @@ def new_scratch() -> Record:
     return scratch
 
 
-class Ground(NamedTuple):
+class Subproblem(NamedTuple):
     """What the search of one choice of padded bounds stands on.
 
     Attributes:
@@ -176,7 +176,7 @@ class Ground(NamedTuple):
     table: FloatArray
 
 
-class Room(NamedTuple):
+class Workspace(NamedTuple):
     """What the compiled search works in.
 
     Attributes:
@@ -197,5 +197,5 @@ class Room(NamedTuple):
 
 PE_FACTORS, SPATIAL_FACTORS, BUFFER_EXTENTS, BUFFER_ORDER, DRAM_ORDER, SERVED = 0, 8, 16, 24, 25, 26
 """Where a leaf has its PE tile, spatial factors, buffer tile, rows of its orders, and whether it may be served."""
-GROUND_TYPE = types.NamedTuple([MACHINE_TYPE, MATRIX, LATTICE_TYPE, MATRIX, F_CUBE], Ground)
-ROOM_TYPE = types.NamedTuple([CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, MATRIX, MATRIX, F_MATRIX], Room)
+SUBPROBLEM_TYPE = types.NamedTuple([MACHINE_TYPE, MATRIX, LATTICE_TYPE, MATRIX, F_CUBE], Subproblem)
+WORKSPACE_TYPE = types.NamedTuple([CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, MATRIX, MATRIX, F_MATRIX], Workspace)

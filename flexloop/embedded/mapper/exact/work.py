@@ -13,10 +13,10 @@ from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.grid import Grid, tables
 from flexloop.embedded.mapper.exact.leaves import Family, Leaves
 from flexloop.embedded.mapper.exact.neighbours import new_steps
-from flexloop.embedded.mapper.exact.problem import SERVED, Ground, Record, Room
+from flexloop.embedded.mapper.exact.problem import SERVED, Record, Subproblem, Workspace
 from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
 
-_ROOM = 1 << 18
+_CONFIGS = 1 << 18
 """Configurations held at a time."""
 _FEW_LEAVES, _DIVED_LEAVES, _LEAVES = 64, 2048, 8192
 """Leaves that are collected before they are costed: at first, in a dive, and at most."""
@@ -42,24 +42,28 @@ class Work:
 
     Args:
         padding: what is searched.
-        ground: the same as the compiled functions know it.
+        subproblem: the same as the compiled functions know it.
         memory: a configuration, working memory, the incumbent.
         leaves: costs leaves.
     """
 
-    def __init__(self, padding: Padding, ground: Ground, memory: tuple[Record, Record, Record], leaves: Leaves) -> None:
-        self._padding, self._ground, self._leaves = padding, ground, leaves
+    def __init__(
+        self, padding: Padding, subproblem: Subproblem, memory: tuple[Record, Record, Record], leaves: Leaves
+    ) -> None:
+        self._padding, self._subproblem, self._leaves = padding, subproblem, leaves
         self._scratch = memory[1]
-        self._room = Room(*memory, new_steps(), np.empty((_LEAVES, SERVED + 1), dtype=np.int64), np.empty((_LEAVES, 2)))
+        self._workspace = Workspace(
+            *memory, new_steps(), np.empty((_LEAVES, SERVED + 1), dtype=np.int64), np.empty((_LEAVES, 2))
+        )
         self._position = np.zeros(8, dtype=np.int64)
-        self._configs, self._at_once = _ROOM, _FEW_LEAVES
+        self._configs, self._at_once = _CONFIGS, _FEW_LEAVES
 
     def gather(self, choices: IntArray, begin: int, deadline: Deadline) -> tuple[FloatArray, IntArray, int]:
         """Bounds and factors of the configurations of some assignments from ``begin`` on, and where they end."""
         found, factors = np.empty((self._configs, 2)), np.empty((self._configs, 16), dtype=np.int64)
         count, end = 0, begin
         while end < len(choices) and not deadline.passed():
-            more, reached = gather(self._ground, self._room, choices, end, found[count:], factors[count:])
+            more, reached = gather(self._subproblem, self._workspace, choices, end, found[count:], factors[count:])
             if reached == end and count:
                 break
             if reached == end:
@@ -76,12 +80,12 @@ class Work:
         if begin == 0:
             self._position[:] = self._scratch["resume"][:] = 0
         most = _DIVED_LEAVES if dive else self._at_once
-        room = self._room._replace(leaves=self._room.leaves[:most], costs=self._room.costs[:most])
-        reached: int = settle(self._ground, room, factors, order, begin, self._position, dive)
+        workspace = self._workspace._replace(leaves=self._workspace.leaves[:most], costs=self._workspace.costs[:most])
+        reached: int = settle(self._subproblem, workspace, factors, order, begin, self._position, dive)
         if count := int(self._scratch["leaves"]):
             self._scratch["leaves"] = 0
             bounds = np.array(self._padding.bounds)
-            self._leaves.cost(self._padding.family, bounds, room.leaves[:count], room.costs[:count])
+            self._leaves.cost(self._padding.family, bounds, workspace.leaves[:count], workspace.costs[:count])
             self._at_once = min(2 * self._at_once, _LEAVES)
         return reached
 

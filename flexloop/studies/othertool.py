@@ -35,7 +35,7 @@ _OPST = re.compile(r"(?:O?([01])P?([01])S?([01])T?([01]))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Beside:
+class OtherTool:
     """Two tools' latencies.
 
     Attributes:
@@ -87,7 +87,7 @@ class Beside:
         return grouped.agg(cells="size", ratio=geomean).reset_index()
 
 
-def beside(path: Path, results: Results, networks: Sequence[Network]) -> Beside:
+def compare_latencies(path: Path, results: Results, networks: Sequence[Network]) -> OtherTool:
     """Lay another tool's latencies beside ours.
 
     Args:
@@ -102,7 +102,7 @@ def beside(path: Path, results: Results, networks: Sequence[Network]) -> Beside:
     """
     cells = _compared(path, read_cells(path), results, networks)
     broken, pairs = _lattice(cells)
-    return Beside(cells, broken, pairs)
+    return OtherTool(cells, broken, pairs)
 
 
 def class_of(text: str) -> FlexClass:

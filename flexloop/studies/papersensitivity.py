@@ -100,7 +100,7 @@ ASSUMPTIONS = (
 """What is changed, one at a time."""
 
 
-def moved(
+def paper_sensitivity(
     archs: Sequence[str], networks: Sequence[str], options: StudyOptions, progress: Progress | None = None
 ) -> pd.DataFrame:
     """Speedups over the rigid class as the assumptions move, geometric means over the networks.
@@ -119,7 +119,7 @@ def moved(
     rows = []
     for done, assumption in enumerate(ASSUMPTIONS):
         if progress:
-            progress.plan(*moved_plan(archs, networks, options, without=done))
+            progress.plan(*paper_sensitivity_plan(archs, networks, options, without=done))
         for base in archs:
             try:
                 changed = assumption.change(base, nets)
@@ -133,9 +133,9 @@ def moved(
     return pd.DataFrame.from_records(rows)
 
 
-def moved_plan(
+def paper_sensitivity_plan(
     archs: Sequence[str], networks: Sequence[str], options: StudyOptions, *, without: int = 0
 ) -> tuple[int, int]:
-    """Cells and parts of `moved` but for its first assumptions."""
+    """Cells and parts of `paper_sensitivity` but for its first assumptions."""
     parts = (len(ASSUMPTIONS) - without) * len(archs)
     return parts * count_cells(SENSITIVE, networks, options.network_parameters), parts
