@@ -38,6 +38,7 @@ _PLAIN = {_TAG + kind for kind in ("null", "bool", "int", "float", "str", "seq",
 _COLLECTIONS = {f"tag:yaml.org,2002:{kind}" for kind in ("seq", "map", "set", "omap", "pairs")}
 """Tags of what cannot be a key, even where a text is tagged so."""
 _MERGE = _TAG + "merge"
+_NULLS = ("", "~", "null", "Null", "NULL")
 _NUMBERS = (_TAG + "int", _TAG + "float")
 
 
@@ -179,7 +180,7 @@ def _constructed(construct: Callable[[yaml.Node], Any], node: yaml.Node, name: s
     """What PyYAML makes of a node."""
     try:
         return construct(node)
-    except (AttributeError, LookupError) as error:  # what its constructors make of '!!int ""' and '!!bool foo'
+    except (AttributeError, LookupError, ValueError) as error:  # of '!!int ""', '!!bool foo' and '!!float x'
         raise SpecError(
             f"{place(name, node.start_mark)}: a value that is not what its tag says ({error}); leave the tag out"
         ) from error
@@ -216,6 +217,7 @@ class _Checker:
             raise SpecError(f"{self._at(node)}: tag {_short(node.tag)} is none of plain data; leave it out")
         if isinstance(node, yaml.ScalarNode):
             self._check_number(node)
+            self._check_tag(node)
             return 1
         known = self._sizes.get(id(node))
         if known is not None:
@@ -239,6 +241,14 @@ class _Checker:
             )
         if ":" in node.value:
             raise SpecError(f"{self._at(node)}: {node.value} is a number in base 60; use base 10, or quote a text")
+
+    def _check_tag(self, node: yaml.ScalarNode) -> None:
+        """Refuse ``!!int x`` and ``!!null x`` by their line; who reads nodes by rules of their own sees to that too."""
+        if self._own_tags or node.tag in (_TAG + "str", _MERGE):
+            return
+        if node.tag == _TAG + "null" and node.value not in _NULLS:
+            raise SpecError(f"{self._at(node)}: {_short(repr(node.value))} is not what its tag says; leave the tag out")
+        _constructed(self._loader.construct_object, node, self._name)
 
     def _at(self, node: yaml.Node) -> str:
         return place(self._name, node.start_mark)
