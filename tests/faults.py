@@ -398,6 +398,7 @@ FAULTS: dict[str, Callable[[Path, random.Random], int]] = {
 }
 LONG = (
     "Ctrl-C",
+    "kill -9 of workers",
     "read-only store",
     "10,000 cells, a worker killed",
     "kill -9 of Dask workers",

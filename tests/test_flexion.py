@@ -159,9 +159,7 @@ def test_the_rigid_class_has_one_mapping(arch: ArchSpec) -> None:
 @pytest.mark.parametrize(
     "arch",
     [
-        pytest.param(
-            each.values[0], id=each.id, marks=() if each.id in ("plain", "remainder", "lanes") else pytest.mark.slow
-        )
+        pytest.param(each.values[0], id=each.id, marks=() if each.id in ("plain", "remainder") else pytest.mark.slow)
         for each in EVERY_ARCH
     ],
 )

@@ -59,14 +59,15 @@ def test_empty_file_is_how_timeloop_says_that_it_found_nothing() -> None:
         parse_stats("", "report")
 
 
-@pytest.mark.parametrize("count", range(1, len(LINES)))
-def test_report_cut_short_is_refused_or_whole(count: int) -> None:
-    try:
-        evaluation = parse_stats("".join(LINES[:count]), "report")
-    except EngineError as error:
-        assert str(error).startswith("report")
-    else:
-        assert evaluation == parse_stats(MODEL, "report")
+def test_report_cut_short_is_refused_or_whole() -> None:
+    whole = parse_stats(MODEL, "report")
+    for count in range(1, len(LINES)):
+        try:
+            evaluation = parse_stats("".join(LINES[:count]), "report")
+        except EngineError as error:
+            assert str(error).startswith("report")
+        else:
+            assert evaluation == whole, f"{count} lines"
 
 
 @pytest.mark.parametrize("bad", ["nan", "-nan", "inf", "-1", "1e3x", "1.5.2", "9" * 5000, "٣"])

@@ -81,8 +81,11 @@ class NearSearch:
 
 
 def unique(designs: Designs) -> Designs:
-    """The designs, each once."""
-    return of_rows(np.unique(designs.rows, axis=0))
+    """The designs, each once, sorted; column by column, which takes a fraction of the time of `np.unique` over rows."""
+    rows = designs.rows[np.lexsort(designs.rows.T[::-1])]
+    first = np.ones(len(rows), np.bool_)
+    first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+    return of_rows(rows[first])
 
 
 def drawn(designs: Designs, most: int, seed: int, best: Designs) -> Designs:
