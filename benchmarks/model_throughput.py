@@ -19,6 +19,7 @@ from _problems import problem
 
 from flexloop.embedded.batch import Batch
 from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes, concatenate
 from flexloop.embedded.model import evaluate_batch
@@ -35,7 +36,7 @@ def random_mappings(case: str, n: int) -> tuple[Spec, Batch]:
     costing = Costing(space.spec, choices)
     parts: list[Genomes] = []
     while sum(map(len, parts)) < n:
-        drawn = choices.sampled(rng, 10_000)
+        drawn = draw(choices, rng, 10_000)
         drawn = drawn.take(np.flatnonzero(choices.fits_array(drawn)))
         parts.append(drawn.take(np.flatnonzero(costing.cost(drawn).valid)))
     return space.spec, costing.batch(concatenate(parts).take(slice(0, n)))

@@ -11,6 +11,7 @@ from test_golden import record_spec, records
 
 from flexloop.embedded.batch import Batch, batch_of
 from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import concatenate
 from flexloop.embedded.model import Costs, evaluate, evaluate_batch
@@ -56,7 +57,7 @@ CASES = ["base-conv5x5s2", "base-depthwise3x3", "starved-conv_dilated", "rowstat
 def test_random_mappings_cost_the_same_beside_others_and_alone(case: str) -> None:
     space = golden_space(case)
     choices, rng = choices_of(space), np.random.default_rng(7)
-    batch = Costing(space.spec, choices).batch(choices.sampled(rng, 300))
+    batch = Costing(space.spec, choices).batch(draw(choices, rng, 300))
     costs = evaluate_batch(space.spec, batch)
     assert costs.valid.sum() > 0
     assert_equal(costs, one_by_one(space.spec, batch))
@@ -67,7 +68,7 @@ def test_mappings_that_differ_in_an_order_share_no_more_than_they_have_in_common
     space = golden_space("base-conv3x3")
     choices, rng = choices_of(space), np.random.default_rng(level)
     costing = Costing(space.spec, choices)
-    sampled = choices.sampled(rng, 1500)
+    sampled = draw(choices, rng, 1500)
     valid = sampled.take(np.flatnonzero(costing.cost(sampled).valid))
     assert len(valid) > 75
     batch = shuffled_orders(costing.batch(valid), rng, level)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.factors import Factorizations
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.integers import divisors
@@ -122,14 +123,14 @@ def test_the_size_of_its_batches_is_all_that_a_listing_s_batches_change() -> Non
 def test_samples_are_mappings_of_the_space(choices: Choices, seed: int) -> None:
     if choices.empty_dimension is not None:
         return
-    genomes = choices.sampled(np.random.default_rng(seed), 200)
+    genomes = draw(choices, np.random.default_rng(seed), 200)
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
     assert set(nests(choices, genomes)) <= {nest for batch in choices.listed() for nest in nests(choices, batch)}
 
 
 def test_sampling_reaches_everything() -> None:
     choices = Choices(LEVELS, [(1, 1), (2, 2), (1, 1)], {"C": (4,), "M": (2,)}, TENSORS, Constraints((), KEEP_ALL))
-    genomes = choices.sampled(np.random.default_rng(1), 20_000)
+    genomes = draw(choices, np.random.default_rng(1), 20_000)
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
     assert set(nests(choices, genomes)) == {nest for batch in choices.listed() for nest in nests(choices, batch)}
 

@@ -18,6 +18,7 @@ from random_spaces import some_space
 from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.general import known_forms, listing, orders
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.bounds import Relaxation
@@ -143,7 +144,7 @@ def test_bounds_never_exceed_the_cost_of_a_completion(seed: int, networks: float
     space = some_space(seed, 100_000, networks)
     choices = choices_of(space)
     costing = Costing(space.spec, choices)
-    genomes = choices.sampled(np.random.default_rng(seed), 60)
+    genomes = draw(choices, np.random.default_rng(seed), 60)
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
     costs = costing.cost(genomes)
     for row in np.flatnonzero(costs.valid)[:15]:

@@ -23,6 +23,7 @@ from enumeration import best_of_all
 
 from flexloop.dropin.mapper import space_of
 from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.general import listing
 from flexloop.embedded.mapper.general import search as general
 from flexloop.embedded.mapper.general.bounds import Relaxation
@@ -216,7 +217,7 @@ def test_bounds_of_partial_mappings_hold(seed: int) -> None:
     space = some_space(seed, 100_000)
     choices = choices_of(space)
     costing = Costing(space.spec, choices)
-    genomes = choices.sampled(np.random.default_rng(seed), 60)
+    genomes = draw(choices, np.random.default_rng(seed), 60)
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
     if not len(genomes):
         return
@@ -237,8 +238,8 @@ def test_few_loops_are_drawn_and_partial_mappings_that_have_room_for_them_are_ke
     choices = choices_of(replace(space, most_loops=2))
     few = choices.few_loops
     assert few is not None
-    genomes = choices.sampled(np.random.default_rng(seed), 400)
-    any_number = choices_of(space).sampled(np.random.default_rng(seed), 400).factors
+    genomes = draw(choices, np.random.default_rng(seed), 400)
+    any_number = draw(choices_of(space), np.random.default_rng(seed), 400).factors
     assert few.hold(genomes.factors).sum() >= few.hold(any_number).sum()
     factors = genomes.factors[choices.fits_array(genomes)]
     spans = np.concatenate([np.ones_like(factors[:, :1]), np.cumprod(factors, axis=1)], axis=1)

@@ -14,6 +14,7 @@ from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.costing import Costing, facts_of
+from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.labels import Labels
@@ -41,7 +42,7 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
     if not knows_paths(choices):
         return
     search = Incumbent([space], "energy", Deadline(600.0), Standing())
-    genomes = choices.sampled(np.random.default_rng(seed), 40)
+    genomes = draw(choices, np.random.default_rng(seed), 40)
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
     costs = Costing(space.spec, choices).cost(genomes)
     for row in np.flatnonzero(costs.valid)[:10]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from random_spaces import some_space
 
 from flexloop.embedded.mapper.costing import Costing
+from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.sampler import (
     choices_of,
     count_mappings,
@@ -87,7 +88,7 @@ def test_mutations_stay_inside_the_mapspace(seed: int) -> None:
     space = some_space(seed, 10**9)
     choices = choices_of(space)
     rng = np.random.default_rng(seed)
-    genomes = choices.sampled(rng, 100)
+    genomes = draw(choices, rng, 100)
     for _ in range(5):
         genomes = mutated(choices, genomes, rng)
     bounds = genomes.factors.prod(axis=1)

@@ -10,32 +10,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from functools import singledispatch
-from math import ceil, gcd, prod
 from pathlib import Path
 from typing import Any
 
 from flexloop.arch.base import Arch
 from flexloop.arch.design.model import Design
-from flexloop.arch.fields import Pair, Shape
+from flexloop.arch.fields import Pair
 from flexloop.arch.load import ArchSource, load_arch
 from flexloop.arch.spec import ArchSpec
 from flexloop.atomic import write_file
 from flexloop.classes import FULLY_FLEXIBLE, Axis, Degree
-from flexloop.energy.source import EnergyTables
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, parse_objective
 from flexloop.engines.select import EngineSettings
 from flexloop.errors import UnknownNameError, UnsupportedError
+from flexloop.studies.fixedarch import as_arch
+from flexloop.studies.leastcost import least_cost
 from flexloop.studies.neardesigns import MOST_NEAR, NearDesigns, drawn
-from flexloop.studies.rigid import Designs, Hardware, Ints, words
+from flexloop.studies.rigid import Designs
 from flexloop.studies.rigiddesign import best_single_mapping
 from flexloop.studies.rigidsearch import RigidSearch
 from flexloop.study import DEFAULT_ARCH, StudyOptions
 from flexloop.subjects import Networks, listed, load_networks
 from flexloop.validation import fitting
-from flexloop.workloads.layers import DIMENSIONS, Layer, Network
+from flexloop.workloads.layers import Network
 
 STARTS = 8
 """Random starts of the search, where none are asked for."""
@@ -174,7 +173,7 @@ def _designed_spec(spec: ArchSpec, asked: _Asked) -> DesignOutcome:
         )
     (net, *others), goal = asked.networks, asked.objective
     tables = energy_tables(asked.options.energy, spec, asked.options.engines)
-    bounds = [_bound(spec, tables, layer, goal) for layer in net.layers]
+    bounds = [least_cost(spec, tables, layer, goal) for layer in net.layers]
     search = RigidSearch(spec, tables, net, others, goal, bounds, asked.pairs, asked.options.seed, asked.within)
     best, cost = search.run(asked.starts)
     about = f"{spec.name} with the best rigid design found for {net.name} ({goal})"
@@ -241,104 +240,3 @@ def design_text(outcome: DesignOutcome) -> str:
 def write_design(outcome: DesignOutcome, path: Path) -> Path:
     """Write the design as a file that ``--arch`` takes (OutputError if it cannot be written)."""
     return write_file(path, design_text(outcome))
-
-
-def as_arch(hardware: Hardware, design: Designs, name: str, description: str) -> ArchSpec:
-    """The hardware with the design's values fixed, and among the partial ones."""
-    arch = hardware.arch
-    below, above = arch.loop_levels[0].name, arch.array.below
-    inner, outer = design.inner[0], hardware.outer_tile(design)[0]
-    tile = {below: _named(inner), above: _named(design.times[0])}
-    order = {
-        level.name: hardware.orders[int(index)]
-        for level, index in zip(arch.ordered_levels, design.order[0], strict=True)
-    }
-    pair = Pair(X=DIMENSIONS[int(design.pair[0, 0])], Y=DIMENSIONS[int(design.pair[0, 1])])
-    shape = hardware.shapes[int(design.shape[0])]
-    axes = arch.axes.model_dump()
-    axes["tiling"] = {"fixed": tile, "partial": _shares(arch, outer), "free": arch.axes.tiling.free}
-    axes["ordering"] = {"fixed": order, "partial": _with_first(order, list(arch.axes.ordering.partial))}
-    axes["parallelization"] = {
-        "fixed": pair.model_dump(),
-        "partial": _with_first(pair.model_dump(), [p.model_dump() for p in arch.axes.parallelization.partial]),
-    }
-    block = Shape(X=gcd(arch.axes.shape.block.X, shape.X), Y=gcd(arch.axes.shape.block.Y, shape.Y))
-    axes["shape"] = {"fixed": shape.model_dump(), "block": block.model_dump()}
-    made = arch.model_dump(by_alias=True) | {"name": name, "description": description, "axes": axes, "pins": "unit"}
-    return ArchSpec.model_validate(made)
-
-
-def _named(tile: Ints) -> dict[str, int]:
-    return {d: int(n) for d, n in zip(DIMENSIONS, tile, strict=True) if n > 1}
-
-
-def _with_first(first: Any, others: list[Any]) -> list[Any]:
-    return [first, *(other for other in others if other != first)]
-
-
-def _shares(arch: ArchSpec, tile: Ints) -> dict[str, Fraction]:
-    """The spec's shares where the tile fits them; else what the tile needs, and of the rest as much as before."""
-    unit = Layer(name="unit")
-    limits = arch.partition()
-    shares: dict[str, Fraction] = {str(t): share for t, share in arch.axes.tiling.partial.items()}
-    needs = {t: int(words(t, tile[None, :], unit)[0]) for t in shares}
-    if all(needs[t] <= limits[t] for t in shares):
-        return shares
-    made: dict[str, Fraction] = {}
-    for level in arch.levels[1:]:
-        mine = [t for t in shares if t in level.keep and level.name in buffers_at_array(arch)]
-        if mine and level.capacity:
-            free = 1 - sum(Fraction(needs[t], level.capacity) for t in mine)
-            whole = sum(shares[t] for t in mine)
-            made.update({t: Fraction(needs[t], level.capacity) + free * shares[t] / whole for t in mine})
-    return made
-
-
-def buffers_at_array(arch: ArchSpec) -> set[str]:
-    """Names of the levels that share the tile of the level above the array."""
-    return {level.name for level in arch.buffer_groups[arch.array_index]}
-
-
-def _bound(arch: ArchSpec, energy: EnergyTables, layer: Layer, objective: Objective) -> float:
-    """A cost that no mapping of the layer on this hardware undercuts, whatever its tiles and padding.
-
-    Cycles: every MAC takes a PE a cycle, every weight and input used is read from DRAM once, every output written.
-    Energy: the MACs, their operands' accesses in the PE, and that traffic. Where loops leave remainders, Timeloop cuts
-    the average number of PEs in use off to a whole one, at least one (rule R3 of docs/counting.md), so that as little
-    as half of what happens in PEs may be counted; what crosses DRAM's boundary is the whole tensor all the same.
-    """
-    dram, costs = arch.levels[0], _energies(arch, energy)
-    read, written = _moved_once(layer)
-    cycles = least_cycles(arch, layer)
-    in_pes = layer.macs * (0.5 if arch.edge == "remainder" else 1.0)
-    picojoules = in_pes * costs[arch.mac.name]["compute"]
-    picojoules += read / dram.block_size * costs[dram.name]["read"]
-    picojoules += written / dram.block_size * costs[dram.name]["update"]
-    for level in arch.buffer_groups[0]:
-        for tensor in level.keep:
-            action = "update" if tensor == "Outputs" else "read"
-            picojoules += in_pes / level.block_size * costs[level.name][action]
-    return {"latency": cycles, "energy": picojoules, "edp": cycles * picojoules}[objective]
-
-
-def least_cycles(arch: ArchSpec, layer: Layer) -> float:
-    """The roofline: every MAC takes a PE a cycle, every weight and input used is read once, every output written."""
-    dram, (read, written) = arch.levels[0], _moved_once(layer)
-    return max(ceil(layer.macs / (arch.pes * arch.lanes)), read / dram.read_bandwidth, written / dram.write_bandwidth)
-
-
-def _moved_once(layer: Layer) -> tuple[int, int]:
-    """Words that are read from DRAM, and written to it, if each is moved once."""
-    return layer.tensor_size("Weights") + _inputs_used(layer), layer.tensor_size("Outputs")
-
-
-def _energies(arch: ArchSpec, energy: EnergyTables) -> dict[str, dict[str, float]]:
-    by_path = {t["name"]: {a["name"]: float(a["energy"]) for a in t["actions"]} for t in energy.ert["tables"]}
-    return {name: by_path.get(path, {}) for name, path in arch.component_paths.items()}
-
-
-def _inputs_used(layer: Layer) -> int:
-    """Input words that some output needs; strides above the filter's extent leave words between them unused."""
-    width = {r * layer.Wdilation + p * layer.Wstride for r in range(layer.R) for p in range(layer.P)}
-    height = {s * layer.Hdilation + q * layer.Hstride for s in range(layer.S) for q in range(layer.Q)}
-    return prod((layer.N, layer.G, layer.C, len(width), len(height)))

@@ -20,7 +20,7 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.classes import FlexClass
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.results.table import Results
-from flexloop.studies.design import least_cycles
+from flexloop.studies.leastcost import least_cycles
 from flexloop.tables.lattice import comparable
 from flexloop.tables.totals import geomean
 from flexloop.workloads.layers import Network

@@ -1,4 +1,4 @@
-"""The choices that a Timeloop mapspace leaves, slot by slot: factors, orders, splits, bypass.
+"""The choices that a Timeloop mapspace leaves, slot by slot: factors, orders, splits, bypass; counted and listed.
 
 A *slot* is a place where loops stand: the temporal loops of a storage level, or the fanout below one. Slots run inner
 to outer. A mapping is a factor of each dimension in each slot, an order of all dimensions in each slot (leftmost
@@ -17,17 +17,25 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper.factors import Factorizations, exponents, factorizations
+from flexloop.embedded.mapper.factors import Factorizations, factorizations
 from flexloop.embedded.mapper.few_loops import FewLoops
 from flexloop.embedded.mapper.imperfect import Imperfect, Products, Remainders, listed, padded_table
-from flexloop.embedded.mapper.slots import BoolArray, Genomes, IntArray, Slot, concatenate, every_arrangement
+from flexloop.embedded.mapper.slots import (
+    BoolArray,
+    Genomes,
+    IntArray,
+    Slot,
+    concatenate,
+    every_arrangement,
+    held_by_fanouts,
+)
 from flexloop.errors import UnsupportedError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.timeloop.reuse import ReuseLimits
 
 
 class Choices:
-    """Everything a mapspace leaves open, and drawing or listing mappings from it.
+    """Everything a mapspace leaves open.
 
     Args:
         levels: storage levels, inner to outer.
@@ -226,7 +234,7 @@ class Choices:
         tables = [np.concatenate([f.table for f in options]) for options in self.factorizations]
         parts: list[Genomes] = []
         rows = 0
-        for factors in _spatially_possible(tables, self.slots, deadline):
+        for factors in held_by_fanouts(tables, self.slots, deadline):
             for part in self._all_orders(factors, patterns, batch):
                 parts.append(part)
                 rows += len(part)
@@ -261,65 +269,6 @@ class Choices:
                 patterns[index[-1]],
             )
 
-    def sampled(self, rng: np.random.Generator, n: int) -> Genomes:
-        """Draw n random mappings; those that do not fit the array are left in."""
-        if self.few_loops is not None:
-            factors = self.few_loops.sampled(rng, n)
-        else:
-            factors = np.stack([self.sampled_factors(rng, d, n) for d in range(len(self.dimensions))], axis=2)
-        orders = np.stack([self.random_orders(rng, n, s) for s in range(len(self.slots))], axis=1)
-        splits = np.stack(
-            [self.random_splits(rng, factors[:, s], orders[:, s], s) for s in range(len(self.slots))], axis=1
-        )
-        keep = np.broadcast_to(self.kept, (n, *self.kept.shape)).copy()
-        for level, t in self.free_bypass:
-            keep[:, level, t] = rng.integers(0, 2, n) == 1
-        return Genomes(factors, orders, splits, keep)
-
-    def sampled_factors(self, rng: np.random.Generator, d: int, n: int) -> IntArray:
-        """[n, slots]: random factors of one dimension, each of its bounds as likely as any other."""
-        options = self.factorizations[d]
-        factors = np.empty((n, len(self.slots)), dtype=np.int64)
-        which = rng.integers(0, len(options), n)
-        for i, option in enumerate(options):
-            rows = np.flatnonzero(which == i)
-            factors[rows] = option.sample(rng, len(rows))
-        return factors
-
-    def primes(self, d: int) -> tuple[int, ...]:
-        """The primes in the bounds of one dimension, as often as in the bound that has most of them; 1 if none."""
-        most = max(options := self.factorizations[d], key=lambda f: sum(exponents(f.bound).values()))
-        found = exponents(most.bound)
-        for option in options:
-            found = found | exponents(option.bound)
-        return tuple(found.elements()) or (1,)
-
-    def random_orders(self, rng: np.random.Generator, n: int, s: int) -> IntArray:
-        """[n, dimensions]: random orders of one slot."""
-        slot = self.slots[s]
-        middle = rng.permuted(np.tile(np.array(slot.middle, dtype=np.int64), (n, 1)), axis=1)
-        pinned = [np.tile(np.array(part, dtype=np.int64), (n, 1)) for part in (slot.prefix, slot.suffix)]
-        return np.concatenate([pinned[0], middle, pinned[1]], axis=1)
-
-    def random_splits(self, rng: np.random.Generator, factors: IntArray, orders: IntArray, s: int) -> IntArray:
-        """[n]: random splits of one slot, among those that fit its extents where some do.
-
-        Args:
-            rng: the source of chance.
-            factors, orders: [n, dimensions] of the slot.
-            s: the slot.
-        """
-        slot, n = self.slots[s], len(factors)
-        if not slot.spatial:
-            return np.zeros(n, dtype=np.int64)
-        if slot.split is not None:
-            return np.full(n, slot.split, dtype=np.int64)
-        placed = np.take_along_axis(factors, orders, axis=1)
-        x = np.concatenate([np.ones((n, 1), dtype=np.int64), np.cumprod(placed, axis=1)], axis=1)
-        fits = (x <= slot.extent[0]) & (x[:, -1:] // x <= slot.extent[1])
-        chosen: IntArray = np.argmax(rng.random(x.shape) + fits, axis=1).astype(np.int64)
-        return chosen
-
     def smallest(self) -> Genomes:
         """Mappings with the smallest tiles inside: what fits if anything does. The first of them keeps everything.
 
@@ -343,24 +292,3 @@ class Choices:
         for level, t in reversed(self.free_bypass):
             keep[level, t] |= not keep[:, t].any()
         return keep
-
-
-def _spatially_possible(
-    tables: Sequence[IntArray], slots: Sequence[Slot], deadline: Deadline | None
-) -> Iterator[IntArray]:
-    """Every [slots, dimensions] of factors whose fanouts hold their loops by count."""
-    limits = np.array([prod(s.extent) if s.spatial else np.iinfo(np.int64).max for s in slots])
-    bounded = limits < np.iinfo(np.int64).max
-
-    def walk(d: int, columns: list[IntArray], used: IntArray) -> Iterator[IntArray]:
-        if d == len(tables):
-            yield np.stack(columns, axis=1)
-            return
-        if deadline is not None:
-            deadline.check()
-        grown = np.where(bounded, used * tables[d], 1)
-        fitting = (grown <= limits).all(axis=1)
-        for row, in_use in zip(tables[d][fitting], grown[fitting], strict=True):
-            yield from walk(d + 1, [*columns, row], in_use)
-
-    yield from walk(0, [], np.ones(len(slots), dtype=np.int64))

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, sort_keys
+from flexloop.embedded.mapper.drawing import draw, draw_factors, draw_orders, draw_splits
+from flexloop.embedded.mapper.factors import exponents
 from flexloop.embedded.mapper.slots import Genomes, concatenate
 from flexloop.embedded.mapper.space import Objective, Space
 from flexloop.embedded.model import Costs
@@ -84,7 +86,7 @@ def sample(
     while max(pool.evaluated, pool.given // 4) < budget and not (deadline is not None and deadline.passed()):
         before = pool.best
         if fresh or pool.best is None:
-            pool.add(choices.sampled(rng, _FRESH))
+            pool.add(draw(choices, rng, _FRESH))
         else:
             pool.add(mutated(choices, pool.parents(rng, _BATCH), rng))
         idle = 0 if fresh or pool.best is not before else idle + 1
@@ -180,7 +182,7 @@ def _move_primes(choices: Choices, child: Genomes, rows: Rows, rng: np.random.Ge
     d = rng.integers(0, dims, len(rows))
     source = rng.integers(0, slots, len(rows))
     target = (source + rng.integers(1, slots, len(rows))) % slots
-    primes = [choices.primes(i) for i in range(dims)]
+    primes = [_primes(choices, i) for i in range(dims)]
     prime = np.array([primes[i][int(u * len(primes[i]))] for i, u in zip(d, rng.random(len(rows)), strict=True)])
     allowed = (child.factors[rows, source, d] % prime == 0) & (prime > 1)
     new_source = child.factors[rows, source, d] // prime
@@ -198,7 +200,7 @@ def _redraw_dimension(choices: Choices, child: Genomes, rows: Rows, rng: np.rand
     which = rng.integers(0, len(choices.dimensions), len(rows))
     for d in range(len(choices.dimensions)):
         chosen = rows[which == d]
-        child.factors[chosen, :, d] = choices.sampled_factors(rng, d, len(chosen))
+        child.factors[chosen, :, d] = draw_factors(choices, rng, d, len(chosen))
     _mend_splits(choices, child, rows, rng)
 
 
@@ -208,14 +210,14 @@ def _reorder(choices: Choices, child: Genomes, rows: Rows, rng: np.random.Genera
     for s in range(len(choices.slots)):
         chosen = rows[which == s]
         if len(chosen):
-            child.orders[chosen, s] = choices.random_orders(rng, len(chosen), s)
-            child.splits[chosen, s] = choices.random_splits(rng, child.factors[chosen, s], child.orders[chosen, s], s)
+            child.orders[chosen, s] = draw_orders(choices, rng, len(chosen), s)
+            child.splits[chosen, s] = draw_splits(choices, rng, child.factors[chosen, s], child.orders[chosen, s], s)
 
 
 def _mend_splits(choices: Choices, child: Genomes, rows: Rows, rng: np.random.Generator) -> None:
     for s in range(len(choices.slots)):
         if choices.slots[s].spatial and choices.slots[s].split is None:
-            child.splits[rows, s] = choices.random_splits(rng, child.factors[rows, s], child.orders[rows, s], s)
+            child.splits[rows, s] = draw_splits(choices, rng, child.factors[rows, s], child.orders[rows, s], s)
 
 
 def _flip_bypass(choices: Choices, child: Genomes, rows: Rows, rng: np.random.Generator) -> None:
@@ -224,3 +226,12 @@ def _flip_bypass(choices: Choices, child: Genomes, rows: Rows, rng: np.random.Ge
         return
     free = np.array(choices.free_bypass)[rng.integers(0, len(choices.free_bypass), len(rows))]
     child.keep[rows, free[:, 0], free[:, 1]] ^= True
+
+
+def _primes(choices: Choices, d: int) -> tuple[int, ...]:
+    """The primes in the bounds of one dimension, as often as in the bound that has most of them; 1 if none."""
+    most = max(options := choices.factorizations[d], key=lambda f: sum(exponents(f.bound).values()))
+    found = exponents(most.bound)
+    for option in options:
+        found = found | exponents(option.bound)
+    return tuple(found.elements()) or (1,)

@@ -14,6 +14,8 @@ from math import factorial, prod
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.deadline import Deadline
+
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -156,3 +158,22 @@ class Slot:
 def every_arrangement(slot: Slot, moving: frozenset[int]) -> tuple[IntArray, IntArray]:
     """`Slot.arrangements`, worked out once."""
     return slot.arrangements(moving)
+
+
+def held_by_fanouts(tables: Sequence[IntArray], slots: Sequence[Slot], deadline: Deadline | None) -> Iterator[IntArray]:
+    """Every [slots, dimensions] of factors whose fanouts hold their loops by count."""
+    limits = np.array([prod(s.extent) if s.spatial else np.iinfo(np.int64).max for s in slots])
+    bounded = limits < np.iinfo(np.int64).max
+
+    def walk(d: int, columns: list[IntArray], used: IntArray) -> Iterator[IntArray]:
+        if d == len(tables):
+            yield np.stack(columns, axis=1)
+            return
+        if deadline is not None:
+            deadline.check()
+        grown = np.where(bounded, used * tables[d], 1)
+        fitting = (grown <= limits).all(axis=1)
+        for row, in_use in zip(tables[d][fitting], grown[fitting], strict=True):
+            yield from walk(d + 1, [*columns, row], in_use)
+
+    yield from walk(0, [], np.ones(len(slots), dtype=np.int64))
