@@ -57,16 +57,17 @@ class Labels(Branch):
         reached = [programme.start[None] for programme in self._programmes]
         self._follow(start, reached, np.full(1, self._floor), np.zeros(1))
 
-    def _loops_of(self, d: int) -> dict[int, tuple[int, int, int]]:
-        """For each factor of a dimension what `forward` needs to know of its loop."""
-        found = {1: (0, -1, -1)}
+    def _loops_of(self, d: int) -> tuple[Ints, Ints]:
+        """The factors that a dimension may have, and [factors, 3] what `forward` needs to know of the loops."""
+        found = [(0, -1, -1)]
         grid = self._window.grid
-        for factor in divisors(grid.bounds[d])[1:]:
+        factors = divisors(grid.bounds[d])
+        for factor in factors[1:]:
             powers = exponents(factor)
             way = sum(int(self._window.axes[grid.axis(d, p), 0]) * power for p, power in powers.items())
             axis = grid.axis(d, max(powers))
-            found[factor] = (way, axis, axis if max(powers) < factor else -1)
-        return found
+            found.append((way, axis, axis if max(powers) < factor else -1))
+        return np.array(factors, dtype=np.int64), np.array(found, dtype=np.int64)
 
     def _follow(self, spans: Ints, reached: list[Floats], primary: Floats, tie: Floats) -> None:
         """Search below partial mappings [n, slots, dimensions]."""
@@ -144,8 +145,11 @@ class Labels(Branch):
         return outside
 
     def _loops(self, stage: Stage, factors: Ints) -> Ints:
-        loops = np.array([[self._leads[d][int(f)] for d in stage.dims for f in (row[d],)] for row in factors])
-        return np.ascontiguousarray(loops.reshape(len(factors), len(stage.dims), 3), dtype=np.int64)
+        loops = np.empty((len(factors), len(stage.dims), 3), dtype=np.int64)
+        for place, d in enumerate(stage.dims):
+            known, leads = self._leads[d]
+            loops[:, place] = leads[np.searchsorted(known, factors[:, d])]
+        return loops
 
     def cost(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
         """Cost every kind of order of mappings whose factors are decided; those that have the same loops together."""

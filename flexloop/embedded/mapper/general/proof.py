@@ -31,8 +31,9 @@ _MOST_WAYS = 5_000
 """Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
 _AGAIN = 0.5
 """Seconds of sampling for a second of proving, where proving takes long."""
-_TIGHT = 0.6
-"""What share of a root's cycles a bandwidth needs at least for more to be found out about it."""
+_TIGHT, _MAY_BE_TIGHT = 0.6, 0.3
+"""What share of a root's cycles a bandwidth needs at least for more to be found out about it, where the fanouts are
+filled in one way, and in several ones, of which some need more."""
 
 
 def has_paths(part: Part, deadline: Deadline) -> bool:
@@ -58,6 +59,11 @@ class Proof:
 
     def __init__(self, incumbent: Incumbent, *, are_paths: bool) -> None:
         self._incumbent, self._are_paths = incumbent, are_paths
+        self._needed: dict[Resource, float] = {}
+        """How many times the cycles of the MACs each bandwidth needed, where fanouts are filled in one way, at most."""
+        self._fresh: dict[Resource | None, Shortest] = {}
+        """The shortest paths of the root that was bounded last, where its fanouts are filled in one way."""
+        self._fresh_of = 1
 
     def run(self, samples: int, rng_seed: int) -> None:
         """Cut off or cost everything that is left, in the order of the bounds.
@@ -112,7 +118,7 @@ class Proof:
     def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
-            return self._fill(root, numbers)
+            return self._fill(root)
         if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= MOST_TOGETHER):
             return [self._least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
@@ -145,7 +151,7 @@ class Proof:
             root, key=max(self._incumbent.key(energy, cycles), root.key), stage=stage, energy=energy, cycles=cycles
         )
 
-    def _fill(self, root: Root, numbers: Iterator[int]) -> list[Root]:
+    def _fill(self, root: Root) -> list[Root]:
         """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
         found = every_filling(root.part.choices, root.bounds, _MOST_WAYS, self._incumbent.deadline)
         if found is None:
@@ -156,46 +162,73 @@ class Proof:
         every = replace(root, fillings=fillings, which=which, stage=Stage.FILLED, by_lanes=by_lanes)
         if not len(fillings):
             return []
-        # Cycles follow from how many MACs work at once; what energy is needed at least is found out for all ways first.
-        parts = every.groups(numbers) if self._incumbent.objective == "latency" else [every]
-        return [self._least(part) for part in parts]
+        return [self._least(every)]
 
     def _least(self, root: Root) -> Root:
         return self._bounded(root, root.stage, root.energy, root.least_cycles())
 
     def _priced(self, root: Root) -> Root:
         """A root bounded by its shortest path, first without what takes long, whose mapping is costed."""
-        coarse = root.stage < Stage.COARSE
+        measure = Measure(self._incumbent, root.part.facts, root.bounds)
+        if self._incumbent.objective == "latency" and root.fillings is not None and not root.is_even:
+            # Cycles follow from how many MACs work at once, or from what the outermost levels give and take.
+            return self._throttled(replace(root, stage=Stage.PRICED), measure, coarse=False)
+        coarse = root.stage < Stage.COARSE and len(root.which) > 1
         found = None if root.fillings is None else self._path(root, self._most_energy(root), coarse=coarse)
         if found is None:
             return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
         self._note_path(root, found)
-        measure = Measure(self._incumbent, root.part.facts, root.bounds)
+        self._fresh, self._fresh_of = {None: found} if len(root.which) == 1 else {}, root.order
         energy = float(measure.total(np.array([found.least]), np.array([root.cycles]))[0])
         stage = Stage.PRICED if found.is_fine else Stage.COARSE
         root = self._bounded(replace(root, has_paths=True), stage, energy, 0.0)
-        if self._incumbent.objective == "energy" or energy == np.inf or not root.is_even:
+        if self._incumbent.objective == "energy" or energy == np.inf or not (root.is_even or found.is_fine):
             return root
         root = self._throttled(root, measure, coarse=coarse)
-        return root if self._incumbent.is_hopeless(root.key) else self._blended(root, found, measure, coarse=coarse)
+        if self._incumbent.is_hopeless(root.key) or not root.is_even:
+            return root
+        return self._blended(root, found, measure, coarse=coarse)
 
     def _throttled(self, root: Root, measure: Measure, *, coarse: bool) -> Root:
-        """A root bounded by the cycles that bandwidths need; those that may need many are remembered."""
-        tight = []
-        for resource in root.tight:
+        """A root bounded by the cycles that bandwidths need; those that may need many are remembered.
+
+        Where fanouts are filled in ways that let more or fewer MACs work only the levels outside of all fanouts are
+        asked: they move much the same words in all of them.
+        """
+        outermost = 0 if root.is_even or root.fillings is None else max(root.fillings.levels, default=0)
+        alone, steps = len(root.which) == 1, root.least_cycles()
+        tight, least = [], _TIGHT if alone else _MAY_BE_TIGHT
+        for resource in sorted(root.tight, key=lambda resource: -self._needed.get(resource, 0.0)):
+            if self._incumbent.is_hopeless(root.key):
+                return root
+            if resource[0] < outermost:
+                tight.append(resource)
+                continue
+            if alone and not self._may_be_tight(root, resource):
+                continue
             found = self._path(root, self._most_cycles(root), resource, coarse=coarse)
-            if found is not None:
-                self._note_path(root, found)
-                cycles = float(measure.cycles(np.zeros(1), np.array([found.least]))[0])
-                if cycles >= _TIGHT * root.cycles:
-                    tight.append(resource)
-                root = self._bounded(root, root.stage, 0.0, cycles)
+            if found is None:
+                continue
+            self._note_path(root, found)
+            cycles = float(measure.cycles(np.zeros(1), np.array([found.least]))[0])
+            if cycles >= least * root.cycles or not root.is_even:
+                tight.append(resource)
+            root = self._bounded(root, root.stage, 0.0, cycles)
+            if alone:
+                self._needed[resource] = max(cycles / steps, self._needed.get(resource, 0.0))
+                self._fresh[resource] = found
         return replace(root, tight=tuple(tight))
+
+    def _may_be_tight(self, root: Root, resource: Resource) -> bool:
+        """Whether a bandwidth may need about as many cycles as a root does, by what it needed elsewhere."""
+        return self._needed.get(resource, np.inf) * root.least_cycles() >= _MAY_BE_TIGHT * root.cycles
 
     def _blended(self, root: Root, found: Shortest, measure: Measure, *, coarse: bool) -> Root:
         """A root bounded by energy and the cycles of a bandwidth at once; the blends that tell more are remembered."""
         blends = []
         for resource in root.part.facts.resources:
+            if not self._may_be_tight(root, resource):
+                continue
             weights = Weights(self._incumbent, root)
             weights.hear(found)
             best = None
@@ -216,9 +249,11 @@ class Proof:
 
     def _paths(self, root: Root) -> list[Shortest]:
         """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
-        found = [self._path(root, self._most_energy(root), coarse=False)]
+        fresh = self._fresh if root.order == self._fresh_of else {}
+        found = [fresh.get(None) or self._path(root, self._most_energy(root), coarse=False)]
         if self._incumbent.objective != "energy":
-            found += [self._path(root, self._most_cycles(root), resource, coarse=False) for resource in root.tight]
+            for resource in root.tight:
+                found.append(fresh.get(resource) or self._path(root, self._most_cycles(root), resource, coarse=False))
             found += [self._path(root, np.inf, *blend, coarse=False) for blend in root.blends]
         return [path for path in found if path is not None]
 

@@ -7,15 +7,41 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.paths.conditions import END, Charge, Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.kernels import priced
-from flexloop.embedded.mapper.paths.prices import Price, Prices, least_of
-from flexloop.embedded.mapper.paths.sliding import Sliding
+from flexloop.embedded.mapper.paths.neighbours import Served, served
+from flexloop.embedded.mapper.paths.prices import Crossing, Price, Prices, least_of
+from flexloop.embedded.mapper.paths.sliding import Run, Sliding
 from flexloop.embedded.mapper.paths.words import Words
+from flexloop.embedded.mapper.slots import Slot
 
 _HELD = 1 << 23
 """Words that are kept for further ways to fill the fanouts."""
+
+
+@dataclass(frozen=True)
+class Passing:
+    """What neighbours may pass on.
+
+    Attributes:
+        most: how many children may pass on to each other what all get together; 1: nothing is passed on.
+        is_dense: whether all children together leave no gaps.
+        is_apart: whether the loop that ends a run leads away from all of them.
+        whole: how far from a tile in the grid that one stands which the fanouts outside of these hand on whole.
+        served: the steps that may be, where that is known.
+    """
+
+    most: float
+    is_dense: bool = False
+    is_apart: bool = False
+    whole: int = 0
+    served: Served | None = None
+
+
+_ASKED = 4096
+"""Stages, in some ways to fill the fanouts each, whose kinds of words are kept."""
 
 
 class Bank:
@@ -26,15 +52,26 @@ class Bank:
     """
 
     def __init__(self, words: Words) -> None:
-        self._size, self._relevant = words.grid.size, words.relevant
+        self.grid, self._size, self._relevant = words.grid, words.grid.size, words.relevant
         self._sliding = [Sliding(words, t) for t in range(len(words.facts.tensors))]
         self._kinds: dict[Hashable, int] = {}
         self.rows = np.empty((0, self._size))
         """[kinds, tiles]: words, and more rows than there are kinds."""
+        self._asked: dict[tuple[Stage, Fillings, bytes], dict[tuple[int, Crossing, float], int]] = {}
+
+    def asked(self, stage: Stage, fillings: Fillings, ways: Ints) -> dict[tuple[int, Crossing, float], int]:
+        """The kinds of a stage's parts in some ways to fill the fanouts, as far as they were worked out.
+
+        They are those of a charge, by its number, a boundary, and how many children pass on to each other.
+        """
+        return self._asked.setdefault((stage, fillings, ways.tobytes()), {})
 
     def tidy(self) -> None:
         """Forget what is held, where that is much."""
+        if len(self._asked) > _ASKED:
+            self._asked.clear()
         if self.rows.size > _HELD:
+            self._asked.clear()
             self._kinds.clear()
             self.rows = np.empty((0, self._size))
 
@@ -42,39 +79,53 @@ class Bank:
         """The most that a data space's tile which fits a level may span along a dimension of a shared rank."""
         return self._sliding[t].longest(level, d)
 
+    def other(self, charge: Charge, run: Run) -> int:
+        """The dimension that shares a rank with that of a run."""
+        return self._sliding[charge.t].other(run.d)
+
     def mates(self, charge: Charge) -> list[int]:
         """See `Sliding.mates`; none where no run is charged."""
         return [] if charge.run is None else self._sliding[charge.t].mates(charge.by, charge.run)
 
-    def kind(self, charge: Charge, inside: float, passing: float, *, apart: bool) -> int:
+    def kind(self, charge: Charge, inside: float, passing: Passing, whole: int, *, steady: bool) -> int:
         """The row of the words that the innermost of a charge's boundaries brings.
 
         Args:
             charge: the charge.
             inside: what the tile of the child may span along the dimension of the run, fanouts included, at most.
-            passing: how many children may pass on to each other what all get together.
-            apart: whether the loop that ends the run leads away from all of them.
+            passing: what neighbours may pass on.
+            whole: how far from a tile in the grid that one stands which all fanouts hand on whole.
+            steady: see `Sliding.at_the_end`.
         """
         charged = charge.run, inside, charge.first, charge.by, charge.prime
-        key = (charge.t, passing, *self._sliding[charge.t].kind(*charged))
-        if passing > 1.0:
-            key += (apart, charge.by in self._relevant[charge.t], charge.prime, charge.first)
+        key = (charge.t, passing, whole, steady, *self._sliding[charge.t].kind(*charged))
+        if passing.most > 1.0:
+            key += (charge.by in self._relevant[charge.t], charge.by == END, charge.prime, charge.first)
         if key not in self._kinds:
-            self._kinds[key] = self._put(self._words(charge, inside, passing, apart=apart))
+            self._kinds[key] = self._put(self._words(charge, inside, passing, whole, steady=steady))
         return self._kinds[key]
 
-    def _words(self, charge: Charge, inside: float, passing: float, *, apart: bool) -> Floats:
-        sliding = self._sliding[charge.t]
-        if charge.run is None:
+    def _words(self, charge: Charge, inside: float, passing: Passing, whole: int, *, steady: bool) -> Floats:
+        sliding, run = self._sliding[charge.t].moved(whole), charge.run
+        if run is None:
             words = sliding.at_once(charge.first, charge.prime)
         elif charge.by == END:
-            words = sliding.at_the_end(charge.run, inside)
+            words = sliding.at_the_end(run, inside, steady=steady)
         else:
-            words = sliding.ended(charge.run, inside, charge.by, charge.prime)
-        if passing == 1.0:
+            words = sliding.ended(run, inside, charge.by, charge.prime)
+        if passing.most == 1.0:
             return words
-        new = sliding.new(charge.run, inside, charge.first, charge.by, charge.prime, apart=apart)
-        return np.maximum(words / passing, new)
+        least = words / passing.most
+        if passing.is_dense:
+            together = self._sliding[charge.t].moved(passing.whole)
+            new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=passing.is_apart)
+            least = np.maximum(least, new)
+        if passing.served is not None and run is not None:
+            kept = sliding.kept(
+                words, run, inside, charge.by, charge.prime, passing.most, goes_on=passing.served.goes_on
+            )
+            least = np.where(passing.served.may_be(self.grid.tiles), least, np.maximum(least, kept))
+        return least
 
     def _put(self, words: Floats) -> int:
         number = len(self._kinds)
@@ -88,10 +139,11 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class _Prices:
-    """The prices of a stage's charges, one after the other, where each begins, and whose children pass words on."""
+    """The prices of a stage's charges, one after the other, where each begins, and what each part is for."""
 
     price: Price
     first: Ints
+    crossings: list[Crossing]
     passing: Floats
 
 
@@ -101,11 +153,18 @@ class Charges:
     Args:
         bank: words.
         prices: of words.
+        slots: the mapspace's, each with the dimensions that it may have loops over.
         inside: for each level and dimension what the slots up to the level's may span.
     """
 
-    def __init__(self, bank: Bank, prices: Prices, inside: Sequence[Sequence[float]]) -> None:
-        self.prices = prices
+    def __init__(
+        self,
+        bank: Bank,
+        prices: Prices,
+        slots: Sequence[tuple[Slot, frozenset[int]]],
+        inside: Sequence[Sequence[float]],
+    ) -> None:
+        self.prices, self._slots = prices, slots
         self._bank, self._inside = bank, inside
         self._stages: dict[int, _Prices] = {}
 
@@ -120,32 +179,63 @@ class Charges:
         found = self._stages.get(id(stage))
         if found is None:
             prices = [self.prices.moved(c.t, c.child, c.parent, c.level, c.first) for c in stage.charges]
-            first = np.cumsum([0, *(len(price) for price, _ in prices)], dtype=np.int64)
+            begin = np.cumsum([0, *(len(price) for price, _, _ in prices)], dtype=np.int64)
             empty = np.empty((0, 3, len(self.prices.fillings)))
-            price, passing = (np.concatenate([none, *some]) for none, some in zip(
-                (empty, empty[:, 0]), zip(*prices, strict=True) if prices else ((), ()), strict=True))  # fmt: skip
-            found = self._stages[id(stage)] = _Prices(price, first, passing)
-        passing = found.passing[:, ways].max(axis=1)
-        which = np.array(
-            [
-                self._kind(charge, ways, passed)
-                for charge, begin, end in zip(stage.charges, found.first, found.first[1:], strict=False)
-                for passed in passing[begin:end].tolist()
-            ],
-            dtype=np.int64,
-        )
+            price = np.concatenate([empty, *(price for price, _, _ in prices)])
+            together = np.concatenate([empty[:, 0], *(passing for _, _, passing in prices)])
+            crossings = [crossing for _, some, _ in prices for crossing in some]
+            found = self._stages[id(stage)] = _Prices(price, begin, crossings, together)
+        passing, first = found.passing[:, ways].max(axis=1).tolist(), found.first.tolist()
+        shifts: dict[tuple[int, ...], int] = {}
+        known = self._bank.asked(stage, self.prices.fillings, ways)
+        which = np.empty(len(passing), dtype=np.int64)
+        for number, charge in enumerate(stage.charges):
+            for part in range(first[number], first[number + 1]):
+                key = number, found.crossings[part], passing[part]
+                if key not in known:
+                    known[key] = self._kind(charge, ways, found.crossings[part], passing[part], shifts)
+                which[part] = known[key]
         costs, here = np.empty((len(stage.charges), len(places))), np.empty(len(places))
         priced(self._bank.rows, which, places, found.first, least_of(found.price, ways), here, costs)
         return costs
 
-    def _kind(self, charge: Charge, ways: Ints, passing: float) -> int:
+    def _kind(
+        self, charge: Charge, ways: Ints, crossing: Crossing, passing: float, shifts: dict[tuple[int, ...], int]
+    ) -> int:
         run, inside = charge.run, 1.0
         if run is not None and not run.of_two:
             most, child, d = self.prices.most_along, run.child, run.d
             spanned = self._inside[child][d] * most(-1, charge.level, d, ways)
             fitting = self._bank.longest(charge.t, child, d) * most(child, charge.level, d, ways)
             inside = min(spanned, fitting)
-        apart = passing > 1.0 and all(
-            self.prices.most_along(-1, charge.level, d, ways) == 1.0 for d in self._bank.mates(charge)
-        )
-        return self._bank.kind(charge, inside, passing, apart=apart)
+        whole = self._whole(charge, crossing.child, crossing.parent, ways, shifts)
+        steady = False
+        if run is not None and charge.by == END:
+            outside = self.prices.most_along(charge.level, len(self._inside), self._bank.other(charge, run), ways)
+            steady = outside == 1.0
+        passed = self._passing(charge, ways, crossing, passing, shifts)
+        return self._bank.kind(charge, inside, passed, whole, steady=steady)
+
+    def _passing(
+        self, charge: Charge, ways: Ints, crossing: Crossing, most: float, shifts: dict[tuple[int, ...], int]
+    ) -> Passing:
+        if most == 1.0:
+            return Passing(1.0)
+        child, run, served_ = crossing.child, charge.run, None
+        is_apart = all(self.prices.most_along(child, child + 1, d, ways) == 1.0 for d in self._bank.mates(charge))
+        if run is not None and len(ways) == 1:
+            longest = self._inside[child][run.d]
+            served_ = served(self.prices, self._slots, charge.t, child, run, charge.level, int(ways[0]), longest)
+        whole = self._whole(charge, child + 1, crossing.parent, ways, shifts)
+        is_dense = self.prices.words.is_dense(charge.t, charge.first)
+        return Passing(most, is_dense, is_apart, whole, served_)
+
+    def _whole(self, charge: Charge, child: int, parent: int, ways: Ints, shifts: dict[tuple[int, ...], int]) -> int:
+        """How far from a tile in the grid that one stands which is handed on whole (see `Prices.apart`)."""
+        if not self.prices.words.shared[charge.t]:
+            return 0
+        key = charge.t, child, parent, charge.level
+        if key not in shifts:
+            apart = np.gcd.reduce(self.prices.apart(*key)[ways], axis=0)
+            shifts[key] = int(self._bank.grid.index(apart[None])[0])
+        return shifts[key]

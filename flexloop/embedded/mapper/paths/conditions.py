@@ -68,7 +68,7 @@ After = tuple[Profile, tuple[Charge, ...]]
 """A profile that a step leads to, and what is charged for it."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Stage:
     """Some loops of a slot that may stand in any order, or the end of a slot.
 

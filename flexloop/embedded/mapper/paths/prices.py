@@ -20,6 +20,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,18 @@ WHOLE = 1 - 1e-12
 """What a product may exceed a whole number by for being rounded."""
 Price = Floats
 """[parts, 3, ways] what words cost at all levels that they pass, for each way to fill the fanouts."""
+
+
+class Crossing(NamedTuple):
+    """A boundary that words cross.
+
+    Attributes:
+        child: the level that gets them.
+        parent: the level whose reads are charged, or the child where its fills are.
+    """
+
+    child: int
+    parent: int
 
 
 def cost_of(price: Price, words: Floats | float) -> Floats:
@@ -77,8 +90,11 @@ class Prices:
         self._every = range(len(self._bounds))
         self.always = [[int(p) for p in np.flatnonzero(keeping[:, t] == KEPT)] for t in range(keeping.shape[1])]
         self._products: dict[tuple[int, int, tuple[int, ...]], Floats] = {}
-        self._whole = [self._is_whole(t) for t in range(keeping.shape[1])]
-        self._memory: dict[tuple[int, ...], tuple[Price, Floats]] = {}
+        self._memory: dict[tuple[int, ...], tuple[Price, list[Crossing], Floats]] = {}
+        self._apart: dict[tuple[int, ...], Ints] = {}
+        self._paired: dict[tuple[int, int], npt.NDArray[np.bool_]] = {}
+        self._ends: dict[tuple[int, int], Floats] = {}
+        self._starts: dict[tuple[int, int], Floats] = {}
 
     def _factors(self, low: int, high: int, dims: Sequence[int]) -> Floats:
         """[ways]: the product of some dimensions' factors in the fanouts of the levels above ``low`` up to ``high``."""
@@ -88,18 +104,50 @@ class Prices:
             self._products[key] = np.asarray(prod(found, start=self._ones))
         return self._products[key]
 
-    def _is_whole(self, t: int) -> npt.NDArray[np.bool_]:
-        """[ways]: whether all counts of a data space are whole numbers, so that none is rounded down.
+    def _pairs(self, t: int, level: int) -> npt.NDArray[np.bool_]:
+        """[ways, dimensions]: the shared ranks that two loops of the fanout below a level move a data space in."""
+        if (t, level) not in self._paired:
+            factors = self._fanouts[level]
+            found = self._paired[t, level] = np.zeros(factors.shape, dtype=np.bool_)
+            for rank in set(self.words.shared[t].values()):
+                dims = [d for d, _ in rank]
+                found[:, dims] = ((factors[:, dims] > 1).sum(axis=1) > 1)[:, None]
+        return self._paired[t, level]
 
-        Children then get equally many words: none of their tiles overlap, so that no neighbour passes anything on.
+    def apart(self, t: int, child: int, parent: int, level: int) -> Ints:
+        """[ways, dimensions]: how many tiles of a child, along shared ranks, are handed on whole where they overlap.
+
+        Timeloop credits overlap within one fanout alone: children of another one bring theirs again (rule 7b). Children
+        of one fanout may have words in common below the levels up to ``parent``; the fanouts up to ``level`` count.
         """
-        if 0 in self._fanouts:
-            return np.zeros(len(self._ones), dtype=np.bool_)
-        return np.asarray(self._factors(-1, len(self.facts.levels), sorted(self.words.shared[t])) == 1)
+        key = t, child, parent, level
+        if key not in self._apart:
+            found = np.ones((len(self._ones), len(self._bounds)))
+            shared = sorted(self.words.shared[t])
+            for p, factors in self._fanouts.items():
+                if child < p <= level:
+                    within = self._pairs(t, p)[:, shared] & (p <= parent)
+                    found[:, shared] *= np.where(within, 1.0, factors[:, shared])
+            self._apart[key] = found.astype(np.int64)
+        return self._apart[key]
 
-    def _rounded(self, t: int, level: int) -> Floats:
-        """[ways]: the words over all instances of a level that rounding may take off a count."""
-        return np.where(self._whole[t], 0.0, float(self.facts.levels[level].instances))
+    def along(self, low: int, high: int, d: int, way: int) -> int:
+        """The factors of a dimension in the fanouts of the levels above ``low`` up to ``high``, in one way."""
+        return int(self._factors(low, high, (d,))[way])
+
+    def _rounded(self, t: int, level: int, low: int, high: int, *, passes: bool) -> Floats:
+        """[ways]: the words over all instances of a level that rounding may take off a count.
+
+        Counts are whole numbers where children get equally many words: where no tiles of one fanout overlap, and no
+        neighbour passes anything on, as it may where ``passes``. Fanouts above ``low`` up to ``high`` count.
+        """
+        whole = np.full(len(self._ones), 0 not in self._fanouts)
+        for p in self._fanouts:
+            if low < p <= high:
+                whole &= ~self._pairs(t, p).any(axis=1)
+        if passes:
+            whole &= self._factors(low, high, sorted(self.words.shared[t])) == 1
+        return np.where(whole, 0.0, float(self.facts.levels[level].instances))
 
     def _repeats(self, t: int, low: int, high: int) -> Floats:
         """[ways]: how often the fanouts of the levels above ``low`` up to ``high`` repeat a tile."""
@@ -115,7 +163,7 @@ class Prices:
                 share = share * (along.prod(axis=1) / differ)
         return share
 
-    def _passed_on(self, t: int, low: int, high: int, d: int) -> Floats:
+    def _passed_on(self, t: int, child: int, d: int) -> Floats:
         """[ways]: by how much neighbours may divide the reads of a parent where the innermost loop is over d.
 
         Along the displacement of that loop tiles lie one after the other only in steps of the rank's other dimensions.
@@ -123,7 +171,7 @@ class Prices:
         if d not in self.words.shared[t]:
             return self._ones
         others = [i for i, _ in self.words.shared[t][d] if i != d or self.facts.tensors[t].is_diagonal]
-        return self._factors(low, high, others)
+        return self._factors(child, child + 1, others)
 
     def most_along(self, low: int, high: int, d: int, ways: Ints) -> float:
         """The most factors of a dimension in the fanouts of the levels above ``low`` up to ``high``."""
@@ -154,12 +202,12 @@ class Prices:
         rows = facts.block * facts.cluster * np.minimum(used, facts.clusters)
         return [np.stack([times / words, less / words, energy * rows])]
 
-    def _filling(self, t: int, level: int, times: Floats) -> list[Floats]:
-        less = self._first(t, level) + self._rounded(t, level)
+    def _filling(self, t: int, level: int, times: Floats, rounded: Floats) -> list[Floats]:
+        less = self._first(t, level) + rounded
         return self._part(t, level, WRITE, times, less, self.facts.levels[level].write_energy)
 
-    def _giving(self, t: int, level: int, times: Floats) -> list[Floats]:
-        facts, rounded = self.facts.levels[level], self._rounded(t, level)
+    def _giving(self, t: int, level: int, times: Floats, rounded: Floats) -> list[Floats]:
+        facts = self.facts.levels[level]
         read = self._part(t, level, READ, times, self._first(t, level) + rounded, facts.read_energy)
         if not self.facts.tensors[t].read_write:
             return read
@@ -172,7 +220,7 @@ class Prices:
         """A child and the levels outside it, below another one, that keep the data space in any case."""
         return [child, *(p for p in self.always[t] if child < p < below)]
 
-    def moved(self, t: int, child: int, parent: int, level: int, first: int) -> tuple[Price, Floats]:
+    def moved(self, t: int, child: int, parent: int, level: int, first: int) -> tuple[Price, list[Crossing], Floats]:
         """The price of all boundaries from a child on that wait for a loop, which is now found at a level.
 
         Args:
@@ -183,47 +231,63 @@ class Prices:
             first: the dimension of the innermost loop that moves the tile.
 
         Returns:
-            The price, and [parts, ways] how many children may pass on to each other what all get together.
+            The price, the boundary that each part is for, and [parts, ways] how many children may pass on to each other
+            what all get together.
         """
         key = (t, child, parent, level, first if first in self.words.shared[t] else -1)
         if key not in self._memory:
             parts: list[Floats] = []
+            crossings: list[Crossing] = []
             passing: list[Floats] = []
-            followed = self.words.is_dense(t, first)
+            slides = first in self.words.shared[t]
             chain = [*self._chain(t, child, level), parent]
             for inner, outer in itertools.pairwise(chain):
-                # With fanouts outside, what neighbours pass on is spread over instances that do not get it.
-                lost = self._passed_on(t, inner, outer, first) if any(p > inner + 1 for p in self._fanouts) else 1.0
-                parts += self._filling(t, inner, self._repeats(t, inner, level) / lost)
-                passing += [self._ones] * (len(parts) - len(passing))
-                inside = self._passed_on(t, inner, min(outer, level), first)
-                outside = self._passed_on(t, max(inner, level), outer, first)
+                # Neighbours pass on words below the next level outside alone (rule 7b); with fanouts further out these
+                # are spread over instances that do not get them.
+                passed = self._passed_on(t, inner, first)
+                lost = np.where(self._factors(inner + 1, len(self.facts.levels), self._every) > 1, passed, 1.0)
+                rounded = self._rounded(t, inner, inner, inner + 1, passes=slides)
+                parts += self._filling(t, inner, self._repeats(t, inner, level), rounded)
+                crossings += [Crossing(inner, inner)] * (len(parts) - len(crossings))
+                passing += [lost] * (len(parts) - len(passing))
                 times = 1.0 / self._sharing(t, level, parent) if outer == parent else self._repeats(t, outer, level)
-                parts += self._giving(t, outer, times / outside if followed else times / outside / inside)
-                passing += [inside if followed else self._ones] * (len(parts) - len(passing))
-            self._memory[key] = self._price(parts), np.array(passing).reshape(len(parts), len(self._ones))
+                rounded = self._rounded(t, outer, inner, outer, passes=slides)
+                parts += self._giving(t, outer, times, rounded)
+                crossings += [Crossing(inner, outer)] * (len(parts) - len(crossings))
+                passing += [passed] * (len(parts) - len(passing))
+            passed_on = np.array(passing).reshape(len(parts), len(self._ones))
+            self._memory[key] = self._price(parts), crossings, passed_on
         return self._memory[key]
 
     def never_moved(self, t: int, child: int) -> Floats:
         """[ways]: what the boundaries from a child on cost (pJ) where no loop moves its tile."""
-        top = len(self.facts.levels)
-        parts: list[Floats] = []
-        for inner, outer in itertools.pairwise(self._chain(t, child, top)):
-            parts += self._filling(t, inner, self._repeats(t, inner, top))
-            parts += self._giving(t, outer, self._repeats(t, outer, top))
-        return cost_of(self._price(parts), float(self.words.least[t][-1]))
+        if (t, child) not in self._ends:
+            top = len(self.facts.levels)
+            cost = 0.0 * self._ones
+            for inner, outer in itertools.pairwise(self._chain(t, child, top)):
+                rounded = self._rounded(t, inner, inner, inner + 1, passes=False)
+                filling = self._price(self._filling(t, inner, self._repeats(t, inner, top), rounded))
+                rounded = self._rounded(t, outer, inner, outer, passes=False)
+                giving = self._price(self._giving(t, outer, self._repeats(t, outer, top), rounded))
+                for price, within in ((filling, inner), (giving, outer)):
+                    if len(price):
+                        cost = cost + cost_of(price, self._least_of_all(t, self.apart(t, inner, within, top)))
+            self._ends[t, child] = cost
+        return self._ends[t, child]
+
+    def _least_of_all(self, t: int, apart: Ints) -> Floats:
+        """[ways]: words of a data space, at least, where so many tiles along each dimension are handed on whole."""
+        return self.words.least[t][self.words.grid.index(np.array(self._bounds) // apart)]
 
     def operands(self, t: int, parent: int) -> Floats:
         """[ways]: what the MACs cost (pJ) at the first level that keeps a data space, if no neighbours feed them."""
         if 0 in self._fanouts:
             return 0.0 * self._ones
-        passed_on = self._ones
-        ranks = set(self.words.shared[t].values())
-        for factors in (factors for p, factors in self._fanouts.items() if p <= parent):
-            products = [factors[:, [d for d, _ in rank]].prod(axis=1) for rank in ranks]
-            passed_on = passed_on * np.max([self._ones, *products], axis=0)
-        words = self.macs / self._sharing(t, -1, parent) / passed_on
-        return cost_of(self._price(self._giving(t, parent, self._ones)), words)
+        if (t, parent) not in self._starts:
+            words = self.macs / self._sharing(t, -1, parent)
+            rounded = self._rounded(t, parent, -1, parent, passes=True)
+            self._starts[t, parent] = cost_of(self._price(self._giving(t, parent, self._ones, rounded)), words)
+        return self._starts[t, parent]
 
 
 def keeping_of(kept: npt.NDArray[np.bool_], open_places: Sequence[tuple[int, int]]) -> Keeping:

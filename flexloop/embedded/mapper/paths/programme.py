@@ -84,6 +84,14 @@ class Ways:
         return _masks(self.words.grid.tiles, every)
 
     @cached_property
+    def movable(self) -> list[tuple[Slot, frozenset[int]]]:
+        """The slots, each with the dimensions that it may have loops over."""
+        return [
+            (slot, frozenset(d for d, (_, high) in enumerate(self.limits) if high[place] > 1))
+            for place, slot in enumerate(self.slots)
+        ]
+
+    @cached_property
     def inside(self) -> list[list[float]]:
         """For each level and dimension what the loops up to the level's own may span, fanouts left out."""
         found = []

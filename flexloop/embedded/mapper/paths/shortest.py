@@ -112,7 +112,7 @@ def shortest(
 @lru_cache(maxsize=16)
 def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings, resource: Resource | None) -> Charges:
     prices = Prices(ways.words, np.array(keeping, dtype=np.int8), fillings, resource)
-    return Charges(ways.bank, prices, ways.inside)
+    return Charges(ways.bank, prices, ways.movable, ways.inside)
 
 
 def knows_paths(choices: Choices) -> bool:

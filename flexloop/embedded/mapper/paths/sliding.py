@@ -49,14 +49,30 @@ class Sliding:
     Args:
         words: of the tiles.
         t: the data space.
+        shift: how far from a tile in the grid that one stands whose words count, for each tile; how long steps are, and
+            which there may still be, depends on the tile itself.
     """
 
-    def __init__(self, words: Words, t: int) -> None:
-        self._grid, self._t, self.words = words.grid, t, words.least[t]
+    def __init__(self, words: Words, t: int, shift: int = 0) -> None:
+        self._grid, self._every = words.grid, words
+        self._t, self._shift = t, shift
+        self.words = self._from(words.least[t])
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
         dims = words.sliding_dims(t)
         self._other = {d: next(i for i, _ in self._shared[d] if i != d and self._grid.bounds[i] > 1) for d in dims}
+
+    def _from(self, values: Floats) -> Floats:
+        """Values of the tiles whose words count; of tiles that no such one belongs to they mean nothing."""
+        return values[np.maximum(np.arange(self._grid.size) - self._shift, 0)] if self._shift else values
+
+    def moved(self, shift: int) -> Sliding:
+        """The same where the words of other tiles count."""
+        return self if shift == self._shift else Sliding(self._every, self._t, shift)
+
+    def other(self, d: int) -> int:
+        """The dimension that shares a rank with one along which runs are followed."""
+        return self._other[d]
 
     def kind(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
         """What tells words apart that steps bring."""
@@ -82,8 +98,9 @@ class Sliding:
 
     def _steps(self, d: int, iterations: Floats | float) -> Floats:
         """[size]: what part of a run's words is brought by its steps, at least."""
-        extent = 1.0 + sum(coefficient * (self._grid.tiles[:, i] - 1.0) for i, coefficient in self._shared[d])
-        share = np.minimum(self._coefficient(d) * self._grid.tiles[:, d] / extent, 1.0)
+        spanned = {i: coefficient * self._from(self._grid.tiles[:, i]) for i, coefficient in self._shared[d]}
+        extent = 1.0 + sum(spanned[i] - coefficient for i, coefficient in self._shared[d])
+        share = np.minimum(spanned[d] / extent, 1.0)
         return np.asarray(share * (1.0 - 1.0 / iterations))
 
     def _meets_other(self, d: int) -> Mask:
@@ -95,7 +112,11 @@ class Sliding:
 
     def _goes_on(self, run: Run) -> Mask:
         """[size]: whether the same dimension may go on with a run after another loop."""
-        return np.asarray(run.of_two & (self._grid.tiles[:, run.d] < self._grid.bounds[run.d]))
+        return np.asarray(run.of_two & self._has_left(run.d))
+
+    def _has_left(self, d: int) -> Mask:
+        """[size]: whether something of a dimension is left for further loops."""
+        return np.asarray(self._grid.tiles[:, d] < self._grid.bounds[d])
 
     def _stays_later(self) -> Mask:
         """[size]: whether some loop outside may leave the tile in place."""
@@ -103,14 +124,12 @@ class Sliding:
         others = [d for d, bound in enumerate(bounds) if bound > 1 and d not in self._relevant]
         return np.asarray(np.any([tiles[:, d] < bounds[d] for d in others] or np.zeros((1, len(tiles))), axis=0))
 
-    def _equals_other(self, d: int) -> Mask:
-        """[size]: whether a step of the rank's other dimension may equal that of a run, or cancel against it."""
+    def _cancels_other(self, d: int) -> tuple[Mask, Mask]:
+        """[size]: whether a step of the rank's other dimension may cancel against that of a run, or be equal to it."""
         other = self._other[d]
         length = self._coefficient(d) * self._grid.tiles[:, d]
         step = self._coefficient(other) * self._grid.tiles[:, other]
-        cancels = (length % step == 0) & (length >= 2 * step)
-        equals = (2 * length % step == 0) & (length >= step)
-        return np.asarray(cancels | equals)
+        return (length % step == 0) & (length >= 2 * step), (2 * length % step == 0) & (length >= step)
 
     def ended(self, run: Run, inside: float, by: int, prime: int) -> Floats:
         """[size]: words that a run brings which the first step of a loop with so many iterations or more ends.
@@ -127,19 +146,61 @@ class Sliding:
         steps = self._steps(d, self._iterations(run, inside))
         whole = 1.0 - (1.0 - steps) / prime
         if by == self._other[d]:
-            left = np.where(self._equals_other(d), steps, np.where(self._meets_other(d), whole, 1.0))
+            cancels, equals = self._cancels_other(d)
+            new = steps + (self._steps(d, inf) - steps) * (1.0 - 1.0 / prime)
+            left = np.where(equals, new, np.where(self._meets_other(d), whole, 1.0))
+            left = np.where(cancels, steps, left)
         else:
-            left = np.where(self._meets_other(d) | self._goes_on(run), whole, 1.0)
+            # Where the dimension goes on its steps are those of the run again.
+            again = 1.0 - (1.0 - 2.0 * steps) / prime
+            left = np.where(self._meets_other(d), whole, np.where(self._goes_on(run), again, 1.0))
         return self.words * left
 
-    def at_the_end(self, run: Run, inside: float) -> Floats:
-        """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it."""
+    def at_the_end(self, run: Run, inside: float, *, steady: bool) -> Floats:
+        """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it.
+
+        Args:
+            run: the run.
+            inside: see `ended`.
+            steady: whether the rank's other dimension has no fanout outside, so that its steps are known.
+        """
         steps = self._steps(run.d, self._iterations(run, inside))
         longest = self._grid.whole_along(self.words, run.d)
-        words = np.where(self._meets_other(run.d), steps * longest, longest)
-        between = self._meets_other(run.d) | self._stays_later()
-        again = np.where(self._goes_on(run) & between, self.words * (0.5 + steps / 2), inf)
+        meets = self._meets_other(run.d)
+        part = steps
+        if steady:
+            cancels, _ = self._cancels_other(run.d)
+            half = steps + (self._steps(run.d, inf) - steps) / 2
+            part = np.where(cancels | self._has_left(run.d), steps, half)
+        words = np.where(meets, part * longest, longest)
+        # Half of the steps outside of it, at least, bring whole tiles then, and the others what one of its own does.
+        again = np.where(meets, 0.5 + steps / 2, 0.5 + steps)
+        again = np.where(self._goes_on(run) & (meets | self._stays_later()), self.words * again, inf)
         return np.minimum(words, again)
+
+    def kept(
+        self, words: Floats, run: Run, inside: float, by: int, prime: int, passing: float, *, goes_on: bool
+    ) -> Floats:
+        """[size]: words of a run, at least, none of whose steps neighbours serve.
+
+        Nor do they serve a loop that leads back over them. What further loops along the rank bring they may pass on.
+
+        Args:
+            words: what the run brings, at least.
+            run, inside, by, prime: see `ended`; by -1 the end of the slot.
+            passing: how many children may pass on to each other what other loops bring.
+            goes_on: whether, where its dimension goes on, its steps are as long as those of the run.
+        """
+        if by in self._relevant and by not in self._shared:
+            return words
+        d, other = run.d, self._other[run.d]
+        steps, left = self._steps(d, self._iterations(run, inside)), self._has_left(d) | self._has_left(other)
+        if by < 0:
+            known = np.where(self._goes_on(run) & goes_on, 0.5 + steps / 2, steps)
+            known = np.where(self._has_left(other), steps, known)
+            return np.where(left, np.minimum(words, known * self.words), words)
+        known = steps if by == other else steps + (1.0 - steps) * (1.0 - 1.0 / prime)
+        return np.where(left, words - self.words * (1.0 - known) * (1.0 - 1.0 / passing), words)
 
     def at_once(self, d: int, prime: int) -> Floats:
         """[size]: words that the loop brings which moves the tile first, where its run is not followed.
