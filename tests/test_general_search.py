@@ -19,6 +19,7 @@ from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.drawing import draw
+from flexloop.embedded.mapper.fillings import every_filling
 from flexloop.embedded.mapper.general import known_forms, listing, orders
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.bounds import Relaxation
@@ -105,6 +106,26 @@ def test_a_floor_ends_the_search_and_changes_no_cost(no_shortcuts: None, example
         assert seeded.certificate.optimal and seeded.certificate.evaluated == 1
 
     check()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32))
+def test_every_way_to_fill_the_fanouts_is_listed_once(seed: int) -> None:
+    """As one finds them in the space's mappings, whatever limits, extents and splits there are."""
+    choices = choices_of(some_space(seed, 1_500))
+    places = [place for place, slot in enumerate(choices.slots) if slot.spatial]
+    listed: dict[tuple[int, ...], set[tuple[int, ...]]] = {}
+    for genomes in choices.listed():
+        for factors in genomes.factors[choices.fits_array(genomes)]:
+            listed.setdefault(tuple(factors.prod(axis=0).tolist()), set()).add(tuple(factors[places].ravel().tolist()))
+    for bounds, expected in listed.items():
+        found = every_filling(choices, bounds, 10_000)
+        assert found is not None
+        ways = [tuple(row) for row in found.factors.reshape(len(found), -1).tolist()]
+        assert len(ways) == len(set(ways))
+        assert expected <= set(ways)
+        if places:
+            assert every_filling(choices, bounds, len(ways) - 1) is None
 
 
 def test_hops_depend_on_where_children_stand(no_shortcuts: None) -> None:

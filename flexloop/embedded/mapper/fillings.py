@@ -19,6 +19,7 @@ from flexloop.integers import divisors
 Ints = npt.NDArray[np.int64]
 Filling = dict[int, tuple[int, ...]]
 """The factor of each dimension in each fanout, by slot."""
+_NONE = np.empty(0, dtype=np.int64)
 Ranks = tuple[tuple[tuple[int, int], ...], ...]
 
 
@@ -46,6 +47,10 @@ class Fillings:
 
     def __len__(self) -> int:
         return len(self.factors)
+
+    def some(self, ways: Ints) -> Fillings:
+        """Some of them alone."""
+        return Fillings(self.slots, self.levels, self.factors[ways])
 
     def one(self, way: int) -> Filling:
         """One of them."""
@@ -78,35 +83,55 @@ class Fillings:
 
 def every_filling(
     choices: Choices, bounds: Sequence[int], most: int, deadline: Deadline | None = None
-) -> list[Filling] | None:
+) -> Fillings | None:
     """Every way to fill the fanouts, or None where there are more than ``most`` (TimeUp at the deadline)."""
-    found: list[Filling] = [{}]
-    for place, slot in enumerate(choices.slots):
-        if not slot.spatial:
-            continue
-        grown = []
-        for filling in found:
-            left = [bound // prod(f[d] for f in filling.values()) for d, bound in enumerate(bounds)]
-            for factors in fanout_factors(choices, place, left, deadline):
-                grown.append({**filling, place: factors})
-                if len(grown) > most:
-                    return None
-        found = grown
-    return found
+    slots = tuple(place for place, slot in enumerate(choices.slots) if slot.spatial)
+    found = np.empty((1, 0, len(bounds)), dtype=np.int64)
+    left = np.array([bounds], dtype=np.int64)
+    for place in slots:
+        factors = fanout_factors(choices, place, bounds, most, deadline)
+        if factors is None:
+            return None
+        kinds, which = np.unique(left, axis=0, return_inverse=True)
+        fitting = [_dividing(kind, factors, deadline) for kind in kinds]
+        ways = [fitting[kind] for kind in which.ravel()]
+        if sum(map(len, ways)) > most:
+            return None
+        rows = np.repeat(np.arange(len(ways)), [len(some) for some in ways])
+        chosen = factors[np.concatenate([_NONE, *ways])]
+        found, left = np.concatenate([found[rows], chosen[:, None]], axis=1), left[rows] // chosen
+    return Fillings(slots, tuple(choices.slots[place].level for place in slots), found)
+
+
+def _dividing(left: Ints, factors: Ints, deadline: Deadline | None) -> Ints:
+    """Which factors [n, dimensions] divide what is left of the dimensions."""
+    if deadline is not None:
+        deadline.check()
+    return np.flatnonzero((left % factors == 0).all(axis=1))
 
 
 def fanout_factors(
-    choices: Choices, place: int, left: Sequence[int], deadline: Deadline | None = None
-) -> Iterator[tuple[int, ...]]:
-    """Every way to fill one fanout with factors that divide what is left of the dimensions (TimeUp at the deadline)."""
+    choices: Choices, place: int, bounds: Sequence[int], most: int, deadline: Deadline | None = None
+) -> Ints | None:
+    """[ways, dimensions] every way to fill one fanout, or None where there are more than ``most``.
+
+    Raises:
+        TimeUp: at the deadline.
+    """
     slot = choices.slots[place]
     lows, highs = choices.limits[0][place].tolist(), choices.limits[1][place].tolist()
-    options = [[f for f in divisors(n) if low <= f <= high] for n, low, high in zip(left, lows, highs, strict=True)]
+    options = [[f for f in divisors(n) if low <= f <= high] for n, low, high in zip(bounds, lows, highs, strict=True)]
+    # In one row or column loops may stand in any order, unless a pinned split says where they do.
+    any_order = min(slot.extent) == 1 and slot.split is None
+    found: list[tuple[int, ...]] = []
     for factors in _within(options, prod(slot.extent)):
         if deadline is not None:
             deadline.check()
-        if slot.placed(factors) is not None:
-            yield factors
+        if any_order or slot.placed(factors) is not None:
+            found.append(factors)
+        if len(found) > most:
+            return None
+    return np.array(found, dtype=np.int64).reshape(len(found), len(bounds))
 
 
 def _within(options: Sequence[Sequence[int]], room: int) -> Iterator[tuple[int, ...]]:

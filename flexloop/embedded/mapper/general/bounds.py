@@ -135,9 +135,8 @@ class Relaxation:
             return dict.fromkeys(self._spatial.values())
         found: dict[int, list[tuple[int, ...]] | None] = {}
         for place in self._spatial.values():
-            every = fanout_factors(self.choices, place, [int(b) for b in self.bounds], self._deadline)
-            some = list(itertools.islice(every, _FILLINGS + 1))
-            found[place] = some if len(some) <= _FILLINGS else None
+            some = fanout_factors(self.choices, place, [int(b) for b in self.bounds], _FILLINGS, self._deadline)
+            found[place] = None if some is None else [tuple(row) for row in some.tolist()]
         return found
 
     def _set_limits(self, choices: Choices) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 
 from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.mapper.facts import Resource
-from flexloop.embedded.mapper.fillings import Fillings, every_filling
 from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.branch import Branch
 from flexloop.embedded.mapper.general.incumbent import Incumbent
@@ -27,8 +26,8 @@ from flexloop.embedded.mapper.sampler import sample
 
 SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
-_MOST_WAYS = 5_000
-"""Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
+_TOGETHER = 5_000
+"""Ways that are priced together; what paths cost in each of them is held in memory."""
 _AGAIN = 0.5
 """Seconds of sampling for a second of proving, where proving takes long."""
 _TIGHT, _MAY_BE_TIGHT = 0.6, 0.3
@@ -44,7 +43,7 @@ def has_paths(part: Part, deadline: Deadline) -> bool:
     if not knows_paths(choices) or not are_few(part.facts, keeping, bounds):
         return False
     try:
-        return every_filling(choices, bounds, _MOST_WAYS, deadline) is not None
+        return part.fillings(bounds, deadline) is not None
     except TimeUp:
         return False
 
@@ -118,7 +117,7 @@ class Proof:
     def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
-            return self._fill(root)
+            return self._fill(root, numbers)
         if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= MOST_TOGETHER):
             return [self._least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
@@ -151,18 +150,24 @@ class Proof:
             root, key=max(self._incumbent.key(energy, cycles), root.key), stage=stage, energy=energy, cycles=cycles
         )
 
-    def _fill(self, root: Root) -> list[Root]:
+    def _fill(self, root: Root, numbers: Iterator[int]) -> list[Root]:
         """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
-        found = every_filling(root.part.choices, root.bounds, _MOST_WAYS, self._incumbent.deadline)
-        if found is None:
+        fillings = root.part.fillings(root.bounds, self._incumbent.deadline)
+        if fillings is None:
             self._are_paths = False
             return [replace(root, stage=Stage.FILLED)]
-        fillings = Fillings.of(root.part.choices, found)
         which, by_lanes = np.arange(len(fillings)), self._incumbent.objective != "energy"
         every = replace(root, fillings=fillings, which=which, stage=Stage.FILLED, by_lanes=by_lanes)
         if not len(fillings):
             return []
-        return [self._least(every)]
+        parts = [every]
+        while any(len(part.which) > _TOGETHER for part in parts):
+            parts = [
+                less for part in parts for less in (part.groups(numbers) if len(part.which) > _TOGETHER else [part])
+            ]
+        if len(parts) > 1:
+            parts = [replace(p, fillings=fillings.some(p.which), which=np.arange(len(p.which))) for p in parts]
+        return [self._least(part) for part in parts]
 
     def _least(self, root: Root) -> Root:
         return self._bounded(root, root.stage, root.energy, root.least_cycles())

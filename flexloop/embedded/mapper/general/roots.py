@@ -15,10 +15,11 @@ from math import inf, prod
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts, Resource
-from flexloop.embedded.mapper.fillings import Filling, Fillings
+from flexloop.embedded.mapper.fillings import Filling, Fillings, every_filling
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.space import Space
 
@@ -26,6 +27,8 @@ Key = tuple[float, float]
 """The objective and its tie-break."""
 MOST_TOGETHER = 8
 """Ways to fill the fanouts that are not bounded together: so few are sooner done one by one."""
+_MOST_WAYS = 50_000
+"""Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
 NOTHING: Key = (inf, inf)
 """The key that bounds nothing at all."""
 Mask = npt.NDArray[np.bool_]
@@ -52,6 +55,13 @@ class Part:
 
     def __post_init__(self) -> None:
         self.facts: Facts = facts_of(self.costing.spec)
+        self._fillings: tuple[tuple[int, ...], Fillings | None] = (), None
+
+    def fillings(self, bounds: Sequence[int], deadline: Deadline) -> Fillings | None:
+        """Every way to fill the fanouts, or None where these are too many; the last answer is kept."""
+        if self._fillings[:1] != (tuple(bounds),):
+            self._fillings = tuple(bounds), every_filling(self.choices, bounds, _MOST_WAYS, deadline)
+        return self._fillings[1]
 
     def compulsory(self, bounds: Sequence[int]) -> float:
         """Energy (pJ) that no mapping can do without: all MACs, and each word handed on once by the outermost level."""
