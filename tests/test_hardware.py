@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deadlines import after_looks
 from golden_specs import SPECS, golden_files, golden_space
 
 from flexloop.dropin.model import run_model
@@ -53,7 +54,7 @@ def test_the_exact_search_hands_over_what_its_bounds_do_not_count(attributes: di
 
 def test_a_shared_bandwidth_makes_the_best_latency_longer() -> None:
     free = find_best([SPACE], "latency")
-    shared = find_best([replace(SPACE, spec=buffer(shared_bandwidth=2))], "latency", time_limit=1)
+    shared = find_best([replace(SPACE, spec=buffer(shared_bandwidth=2))], "latency", deadline=after_looks(100))
     assert shared.cost[0] > free.cost[0]
     assert shared.certificate.lower_bound <= shared.cost[0]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from deadlines import after_looks
 from enumeration import best_of_all
 from test_imperfect_search import some_space
-from test_ties import stopped_after
 
 import flexloop
 from flexloop.arch.load import load_arch_spec
@@ -61,7 +61,7 @@ def test_what_is_claimed_of_mappings_left_open_holds(not_enumerated: None) -> No
             continue
         for looks in (2, 4, 6, 9, 14):
             try:
-                claim = find_best_general([space], "energy", deadline=stopped_after(looks), samples=0).certificate
+                claim = find_best_general([space], "energy", deadline=after_looks(looks), samples=0).certificate
             except NoVerdictError:
                 continue
             assert claim.bound <= (best.key[0] * (1 + 1e-12), best.key[1])

@@ -23,7 +23,7 @@ from flexloop.mapspace import mapspace
 from flexloop.rendering.bundle import mapspace_files, run_variants
 from flexloop.rendering.confined import ConfinedTemplates
 from flexloop.rendering.effort import search_settings
-from flexloop.rendering.render import Renderer
+from flexloop.rendering.render import Renderer, shared_renderer
 from flexloop.timeloop import confinement
 from flexloop.timeloop.constraints import Subject
 from flexloop.timeloop.directives import read_constraints
@@ -38,7 +38,7 @@ READINGS = {"unit": plain, "buffer": whole_buffer}
 
 def rendered(flexclass: FlexClass, reading: str) -> str:
     """All files of a class on the small arch and LAYER, one after the other."""
-    arch, renderer = READINGS[reading](), Renderer()
+    arch, renderer = READINGS[reading](), shared_renderer()
     ert = renderer.ert(build_ert(arch))
     parts = []
     for variant, name, bounds in run_variants(mapspace(flexclass, arch, LAYER).variants):
@@ -85,7 +85,7 @@ def test_every_level_names_every_tensor(name: str) -> None:
 
 def test_rendered_constraints_read_back_as_they_were() -> None:
     variant = mapspace(FlexClass.parse("T0O0P0S0"), plain(), LAYER).variants[0]
-    document = yaml.safe_load(Renderer().constraints(variant))
+    document = yaml.safe_load(shared_renderer().constraints(variant))
     targets = document["architecture_constraints"]["targets"]
     bounds = {d: choices[0] for d, choices in variant.bounds.items()}
     subject = Subject(("Spad", "GlobalBuffer", "DRAM"), {"GlobalBuffer"}, bounds, TENSORS)
@@ -99,7 +99,7 @@ def test_rendered_constraints_read_back_as_they_were() -> None:
 @pytest.mark.parametrize("name", ["T0O0P0S0", "TpO0P0S0", "T1O0P0S0"])
 @pytest.mark.parametrize("make", [plain, lanes], ids=lambda make: make.__name__)
 def test_the_rendered_tree_is_the_chain_of_levels(name: str, make: Callable[[], ArchSpec]) -> None:
-    arch, renderer = make(), Renderer()
+    arch, renderer = make(), shared_renderer()
     variant = mapspace(FlexClass.parse(name), arch, LAYER).variants[0]
     bounds = {d: choices[0] for d, choices in variant.bounds.items()}
     tree = yaml.safe_load(renderer.architecture(arch, variant.shape, partitioned=variant.partitioned))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from deadlines import after_looks
 from enumeration import best_of_all
 from random_cases import random_case
 from random_spaces import some_space
 
-from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Optimum, Space, find_best
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general import known_forms
@@ -17,16 +17,10 @@ from flexloop.embedded.metrics import goal_of
 from flexloop.errors import NoVerdictError
 
 
-def stopped_after(looks: int) -> Deadline:
-    """A deadline that is over when it was looked at so many times."""
-    left = iter(range(looks))
-    return Deadline(1.0, lambda: 0.0 if next(left, None) is not None else 2.0)
-
-
 def checked(spaces: list[Space], best: tuple[float, ...], looks: int) -> Optimum | None:
     """Search for the least latency for a while, and compare what is claimed with the best of all mappings."""
     try:
-        found = find_best(spaces, "latency", deadline=stopped_after(looks))
+        found = find_best(spaces, "latency", deadline=after_looks(looks))
     except NoVerdictError:
         return None
     claim = found.certificate

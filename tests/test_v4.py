@@ -29,7 +29,7 @@ from flexloop.renderfiles import render_files
 from flexloop.rendering import v4
 from flexloop.rendering.bundle import mapspace_files, run_variants, v4_mapspace_files
 from flexloop.rendering.effort import search_settings
-from flexloop.rendering.render import Renderer
+from flexloop.rendering.render import shared_renderer
 from flexloop.rendering.v4layout import layout
 from flexloop.timeloop import yamlio
 from flexloop.timeloop.configconstraints import from_config
@@ -48,7 +48,7 @@ LAYERS = [
 
 def formats(flexclass: FlexClass, arch: ArchSpec, layer: Layer) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """The native files and the v4 files of some variants of a class."""
-    renderer, tables = Renderer(), shipped_tables(arch)
+    renderer, tables = shared_renderer(), shipped_tables(arch)
     for variant, _, bounds in list(run_variants(mapspace(flexclass, arch, layer).variants))[::5]:
         settings = search_settings(variant, bounds, "quick")
         native = mapspace_files(renderer, variant, bounds, "edp", settings, renderer.ert(tables.ert))
@@ -242,7 +242,7 @@ def test_an_ert_never_stands_without_an_art() -> None:
     alone = EnergyTables("mine", shipped_tables(arch).ert)
     (variant, _, bounds), *_ = run_variants(mapspace(FlexClass.parse("T0O0P0S0"), arch, LAYERS[0]).variants)
     search = ("edp", search_settings(variant, bounds, "quick"))
-    text = v4_mapspace_files(Renderer(), variant, bounds, search, alone.ert, alone.art)[v4.FILE]
+    text = v4_mapspace_files(shared_renderer(), variant, bounds, search, alone.ert, alone.art)[v4.FILE]
     assert own(text)["ERT"]["tables"] and own(text)["ART"]["tables"]
 
 
