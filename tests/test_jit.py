@@ -160,7 +160,7 @@ import flexloop
 from flexloop.embedded.calltrees import Kernel
 flexloop.run("T1O1P1S1", "ncf", use_store=False, jobs=1)
 layer = flexloop.Layer(name="conv", C=3, M=8, R=5, S=5, P=14, Q=14, Wstride=2, Hstride=2)
-flexloop.run("T0O0P0S0", layer, sys.argv[1], use_store=False, jobs=1)
+flexloop.run("T0O0P1S0", layer, sys.argv[1], use_store=False, jobs=1)
 modules = [m for name, m in list(sys.modules.items()) if name.startswith("flexloop.")]
 kernels = {k for m in modules for k in vars(m).values() if isinstance(k, Kernel)}
 for k in kernels:
