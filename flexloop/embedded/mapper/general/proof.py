@@ -190,7 +190,7 @@ class Proof:
         if self._incumbent.objective == "energy" or energy == np.inf or not (root.is_even or found.is_fine):
             return root
         root = self._throttled(root, measure, coarse=coarse)
-        if self._incumbent.is_hopeless(root.key) or not root.is_even:
+        if self._incumbent.is_hopeless(root.key) or len(root.which) > 1:
             return root
         return self._blended(root, found, measure, coarse=coarse)
 
