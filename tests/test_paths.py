@@ -17,11 +17,12 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Space, find_best
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.facts import Facts
+from flexloop.embedded.mapper.facts import Facts, TensorFacts
 from flexloop.embedded.mapper.fillings import Filling, Fillings
 from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, shortest
+from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.timeloop.constraints import LoopConstraint
@@ -202,3 +203,14 @@ def test_a_window_of_a_grid_holds_the_tiles_that_some_factors_leave() -> None:
         here = np.flatnonzero(grid.tiles[window.index, d] % prime != 0)
         if shape > 1:
             assert (grid.tiles[window.index[here + way], d] == prime * grid.tiles[window.index[here], d]).all()
+
+
+@pytest.mark.parametrize("steps", [(1, 1), (1, 2), (2, 1), (2, 2), (4, 2), (2, 3)])
+def test_a_tile_needs_no_more_words_than_there_are_positions_in_it(steps: tuple[int, int]) -> None:
+    """I[a * p + b * r]: with strides and dilations some positions are met more than once, and some never."""
+    one, other = steps
+    facts = Facts((), (TensorFacts((((0, one), (1, other)),), False),), 0.0)
+    words = Words(facts, Grid((12, 6)))
+    for tile, least in zip(words.grid.tiles.astype(int).tolist(), words.least[0].tolist(), strict=True):
+        positions = {one * p + other * r for p in range(tile[0]) for r in range(tile[1])}
+        assert least <= len(positions) * (12 / tile[0]) * (6 / tile[1])

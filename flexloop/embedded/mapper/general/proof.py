@@ -18,7 +18,8 @@ from flexloop.embedded.mapper.general.branch import Branch
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.measure import Line, Measure
-from flexloop.embedded.mapper.general.roots import MOST_TOGETHER, Part, Root, Roots, Stage
+from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
+from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage
 from flexloop.embedded.mapper.general.weights import Weights
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, are_few, knows_paths, shortest
@@ -58,11 +59,10 @@ class Proof:
 
     def __init__(self, incumbent: Incumbent, *, are_paths: bool) -> None:
         self._incumbent, self._are_paths = incumbent, are_paths
+        # How many times the cycles of the MACs each bandwidth needed, where fanouts are filled in one way, at most.
         self._needed: dict[Resource, float] = {}
-        """How many times the cycles of the MACs each bandwidth needed, where fanouts are filled in one way, at most."""
-        self._fresh: dict[Resource | None, Shortest] = {}
-        """The shortest paths of the root that was bounded last, where its fanouts are filled in one way."""
-        self._fresh_of = 1
+        # The shortest paths of the root that was bounded last, by its number, where its fanouts are filled in one way.
+        self._fresh, self._fresh_of = dict[Resource | None, Shortest](), 1
 
     def run(self, samples: int, rng_seed: int) -> None:
         """Cut off or cost everything that is left, in the order of the bounds.
@@ -118,7 +118,7 @@ class Proof:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
             return self._fill(root, numbers)
-        if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= MOST_TOGETHER):
+        if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= root.most_alone):
             return [self._least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
             return [self._priced(root)]
@@ -156,6 +156,7 @@ class Proof:
         if fillings is None:
             self._are_paths = False
             return [replace(root, stage=Stage.FILLED)]
+        fillings = fillings.some(without_mirrored(fillings, mirrors(root.part.choices, root.part.facts, root.bounds)))
         which, by_lanes = np.arange(len(fillings)), self._incumbent.objective != "energy"
         every = replace(root, fillings=fillings, which=which, stage=Stage.FILLED, by_lanes=by_lanes)
         if not len(fillings):
@@ -175,7 +176,7 @@ class Proof:
     def _priced(self, root: Root) -> Root:
         """A root bounded by its shortest path, first without what takes long, whose mapping is costed."""
         measure = Measure(self._incumbent, root.part.facts, root.bounds)
-        if self._incumbent.objective == "latency" and root.fillings is not None and not root.is_even:
+        if self._incumbent.objective == "latency" and root.is_small and not root.is_even:
             # Cycles follow from how many MACs work at once, or from what the outermost levels give and take.
             return self._throttled(replace(root, stage=Stage.PRICED), measure, coarse=False)
         coarse = root.stage < Stage.COARSE and len(root.which) > 1
@@ -183,14 +184,16 @@ class Proof:
         if found is None:
             return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
         self._note_path(root, found)
-        self._fresh, self._fresh_of = {None: found} if len(root.which) == 1 else {}, root.order
+        self._fresh, self._fresh_of = {None: found} if len(root.which) == 1 and root.is_small else {}, root.order
         energy = float(measure.total(np.array([found.least]), np.array([root.cycles]))[0])
         stage = Stage.PRICED if found.is_fine else Stage.COARSE
         root = self._bounded(replace(root, has_paths=True), stage, energy, 0.0)
-        if self._incumbent.objective == "energy" or energy == np.inf or not (root.is_even or found.is_fine):
+        if self._incumbent.objective == "energy" or energy == np.inf:
+            return root
+        if not root.is_even and not (found.is_fine and root.is_small):
             return root
         root = self._throttled(root, measure, coarse=coarse)
-        if self._incumbent.is_hopeless(root.key) or len(root.which) > 1:
+        if self._incumbent.is_hopeless(root.key) or not root.is_even:
             return root
         return self._blended(root, found, measure, coarse=coarse)
 
@@ -221,7 +224,8 @@ class Proof:
             root = self._bounded(root, root.stage, 0.0, cycles)
             if alone:
                 self._needed[resource] = max(cycles / steps, self._needed.get(resource, 0.0))
-                self._fresh[resource] = found
+                if root.is_small:
+                    self._fresh[resource] = found
         return replace(root, tight=tuple(tight))
 
     def _may_be_tight(self, root: Root, resource: Resource) -> bool:
@@ -276,6 +280,7 @@ class Proof:
     def _note_path(self, root: Root, found: Shortest) -> None:
         """Cost the mapping of a path."""
         if found.genomes is not None:
+            self._are_paths = True
             self._incumbent.note(root.part, found.genomes)
 
     def _most_energy(self, root: Root) -> float:

@@ -21,12 +21,14 @@ from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts, Resource
 from flexloop.embedded.mapper.fillings import Filling, Fillings, every_filling
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
+from flexloop.embedded.mapper.paths.shortest import are_few
 from flexloop.embedded.mapper.space import Space
 
 Key = tuple[float, float]
 """The objective and its tie-break."""
-MOST_TOGETHER = 8
-"""Ways to fill the fanouts that are not bounded together: so few are sooner done one by one."""
+_FEW, _MANY = 8, 256
+"""Ways to fill the fanouts that are not bounded together: so few are sooner done one by one. Of one way the tiles are
+those that its factors leave, so that this is far less work where there are many tiles and profiles."""
 _MOST_WAYS = 50_000
 """Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
 NOTHING: Key = (inf, inf)
@@ -163,6 +165,16 @@ class Root:
         return self.is_decided and (not self.keep.any(axis=0).all() or self.keep.tobytes() in self.part.proved)
 
     @property
+    def is_small(self) -> bool:
+        """Whether fanouts can be filled in ways that are listed, and all of them bounded at once in a moment."""
+        return self.fillings is not None and are_few(self.part.facts, self.keeping, self.bounds)
+
+    @property
+    def most_alone(self) -> int:
+        """So many ways to fill the fanouts, and fewer, are bounded one by one."""
+        return _FEW if self.is_small else _MANY
+
+    @property
     def is_even(self) -> bool:
         """Whether in all ways to fill the fanouts equally many MACs work at once."""
         return self.fillings is None or len(np.unique(self.fillings.lanes[self.which])) == 1
@@ -170,7 +182,7 @@ class Root:
     def groups(self, numbers: Iterator[int]) -> list[Root]:
         """The same for fewer ways to fill the fanouts: one by one, or by how many MACs work at once, or by halves."""
         assert self.fillings is not None
-        if len(self.which) <= MOST_TOGETHER:
+        if len(self.which) <= self.most_alone:
             groups = [self.which[i : i + 1] for i in range(len(self.which))]
         elif not self.is_even and self.by_lanes:
             lanes = self.fillings.lanes[self.which]

@@ -17,7 +17,7 @@ from flexloop.embedded.mapper.paths.sliding import Run, Sliding
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 
-_HELD = 1 << 23
+_HELD = 1 << 21
 """Words that are kept for further ways to fill the fanouts."""
 
 
@@ -139,9 +139,10 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class _Prices:
-    """The prices of a stage's charges, one after the other, where each begins, and what each part is for."""
+    """The prices of a stage's charges: all parts, which of them each charge consists of, and what these are for."""
 
     price: Price
+    part: Ints
     first: Ints
     crossings: list[Crossing]
     passing: Floats
@@ -178,14 +179,8 @@ class Charges:
         """
         found = self._stages.get(id(stage))
         if found is None:
-            prices = [self.prices.moved(c.t, c.child, c.parent, c.level, c.first) for c in stage.charges]
-            begin = np.cumsum([0, *(len(price) for price, _, _ in prices)], dtype=np.int64)
-            empty = np.empty((0, 3, len(self.prices.fillings)))
-            price = np.concatenate([empty, *(price for price, _, _ in prices)])
-            together = np.concatenate([empty[:, 0], *(passing for _, _, passing in prices)])
-            crossings = [crossing for _, some, _ in prices for crossing in some]
-            found = self._stages[id(stage)] = _Prices(price, begin, crossings, together)
-        passing, first = found.passing[:, ways].max(axis=1).tolist(), found.first.tolist()
+            found = self._stages[id(stage)] = self._of(stage)
+        passing, first = found.passing[:, ways].max(axis=1)[found.part].tolist(), found.first.tolist()
         shifts: dict[tuple[int, ...], int] = {}
         known = self._bank.asked(stage, self.prices.fillings, ways)
         which = np.empty(len(passing), dtype=np.int64)
@@ -196,8 +191,25 @@ class Charges:
                     known[key] = self._kind(charge, ways, found.crossings[part], passing[part], shifts)
                 which[part] = known[key]
         costs, here = np.empty((len(stage.charges), len(places))), np.empty(len(places))
-        priced(self._bank.rows, which, places, found.first, least_of(found.price, ways), here, costs)
+        priced(self._bank.rows, which, places, found.first, least_of(found.price, ways)[found.part], here, costs)
         return costs
+
+    def _of(self, stage: Stage) -> _Prices:
+        """The prices of a stage; what several charges have in common is held once: where ways are many it is large."""
+        empty = np.empty((0, 3, len(self.prices.fillings)))
+        held: dict[int, int] = {}
+        price, passing, crossings, part, first = [empty], [empty[:, 0]], list[Crossing](), list[int](), [0]
+        for c in stage.charges:
+            prices, some, passed = self.prices.moved(c.t, c.child, c.parent, c.level, c.first)
+            if id(prices) not in held:
+                held[id(prices)] = sum(map(len, price))
+                price.append(prices)
+                passing.append(passed)
+            part += range(held[id(prices)], held[id(prices)] + len(prices))
+            crossings += some
+            first.append(len(part))
+        numbers = np.array(part, dtype=np.int64), np.array(first, dtype=np.int64)
+        return _Prices(np.concatenate(price), *numbers, crossings, np.concatenate(passing))
 
     def _kind(
         self, charge: Charge, ways: Ints, crossing: Crossing, passing: float, shifts: dict[tuple[int, ...], int]

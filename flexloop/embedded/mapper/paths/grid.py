@@ -5,7 +5,7 @@ Multiplying a tile by a prime is one step along an axis.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, prod
@@ -18,6 +18,10 @@ from flexloop.integers import divisors
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+_HELD = 1 << 22
+"""Tiles of the grid times windows that are kept."""
 
 
 def size_of(bounds: Sequence[int]) -> int:
@@ -69,22 +73,12 @@ class Grid:
             index += places[np.searchsorted(known, tiles[:, d])]
         return index
 
-    @cached_property
-    def codes(self) -> Ints:
-        """[dimensions, size]: which divisor of a bound a tile's extent is."""
-        return np.array([np.searchsorted(some, self.tiles[:, d]) for d, some in enumerate(self._divisors)])
-
-    def among(self, where: Ints, extents: Sequence[Collection[int]]) -> npt.NDArray[np.bool_]:
-        """[n]: whether each dimension of the tiles at some places is among some numbers."""
-        found = np.ones(len(where), dtype=np.bool_)
-        for codes, known, some in zip(self.codes, self._divisors, extents, strict=True):
-            found &= np.array([n in some for n in known.tolist()])[codes[where]]
-        return found
-
     def window(self, factors: Sequence[int]) -> Window:
         """What is left of the grid where some factors are taken: the tiles of the bounds divided by them."""
         key = tuple(factors)
         if key not in self._windows:
+            if len(self._windows) * self.size > _HELD:
+                self._windows.clear()
             taken = [exponents(factor) for factor in key]
             shape = [n - taken[d][prime] for (d, prime), n in zip(self._axis, self.shape, strict=True)]
             powers = np.indices(shape).reshape(len(shape), prod(shape))

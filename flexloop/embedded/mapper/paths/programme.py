@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import inf, prod
 
 import numpy as np
@@ -14,13 +15,17 @@ from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import SETTLED, Ints, Stage, Steps
 from flexloop.embedded.mapper.paths.grid import Floats, Window
-from flexloop.embedded.mapper.paths.kernels import ALIVE, through, through_fanout
+from flexloop.embedded.mapper.paths.kernels import ALIVE, through
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 from flexloop.integers import divisors
 
 Masks = list[npt.NDArray[np.bool_]]
 Row = tuple[int, ...]
+TRACED = 2_000_000
+"""Values at a time of which those within slots are kept too, for a path to be traced."""
+_MASKS = 256
+"""Products of the fanouts' factors for which it is kept which tiles are reached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +38,7 @@ class Ways:
         words: of the tiles.
         steps: between the tiles' profiles.
         kept: whether the values of all slots are kept, for branch and bound along paths.
-        traced: whether paths are traced.
+        profiles: how many of them there may be at once.
         is_fine: whether nothing is left out.
         bank: kinds of words.
     """
@@ -43,11 +48,10 @@ class Ways:
     words: Words
     steps: Steps
     kept: bool
-    traced: bool
+    profiles: int
     is_fine: bool
     bank: Bank
     _masks: dict[Row, Masks] = field(default_factory=dict)
-    _through: dict[tuple[int, Row], Ints] = field(default_factory=dict)
 
     @cached_property
     def fitting(self) -> dict[int, Floats]:
@@ -80,15 +84,8 @@ class Ways:
     def reachable(self) -> Masks:
         """For each slot [tiles] whether the slots inside it may span a tile and the others complete it."""
         bounds = self.words.grid.bounds
-        every = [spans(bound, low, high) for bound, (low, high) in zip(bounds, self.limits, strict=True)]
-        return [self.words.grid.among(self.whole.index, of_slot) for of_slot in zip(*every, strict=True)]
-
-    def through(self, place: int, factors: Row) -> Ints:
-        """[n] where tiles stand that a fanout of these factors may lie around, of those that may be reached."""
-        if (place, factors) not in self._through:
-            tiles = self.words.grid.window(factors).index
-            self._through[place, factors] = tiles[self.reachable[place][tiles]]
-        return self._through[place, factors]
+        every = [list(spans(bound, low, high)) for bound, (low, high) in zip(bounds, self.limits, strict=True)]
+        return _masks(self.words.grid.tiles, every)
 
     @cached_property
     def movable(self) -> list[tuple[Slot, frozenset[int]]]:
@@ -111,14 +108,26 @@ class Ways:
     def reachable_in(self, window: Window, taken: Row) -> Masks:
         """The same in the window that the factors of the fanouts leave, which are given by their products."""
         if taken not in self._masks:
+            if len(self._masks) > _MASKS:
+                self._masks.clear()
             every = []
             for bound, factor, (low, high) in zip(self.words.grid.bounds, taken, self.limits, strict=True):
-                lows = tuple(1 if slot.spatial else n for slot, n in zip(self.slots, low, strict=True))
-                highs = tuple(1 if slot.spatial else n for slot, n in zip(self.slots, high, strict=True))
-                every.append(spans(bound // factor, lows, highs))
-            grid = self.words.grid
-            self._masks[taken] = [grid.among(window.index, of_slot) for of_slot in zip(*every, strict=True)]
+                lows = [1 if slot.spatial else n for slot, n in zip(self.slots, low, strict=True)]
+                highs = [1 if slot.spatial else n for slot, n in zip(self.slots, high, strict=True)]
+                every.append(list(spans(bound // factor, lows, highs)))
+            self._masks[taken] = _masks(self.words.grid.tiles[window.index], every)
         return self._masks[taken]
+
+
+def _masks(tiles: Floats, every: Sequence[Sequence[Sequence[int]]]) -> Masks:
+    """For each slot [tiles] whether each dimension of a tile is among some numbers, given by dimension and slot."""
+    found: list[npt.NDArray[np.bool_]] = []
+    for of_slot in zip(*every, strict=True):
+        mask = np.ones(len(tiles), dtype=np.bool_)
+        for d, some in enumerate(of_slot):
+            mask &= np.isin(tiles[:, d], some)
+        found.append(mask)
+    return found
 
 
 class Programme:
@@ -137,6 +146,7 @@ class Programme:
     Attributes:
         least: the least energy (pJ), MACs included.
         start: [rows] energy (pJ) of MACs and operands in each profile that a path may begin with.
+        traced: whether the path may be followed: the values within slots are kept.
         window: the tiles.
         values: for each slot and after the last one [rows, tiles] the least energy from there on; slots inside one from
             which nothing can be completed are left out, and all but the innermost where they are not kept.
@@ -148,8 +158,9 @@ class Programme:
     ) -> None:
         self.steps, self._ways, self._charges, self._which, self._deadline = ways.steps, ways, charges, which, deadline
         alone = len(which) == 1
-        self._kept, self._traced, self._costs = ways.kept and alone, ways.traced and alone, dict[int, Floats]()
+        self._kept, self._costs = ways.kept and alone, dict[int, Floats]()
         self.window, self._offsets, reachable = self._tiles()
+        self.traced = alone and ways.is_fine and self.window.size * ways.profiles <= TRACED
         self.start = self._operands()
         self._limit = np.full(self.window.size, inf)
         if most < inf:
@@ -232,12 +243,13 @@ class Programme:
 
     def _through_fanout(self, place: int) -> Floats:
         """The values inside a fanout that has the best of several factors."""
-        fillings = self._charges.prices.fillings
-        factors = fillings.factors[self._which, fillings.slots.index(place)]
-        ways, first = np.unique(self.window.grid.index(factors), return_index=True)
+        fillings, grid, reachable = self._charges.prices.fillings, self.window.grid, self._ways.reachable[place]
+        every = np.unique(fillings.factors[self._which, fillings.slots.index(place)], axis=0)
         inside = np.full_like(self.values[0], inf)
-        for way, row in zip(ways.tolist(), factors[first].tolist(), strict=True):
-            through_fanout(self.values[0], self._ways.through(place, tuple(row)), way, inside)
+        for factors, way in zip(every.tolist(), grid.index(every).tolist(), strict=True):
+            tiles = grid.window(factors).index
+            tiles = tiles[reachable[tiles]]
+            inside[:, tiles] = np.minimum(inside[:, tiles], self.values[0][:, tiles + way])
         return inside
 
     def _slot(self, place: int, alive: Ints) -> tuple[Floats, Ints]:
@@ -248,14 +260,14 @@ class Programme:
         keeps, stages = self.steps.keeps[place], self.steps.stages[place]
         values, alive = self.values[0][keeps.after], alive[keeps.after]
         values += self._ways.fitting[place][:, self.places(place)][self._ways.kinds[place]]
-        self.within[place] = [values] if self._traced else []
+        self.within[place] = [values] if self.traced else []
         for stage in stages:
             self._look()
             table, inside = stage.table.copy(), np.empty((len(stage.rows), self.window.size))
             axes, ends = self.window.axes, self.window.ends
             through(table, alive, stage.moves, axes, ends, self.costs(stage), self._limit, values, inside)
             values, alive = inside, np.ascontiguousarray(table[:-1, ALIVE])
-            if self._traced:
+            if self.traced:
                 self.within[place].append(values)
         return values, alive
 
@@ -264,21 +276,19 @@ class Programme:
         found = self._costs.get(id(stage))
         if found is None:
             found = self._charges.costs(stage, self._which, self.places(stage.slot))
-            if self._traced:
+            if self.traced:
                 self._costs[id(stage)] = found
         return found
 
 
-@lru_cache(maxsize=4096)
-def spans(bound: int, lows: Row, highs: Row) -> tuple[frozenset[int], ...]:
+def spans(bound: int, lows: Sequence[int], highs: Sequence[int]) -> Iterator[list[int]]:
     """For each slot what the slots inside it may multiply to so that the others complete the bound."""
     every = divisors(bound)
     allowed = [[f for f in every if low <= f <= high] for low, high in zip(lows, highs, strict=True)]
     beyond = [{bound}]
     for factors in reversed(allowed):
         beyond.insert(0, {n for n in every if any(n * f in beyond[0] for f in factors)})
-    found, inside = [], {1}
+    inside = {1}
     for factors, completed in zip(allowed, beyond, strict=False):
-        found.append(frozenset(inside & completed))
+        yield sorted(inside & completed)
         inside = {n * f for n in inside for f in factors if bound % (n * f) == 0}
-    return tuple(found)

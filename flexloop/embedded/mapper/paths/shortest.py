@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 
@@ -18,7 +18,7 @@ from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import Steps, profiles
 from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
 from flexloop.embedded.mapper.paths.prices import Keeping, Prices
-from flexloop.embedded.mapper.paths.programme import Programme, Row, Ways
+from flexloop.embedded.mapper.paths.programme import TRACED, Programme, Row, Ways
 from flexloop.embedded.mapper.paths.trace import Walk
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Genomes, Slot
@@ -27,8 +27,6 @@ _MOST = 40_000_000
 """Values at a time that a programme is run for."""
 _FOLLOWED = 8_000_000
 """Values at a time of which those of all slots are kept, and for which runs along shared ranks are followed."""
-_TRACED = 2_000_000
-"""Values at a time of which those within slots are kept too, for a path to be traced."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,8 @@ def shortest(
     if weight:
         charges = Blend(_charges(ways, kept, fillings, None), _charges(ways, kept, fillings, resource), weight)
     programme = Programme(ways, charges, which, most, deadline)
-    traced = ways.traced and len(which) == 1
-    genomes = Walk(choices, keeping, fillings.one(int(which[0])), programme).genomes() if traced else None
+    walk = Walk(choices, keeping, fillings.one(int(which[0])), programme) if programme.traced else None
+    genomes = walk.genomes() if walk is not None else None
     return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept, resource, weight)
 
 
@@ -122,10 +120,10 @@ def knows_paths(choices: Choices) -> bool:
 
 def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int]) -> bool:
     """Whether paths are few enough to be found in a fraction of a second."""
-    return size_of(bounds) * profiles(keeping, [[] for _ in facts.tensors]) <= _TRACED
+    return size_of(bounds) * profiles(keeping, [[] for _ in facts.tensors]) <= TRACED
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _ways(
     facts: Facts, slots: tuple[Slot, ...], limits: tuple[tuple[Row, Row], ...], keeping: tuple[Row, ...], bounds: Row,
     coarse: bool,
@@ -139,34 +137,16 @@ def _ways(
         return None
     runs = not coarse and most <= _FOLLOWED
     words = _words(facts, bounds)
-    # Steps know nothing of what fanouts hold: arrays of other shapes have the same.
-    plain = tuple(replace(slot, extent=(1, 1), split=None) if slot.spatial else slot for slot in slots)
-    highs = tuple(zip(*(high for _, high in limits), strict=True))
-    temporal = tuple(() if slot.spatial else high for slot, high in zip(slots, highs, strict=True))
-    sliding = tuple(tuple(words.sliding_dims(t)) if runs else () for t in range(len(facts.tensors)))
-    steps = _steps(plain, temporal, keeping, words.grid, tuple(words.relevant), sliding)
+    highs = np.array([high for _, high in limits], dtype=np.int64).T
+    steps = Steps(slots, highs, kept, words, runs=runs)
     is_fine = not coarse or most == fewest or most > _FOLLOWED
     values = most if runs else fewest
-    traced = is_fine and values <= _TRACED
-    return Ways(slots, limits, words, steps, values <= _FOLLOWED, traced, is_fine, _bank(words))
-
-
-@lru_cache(maxsize=64)
-def _steps(
-    slots: tuple[Slot, ...], highs: tuple[Row, ...], keeping: tuple[Row, ...], grid: Grid,
-    relevant: tuple[frozenset[int], ...], sliding: tuple[Row, ...],
-) -> Steps:  # fmt: skip
-    return Steps(slots, highs, np.array(keeping, dtype=np.int8), grid, relevant, sliding)
-
-
-@lru_cache(maxsize=16)
-def _grid(bounds: tuple[int, ...]) -> Grid:
-    return Grid(bounds)
+    return Ways(slots, limits, words, steps, values <= _FOLLOWED, values // size_of(bounds), is_fine, _bank(words))
 
 
 @lru_cache(maxsize=16)
 def _words(facts: Facts, bounds: tuple[int, ...]) -> Words:
-    return Words(facts, _grid(bounds))
+    return Words(facts, Grid(bounds))
 
 
 @lru_cache(maxsize=16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 import numpy as np
 
 from flexloop.embedded.mapper.facts import Facts
@@ -62,8 +64,11 @@ class Words:
         for rank in self.facts.tensors[t].ranks:
             moving = [(d, coefficient) for d, coefficient in rank if self.grid.bounds[d] > 1]
             extents = [tiles[:, d] for d, _ in moving]
-            if len(moving) == 2:
-                box = 1.0 + sum(coefficient * (tiles[:, d] - 1.0) for d, coefficient in moving)
+            common = gcd(*(coefficient for _, coefficient in moving))
+            steps = [coefficient // common for _, coefficient in moving]
+            if len(moving) == 2 and min(steps) == 1:
+                # Positions side by side in steps of one dimension, as many as these span, or else none twice.
+                box = 1.0 + sum(step * (tiles[:, d] - 1.0) for step, (d, _) in zip(steps, moving, strict=True))
                 words = words * np.minimum(box, extents[0] * extents[1])
             elif moving:
                 words = words * np.max(extents, axis=0)

@@ -1,0 +1,72 @@
+"""Dimensions that can change places: of two ways to fill the fanouts that mirror each other one is enough.
+
+Rows and columns of a square convolution are alike where no constraint tells them apart: with P and Q, R and S exchanged
+everywhere a mapping costs the same, for no count of the cost model depends on which dimension a loop is over.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.facts import Facts
+from flexloop.embedded.mapper.fillings import Fillings
+
+Swap = tuple[int, ...]
+"""For each dimension the one whose place it takes; applied twice nothing has changed."""
+
+
+def mirrors(choices: Choices, facts: Facts, bounds: Sequence[int]) -> list[Swap]:
+    """The exchanges of one or two pairs of dimensions that leave a mapspace with these bounds as it is."""
+    if choices.imperfect:
+        return []
+    alike = [pair for pair in itertools.combinations(range(len(bounds)), 2) if _alike(choices, bounds, *pair)]
+    found = []
+    for pairs in [*((pair,) for pair in alike), *itertools.combinations(alike, 2)]:
+        if len(set(itertools.chain(*pairs))) == 2 * len(pairs):
+            swap = list(range(len(bounds)))
+            for a, b in pairs:
+                swap[a], swap[b] = b, a
+            if all(_is_same(tensor.ranks, swap) for tensor in facts.tensors):
+                found.append(tuple(swap))
+    return found
+
+
+def _alike(choices: Choices, bounds: Sequence[int], a: int, b: int) -> bool:
+    """Whether two dimensions have the same bound, more than 1, and the same factors in all slots, in a free order."""
+    if bounds[a] != bounds[b] or bounds[a] == 1:
+        return False
+    one, other = (
+        next(f for f in choices.factorizations[d] if f.bound == bounds[d]) for d in (a, b)
+    )  # the bounds are the same, so that limits alone can tell their factors apart
+    if tuple(one.lows) != tuple(other.lows) or tuple(one.highs) != tuple(other.highs):
+        return False
+    return all({a, b} <= set(slot.middle) or not slot.counted for slot in choices.slots)
+
+
+def _is_same(ranks: Sequence[Sequence[tuple[int, int]]], swap: Sequence[int]) -> bool:
+    """Whether a data space has the same ranks with dimensions exchanged."""
+    swapped = Counter(frozenset((swap[d], coefficient) for d, coefficient in rank) for rank in ranks)
+    return swapped == Counter(frozenset(rank) for rank in ranks)
+
+
+def without_mirrored(fillings: Fillings, swaps: Sequence[Swap]) -> npt.NDArray[np.int64]:
+    """The ways to fill the fanouts, without those of which one that is kept is the mirror image.
+
+    Of all images of a way the first in the order of its factors is kept: it comes after none of its own images.
+    """
+    width = fillings.factors.shape[1] * fillings.factors.shape[2]
+    rows = fillings.factors.reshape(len(fillings), width)
+    kept = np.ones(len(fillings), dtype=np.bool_)
+    for swap in swaps if width else ():
+        image = fillings.factors[:, :, list(swap)].reshape(len(fillings), width)
+        differs = rows != image
+        first = differs.argmax(axis=1)[:, None]
+        later = np.take_along_axis(rows > image, first, axis=1)[:, 0]
+        kept &= ~(differs.any(axis=1) & later)
+    return np.flatnonzero(kept)
