@@ -193,7 +193,7 @@ class Proof:
         if not root.is_even and not (found.is_fine and root.is_small):
             return root
         root = self._throttled(root, measure, coarse=coarse)
-        if self._incumbent.is_hopeless(root.key) or not root.is_even:
+        if self._incumbent.is_hopeless(root.key) or len(root.which) > 1:
             return root
         return self._blended(root, found, measure, coarse=coarse)
 

@@ -23,9 +23,9 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, Keeping
 from flexloop.embedded.mapper.paths.sliding import Run
-from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 
 Ints = npt.NDArray[np.int64]
@@ -169,10 +169,11 @@ class Steps:
 
     Args:
         slots: the mapspace's slots.
-        highs: [slots, dimensions] the greatest factors.
+        highs: for each slot of temporal loops the greatest factors by dimension.
         keeping: [levels, data spaces] what is kept, bypassed, open.
-        words: of the tiles.
-        runs: whether runs along shared ranks are followed, which takes longer and bounds better.
+        grid: the tiles.
+        relevant: for each data space the dimensions that move it.
+        sliding: for each those along which its runs are followed, which takes longer and bounds better.
 
     Attributes:
         rows: for each slot and after the last one, the profiles inside of it.
@@ -180,14 +181,19 @@ class Steps:
         stages: for each slot of temporal loops, outermost first.
     """
 
-    def __init__(self, slots: Sequence[Slot], highs: Ints, keeping: Keeping, words: Words, *, runs: bool) -> None:
-        grid = words.grid
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        highs: Sequence[Sequence[int]],
+        keeping: Keeping,
+        grid: Grid,
+        relevant: tuple[frozenset[int], ...],
+        sliding: Levels,
+    ) -> None:
         self._grid, self._keeping = grid, keeping
-        self._tensors = range(keeping.shape[1])
+        self._tensors, self._sliding = range(keeping.shape[1]), sliding
         self.keepers = [[int(p) for p in np.flatnonzero(keeping[:, t] != BYPASSED)] for t in self._tensors]
-        self._sliding = [words.sliding_dims(t) if runs else [] for t in self._tensors]
-        keepers, sliding = (tuple(map(tuple, some)) for some in (self.keepers, self._sliding))
-        self._transitions = _transitions(keepers, tuple(words.relevant), sliding)
+        self._transitions = _transitions(tuple(map(tuple, self.keepers)), relevant, sliding)
         ends: list[Profile] = [
             tuple((WAITS, child) for child in children) for children in itertools.product(*self.keepers)
         ]

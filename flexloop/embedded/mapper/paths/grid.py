@@ -5,7 +5,7 @@ Multiplying a tile by a prime is one step along an axis.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, prod
@@ -72,6 +72,18 @@ class Grid:
         for d, (known, places) in enumerate(zip(self._divisors, self._places, strict=True)):
             index += places[np.searchsorted(known, tiles[:, d])]
         return index
+
+    @cached_property
+    def codes(self) -> Ints:
+        """[dimensions, size]: which divisor of a bound a tile's extent is."""
+        return np.array([np.searchsorted(some, self.tiles[:, d]) for d, some in enumerate(self._divisors)])
+
+    def among(self, where: Ints, extents: Sequence[Collection[int]]) -> npt.NDArray[np.bool_]:
+        """[n]: whether each dimension of the tiles at some places is among some numbers."""
+        found = np.ones(len(where), dtype=np.bool_)
+        for codes, known, some in zip(self.codes, self._divisors, extents, strict=True):
+            found &= np.array([n in some for n in known.tolist()])[codes[where]]
+        return found
 
     def window(self, factors: Sequence[int]) -> Window:
         """What is left of the grid where some factors are taken: the tiles of the bounds divided by them."""

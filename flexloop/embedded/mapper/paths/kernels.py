@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 
 from flexloop.embedded.jit import entry, kernel
-from flexloop.embedded.mapper.exact.types import CUBE, F_MATRIX, F_VECTOR, MATRIX, VECTOR, FloatArray, IntArray
+from flexloop.embedded.mapper.exact.types import CUBE, F_MATRIX, F_VECTOR, INTEGER, MATRIX, VECTOR, FloatArray, IntArray
 from flexloop.embedded.mapper.paths.prices import WHOLE
 
 OUTSIDE, FIRST_MOVE, ALIVE = range(3)
@@ -86,6 +86,22 @@ def through(
                 _step(here, inside[after], costs, moves[m], axes[axis, 0], ends[axis])
                 any_here = True
         table[row, ALIVE] = any_here and _within(here, limit)
+
+
+@entry(F_MATRIX, VECTOR, INTEGER, F_MATRIX)
+def through_fanout(outside: FloatArray, tiles: IntArray, way: int, inside: FloatArray) -> None:
+    """Take the values outside of a fanout where they are better.
+
+    Args:
+        outside: [rows, tiles].
+        tiles: [n] where the tiles inside stand that its factors may lie around.
+        way: how far from such a tile the one outside stands.
+        inside: [rows, tiles] receives the values.
+    """
+    for row in range(len(outside)):
+        here, there = inside[row], outside[row]
+        for tile in tiles:
+            here[tile] = min(here[tile], there[tile + way])
 
 
 @kernel

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import inf, prod
 
 import numpy as np
@@ -15,7 +14,7 @@ from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import SETTLED, Ints, Stage, Steps
 from flexloop.embedded.mapper.paths.grid import Floats, Window
-from flexloop.embedded.mapper.paths.kernels import ALIVE, through
+from flexloop.embedded.mapper.paths.kernels import ALIVE, through, through_fanout
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 from flexloop.integers import divisors
@@ -52,6 +51,7 @@ class Ways:
     is_fine: bool
     bank: Bank
     _masks: dict[Row, Masks] = field(default_factory=dict)
+    _through: dict[tuple[int, Row], Ints] = field(default_factory=dict)
 
     @cached_property
     def fitting(self) -> dict[int, Floats]:
@@ -84,8 +84,15 @@ class Ways:
     def reachable(self) -> Masks:
         """For each slot [tiles] whether the slots inside it may span a tile and the others complete it."""
         bounds = self.words.grid.bounds
-        every = [list(spans(bound, low, high)) for bound, (low, high) in zip(bounds, self.limits, strict=True)]
-        return _masks(self.words.grid.tiles, every)
+        every = [spans(bound, low, high) for bound, (low, high) in zip(bounds, self.limits, strict=True)]
+        return [self.words.grid.among(self.whole.index, of_slot) for of_slot in zip(*every, strict=True)]
+
+    def through(self, place: int, factors: Row) -> Ints:
+        """[n] where tiles stand that a fanout of these factors may lie around, of those that may be reached."""
+        if (place, factors) not in self._through:
+            tiles = self.words.grid.window(factors).index
+            self._through[place, factors] = tiles[self.reachable[place][tiles]]
+        return self._through[place, factors]
 
     @cached_property
     def movable(self) -> list[tuple[Slot, frozenset[int]]]:
@@ -112,22 +119,12 @@ class Ways:
                 self._masks.clear()
             every = []
             for bound, factor, (low, high) in zip(self.words.grid.bounds, taken, self.limits, strict=True):
-                lows = [1 if slot.spatial else n for slot, n in zip(self.slots, low, strict=True)]
-                highs = [1 if slot.spatial else n for slot, n in zip(self.slots, high, strict=True)]
-                every.append(list(spans(bound // factor, lows, highs)))
-            self._masks[taken] = _masks(self.words.grid.tiles[window.index], every)
+                lows = tuple(1 if slot.spatial else n for slot, n in zip(self.slots, low, strict=True))
+                highs = tuple(1 if slot.spatial else n for slot, n in zip(self.slots, high, strict=True))
+                every.append(spans(bound // factor, lows, highs))
+            grid = self.words.grid
+            self._masks[taken] = [grid.among(window.index, of_slot) for of_slot in zip(*every, strict=True)]
         return self._masks[taken]
-
-
-def _masks(tiles: Floats, every: Sequence[Sequence[Sequence[int]]]) -> Masks:
-    """For each slot [tiles] whether each dimension of a tile is among some numbers, given by dimension and slot."""
-    found: list[npt.NDArray[np.bool_]] = []
-    for of_slot in zip(*every, strict=True):
-        mask = np.ones(len(tiles), dtype=np.bool_)
-        for d, some in enumerate(of_slot):
-            mask &= np.isin(tiles[:, d], some)
-        found.append(mask)
-    return found
 
 
 class Programme:
@@ -243,13 +240,12 @@ class Programme:
 
     def _through_fanout(self, place: int) -> Floats:
         """The values inside a fanout that has the best of several factors."""
-        fillings, grid, reachable = self._charges.prices.fillings, self.window.grid, self._ways.reachable[place]
-        every = np.unique(fillings.factors[self._which, fillings.slots.index(place)], axis=0)
+        fillings = self._charges.prices.fillings
+        factors = fillings.factors[self._which, fillings.slots.index(place)]
+        ways, first = np.unique(self.window.grid.index(factors), return_index=True)
         inside = np.full_like(self.values[0], inf)
-        for factors, way in zip(every.tolist(), grid.index(every).tolist(), strict=True):
-            tiles = grid.window(factors).index
-            tiles = tiles[reachable[tiles]]
-            inside[:, tiles] = np.minimum(inside[:, tiles], self.values[0][:, tiles + way])
+        for way, row in zip(ways.tolist(), factors[first].tolist(), strict=True):
+            through_fanout(self.values[0], self._ways.through(place, tuple(row)), way, inside)
         return inside
 
     def _slot(self, place: int, alive: Ints) -> tuple[Floats, Ints]:
@@ -281,14 +277,16 @@ class Programme:
         return found
 
 
-def spans(bound: int, lows: Sequence[int], highs: Sequence[int]) -> Iterator[list[int]]:
+@lru_cache(maxsize=4096)
+def spans(bound: int, lows: Row, highs: Row) -> tuple[frozenset[int], ...]:
     """For each slot what the slots inside it may multiply to so that the others complete the bound."""
     every = divisors(bound)
     allowed = [[f for f in every if low <= f <= high] for low, high in zip(lows, highs, strict=True)]
     beyond = [{bound}]
     for factors in reversed(allowed):
         beyond.insert(0, {n for n in every if any(n * f in beyond[0] for f in factors)})
-    inside = {1}
+    found, inside = [], {1}
     for factors, completed in zip(allowed, beyond, strict=False):
-        yield sorted(inside & completed)
+        found.append(frozenset(inside & completed))
         inside = {n * f for n in inside for f in factors if bound % (n * f) == 0}
+    return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
 
@@ -137,16 +137,33 @@ def _ways(
         return None
     runs = not coarse and most <= _FOLLOWED
     words = _words(facts, bounds)
-    highs = np.array([high for _, high in limits], dtype=np.int64).T
-    steps = Steps(slots, highs, kept, words, runs=runs)
+    # Steps know nothing of what fanouts hold: arrays of other shapes have the same.
+    plain = tuple(replace(slot, extent=(1, 1), split=None) if slot.spatial else slot for slot in slots)
+    highs = tuple(zip(*(high for _, high in limits), strict=True))
+    temporal = tuple(() if slot.spatial else high for slot, high in zip(slots, highs, strict=True))
+    sliding = tuple(tuple(words.sliding_dims(t)) if runs else () for t in range(len(facts.tensors)))
+    steps = _steps(plain, temporal, keeping, words.grid, tuple(words.relevant), sliding)
     is_fine = not coarse or most == fewest or most > _FOLLOWED
     values = most if runs else fewest
     return Ways(slots, limits, words, steps, values <= _FOLLOWED, values // size_of(bounds), is_fine, _bank(words))
 
 
+@lru_cache(maxsize=64)
+def _steps(
+    slots: tuple[Slot, ...], highs: tuple[Row, ...], keeping: tuple[Row, ...], grid: Grid,
+    relevant: tuple[frozenset[int], ...], sliding: tuple[Row, ...],
+) -> Steps:  # fmt: skip
+    return Steps(slots, highs, np.array(keeping, dtype=np.int8), grid, relevant, sliding)
+
+
+@lru_cache(maxsize=16)
+def _grid(bounds: tuple[int, ...]) -> Grid:
+    return Grid(bounds)
+
+
 @lru_cache(maxsize=16)
 def _words(facts: Facts, bounds: tuple[int, ...]) -> Words:
-    return Words(facts, Grid(bounds))
+    return Words(facts, _grid(bounds))
 
 
 @lru_cache(maxsize=16)
