@@ -223,6 +223,7 @@ class Roots:
                 self._list(self._of(part))
 
     def _of(self, part: Part) -> Iterator[Root]:
+        # Of these only the next is looked at: keys must never fall as bounds rise, so that nothing hides behind it.
         keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
         for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
             energy = part.compulsory(bounds) * (1 - 1e-12) - part.facts.below_zero(bounds)

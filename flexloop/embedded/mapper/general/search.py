@@ -1,8 +1,9 @@
 """The general mapper: any chain of storage levels, several fanouts, any constraints, free bypass.
 
-Small mapspaces are enumerated. Larger ones are searched by branch and bound: bypass and bounds first, then factors slot
-by slot from the innermost outwards, then orders. Partial mappings whose bound (see `general.bounds`) is no better than
-the best mapping known are cut off with everything below them. At the time limit the least bound left open certifies.
+Small mapspaces are enumerated, and where factors are few each choice of them is bounded (`general.listing`). Others are
+searched by branch and bound: bypass and bounds first, then factors slot by slot from the innermost outwards, then
+orders. Partial mappings whose bound (see `general.bounds`) is no better than the best mapping known are cut off with
+everything below them. At the time limit the least bound left open certifies.
 """
 
 from __future__ import annotations
