@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from flexloop import interrupts
 from flexloop.cli.config import read_defaults
-from flexloop.errors import FlexloopError, UnknownNameError
+from flexloop.errors import FlexloopError
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
@@ -215,10 +215,3 @@ def _defined(value: str) -> bool | int | str:
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     return int(value) if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value) else value
-
-
-def choose(kind: str, name: str, known: tuple[str, ...]) -> str:
-    """Return the name if it is known, else raise UnknownNameError with the nearest ones."""
-    if name not in known:
-        raise UnknownNameError(kind, name, known)
-    return name
