@@ -97,7 +97,7 @@ def test_a_batch_of_recorded_mappings_costs_what_each_costs_in_detail() -> None:
         spec, mappings = by_case.setdefault(record["case"], (record_spec(record), []))
         mappings.append(Mapping.from_directives(record["mapping"]))
     compared = 0
-    for spec, mappings in list(by_case.values())[::4]:
+    for spec, mappings in list(by_case.values())[::8]:
         details = [evaluate(spec, mapping) for mapping in mappings]
         fitting = [(m, d) for m, d in zip(mappings, details, strict=True) if "product of all factors" not in d.reason]
         costs = evaluate_batch(spec, batch_of(spec, [m for m, _ in fitting]))
@@ -105,4 +105,4 @@ def test_a_batch_of_recorded_mappings_costs_what_each_costs_in_detail() -> None:
         assert costs.cycles[costs.valid].tolist() == [d.cycles for _, d in fitting if d.valid]
         assert costs.energy_pj[costs.valid].tolist() == [d.energy_pj for _, d in fitting if d.valid]
         compared += len(fitting)
-    assert compared > 400
+    assert compared > 200
