@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
-from flexloop.embedded.mapper.general.bounds import Decided, Floats, Ints, Relaxation
+from flexloop.embedded.mapper.general.bounds import Decided, Relaxation
+from flexloop.embedded.mapper.general.crossings import Floats, Ints
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.orders import shared_dims, starting_with, temporal_orders, view_of
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Root
@@ -156,7 +157,7 @@ class Branch:
         if place.spatial:
             fits &= (grown // before).prod(axis=1) <= prod(place.extent)
         for level in range(place.level, len(self._choices.levels)):
-            fits &= self._relaxation.fits(level, grown)
+            fits &= self._relaxation.crossings.fits(level, grown)
         return fits
 
     def cost(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
@@ -217,7 +218,7 @@ class Branch:
             return True
         for slot, row in zip(self._choices.slots, factors, strict=True):
             across = any(d in shared_dims(v) for v in self._views for d in np.flatnonzero(row > 1))
-            if slot.spatial and (across or self._relaxation.rereads(slot.level)):
+            if slot.spatial and (across or self._relaxation.crossings.rereads(slot.level)):
                 return True
         return False
 
