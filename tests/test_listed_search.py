@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from math import inf
+
 import pytest
+import random_spaces
 from deadlines import after_looks
 from enumeration import best_of_all
 from test_imperfect_search import some_space
@@ -13,9 +17,11 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general import listing, proof
 from flexloop.embedded.mapper.general import search as general
+from flexloop.embedded.mapper.general.incumbent import Incumbent
+from flexloop.embedded.mapper.general.roots import Roots
 from flexloop.embedded.mapper.general.search import find_best_general, find_better
 from flexloop.embedded.mapper.sampler import choices_of
-from flexloop.embedded.mapper.space import Standing
+from flexloop.embedded.mapper.space import Objective, Standing
 from flexloop.errors import NoVerdictError
 from flexloop.workloads.layers import Layer, Network
 
@@ -67,6 +73,21 @@ def test_what_is_claimed_of_mappings_left_open_holds(not_enumerated: None) -> No
             assert claim.bound <= (best.key[0] * (1 + 1e-12), best.key[1])
             partly += not claim.optimal and claim.lower_bound > 0
     assert partly
+
+
+@pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
+def test_no_padded_bounds_hide_better_ones_behind_them(objective: Objective) -> None:
+    """Of the bounds that a mapspace allows only the next by its product is looked at; networks may take energy off."""
+    spaces = [random_spaces.some_space(seed, 800, networks=1.0) for seed in range(380, 400)]
+    several = 0
+    for space in [*spaces, *(some_space(seed, 800) for seed in range(380, 400))]:
+        incumbent = Incumbent([space], objective, Deadline(60), Standing())
+        roots, keys = Roots(incumbent.filled, incumbent.key), []
+        while roots.least() is not None:
+            keys.append(roots.pop().key[0])
+        assert all(after >= before - 1e-12 * abs(before) for before, after in itertools.pairwise(keys) if before > -inf)
+        several += len(keys) > 1
+    assert several > 3
 
 
 def test_too_many_factors_are_left_to_branch_and_bound(not_enumerated: None, monkeypatch: pytest.MonkeyPatch) -> None:

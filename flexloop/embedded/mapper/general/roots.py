@@ -223,10 +223,11 @@ class Roots:
                 self._list(self._of(part))
 
     def _of(self, part: Part) -> Iterator[Root]:
-        # Of these only the next is looked at: keys must never fall as bounds rise, so that nothing hides behind it.
+        # Only the next one is looked at: keys must not fall as bounds rise, so that nothing better hides behind it.
+        less = part.facts.below_zero([options[-1].bound for options in part.choices.factorizations])
         keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
         for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
-            energy = part.compulsory(bounds) * (1 - 1e-12) - part.facts.below_zero(bounds)
+            energy = part.compulsory(bounds) * (1 - 1e-12) - less
             root = Root(
                 (0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy, tight=part.facts.resources
             )
