@@ -214,3 +214,12 @@ def test_a_tile_needs_no_more_words_than_there_are_positions_in_it(steps: tuple[
     for tile, least in zip(words.grid.tiles.astype(int).tolist(), words.least[0].tolist(), strict=True):
         positions = {one * p + other * r for p in range(tile[0]) for r in range(tile[1])}
         assert least <= len(positions) * (12 / tile[0]) * (6 / tile[1])
+
+
+def test_a_child_gets_the_gaps_that_a_stride_leaves_in_its_tile() -> None:
+    """I[2 * p]: two children of two positions get 3 words each, and what they consist of at least is one word each."""
+    facts = Facts((), (TensorFacts((((0, 2),),), False),), 0.0)
+    words = Words(facts, Grid((4,)))
+    place = int(words.grid.index(np.array([[2]]))[0])
+    assert words.whole[0][place] == 6
+    assert words.least[0][place] == 4

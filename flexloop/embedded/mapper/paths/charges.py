@@ -87,7 +87,7 @@ class Bank:
         """See `Sliding.mates`; none where no run is charged."""
         return [] if charge.run is None else self._sliding[charge.t].mates(charge.by, charge.run)
 
-    def kind(self, charge: Charge, inside: float, passing: Passing, whole: int, *, steady: bool) -> int:
+    def kind(self, charge: Charge, inside: float, passing: Passing, whole: int, *, steady: bool, alone: bool) -> int:
         """The row of the words that the innermost of a charge's boundaries brings.
 
         Args:
@@ -96,17 +96,20 @@ class Bank:
             passing: what neighbours may pass on.
             whole: how far from a tile in the grid that one stands which all fanouts hand on whole.
             steady: see `Sliding.at_the_end`.
+            alone: whether fanouts are filled in one way.
         """
         charged = charge.run, inside, charge.first, charge.by, charge.prime
-        key = (charge.t, passing, whole, steady, *self._sliding[charge.t].kind(*charged))
+        key = (charge.t, passing, whole, steady, alone, *self._sliding[charge.t].kind(*charged))
         if passing.most > 1.0:
             key += (charge.by in self._relevant[charge.t], charge.by == END, charge.prime, charge.first)
         if key not in self._kinds:
-            self._kinds[key] = self._put(self._words(charge, inside, passing, whole, steady=steady))
+            self._kinds[key] = self._put(self._words(charge, inside, passing, whole, steady=steady, alone=alone))
         return self._kinds[key]
 
-    def _words(self, charge: Charge, inside: float, passing: Passing, whole: int, *, steady: bool) -> Floats:
-        sliding, run = self._sliding[charge.t].moved(whole), charge.run
+    def _words(
+        self, charge: Charge, inside: float, passing: Passing, whole: int, *, steady: bool, alone: bool
+    ) -> Floats:
+        sliding, run = self._sliding[charge.t].moved(whole, whole=alone), charge.run
         if run is None:
             words = sliding.at_once(charge.first, charge.prime)
         elif charge.by == END:
@@ -117,7 +120,7 @@ class Bank:
             return words
         least = words / passing.most
         if passing.is_dense:
-            together = self._sliding[charge.t].moved(passing.whole)
+            together = self._sliding[charge.t].moved(passing.whole, whole=False)
             new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=passing.is_apart)
             least = np.maximum(least, new)
         if passing.served is not None and run is not None:
@@ -226,7 +229,7 @@ class Charges:
             outside = self.prices.most_along(charge.level, len(self._inside), self._bank.other(charge, run), ways)
             steady = outside == 1.0
         passed = self._passing(charge, ways, crossing, passing, shifts)
-        return self._bank.kind(charge, inside, passed, whole, steady=steady)
+        return self._bank.kind(charge, inside, passed, whole, steady=steady, alone=len(ways) == 1)
 
     def _passing(
         self, charge: Charge, ways: Ints, crossing: Crossing, most: float, shifts: dict[tuple[int, ...], int]
@@ -244,7 +247,7 @@ class Charges:
 
     def _whole(self, charge: Charge, child: int, parent: int, ways: Ints, shifts: dict[tuple[int, ...], int]) -> int:
         """How far from a tile in the grid that one stands which is handed on whole (see `Prices.apart`)."""
-        if not self.prices.words.shared[charge.t]:
+        if not self.prices.words.shared[charge.t] and not self.prices.words.spaced[charge.t]:
             return 0
         key = charge.t, child, parent, charge.level
         if key not in shifts:

@@ -123,7 +123,7 @@ class Prices:
         key = t, child, parent, level
         if key not in self._apart:
             found = np.ones((len(self._ones), len(self._bounds)))
-            shared = sorted(self.words.shared[t])
+            shared = sorted(self.words.shared[t].keys() | self.words.spaced[t])
             for p, factors in self._fanouts.items():
                 if child < p <= level:
                     within = self._pairs(t, p)[:, shared] & (p <= parent)
@@ -277,7 +277,7 @@ class Prices:
 
     def _least_of_all(self, t: int, apart: Ints) -> Floats:
         """[ways]: words of a data space, at least, where so many tiles along each dimension are handed on whole."""
-        return self.words.least[t][self.words.grid.index(np.array(self._bounds) // apart)]
+        return self.words.whole[t][self.words.grid.index(np.array(self._bounds) // apart)]
 
     def operands(self, t: int, parent: int) -> Floats:
         """[ways]: what the MACs cost (pJ) at the first level that keeps a data space, if no neighbours feed them."""

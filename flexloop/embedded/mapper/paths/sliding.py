@@ -51,12 +51,13 @@ class Sliding:
         t: the data space.
         shift: how far from a tile in the grid that one stands whose words count, for each tile; how long steps are, and
             which there may still be, depends on the tile itself.
+        whole: whether these are the tiles of one child alone, see `Words.whole`.
     """
 
-    def __init__(self, words: Words, t: int, shift: int = 0) -> None:
+    def __init__(self, words: Words, t: int, shift: int = 0, *, whole: bool = False) -> None:
         self._grid, self._every = words.grid, words
-        self._t, self._shift = t, shift
-        self.words = self._from(words.least[t])
+        self._t, self._shift, self._whole = t, shift, whole
+        self.words = self._from((words.whole if whole else words.least)[t])
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
         dims = words.sliding_dims(t)
@@ -66,9 +67,11 @@ class Sliding:
         """Values of the tiles whose words count; of tiles that no such one belongs to they mean nothing."""
         return values[np.maximum(np.arange(self._grid.size) - self._shift, 0)] if self._shift else values
 
-    def moved(self, shift: int) -> Sliding:
+    def moved(self, shift: int, *, whole: bool) -> Sliding:
         """The same where the words of other tiles count."""
-        return self if shift == self._shift else Sliding(self._every, self._t, shift)
+        return (
+            self if (shift, whole) == (self._shift, self._whole) else Sliding(self._every, self._t, shift, whole=whole)
+        )
 
     def other(self, d: int) -> int:
         """The dimension that shares a rank with one along which runs are followed."""

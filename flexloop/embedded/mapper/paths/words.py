@@ -23,6 +23,9 @@ class Words:
         box: [tiles] for each data space: the words of a tile.
         least: [tiles] for each data space: words of a tile times the iterations and instances outside, at least.
         everything: for each data space its words.
+        spaced: for each data space the dimensions that move it alone in a rank, in steps of more than one word.
+        whole: [tiles] for each data space: as ``least``, with the gaps that such steps leave; so it needs no less than
+            the tiles that it consists of, and is right for the tile of one child alone.
     """
 
     def __init__(self, facts: Facts, grid: Grid) -> None:
@@ -36,7 +39,12 @@ class Words:
             for t in facts.tensors
         ]
         self.box = [self._sizes(t, grid.tiles) for t in tensors]
+        self.spaced = [
+            frozenset(d for rank in t.groups for d, c in rank if c > 1 and bounds[d] > 1).difference(shared)
+            for t, shared in zip(facts.tensors, self.shared, strict=True)
+        ]
         self.least = [self._least(t) for t in tensors]
+        self.whole = [self._whole(t) for t in tensors]
         self.everything = [float(self._sizes(t, np.array([bounds], float))[0]) for t in tensors]
 
     def sliding_dims(self, t: int) -> list[int]:
@@ -53,6 +61,16 @@ class Words:
         words = np.ones(len(tiles))
         for rank in self.facts.tensors[t].ranks:
             words = words * (1.0 + sum(coefficient * (tiles[:, d] - 1.0) for d, coefficient in rank))
+        return words
+
+    def _whole(self, t: int) -> Floats:
+        """See ``whole``."""
+        words = self.least[t]
+        if self.spaced[t] and not self.facts.tensors[t].is_diagonal:
+            for d, coefficient in (loop for rank in self.facts.tensors[t].ranks for loop in rank):
+                if d in self.spaced[t]:
+                    tiles = self.grid.tiles[:, d]
+                    words = words * ((1.0 + coefficient * (tiles - 1.0)) / tiles)
         return words
 
     def _least(self, t: int) -> Floats:
