@@ -91,7 +91,7 @@ def random_mapping(rng: random.Random, spec: Spec) -> tuple[Spec, Mapping]:
 
 
 @settings(
-    max_examples=int(os.environ.get("FLEXLOOP_WALK_CASES", "300")),
+    max_examples=int(os.environ.get("FLEXLOOP_WALK_CASES", "150")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -65,7 +65,7 @@ def test_the_closed_form_is_the_walk(case: str) -> None:
     arrays, dimensions = tables(spec, unlimited(spec)), spec.problem.dimensions
     rng = random.Random(case)
     credited = 0
-    for _ in range(1000):
+    for _ in range(500):
         extents, nest = random_nest(rng, dimensions)
         tile = np.array([[extents[d] for d in dimensions]])
         loops = np.ones((len(nest) + 1, 4), np.int64)
