@@ -21,13 +21,13 @@ from flexloop.embedded.mapper.exact.grid import least_above, outer_tables
 from flexloop.embedded.mapper.exact.neighbours import placements
 from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.spatialbounds import spatial_bounds, tile_extremes
-from flexloop.embedded.mapper.paths.kernels import forward, priced, through
+from flexloop.embedded.mapper.paths.kernels import forward, priced, through, through_fanout
 from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
 from flexloop.embedded.rules.rows import evaluate_limited_rows, evaluate_rows
 
 _ENTRIES: tuple[Any, ...] = (
     settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above,
-    placements, through, forward, priced,
+    placements, through, forward, through_fanout, priced,
 )  # fmt: skip
 """Those that take longest come first."""
 
