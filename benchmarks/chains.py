@@ -26,11 +26,11 @@ DEPTHS: dict[int, list[int | None]] = {
 }
 """Words of each level, outermost first; 16 instances of all below the one of 16,384 words."""
 PROBLEMS: dict[str, dict[str, int]] = {
+    "matmul 4x4x4": {"M": 4, "K": 4, "N": 4},
     "matmul 8x8x8": {"M": 8, "K": 8, "N": 8},
+    "matmul 16x16x16": {"M": 16, "K": 16, "N": 16},
     "matmul 64x64x64": {"M": 64, "K": 64, "N": 64},
-    "matmul 512x768x768": {"M": 512, "K": 768, "N": 768},
     "convolution 16x16, 14x14, 3x3": {"N": 1, "C": 16, "M": 16, "R": 3, "S": 3, "P": 14, "Q": 14},
-    "convolution 128x64, 28x28, 3x3": {"N": 1, "C": 64, "M": 128, "R": 3, "S": 3, "P": 28, "Q": 28},
 }
 
 
