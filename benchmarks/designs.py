@@ -1,6 +1,7 @@
 """How many cells of the example designs of Timeloop's exercises are proved, and in what CPU time a search takes.
 
-The designs are those of tests/data/designs, with the shipped table's energies. Nothing is taken from the store.
+The designs are those of tests/data/designs, with the shipped table's energies. Nothing is taken from the store. A cell
+is proved where its objective is, and its tie-break among mappings that are as good in that.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import get_args
 from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energysources.choose import energy_tables
-from flexloop.engines.base import Objective, SearchOptions
+from flexloop.engines.base import Objective, SearchOptions, cost
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.errors import UnmappableError
 from flexloop.mapspace import mapspace
@@ -30,8 +31,8 @@ NETWORKS = ("vgg16", "resnet50", "mobilenet_v2", "bert")
 
 def cells(
     name: str, classes: list[FlexClass], layers: list[Layer], options: SearchOptions
-) -> Iterator[tuple[float, float]]:
-    """CPU seconds and gap of each cell of a design."""
+) -> Iterator[tuple[float, float, bool]]:
+    """CPU seconds and gap of each cell of a design, and whether objective and tie-break are proved."""
     engine, design = EmbeddedEngine(), load_arch(DESIGNS / f"{name}.yaml")
     energy = energy_tables("table", design)
     for flexclass in classes:
@@ -42,10 +43,9 @@ def cells(
                 found = engine.map(space, energy, options, (), Path())
             except UnmappableError:
                 continue
-            edp = found.evaluation.energy_pj * found.evaluation.cycles
-            costs = {"latency": found.evaluation.cycles, "energy": found.evaluation.energy_pj, "edp": edp}
-            cost = costs[options.objective]
-            yield time.process_time() - begin, 0.0 if found.optimal else 1 - (found.lower_bound or 0.0) / cost
+            seconds, (best, tie) = time.process_time() - begin, cost(options.objective, found.evaluation)
+            gap = 0.0 if found.optimal else 1 - (found.lower_bound or 0.0) / best
+            yield seconds, gap, found.optimal and found.tie_bound >= tie * (1 - 1e-9)
 
 
 def main() -> int:
@@ -67,11 +67,12 @@ def main() -> int:
     for name in options.design or NAMES:
         for objective in options.objective or get_args(Objective):
             found = list(cells(name, classes, layers[:: options.every], SearchOptions(objective, options.effort)))
-            seconds, gaps = sorted(s for s, _ in found), [gap for _, gap in found]
+            seconds, gaps = sorted(s for s, _, _ in found), [gap for _, gap, _ in found]
+            done = sum(is_proved for _, _, is_proved in found)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"{name:26} {objective:9} {gaps.count(0.0):4}/{len(gaps):4} {seconds[len(seconds) // 2]:9.2f} "
+            print(f"{name:26} {objective:9} {done:4}/{len(found):4} {seconds[len(seconds) // 2]:9.2f} "
                   f"{seconds[-1]:8.2f} {max(gaps):12.2g} {peak:6.0f}", flush=True)  # fmt: skip
-            proved &= not any(gaps)
+            proved &= done == len(found)
     return 0 if proved else 1
 
 

@@ -61,7 +61,7 @@ def slow(file: str) -> str:
     """Count the attempts and take longer than three workers take to die."""
     with Path(file).open("a") as attempts:
         attempts.write("x")
-    time.sleep(5)
+    time.sleep(2)
     return "done"
 
 

@@ -32,8 +32,7 @@ _TOGETHER = 5_000
 _AGAIN = 0.5
 """Seconds of sampling for a second of proving, where proving takes long."""
 _TIGHT, _MAY_BE_TIGHT = 0.6, 0.3
-"""What share of a root's cycles a bandwidth needs at least for more to be found out about it, where the fanouts are
-filled in one way, and in several ones, of which some need more."""
+"""The least share of a root's cycles for which a bandwidth is looked into: fanouts filled in one way, or in several."""
 
 
 def has_paths(part: Part, deadline: Deadline) -> bool:
