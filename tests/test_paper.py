@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from flexloop.networks import load_network
 from flexloop.report.findings import findings
 from flexloop.report.html import render_report
 from flexloop.report.strip import Strip
+from flexloop.studies import papersensitivity
 from flexloop.studies.analysis import shapley
 from flexloop.studies.futureproof import NEAR, SENSITIVE, FutureProof, future_proof
 from flexloop.studies.isolate import isolation_means, isolation_table
@@ -148,6 +150,21 @@ plain4,0000,net,fc,{rigid}
 plain4,T1O1P1S1,net,fc,{free}
 plain4,O0P1S0T0,net,fc,1
 """
+
+
+def test_gains_under_changed_assumptions_say_how_many_cells_are_proved(
+    study: Paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = [a for a in papersensitivity.ASSUMPTIONS if a.name in ("as it is", "edge: remainder")]
+    monkeypatch.setattr(papersensitivity, "ASSUMPTIONS", tuple(some))
+    moved = papersensitivity.paper_sensitivity(["kao_dla"], ["kao_dlrm"], options(tmp_path))
+    assert moved["assumption"].tolist() == [a.name for a in some]
+    assert (moved["cells"] == 5 * len(SENSITIVE)).all() and (moved["proved"] == moved["cells"]).all()
+    assert (moved["all"] >= moved["P"] - 1e-12).all()
+    whole = replace(study, sensitivity=moved)
+    assert "60 cells more with an assumption changed, every one proved." in whole.sentences()
+    unproved = replace(study, sensitivity=moved.assign(proved=moved["proved"] - 1))
+    assert "60 cells more with an assumption changed, 58 of them proved." in unproved.sentences()
 
 
 def test_another_tool_is_laid_beside_ours_with_the_roofline_and_the_pairs_that_it_breaks(

@@ -89,7 +89,8 @@ class Paper:
             about = self.future.designed.network
             tables[f"Speedup over the rigid design for {about}, and over its mirror image"] = future_table(self.future)
         if self.sensitivity is not None:
-            tables["Speedup over the rigid class as the assumptions move, geometric means"] = self.sensitivity
+            shown = self.sensitivity.drop(columns=["cells", "proved"])
+            tables["Speedup over the rigid class as the assumptions move, geometric means"] = shown
         if self.shapes is not None:
             tables["Networks as the authors' program has them, and as published (other)"] = self.shapes
         tables["What is published, and what is found here"] = figures_table(self.results[OBJECTIVES[0]], self.future)
@@ -118,6 +119,10 @@ class Paper:
         """What was run, and what future-proofing says."""
         proved = "every one proved to be the best of its class" if self.proved else "not all of them proved"
         said = [f"{self.cells:,} cells, {proved}."]
+        if self.sensitivity is not None:
+            cells, of_them = int(self.sensitivity["cells"].sum()), int(self.sensitivity["proved"].sum())
+            sure = "every one" if of_them == cells else f"{of_them:,} of them"
+            said.append(f"{cells:,} cells more with an assumption changed, {sure} proved.")
         if self.future is not None:
             said.extend(self.future.sentences())
         return said if self.other_tool is None else said + self.other_tool.sentences()

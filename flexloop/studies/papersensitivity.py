@@ -112,7 +112,8 @@ def paper_sensitivity(
         progress: hears of finished cells.
 
     Returns:
-        One row for each assumption and base: columns assumption, arch, one for each axis that alone is free, and all;
+        One row for each assumption and base: columns assumption, arch, one for each axis that alone is free, all, how
+        many cells there are, and how many are proved to be the best of their class;
         where a base has no such form the reason stands under ``why not``.
     """
     latency, nets = replace(options, objective="latency"), load_networks(networks, options.network_parameters)
@@ -126,10 +127,11 @@ def paper_sensitivity(
             except FlexloopError as error:
                 rows.append({"assumption": assumption.name, "arch": load_arch(base).name, "why not": str(error)})
                 continue
-            means = speedup_table(run_study(SENSITIVE, nets, changed, latency, progress))["geomean"]
+            results = run_study(SENSITIVE, nets, changed, latency, progress)
+            means, cells = speedup_table(results)["geomean"], results.rows["optimal"]
             alone = {axis.value: means[str(c)] for axis, c in zip(Axis, SENSITIVE[1:], strict=False)}
             row = {"assumption": assumption.name, "arch": load_arch(base).name, **alone}
-            rows.append(row | {"all": means[str(FULLY_FLEXIBLE)]})
+            rows.append(row | {"all": means[str(FULLY_FLEXIBLE)], "cells": len(cells), "proved": int(cells.sum())})
     return pd.DataFrame.from_records(rows)
 
 
