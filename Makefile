@@ -10,16 +10,19 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(USABLE)' >/dev/null 2>&1 
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-slow campaign lint format bench docs docs-outputs wheel clean
+.PHONY: run test test-browser test-slow campaign lint format bench docs docs-outputs wheel clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/flexloop run --class $(CLASS) --net $(NET)
 
 # Some tests start flexloop in processes of its own: PYTHONDONTWRITEBYTECODE, where it is set, would have each compile it.
-test test-slow campaign: export PYTHONDONTWRITEBYTECODE :=
+test test-browser test-slow campaign: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-dev # kernels first, so that no two of pytest's processes translate the same
 	$(VENV)/bin/flexloop warm --quiet
 	$(VENV)/bin/python -m pytest
+
+test-browser: $(VENV)/.installed-dev # the report in Chromium
+	$(VENV)/bin/python -m pytest -m browser
 
 test-slow: $(VENV)/.installed-dev # what takes too long for every change: processes that are killed, long pages of the documentation
 	$(VENV)/bin/python -m pytest -m slow
