@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf, prod
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+SLACK = 1 - 1e-12
+"""What the rounding of sums in another order than the cost model's can take away."""
 READ, WRITE, SHARED = range(3)
 Resource = tuple[int, int]
 """A bandwidth: the level, and READ, WRITE or SHARED."""
@@ -85,6 +91,19 @@ class Facts:
     routed: bool = False
     latency: int = 0
     returned: float = 0.0
+
+    @cached_property
+    def leakage(self) -> float:
+        """pJ that all storage levels leak in a cycle."""
+        return sum(level.leakage for level in self.levels)
+
+    def total(self, energy: Floats, steps: Floats, below_zero: float) -> Floats:
+        """The least energy (pJ) with leakage in so many cycles, latencies left out, less what networks may take off.
+
+        Where cycles are infinite (no completion) energy is so too; no leakage of it would not be a number.
+        """
+        leaked = self.leakage * np.where(np.isfinite(steps), steps, 0.0)
+        return np.asarray((energy + leaked) * SLACK - below_zero)
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:

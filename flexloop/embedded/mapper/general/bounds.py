@@ -31,7 +31,7 @@ import numpy as np
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.facts import Facts
+from flexloop.embedded.mapper.facts import SLACK, Facts
 from flexloop.embedded.mapper.fillings import Filling, fanout_factors
 from flexloop.embedded.mapper.general.beyond import Beyond
 from flexloop.embedded.mapper.general.crossings import Crossings, FanoutFactors, Floats, Ints, Mask, Traffic
@@ -41,8 +41,6 @@ _FILLINGS = 200
 """Ways to fill a fanout that are listed; where there are more, its extent and its limits alone bound it."""
 _TOLD_APART = 4096
 """Choices of innermost loops of one mapping that are told apart."""
-_SLACK = 1 - 1e-12
-"""What the rounding of sums in another order than the cost model's can take away."""
 
 
 @dataclass
@@ -137,11 +135,8 @@ class Relaxation:
                 for level, words in part.items():
                     total[level] = total.get(level, 0.0) + words.min(axis=0)
         cycles = np.maximum(cycles, throttled.min(axis=0))
-        cycles = np.ceil(np.maximum(cycles, self._throttled(reads, writes)) * _SLACK)
-        leakage = sum(level.leakage for level in self.facts.levels)
-        # Where cycles are infinite (no completion) energy is so too; no leakage of it would not be a number.
-        leaked = leakage * np.where(np.isfinite(cycles), cycles, 0.0)
-        energy = (energy + beyond.min(axis=0) + leaked) * _SLACK - self._below_zero
+        cycles = np.ceil(np.maximum(cycles, self._throttled(reads, writes)) * SLACK)
+        energy = self.facts.total(energy + beyond.min(axis=0), cycles, self._below_zero)
         return energy, cycles + self.facts.latency
 
     def decided(self, tiles: Ints) -> Decided:
@@ -181,10 +176,8 @@ class Relaxation:
                 for level, counts in words.items():
                     more = _told_apart(counts[families, row], along, shape)
                     total[level] = total[level] + more if level in total else more
-        cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(reads, writes)) * _SLACK) + np.zeros(shape)
-        leakage = sum(level.leakage for level in self.facts.levels)
-        leaked = leakage * np.where(np.isfinite(cycles), cycles, 0.0)
-        energy = (energy + leaked) * _SLACK - self._below_zero
+        cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(reads, writes)) * SLACK) + np.zeros(shape)
+        energy = self.facts.total(energy, cycles, self._below_zero)
         return energy, cycles + self.facts.latency, {self._temporal[v]: found for v, found in loops.items()}
 
     def _throttled(self, reads: dict[int, Floats], writes: dict[int, Floats]) -> Floats | float:

@@ -12,7 +12,7 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part
-from flexloop.embedded.mapper.sampler import Found, better, choices_of
+from flexloop.embedded.mapper.sampler import Found, better, choices_of, sample
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
 from flexloop.errors import NoVerdictError, UnmappableError, UnsupportedError
@@ -155,6 +155,20 @@ class Incumbent:
             self.best = Best(found, part)
             self.standing.best = found.key[0]
             self.is_done = self.is_hopeless(self.floor)
+
+    def sample(self, part: Part, budget: int, rng_seed: int, starts: Genomes | None, deadline: Deadline) -> None:
+        """Sample a mapspace, from some mappings on (see `sampler.sample`), and remember the best."""
+        found, evaluated = sample(
+            part.costing,
+            part.choices,
+            self.objective,
+            budget=budget,
+            rng_seed=rng_seed,
+            starts=starts,
+            deadline=deadline,
+        )
+        self.evaluated += evaluated
+        self.offer(part, found)
 
     def outcome(self) -> tuple[Optimum | None, Certificate]:
         """The best mapping, None where nothing is better than what was known, and what is proved of the mapspaces."""

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexloop.embedded.mapper.facts import Facts
+from flexloop.embedded.mapper.facts import SLACK, Facts
 from flexloop.embedded.mapper.general.incumbent import Floats, Incumbent
-
-SLACK = 1 - 1e-12
-"""What the rounding of sums in another order than the cost model's can take away."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,7 @@ class Measure:
     """
 
     def __init__(self, search: Incumbent, facts: Facts, bounds: Sequence[int]) -> None:
-        self._search, self._latency = search, facts.latency
-        self._leakage = sum(level.leakage for level in facts.levels)
+        self._search, self._facts, self._latency = search, facts, facts.latency
         self._less = facts.below_zero(bounds)
 
     def cycles(self, least: Floats, needed: Floats) -> Floats:
@@ -48,8 +44,7 @@ class Measure:
 
     def total(self, energy: Floats, cycles: Floats) -> Floats:
         """[n] energy (pJ) with leakage, and less what networks may take off."""
-        found: Floats = (energy + self._leakage * (cycles - self._latency)) * SLACK - self._less
-        return found
+        return self._facts.total(energy, cycles - self._latency, self._less)
 
     def keys(self, energy: Floats, cycles: Floats, lines: Sequence[Line] = ()) -> tuple[Floats, Floats]:
         """Objectives and tie-breaks, at least; infinite where energy, cycles or a line are.

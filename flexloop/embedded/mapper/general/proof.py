@@ -23,7 +23,6 @@ from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage
 from flexloop.embedded.mapper.general.weights import Weights
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, are_few, knows_paths, shortest
-from flexloop.embedded.mapper.sampler import sample
 
 SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
@@ -101,17 +100,7 @@ class Proof:
         for place, part in enumerate(sampled):
             own = self._incumbent.best is not None and self._incumbent.best.part is part
             starts = self._incumbent.best.found.genomes if own and self._incumbent.best is not None else None
-            found, evaluated = sample(
-                part.costing,
-                part.choices,
-                self._incumbent.objective,
-                budget=5 * samples,
-                rng_seed=rng_seed,
-                starts=starts,
-                deadline=until.part(1 / (len(sampled) - place)),
-            )
-            self._incumbent.evaluated += evaluated
-            self._incumbent.offer(part, found)
+            self._incumbent.sample(part, 5 * samples, rng_seed, starts, until.part(1 / (len(sampled) - place)))
 
     def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""

@@ -16,7 +16,6 @@ from flexloop.embedded.mapper.general.known_forms import KnownForms
 from flexloop.embedded.mapper.general.listing import prove_listed
 from flexloop.embedded.mapper.general.proof import SAMPLED, Proof, has_paths
 from flexloop.embedded.mapper.general.roots import Key
-from flexloop.embedded.mapper.sampler import sample
 from flexloop.embedded.mapper.slots import concatenate
 from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
 
@@ -136,14 +135,5 @@ def _sample(incumbent: Incumbent, seeds: Sequence[Seed], samples: int, rng_seed:
         if samples <= 0 or until.passed() or incumbent.is_done:
             return
         starts = [part.costing.genomes(seed.mapping) for seed in seeds if seed.space == part.index]
-        found, evaluated = sample(
-            part.costing,
-            part.choices,
-            incumbent.objective,
-            budget=samples // len(sampled),
-            rng_seed=rng_seed,
-            starts=concatenate(starts) if starts else None,
-            deadline=until.part(1 / (len(sampled) - place)),
-        )
-        incumbent.evaluated += evaluated
-        incumbent.offer(part, found)
+        begin = concatenate(starts) if starts else None
+        incumbent.sample(part, samples // len(sampled), rng_seed, begin, until.part(1 / (len(sampled) - place)))
