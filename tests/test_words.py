@@ -13,8 +13,12 @@ from test_golden import case_spec
 from flexloop.embedded.model import unlimited
 from flexloop.embedded.problem import DataSpace
 from flexloop.embedded.rules.nest import close_nest, tile_size
-from flexloop.embedded.rules.tables import COUNT, DIM, STRIDE, tables
+from flexloop.embedded.rules.tables import COUNT, DIM, OUTER, STRIDE, tables
 from flexloop.embedded.rules.words import words_into
+from flexloop.embedded.rules.workspace import make_workspace
+
+PARENT = 1
+"""The level whose loops are above the tile, which is that of the innermost level."""
 
 Loop = tuple[str, int, int]
 """Dimension, iterations, stride."""
@@ -63,23 +67,20 @@ def random_nest(rng: random.Random, dimensions: tuple[str, ...]) -> tuple[dict[s
 def test_the_closed_form_is_the_walk(case: str) -> None:
     spec = case_spec(case)
     arrays, dimensions = tables(spec, unlimited(spec)), spec.problem.dimensions
+    work = make_workspace(arrays, np.ones((1, len(spec.levels), len(dimensions)), np.int64))
     rng = random.Random(case)
     credited = 0
     for _ in range(500):
         extents, nest = random_nest(rng, dimensions)
-        tile = np.array([[extents[d] for d in dimensions]])
-        loops = np.ones((len(nest) + 1, 4), np.int64)
+        work.tile[PARENT] = [extents[d] for d in dimensions]
+        work.begin[PARENT], work.begin[-1] = 0, len(nest)
         for j, (d, n, stride) in enumerate(nest):
-            loops[j, [DIM, COUNT, STRIDE]] = dimensions.index(d), n, stride
-        mover = np.full((len(nest) + 1, len(arrays.present)), len(nest))
-        close_nest(arrays.present, loops, len(nest), mover)
+            work.loops[j, [DIM, COUNT, STRIDE]] = dimensions.index(d), n, stride
+        work.loops[len(nest), OUTER], work.mover[len(nest)] = 1, len(nest)
+        close_nest(arrays.present, len(nest), work)
         for t, space in enumerate(spec.problem.data_spaces):
-            size = tile_size(arrays.about, arrays.lone, arrays.members, arrays.unit, t, tile, 0)
-            room = np.zeros((2, arrays.members.shape[1]), np.int64)
-            words, _, _ = words_into(
-                arrays.roles, arrays.about, arrays.members, t, tile, 0, size, loops, 0, int(mover[0, t]), len(nest),
-                room[0], room[1], False,
-            )  # fmt: skip
+            size = work.size[t, PARENT] = tile_size(arrays, t, work.tile, PARENT)
+            words, _, _ = words_into(arrays, t, PARENT, False, work)
             assert words == walked(space, extents, nest), (space.name, extents, nest)
             credited += words % size != 0
     assert credited > 30 or case == "base-fc"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from flexloop.embedded.reasons import passed_on, reason, require_supported, wron
 from flexloop.embedded.rules import tables as rules
 from flexloop.embedded.rules.cost import access_energy, address_energy, energy_of_all
 from flexloop.embedded.rules.nest import X_ALL, Y_ALL
-from flexloop.embedded.rules.residual_rows import evaluate_residual_rows, make_residual_workspace
+from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
 from flexloop.embedded.rules.route_tables import (
     ACCESSES,
     ENERGY,
@@ -30,7 +30,15 @@ from flexloop.embedded.rules.route_tables import (
     Routes,
     make_routes,
 )
-from flexloop.embedded.rules.rows import Workspace, evaluate_limited_rows, evaluate_rows, make_workspace
+from flexloop.embedded.rules.rows import evaluate_limited_rows, evaluate_rows
+from flexloop.embedded.rules.workspace import (
+    Mappings,
+    Outcomes,
+    Workspace,
+    make_residual_workspace,
+    make_workspace,
+    no_outcomes,
+)
 from flexloop.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
 from flexloop.evaluation import Evaluation, LevelStats, NetworkStats, TensorStats, Traffic
@@ -79,7 +87,7 @@ def evaluate(spec: Spec, mapping: Mapping) -> Evaluation:
         return Evaluation.invalid(wrong)
     limits = limits_of(spec, mapping)
     run = _run(spec, batch, limits)
-    outcome = int(run.outcome[0])
+    outcome = int(run.outcomes.outcome[0])
     if outcome == rules.KEPT_NOWHERE:
         raise UnsupportedError(passed_on(spec, batch, run.held))
     if outcome != rules.VALID:
@@ -99,11 +107,11 @@ def evaluate_batch(spec: Spec, batch: Batch, limits: Limits | None = None) -> Co
     Raises:
         UnsupportedError: if one of them is beyond what the model counts exactly.
     """
-    run = _run(spec, batch, limits or unlimited(spec))
-    if (run.outcome == rules.BEYOND_TABLES).any():
+    outcome, cycles, energy = _run(spec, batch, limits or unlimited(spec)).outcomes
+    if (outcome == rules.BEYOND_TABLES).any():
         require_supported(rules.BEYOND_TABLES)
-    valid = run.outcome == rules.VALID
-    return Costs(valid, run.cycles + valid * spec.network_latency, run.energy_pj)
+    valid = outcome == rules.VALID
+    return Costs(valid, cycles + valid * spec.network_latency, energy)
 
 
 def unlimited(spec: Spec) -> Limits:
@@ -133,9 +141,7 @@ class _Run:
     """
 
     held: npt.NDArray[np.bool_]
-    outcome: npt.NDArray[np.int64]
-    cycles: npt.NDArray[np.int64]
-    energy_pj: npt.NDArray[np.float64]
+    outcomes: Outcomes
     workspace: Workspace
     routes: Routes | None
 
@@ -148,29 +154,29 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
             f"the batch has {batch.temporal.shape[1:]} levels and dimensions, the specification {expected}"
         )
     held = _held(batch.keep, tables.limits)
-    workspace = make_workspace(tables, batch.spatial)
-    outcome = np.zeros(n, np.int64)
-    cycles, energy = np.zeros(n, np.int64), np.zeros(n, np.float64)
+    outcomes, workspace = no_outcomes(n), make_workspace(tables, batch.spatial)
+    mappings = Mappings(
+        batch.temporal, batch.temporal_order, batch.residuals()[0], batch.spatial, batch.spatial_order,
+        batch.residuals()[1], batch.split, held,
+    )  # fmt: skip
     routes: Routes | None = None
     walked = any(space.is_diagonal for space in spec.problem.data_spaces) or bool(spec.costly_networks)
     perfect = batch.is_perfect & (not walked)
     if perfect.all():
         kernel = evaluate_limited_rows if tables.limits.any() else evaluate_rows
-        kernel(
-            tables, batch.temporal, batch.temporal_order, batch.spatial, batch.spatial_order, batch.split, held,
-            0, n, outcome, cycles, energy, workspace,
-        )  # fmt: skip
+        kernel(tables, mappings, 0, n, outcomes, workspace)
     elif perfect.any():
         for rows in (np.flatnonzero(perfect), np.flatnonzero(~perfect)):
             part = _run(spec, batch.take(rows), limits)
-            outcome[rows], cycles[rows], energy[rows] = part.outcome, part.cycles, part.energy_pj
+            for whole, some in zip(outcomes, part.outcomes, strict=True):
+                whole[rows] = some
             workspace, routes = part.workspace, part.routes
     else:
         routes = make_routes(spec)
-        _run_residual(tables, replace(batch, keep=held), outcome, cycles, energy, workspace, routes)
+        _run_residual(tables, mappings, outcomes, workspace, routes)
     nowhere: npt.NDArray[np.bool_] = ~np.all(np.any(batch.keep, axis=1), axis=1)
-    outcome[nowhere] = rules.BYPASSED_EVERYWHERE
-    return _Run(held, outcome, cycles, energy, workspace, routes)
+    outcomes.outcome[nowhere] = rules.BYPASSED_EVERYWHERE
+    return _Run(held, outcomes, workspace, routes)
 
 
 def _held(keep: npt.NDArray[np.bool_], limits: rules.Ints) -> npt.NDArray[np.bool_]:
@@ -188,23 +194,13 @@ _VISITS, _MAX_VISITS = 2**12, 2**18
 
 
 def _run_residual(
-    tables: rules.Tables,
-    batch: Batch,
-    outcome: npt.NDArray[np.int64],
-    cycles: npt.NDArray[np.int64],
-    energy: npt.NDArray[np.float64],
-    workspace: Workspace,
-    routes: Routes,
+    tables: rules.Tables, mappings: Mappings, outcomes: Outcomes, workspace: Workspace, routes: Routes
 ) -> None:
     """Cost mappings with residuals, with a larger workspace from the first on that needs it."""
-    temporal, spatial = batch.residuals()
-    visits, first, n = _VISITS, 0, len(batch)
+    visits, first, n = _VISITS, 0, len(outcomes.outcome)
     own = make_residual_workspace(tables, visits, workspace)
     while first < n:
-        first = evaluate_residual_rows(
-            tables, batch.temporal, batch.temporal_order, temporal, batch.spatial, batch.spatial_order, spatial,
-            batch.split, batch.keep, first, n, outcome, cycles, energy, workspace, own, routes,
-        )  # fmt: skip
+        first = evaluate_residual_rows(tables, mappings, first, n, outcomes, workspace, own, routes)
         if first < n and visits == _MAX_VISITS:
             first += 1
         elif first < n:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from flexloop.embedded.rules.tables import (
     INSTANCES,
     LEAK,
     LEAKED,
+    OUTER,
     READ_BW,
     READ_WRITE,
     READS,
@@ -33,11 +33,16 @@ from flexloop.embedded.rules.tables import (
     UPDATES,
     USED,
     WRITE_BW,
+    Bools,
+    Floats,
+    Ints,
+    Tables,
 )
+from flexloop.embedded.rules.workspace import Workspace
 
 
 @kernel
-def slowdown(rates: Any, p: int, reads: float, writes: float) -> float:
+def slowdown(rates: Floats, p: int, reads: float, writes: float) -> float:
     """How much slower than its demand of words a cycle level p runs: 1, or below (rules 10b and 18)."""
     slow = 1.0
     if rates[p, READ_BW] < reads:
@@ -50,7 +55,7 @@ def slowdown(rates: Any, p: int, reads: float, writes: float) -> float:
 
 
 @kernel
-def is_near_limit(rates: Any, p: int, reads: float, writes: float, steps: int) -> bool:
+def is_near_limit(rates: Floats, p: int, reads: float, writes: float, steps: int) -> bool:
     """Whether words in all, over all steps, may exceed a bandwidth of level p, rounding granted."""
     most = steps * (1 - 1e-9)
     above: bool = reads > rates[p, READ_BW] * most
@@ -65,18 +70,17 @@ def averaged(words: float, most: int, used: int) -> float:
 
 
 @kernel
-def demand(
-    scale: Any, keep: Any, m: int, p: int, counts: Any, steps: int, most: int, used: int
-) -> tuple[float, float]:  # fmt: skip
+def demand(tables: Tables, held: Bools, p: int, most: int, used: int, work: Workspace) -> tuple[float, float]:
     """Words that one instance of level p reads and writes a step; ``most`` and ``used`` as of `averaged`."""
+    counts, steps = work.counts, work.loops[0, OUTER]
     reads, writes = 0.0, 0.0
     for t in range(counts.shape[1]):
-        if keep[m, p, t]:
+        if held[p, t]:
             read, written = counts[p, t, READS], counts[p, t, FILLS] + counts[p, t, UPDATES]
             if most != used:
                 read, written = averaged(read, most, used), averaged(written, most, used)
-            reads += read / steps * scale[p, t]
-            writes += written / steps * scale[p, t]
+            reads += read / steps * tables.scale[p, t]
+            writes += written / steps * tables.scale[p, t]
     return reads, writes
 
 
@@ -94,7 +98,7 @@ def on_average(one: float, most: int, rows: int, used: int) -> float:
 
 
 @kernel
-def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
+def access_energy(counts: Floats, p: int, t: int, block: int, rates: Floats) -> float:
     """Energy (pJ) of the accesses of data space t in one instance of level p."""
     reads, fills, updates = counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES]
     exact = rates[p, ROWS_A_WORD]
@@ -107,7 +111,7 @@ def access_energy(counts: Any, p: int, t: int, block: int, rates: Any) -> float:
 
 
 @kernel
-def address_energy(counts: Any, p: int, t: int, read_write: int, rates: Any) -> float:
+def address_energy(counts: Floats, p: int, t: int, read_write: int, rates: Floats) -> float:
     """Energy (pJ) of the addresses that one cluster of level p generates for data space t (rule 20)."""
     addresses = counts[p, t, FILLS] + (counts[p, t, UPDATES] if read_write else counts[p, t, READS])
     energy: float = addresses * rates[p, E_ADDRESS]
@@ -115,18 +119,18 @@ def address_energy(counts: Any, p: int, t: int, read_write: int, rates: Any) -> 
 
 
 @noinline
-def addressing(hardware: Any, rates: Any, about: Any, keep: Any, m: int, p: int, counts: Any, most: int) -> float:
+def addressing(tables: Tables, held: Bools, p: int, most: int, counts: Floats) -> float:
     """Energy (pJ) of all addresses that level p generates; ``most`` is how many instances may work."""
     energy = 0.0
     for t in range(counts.shape[1]):
-        if keep[m, p, t]:
-            one = address_energy(counts, p, t, about[t, READ_WRITE], rates)
-            energy += one * min(most, hardware[p, CLUSTERS])
+        if held[p, t]:
+            one = address_energy(counts, p, t, tables.about[t, READ_WRITE], tables.rates)
+            energy += one * min(most, tables.hardware[p, CLUSTERS])
     return energy
 
 
 @noinline
-def gated(hardware: Any, p: int, figures: Any) -> float:
+def gated(hardware: Ints, p: int, figures: Floats) -> float:
     """Instances of level p that leak where another level gates its power, given those in use (rule 19)."""
     gate = hardware[p, GATE]
     shared = hardware[p, INSTANCES] / hardware[gate, INSTANCES]
@@ -137,39 +141,34 @@ def gated(hardware: Any, p: int, figures: Any) -> float:
 
 
 @kernel
-def cost(
-    hardware: Any, rates: Any, about: Any, scale: Any, keep: Any, m: int, grid: Any, average: Any, counts: Any,
-    steps: int, computes: float, figures: Any,
-) -> tuple[int, float]:  # fmt: skip
-    """Cycles and energy (pJ) of mapping m from its counts.
+def cost(tables: Tables, held: Bools, average: Ints, computes: float, work: Workspace) -> tuple[int, float]:
+    """Cycles and energy (pJ) of a mapping from its counts; `figures` receives what each level contributes.
 
     Args:
-        hardware, rates, about, scale: of `Tables`.
-        keep: of a batch.
-        m: which mapping.
-        grid, average: instances in use, and on average; without residuals, of loops, these are the same.
-        counts: [L, T, 5] accesses.
-        steps: temporal iterations.
+        tables: architecture and problem.
+        held: bool[L, T] which levels keep which data space.
+        average: a grid of the instances in use on average; without residuals, of loops, it is that of ``work``.
         computes: of all MACs.
-        figures: [L+1, 6] receives what each level contributes.
+        work: counts, and temporal iterations (`OUTER` of the first loop).
     """
-    levels = len(scale)
+    hardware, rates, grid, counts, figures = tables.hardware, tables.rates, work.grid, work.counts, work.figures
+    levels, steps = len(tables.scale), work.loops[0, OUTER]
     slowest, energy = steps, 0.0
     for p in range(levels):
         reads, writes, level_energy = 0.0, 0.0, 0.0
         most = grid[p + 1, X_ALL] * grid[p + 1, Y_ALL]
         used = average[p + 1, X_ALL] * average[p + 1, Y_ALL]
         for t in range(counts.shape[1]):
-            if keep[m, p, t]:
-                reads += counts[p, t, READS] * scale[p, t]
-                writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) * scale[p, t]
+            if held[p, t]:
+                reads += counts[p, t, READS] * tables.scale[p, t]
+                writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) * tables.scale[p, t]
                 one = access_energy(counts, p, t, hardware[p, BLOCK], rates)
                 level_energy += energy_of_all(one, most, used, hardware[p, CLUSTERS])
         if rates[p, E_ADDRESS] > 0.0:
-            level_energy += addressing(hardware, rates, about, keep, m, p, counts, most)
+            level_energy += addressing(tables, held, p, most, counts)
         slow = 1.0
         if is_near_limit(rates, p, reads, writes, steps):
-            reads, writes = demand(scale, keep, m, p, counts, steps, most, used)
+            reads, writes = demand(tables, held, p, most, used, work)
             slow = slowdown(rates, p, reads, writes)
         cycles = steps if slow == 1.0 else int(ceil(steps / slow))
         slowest = max(slowest, cycles)
@@ -182,11 +181,10 @@ def cost(
         powered = max(1.0, figures[p, USED]) if hardware[p, GATE] == p else gated(hardware, p, figures)
         figures[p, LEAKED] = rates[p, LEAK] * slowest * powered
         energy += figures[p, LEAKED]
-    macs = grid[0, X_ALL] * grid[0, Y_ALL]
     figures[levels, ENERGY] = computes * rates[levels, E_READ]
     figures[levels, COMPUTES] = computes
     energy += figures[levels, ENERGY]
     figures[levels, CYCLES] = slowest
-    figures[levels, USED] = macs
+    figures[levels, USED] = grid[0, X_ALL] * grid[0, Y_ALL]
     figures[levels, LEAKED] = energy
     return slowest, energy

@@ -9,7 +9,7 @@ import numpy as np
 
 from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.links import accesses
-from flexloop.embedded.rules.multicast import ENTRIES, EVEN, IRREGULAR, distinct_tiles, group_sizes
+from flexloop.embedded.rules.multicast import EVEN, IRREGULAR, distinct_tiles, group_sizes
 from flexloop.embedded.rules.nest import X_ALL, X_BELOW, Y_ALL, Y_BELOW, tile_size
 from flexloop.embedded.rules.tables import (
     BEYOND_TABLES,
@@ -23,14 +23,20 @@ from flexloop.embedded.rules.tables import (
     NO_REUSE,
     OUTER,
     READ_FIRST,
+    READ_WRITE,
     READS,
     REDUCTIONS,
     SIZE,
     SPACED,
     UPDATES,
     VALID,
+    Bools,
+    Floats,
+    Ints,
+    Tables,
 )
 from flexloop.embedded.rules.words import words_into
+from flexloop.embedded.rules.workspace import ENTRIES, Workspace
 
 CONTENT, SHARE, LINKS = range(3)
 """Rows of a table of flows [3, L+1]: accesses of a level by what lies below it; its own words from the level above, as
@@ -41,87 +47,78 @@ def counting_flows(limited: bool) -> Any:
     """The kernel that counts flows, for mappings whose reuse is limited or not: most need not ask."""
 
     @kernel
-    def flows(
-        fanout: Any, roles: Any, shifts: Any, about: Any, members: Any, present: Any, limits: Any,
-        keep: Any, m: int, t: int, top: int,
-        grid: Any, tile: Any, size: Any, loops: Any, begin: Any, mover: Any, spatial: Any, spatials: Any, pair: Any,
-        reach: Any, moved: Any, rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
-        flow: Any,
-    ) -> int:  # fmt: skip
-        """Write the flows of data space t of mapping m up to its outermost level ``top``; an outcome.
+    def flows(tables: Tables, held: Bools, t: int, top: int, work: Workspace) -> int:
+        """Write the flows of data space t up to its outermost level ``top``; an outcome.
 
-        A level that does not keep the data space hands on the accesses that it gets, as often as its own multicast
-        allows (rule 7); where all groups are equal that needs no words. So does one that keeps it and does not coalesce
-        (rule 16).
+        A level that does not keep the data space (``held``: bool[L, T]) hands on the accesses that it gets, as often as
+        its own multicast allows (rule 7); where all groups are equal that needs no words. So does one that keeps it and
+        does not coalesce (rule 16).
         """
-        end = begin[len(fanout)]
+        flow = work.flow
         here, below = 0, 0
         for p in range(top + 1):
             if limited:
-                below, here = here, limits[p, t]
-            children = grid[p, X_BELOW] * grid[p, Y_BELOW]
-            flow[LINKS, p] = 0.0
+                below, here = here, tables.limits[p, t]
+            children = work.grid[p, X_BELOW] * work.grid[p, Y_BELOW]
             if p == 0 and children == 1:
-                flow[CONTENT, 0] = loops[0, OUTER]
+                flow[CONTENT, 0], flow[LINKS, 0] = work.loops[0, OUTER], 0.0
                 continue
-            count = spatials[p]
             groups, shape, differ = 1, EVEN, False
-            if children > 1 and about[t, COUPLED_RANKS] == 0:
-                for i in range(count):
-                    groups *= spatial[p, i, COUNT] if present[t, np.uint64(spatial[p, i, DIM])] else 1
-                differ = groups > 1
-            elif children > 1:
-                groups, shape, differ = distinct_tiles(roles, about, t, spatial, p, count, reach, pair)
-            merge, elide = True, p > 0
+            if children > 1:
+                groups, shape, differ = distinct_tiles(tables, t, p, work)
             if limited and here & NO_MULTICAST:
-                merge, groups, shape = False, children, EVEN
-            words, first, step, near = loops[0, OUTER], 0, 1, True
+                groups, shape = children, EVEN
+            words, step, near = work.loops[0, OUTER], 1, True
             if limited and below & NO_REUSE:
-                elide, words, near = False, size[t, p] * loops[begin[p], OUTER], children > 1
+                words, near = work.size[t, p] * work.loops[work.begin[p], OUTER], children > 1
             elif p > 0:
-                first = mover[begin[p], t]
-                words, step, near = words_into(
-                    roles, about, members, t, tile, p, size[t, p], loops, begin[p], first, end, reach, moved, differ,
-                )  # fmt: skip
+                words, step, near = words_into(tables, t, p, differ, work)
             if limited and here & NO_LINKS:
                 near = False
-            kept = p == 0 or keep[m, p - 1, t]
-            if limited and below & NO_COALESCE:
-                kept = False
-            used, weighted, linked = 0, 0.0, 0.0
+            passes = p > 0 and (not held[p - 1, t] or (limited and below & NO_COALESCE != 0))
+            used, linked = 0, 0.0
             if shape == IRREGULAR or near:
-                used, weighted, linked = accesses(
-                    roles, shifts, about, t, size[t, p] if p > 0 else 1, elide, merge, near,
-                    loops, begin[p], end, first, step, words,
-                    spatial, p, count, max(fanout[p, 0], grid[p, X_BELOW]), children, groups,
-                    rows, moves, weight, table, entry, access,
-                )  # fmt: skip
+                used, linked = accesses(tables, t, p, near, step, words, groups, work)
                 if used > ENTRIES:
                     return BEYOND_TABLES
+            if used == 0 and shape == EVEN:
+                if p > 0:
+                    flow[SHARE, p - 1] = words
+                flow[CONTENT, p] = flow[CONTENT, p - 1] * groups if passes else float(groups) * words
+                flow[LINKS, p] = 0.0
+                continue
             if used == 0:
-                if shape == EVEN:
-                    if p > 0:
-                        flow[SHARE, p - 1] = words
-                    flow[CONTENT, p] = float(groups) * words if kept else flow[CONTENT, p - 1] * groups
-                    continue
-                used = group_sizes(roles, about, t, spatial, p, count, pair, entry)
-                weighted = float(children) * words
+                used = group_sizes(tables, t, p, work)
                 for i in range(used):
-                    access[i] = float(entry[i, 1]) * words
-            content, share, factor = 0.0, 0.0, 1.0
-            if not kept and weighted > 0.0:
-                factor = flow[CONTENT, p - 1] * children / weighted
-                linked = 0.0
-            for i in range(used):
-                share += access[i] * entry[i, 0] / children
-                content += access[i] * factor
-            flow[CONTENT, p] = content
-            flow[LINKS, p] = linked
-            if p > 0:
-                flow[SHARE, p - 1] = share
+                    work.access[i] = float(work.entry[i, 1]) * words
+            settle(p, children, passes, used, linked, work)
         return VALID
 
     return flows
+
+
+@kernel
+def settle(p: int, children: int, passes: bool, used: int, linked: float, work: Workspace) -> float:
+    """Write the flows of level p from its histogram; return the factor by which its accesses are scaled.
+
+    They are where what lies below (``passes``) hands on its own; then neighbours hand each other nothing.
+    """
+    flow, entry, access = work.flow, work.entry, work.access
+    content, share, weighted, factor = 0.0, 0.0, 0.0, 1.0
+    if passes:
+        for i in range(used):
+            weighted += access[i] * entry[i, 0]
+    if weighted > 0.0:
+        factor = flow[CONTENT, p - 1] * children / weighted
+        linked = 0.0
+    for i in range(used):
+        share += access[i] * entry[i, 0] / children
+        content += access[i] * factor
+    flow[CONTENT, p] = content
+    flow[LINKS, p] = linked
+    if p > 0:
+        flow[SHARE, p - 1] = share
+    return factor
 
 
 @kernel
@@ -137,73 +134,75 @@ def scaled(words: int, part: int, whole: int) -> int:
 
 
 @kernel
-def partitions(
-    about: Any, lone: Any, members: Any, unit: Any, present: Any, t: int,
-    tile: Any, size: Any, spatial: Any, spatials: Any, around: Any, partition: Any,
-) -> int:  # fmt: skip
-    """Write the words of data space t that are each instance's own (rule 2c); an outcome. ``around``: [1, D]."""
+def partitions(tables: Tables, t: int, work: Workspace) -> int:
+    """Write the words of data space t that are each instance's own (rule 2c); an outcome."""
+    spatial, partition, around = work.spatial, work.partition, work.around
     top = len(partition) - 1
-    partition[top] = size[t, top + 1]
+    partition[top] = work.size[t, top + 1]
     for p in range(top - 1, -1, -1):
         partition[p] = partition[p + 1]
-        if spatials[p + 1] == 0:
+        count = work.spatials[p + 1]
+        if count == 0:
             continue
-        if about[t, COUPLED_RANKS] + about[t, SPACED] == 0:
-            for i in range(spatials[p + 1]):
-                if present[t, spatial[p + 1, i, DIM]]:
+        if tables.about[t, COUPLED_RANKS] + tables.about[t, SPACED] == 0:
+            for i in range(count):
+                if tables.present[t, spatial[p + 1, i, DIM]]:
                     partition[p] //= spatial[p + 1, i, COUNT]
             continue
-        for d in range(tile.shape[1]):
-            around[0, d] = tile[p + 1, d]
-        for i in range(spatials[p + 1]):
+        for d in range(around.shape[1]):
+            around[0, d] = work.tile[p + 1, d]
+        for i in range(count):
             around[0, spatial[p + 1, i, DIM]] *= spatial[p + 1, i, COUNT]
-        whole = tile_size(about, lone, members, unit, t, around, 0)
-        partition[p] = scaled(partition[p + 1], size[t, p + 1], whole)
+        partition[p] = scaled(partition[p + 1], work.size[t, p + 1], tile_size(tables, t, around, 0))
         if partition[p] < 0:
             return BEYOND_TABLES
     return VALID
 
 
+@kernel
+def from_neighbours(p: int, top: int, average: Ints, flow: Floats) -> float:
+    """Words that one instance of level p gets from its neighbours; none at the outermost level ``top``."""
+    return 0.0 if p == top else flow[LINKS, p + 1] / (average[p + 1, X_ALL] * average[p + 1, Y_ALL])
+
+
 @noinline
-def lacks_words(
-    limits: Any, keep: Any, m: int, t: int, top: int, grid: Any, flow: Any, partition: Any
-) -> bool:  # fmt: skip
+def lacks_words(tables: Tables, held: Bools, t: int, top: int, average: Ints, work: Workspace) -> bool:
     """Whether less of data space t, which is updated, crosses a boundary than an instance has of its own (rule 8)."""
+    flow, partition = work.flow, work.partition
     for p in range(top + 1):
-        if not keep[m, p, t]:
+        if not held[p, t]:
             continue
-        peer = 0.0 if p == top else flow[LINKS, p + 1] / (grid[p + 1, X_ALL] * grid[p + 1, Y_ALL])
+        peer = from_neighbours(p, top, average, flow)
         if flow[CONTENT, p] + peer < partition[p]:
             return True
-        spared = limits[p, t] & (READ_FIRST | NO_COALESCE) == 0
+        spared = tables.limits[p, t] & (READ_FIRST | NO_COALESCE) == 0
         if p < top and spared and flow[SHARE, p] + peer - partition[p] <= -0.5:
             return True
     return False
 
 
 @kernel
-def limit_reuse(limits: Any, t: int, top: int, flow: Any, partition: Any) -> None:
+def limit_reuse(tables: Tables, t: int, top: int, work: Workspace) -> None:
     """Make the words of an updated data space those of limited reuse: no first update is spared (rules 15 and 16)."""
     for p in range(top + 1):
-        if limits[p, t] & (READ_FIRST | NO_COALESCE):
-            partition[p] = 0
-        if limits[p, t] & NO_COALESCE:
-            flow[SHARE, p] = flow[CONTENT, p]
+        if tables.limits[p, t] & (READ_FIRST | NO_COALESCE):
+            work.partition[p] = 0
+        if tables.limits[p, t] & NO_COALESCE:
+            work.flow[SHARE, p] = work.flow[CONTENT, p]
 
 
 @kernel
-def write_counts(
-    keep: Any, m: int, t: int, top: int, grid: Any, size: Any, flow: Any, partition: Any, read_write: int, counts: Any
-) -> int:
-    """Turn flows into the counts of each level that keeps data space t (rule 8); return the outermost level."""
+def write_counts(tables: Tables, held: Bools, t: int, top: int, average: Ints, work: Workspace) -> None:
+    """Turn flows into the counts of each level that keeps data space t (rule 8)."""
+    flow, partition, counts = work.flow, work.partition, work.counts
     for p in range(top + 1):
-        if not keep[m, p, t]:
+        if not held[p, t]:
             continue
         outermost = p == top
-        peer = 0.0 if outermost else flow[LINKS, p + 1] / (grid[p + 1, X_ALL] * grid[p + 1, Y_ALL])
+        peer = from_neighbours(p, top, average, flow)
         share = 0.0 if outermost else flow[SHARE, p]
-        counts[p, t, SIZE] = size[t, p + 1]
-        if read_write:
+        counts[p, t, SIZE] = work.size[t, p + 1]
+        if tables.about[t, READ_WRITE]:
             counts[p, t, UPDATES] = np.floor(flow[CONTENT, p] + 0.5)
             counts[p, t, READS] = np.floor(flow[CONTENT, p] + peer - partition[p] + 0.5)
             counts[p, t, REDUCTIONS] = counts[p, t, READS]
@@ -213,4 +212,3 @@ def write_counts(
             counts[p, t, READS] = np.floor(flow[CONTENT, p] + peer + 0.5)
             counts[p, t, REDUCTIONS] = 0.0
             counts[p, t, FILLS] = np.trunc(share + peer)
-    return top

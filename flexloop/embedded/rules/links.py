@@ -6,20 +6,25 @@ enough for differences of either sign.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.multicast import add_entry
+from flexloop.embedded.rules.nest import X_BELOW, Y_BELOW
 from flexloop.embedded.rules.tables import (
     COEF,
     COUNT,
     COUPLED_RANKS,
     DIM,
     LONE_RANKS,
+    NO_MULTICAST,
+    NO_REUSE,
     OUTER,
     RANK,
     STRIDE,
+    Floats,
+    Ints,
+    Tables,
 )
+from flexloop.embedded.rules.workspace import Workspace
 
 REACH, MOVED, DIGIT, START = range(4)
 """Rows of a table of ranks [4, R]: largest offset between two children, displacement by the loops so far, weight of the
@@ -31,13 +36,14 @@ whether a child is left out, and a hash table from offsets to the number of chil
 
 
 @kernel
-def digits(shifts: Any, about: Any, t: int, spatial: Any, p: int, count: int, rows: Any) -> int:
+def digits(tables: Tables, t: int, p: int, work: Workspace) -> int:
     """Write for each rank the largest offset between two children, and the weight of its digit; the number of ranks."""
-    ranks: int = about[t, COUPLED_RANKS] + about[t, LONE_RANKS]
+    spatial, rows = work.spatial, work.ranks
+    ranks: int = tables.about[t, COUPLED_RANKS] + tables.about[t, LONE_RANKS]
     for rank in range(ranks):
         rows[REACH, rank] = 0
-        for i in range(count):
-            step = shifts[t, rank, spatial[p, i, DIM]] * spatial[p, i, STRIDE]
+        for i in range(work.spatials[p]):
+            step = tables.shifts[t, rank, spatial[p, i, DIM]] * spatial[p, i, STRIDE]
             rows[REACH, rank] += step * (spatial[p, i, COUNT] - 1)
     rows[DIGIT, 0] = 1
     for rank in range(1, ranks):
@@ -46,24 +52,23 @@ def digits(shifts: Any, about: Any, t: int, spatial: Any, p: int, count: int, ro
 
 
 @noinline
-def list_children(
-    shifts: Any, t: int, ranks: int, spatial: Any, p: int, count: int, rows: Any, table: Any
-) -> None:  # fmt: skip
+def list_children(tables: Tables, t: int, p: int, work: Workspace) -> None:
     """Write the offset of each child's tile; the innermost spatial loop is least significant."""
-    table[KEY, 0] = 0
+    spatial, keys = work.spatial, work.children[KEY]
+    keys[0] = 0
     filled = 1
-    for i in range(count):
+    for i in range(work.spatials[p]):
         step = 0
-        for rank in range(ranks):
-            step += shifts[t, rank, spatial[p, i, DIM]] * spatial[p, i, STRIDE] * rows[DIGIT, rank]
+        for rank in range(tables.about[t, COUPLED_RANKS] + tables.about[t, LONE_RANKS]):
+            step += tables.shifts[t, rank, spatial[p, i, DIM]] * spatial[p, i, STRIDE] * work.ranks[DIGIT, rank]
         for k in range(1, spatial[p, i, COUNT]):
             for e in range(filled):
-                table[KEY, k * filled + e] = table[KEY, e] + k * step
+                keys[k * filled + e] = keys[e] + k * step
         filled *= spatial[p, i, COUNT]
 
 
 @noinline
-def count_groups(table: Any, children: int, merge: bool) -> int:
+def count_groups(table: Ints, children: int, merge: bool) -> int:
     """Write into row GROUP how many groups have m children, those to skip left out; return how many in all.
 
     Groups are of children with equal offsets, or, unless these are merged, each child is one.
@@ -102,7 +107,7 @@ def count_groups(table: Any, children: int, merge: bool) -> int:
 
 
 @noinline
-def mark_served(table: Any, children: int, move: int, row: int) -> int:
+def mark_served(table: Ints, children: int, move: int, row: int) -> int:
     """Mark the children whose next tile some neighbour holds now; return how many there are."""
     key, skip = table[KEY], table[SKIP]
     served = 0
@@ -122,14 +127,14 @@ def mark_served(table: Any, children: int, move: int, row: int) -> int:
 
 
 @kernel
-def skip_none(table: Any, children: int) -> None:
+def skip_none(table: Ints, children: int) -> None:
     """Leave no child out."""
     for e in range(children):
         table[SKIP, e] = 0
 
 
 @kernel
-def add_step(step: Any, weight: Any, used: int, move: int, words: float) -> int:
+def add_step(step: Ints, weight: Floats, used: int, move: int, words: float) -> int:
     """Add words to the steps of one displacement; return the displacements now known."""
     for i in range(used):
         if step[i] == move:
@@ -141,15 +146,16 @@ def add_step(step: Any, weight: Any, used: int, move: int, words: float) -> int:
 
 
 @noinline
-def eligible_steps(
-    roles: Any, t: int, size: int, elide: bool, loops: Any, begin: int, end: int, first: int, step: int,
-    ranks: int, rows: Any, moves: Any, weight: Any,
-) -> int:  # fmt: skip
+def eligible_steps(tables: Tables, t: int, p: int, elide: bool, step: int, work: Workspace) -> int:
     """Write displacements and words of the steps that neighbours may serve (rule 5d); return how many displacements.
 
-    Those longer than the array reaches are left out. Without elision every step of every loop counts (rule 6b).
+    Those longer than the array reaches are left out. Without elision every step of every loop counts (rule 6b); with
+    it, the first loop moves the tile, and ``step`` is what `words_into` returned.
     """
-    reach, digit, moved, start = rows[REACH], rows[DIGIT], rows[MOVED], rows[START]
+    roles, loops, moves, weight = tables.roles, work.loops, work.moves, work.weight
+    reach, digit, moved, start = work.ranks[REACH], work.ranks[DIGIT], work.ranks[MOVED], work.ranks[START]
+    begin, end, size = work.begin[p], work.begin[len(work.begin) - 1], work.size[t, p] if p > 0 else 1
+    ranks = digits(tables, t, p, work)
     part = step < size
     used = 0
     for r in range(ranks):
@@ -157,10 +163,10 @@ def eligible_steps(
     follows = 0.0
     reached = True
     if elide:
-        rank = roles[t, loops[first, DIM], RANK]
-        moved[rank] = roles[t, loops[first, DIM], COEF] * loops[first, STRIDE]
+        rank = roles[t, loops[begin, DIM], RANK]
+        moved[rank] = roles[t, loops[begin, DIM], COEF] * loops[begin, STRIDE]
         reached = moved[rank] <= reach[rank]
-        follows = float(loops[first, COUNT] - 1) * step
+        follows = float(loops[begin, COUNT] - 1) * step
         if reached:
             used = add_step(moves, weight, used, moved[rank] * digit[rank], 0.0 if part else follows)
     for r in range(ranks):
@@ -192,65 +198,59 @@ def eligible_steps(
 
 
 @kernel
-def add_groups(table: Any, children: int, words: float, entry: Any, access: Any, used: int) -> int:
+def add_groups(children: int, words: float, used: int, work: Workspace) -> int:
     """Add accesses of the groups in row GROUP to a histogram; return the entries now used."""
+    group = work.children[GROUP]
     for m in range(1, children + 1):
-        if table[GROUP, m] > 0:
-            used = add_entry(entry, access, used, m, table[GROUP, m], table[GROUP, m] * words)
+        if group[m] > 0:
+            used = add_entry(work.entry, work.access, used, m, group[m], group[m] * words)
     return used
 
 
 @noinline
 def accesses(
-    roles: Any, shifts: Any, about: Any, t: int, size: int, elide: bool, merge: bool, linkable: bool,
-    loops: Any, begin: int, end: int, first: int, step: int, words: int,
-    spatial: Any, p: int, count: int, row: int, children: int, groups: int,
-    rows: Any, moves: Any, weight: Any, table: Any, entry: Any, access: Any,
-) -> tuple[int, float, float]:  # fmt: skip
-    """The histogram of accesses to one instance of level p by its children, for one data space.
+    tables: Tables, t: int, p: int, near: bool, step: int, words: int, groups: int, work: Workspace
+) -> tuple[int, float]:
+    """Write the histogram of accesses to one instance of level p by its children, for one data space.
 
     Args:
-        roles, shifts, about: of `Tables`.
-        t: the data space.
-        size: words of a child's tile.
-        elide: whether a tile that stays is not read again (not so for MACs).
-        merge: whether equal tiles are read once.
-        linkable: whether neighbours may hand on words.
-        loops, begin, end: temporal loops above the children.
-        first, step, words: what `words_into` returned.
-        spatial, p, count: the spatial loops are the first ``count`` in row p.
-        row: children in a row of the array.
-        children: how many there are.
-        groups: how many of their tiles differ; 0 if only a list of all tiles tells.
-        rows, moves, weight, table: scratch, see `rules.rows.Workspace`.
-        entry, access: the histogram to write: (multicast, scatter) sorted, and the accesses.
+        tables: architecture and problem.
+        t, p: which.
+        near: whether neighbours may hand on words.
+        step, words: what `words_into` returned.
+        groups: how many of the children's tiles differ; 0 if only a list of all tiles tells.
+        work: the loops; receives in `entry` (multicast, scatter), sorted, and in `access` the accesses.
 
     Returns:
         The entries used (more than ENTRIES if there are too many; 0 if neighbours hand on nothing and the groups are
-        known), the words that all children get from the parent, and the words that neighbours hand on.
+        known), and the words that neighbours hand on.
     """
-    ranks = digits(shifts, about, t, spatial, p, count, rows)
+    table, weight = work.children, work.weight
+    children = work.grid[p, X_BELOW] * work.grid[p, Y_BELOW]
+    row = max(tables.fanout[p, 0], work.grid[p, X_BELOW])
+    merge = tables.limits[p, t] & NO_MULTICAST == 0
     kinds = 0
-    if linkable:
-        kinds = eligible_steps(roles, t, size, elide, loops, begin, end, first, step, ranks, rows, moves, weight)
+    if near:
+        elide = p > 0 and tables.limits[p - 1, t] & NO_REUSE == 0
+        kinds = eligible_steps(tables, t, p, elide, step, work)
+    else:
+        digits(tables, t, p, work)
     if kinds == 0 and groups > 0:
-        return 0, 0.0, 0.0
-    list_children(shifts, t, ranks, spatial, p, count, rows, table)
+        return 0, 0.0
+    list_children(tables, t, p, work)
     known = groups > 0
     if not known:
         skip_none(table, children)
         groups = count_groups(table, children, merge)
-    used, weighted, linked, plain = 0, 0.0, 0.0, float(words)
+    used, linked, plain = 0, 0.0, float(words)
     for k in range(kinds):
-        served = mark_served(table, children, moves[k], row) if weight[k] > 0.0 else 0
+        served = mark_served(table, children, work.moves[k], row) if weight[k] > 0.0 else 0
         if served > 0 and count_groups(table, children, merge) < groups:
-            used = add_groups(table, children, weight[k], entry, access, used)
-            weighted += (children - served) * weight[k]
+            used = add_groups(children, weight[k], used, work)
             linked += served * weight[k]
             plain -= weight[k]
     if known and linked == 0.0:
-        return 0, 0.0, 0.0
+        return 0, 0.0
     skip_none(table, children)
     count_groups(table, children, merge)
-    used = add_groups(table, children, plain, entry, access, used)
-    return used, weighted + children * plain, linked
+    return add_groups(children, plain, used, work), linked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.rules.tables import (
@@ -15,10 +15,11 @@ from flexloop.embedded.rules.tables import (
     KIND,
     RANK,
     STRIDE,
+    Floats,
+    Ints,
+    Tables,
 )
-
-ENTRIES = 2048
-"""Workspace in a histogram of accesses."""
+from flexloop.embedded.rules.workspace import ENTRIES, Workspace
 
 EVEN, UNEVEN, IRREGULAR = range(3)
 """Groups of equal tiles: all of one size; of several in closed form; known only from a list of all tiles."""
@@ -40,55 +41,53 @@ def pairs_apart(n: int, shift: int, n2: int, shift2: int, times: int) -> int:
 
 
 @kernel
-def loops_of(roles: Any, t: int, spatial: Any, p: int, pair: Any, rank: int) -> tuple[int, int, int, int]:
+def loops_of(tables: Tables, t: int, p: int, rank: int, work: Workspace) -> tuple[int, int, int, int]:
     """Iterations and displacement of the two loops along a coupled rank."""
-    i, j = pair[rank, 0], pair[rank, 1]
+    first, second = work.spatial[p, work.pair[rank, 0]], work.spatial[p, work.pair[rank, 1]]
     return (
-        spatial[p, i, COUNT],
-        spatial[p, i, STRIDE] * roles[t, spatial[p, i, DIM], COEF],
-        spatial[p, j, COUNT],
-        spatial[p, j, STRIDE] * roles[t, spatial[p, j, DIM], COEF],
+        first[COUNT],
+        first[STRIDE] * tables.roles[t, first[DIM], COEF],
+        second[COUNT],
+        second[STRIDE] * tables.roles[t, second[DIM], COEF],
     )
 
 
 @kernel
-def distinct_tiles(
-    roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, reach: Any, pair: Any
-) -> tuple[int, int, bool]:
+def distinct_tiles(tables: Tables, t: int, p: int, work: Workspace) -> tuple[int, int, bool]:
     """How many different tiles of data space t the children of one instance of level p have.
 
     Args:
-        roles, about: of `Tables`.
-        t: the data space.
-        spatial, p, count: the spatial loops are the first ``count`` in row p.
-        reach: receives for each coupled rank the largest offset between two tiles.
-        pair: receives for each coupled rank its one or two loops (-1 where there is none).
+        tables: architecture and problem.
+        t, p: which.
+        work: the spatial loops; receives for each coupled rank in `reach` the largest offset between two tiles and in
+            `pair` its one or two loops (-1 where there is none).
 
     Returns:
         The number of different tiles (0 if irregular); EVEN, UNEVEN or IRREGULAR; whether the tiles differ at all.
     """
-    ranks = about[t, COUPLED_RANKS]
+    spatial, reach, pair = work.spatial, work.reach, work.pair
+    ranks = tables.about[t, COUPLED_RANKS]
     for r in range(ranks):
         reach[r] = 0
         pair[r, 0] = -1
         pair[r, 1] = -1
     groups, shape, moves = 1, EVEN, False
-    for i in range(count):
-        d = spatial[p, i, DIM]
-        kind = roles[t, d, KIND]
+    for i in range(work.spatials[p]):
+        d = np.uint64(spatial[p, i, DIM])
+        kind = tables.roles[t, d, KIND]
         if kind == ABSENT:
             continue
         moves = True
         groups *= spatial[p, i, COUNT]
         if kind == COUPLED:
-            r = roles[t, d, RANK]
-            reach[r] += roles[t, d, COEF] * spatial[p, i, STRIDE] * (spatial[p, i, COUNT] - 1)
+            r = tables.roles[t, d, RANK]
+            reach[r] += tables.roles[t, d, COEF] * spatial[p, i, STRIDE] * (spatial[p, i, COUNT] - 1)
             if pair[r, 1] >= 0:
                 return 0, IRREGULAR, True
             pair[r, 0 if pair[r, 0] < 0 else 1] = i
     for r in range(ranks):
         if pair[r, 1] >= 0:
-            n, step, n2, step2 = loops_of(roles, t, spatial, p, pair, r)
+            n, step, n2, step2 = loops_of(tables, t, p, r, work)
             shift, shift2 = shift_of(step, step2)
             double = pairs_apart(n, shift, n2, shift2, 1)
             if double > 0:
@@ -98,7 +97,7 @@ def distinct_tiles(
 
 
 @kernel
-def add_entry(entry: Any, access: Any, used: int, multicast: int, scatter: int, amount: float) -> int:
+def add_entry(entry: Ints, access: Floats, used: int, multicast: int, scatter: int, amount: float) -> int:
     """Add an amount to a histogram sorted by (multicast, scatter); return the entries now used, ENTRIES + 1 if full."""
     i = 0
     while i < used and (entry[i, 0] < multicast or (entry[i, 0] == multicast and entry[i, 1] < scatter)):
@@ -115,7 +114,7 @@ def add_entry(entry: Any, access: Any, used: int, multicast: int, scatter: int, 
 
 
 @kernel
-def _add_size(sizes: Any, used: int, children: int, groups: int) -> int:
+def _add_size(sizes: Ints, used: int, children: int, groups: int) -> int:
     """Add groups of so many children to a table of group sizes; return the rows now used."""
     i = 0
     while i < used and sizes[i, 0] < children:
@@ -130,7 +129,7 @@ def _add_size(sizes: Any, used: int, children: int, groups: int) -> int:
 
 
 @kernel
-def _unequal_pairs(n: int, shift: int, n2: int, shift2: int, sizes: Any, used: int) -> int:
+def _unequal_pairs(n: int, shift: int, n2: int, shift2: int, sizes: Ints, used: int) -> int:
     """Split groups, counted as if all sums of a pair of loops differed, by how many of the sums are equal."""
     # What is split stands at the end of the table meanwhile.
     last = len(sizes) - 1
@@ -152,20 +151,21 @@ def _unequal_pairs(n: int, shift: int, n2: int, shift2: int, sizes: Any, used: i
 
 
 @kernel
-def group_sizes(roles: Any, about: Any, t: int, spatial: Any, p: int, count: int, pair: Any, sizes: Any) -> int:
-    """Write the groups of equal tiles that are not irregular into ``sizes``: (children of a group, number of groups).
+def group_sizes(tables: Tables, t: int, p: int, work: Workspace) -> int:
+    """Write the groups of equal tiles that are not irregular into `entry`: (children of a group, number of groups).
 
-    They are ascending; how many rows there are is returned.
+    They are ascending; how many rows there are is returned. `distinct_tiles` has been asked before.
     """
+    sizes = work.entry
     sizes[0, 0], sizes[0, 1] = 1, 1
-    for i in range(count):
-        absent = roles[t, spatial[p, i, DIM], KIND] == ABSENT
-        sizes[0, 0 if absent else 1] *= spatial[p, i, COUNT]
+    for i in range(work.spatials[p]):
+        absent = tables.roles[t, work.spatial[p, i, DIM], KIND] == ABSENT
+        sizes[0, 0 if absent else 1] *= work.spatial[p, i, COUNT]
     used = 1
-    for r in range(about[t, COUPLED_RANKS]):
-        if pair[r, 1] < 0:
+    for r in range(tables.about[t, COUPLED_RANKS]):
+        if work.pair[r, 1] < 0:
             continue
-        n, step, n2, step2 = loops_of(roles, t, spatial, p, pair, r)
+        n, step, n2, step2 = loops_of(tables, t, p, r, work)
         shift, shift2 = shift_of(step, step2)
         if pairs_apart(n, shift, n2, shift2, 1) > 0:
             used = _unequal_pairs(n, shift, n2, shift2, sizes, used)

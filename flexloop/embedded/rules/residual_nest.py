@@ -6,10 +6,9 @@ which all loops outside it, over the same dimension, are at their last iteration
 
 from __future__ import annotations
 
-from typing import Any
-
 from flexloop.embedded.jit import kernel
-from flexloop.embedded.rules.tables import COUNT, DIM, STRIDE
+from flexloop.embedded.rules.tables import COUNT, DIM, STRIDE, Floats, Ints
+from flexloop.embedded.rules.workspace import Mappings, ResidualWorkspace
 
 RESIDUAL, LEVEL, ACROSS, INNER, RAGGED, SEEN = range(3, 9)
 """Columns of a nest beside dimension, iterations and stride: iterations in the last pass; level; whether the loop is
@@ -26,7 +25,7 @@ Timeloop runs, in passes but the last one; and in that."""
 
 
 @kernel
-def join_nest(nest: Any, count: int) -> None:
+def join_nest(nest: Ints, count: int) -> None:
     """Write for each loop what lies inside it, see `INNER`."""
     inner, ragged, hidden = -1, 0, 0
     for j in range(count):
@@ -43,87 +42,77 @@ def join_nest(nest: Any, count: int) -> None:
 
 
 @kernel
-def lay_nest(
-    tf: Any, to: Any, tr: Any, sf: Any, so: Any, sr: Any, m: int, nest: Any, begin: Any, extent: Any
-) -> int:  # fmt: skip
-    """Write the loops above 1 iteration of mapping m, innermost first; return how many.
+def lay_nest(mappings: Mappings, m: int, own: ResidualWorkspace) -> None:
+    """Write the loops of mapping m (innermost first, those of 1 iteration left out), and tiles.
 
-    Args:
-        tf, to, tr, sf, so, sr: temporal factors, orders and residuals, spatial ones, of a batch.
-        m: which mapping.
-        nest: int64[2*L*D, 9] receives the loops.
-        begin: int64[2*L+1] receives the first spatial loop of level p in 2p, its first temporal one in 2p + 1, and the
-            number of loops.
-        extent: int64[4, L+1, D], see `EVERY`; the first two are written.
+    Of the tiles (see `EVERY`) the first two kinds are written.
     """
-    levels, dims = tf.shape[1:]
+    nest, every, last = own.nest, own.extent[EVERY], own.extent[LAST]
+    levels, dims = mappings.temporal.shape[1:]
     count = 0
     for d in range(dims):
-        extent[EVERY, 0, d] = 1
-        extent[LAST, 0, d] = 1
+        every[0, d], last[0, d] = 1, 1
     for p in range(levels):
+        own.hidden[p] = 0
         for d in range(dims):
-            extent[EVERY, p + 1, d] = extent[EVERY, p, d]
-            extent[LAST, p + 1, d] = extent[LAST, p, d]
+            every[p + 1, d], last[p + 1, d] = every[p, d], last[p, d]
         for temporal in range(2):
-            begin[2 * p + temporal] = count
+            own.begin[2 * p + temporal] = count
             for i in range(dims):
-                d = to[m, p, i] if temporal else so[m, p, i]
-                factor = tf[m, p, d] if temporal else sf[m, p, d]
-                residual = tr[m, p, d] if temporal else sr[m, p, d]
+                d = mappings.temporal_order[m, p, i] if temporal else mappings.spatial_order[m, p, i]
+                factor = mappings.temporal[m, p, d] if temporal else mappings.spatial[m, p, d]
+                residual = mappings.temporal_residual[m, p, d] if temporal else mappings.spatial_residual[m, p, d]
                 if factor == 1:
                     continue
                 nest[count, DIM] = d
                 nest[count, COUNT] = factor
-                nest[count, STRIDE] = extent[EVERY, p + 1, d]
+                nest[count, STRIDE] = every[p + 1, d]
                 nest[count, RESIDUAL] = residual
                 nest[count, LEVEL] = p
                 nest[count, ACROSS] = 1 - temporal
-                extent[LAST, p + 1, d] += extent[EVERY, p + 1, d] * (residual - 1)
-                extent[EVERY, p + 1, d] *= factor
+                if temporal == 0 and residual > 1:
+                    own.hidden[p] |= 1 << d
+                last[p + 1, d] += every[p + 1, d] * (residual - 1)
+                every[p + 1, d] *= factor
                 count += 1
-    begin[2 * levels] = count
+    own.begin[2 * levels] = count
     join_nest(nest, count)
-    return count
 
 
 @kernel
-def has_outside(nest: Any, begin: Any, j: int, levels: int, dims: int) -> bool:
+def has_outside(own: ResidualWorkspace, j: int) -> bool:
     """Whether a loop over the dimension of loop j stands outside it.
 
     Where a level has no temporal loops Timeloop puts one of 1 iteration over the last dimension.
     """
+    nest, begin, levels = own.nest, own.begin, len(own.hidden)
     for k in range(j + 1, begin[2 * levels]):
         if nest[k, DIM] == nest[j, DIM]:
             return True
     for p in range(nest[j, LEVEL], levels):
-        if nest[j, DIM] == dims - 1 and begin[2 * p + 1] == begin[2 * p + 2]:
+        if nest[j, DIM] == own.extent.shape[2] - 1 and begin[2 * p + 1] == begin[2 * p + 2]:
             return True
     return False
 
 
 @kernel
-def measure(nest: Any, begin: Any, extent: Any, passes: Any, used: Any) -> tuple[int, float, float]:
-    """Write the first tiles and the instances in use, from the outermost loop inwards.
-
-    Args:
-        nest, begin, extent: of `lay_nest`; first tiles and those of all children are written.
-        passes: float64[3, D] scratch.
-        used: int64[L+1] receives the instances of level p-1 in use in row p: their average, cut off.
+def measure(own: ResidualWorkspace) -> tuple[int, float, float]:
+    """Write the first tiles, those of all children and the instances in use, from the outermost loop inwards.
 
     Returns:
         Temporal iterations in full passes; those that Timeloop counts, times the MACs below one instance of the
         innermost level; computations of all MACs, or -1 where a spatial loop has a residual and no loop over its
         dimension outside, which Timeloop gives up at.
     """
-    levels, dims = len(used) - 1, passes.shape[1]
+    nest, begin, extent, passes = own.nest, own.begin, own.extent, own.passes
+    levels, dims = len(own.hidden), passes.shape[1]
     utilized, steps = 1.0, 1
     for d in range(dims):
         passes[OUTSIDE, d] = 1.0
         passes[BEFORE_LAST, d] = 0.0
         passes[IN_LAST, d] = 1.0
     for p in range(levels - 1, -1, -1):
-        used[p + 1] = int(utilized)
+        own.used[p + 1] = int(utilized)
         for d in range(dims):
             extent[FIRST, p + 1, d] = extent[EVERY if passes[BEFORE_LAST, d] > 0 else LAST, p + 1, d]
         for j in range(begin[2 * p + 2] - 1, begin[2 * p + 1] - 1, -1):
@@ -136,7 +125,7 @@ def measure(nest: Any, begin: Any, extent: Any, passes: Any, used: Any) -> tuple
         for j in range(begin[2 * p + 1] - 1, begin[2 * p] - 1, -1):
             d, n, residual = nest[j, DIM], nest[j, COUNT], nest[j, RESIDUAL]
             extent[AROUND, p, d] += nest[j, STRIDE] * ((n if passes[BEFORE_LAST, d] > 0 else residual) - 1)
-            if residual != n and not has_outside(nest, begin, j, levels, dims):
+            if residual != n and not has_outside(own, j):
                 return 0, 0.0, -1.0
             if p == 0:
                 continue
@@ -148,19 +137,18 @@ def measure(nest: Any, begin: Any, extent: Any, passes: Any, used: Any) -> tuple
             if residual > 1:  # Timeloop runs the first child for all of them
                 passes[BEFORE_LAST, d] += passes[IN_LAST, d]
                 passes[IN_LAST, d] = 0.0
-    runs, macs = computations(nest, begin[0], begin[1], passes, utilized)
+    runs, macs = computations(nest[begin[0] : begin[1]], passes, utilized)
     return steps, runs, macs
 
 
 @kernel
-def computations(nest: Any, first: int, end: int, passes: Any, utilized: float) -> tuple[float, float]:
+def computations(spatial: Ints, passes: Floats, utilized: float) -> tuple[float, float]:
     """Computations below one instance of the innermost level, and those of all MACs.
 
     The latter are those of the average MAC that ever works, as often as MACs are in use; both are cut off.
 
     Args:
-        nest: the loops; those from ``first`` to ``end`` are the spatial ones of the innermost level.
-        first, end: which.
+        spatial: the spatial loops of the innermost level.
         passes: over each dimension outside these.
         utilized: instances of the innermost level in use, on average.
     """
@@ -168,9 +156,9 @@ def computations(nest: Any, first: int, end: int, passes: Any, utilized: float) 
     for d in range(passes.shape[1]):
         before, last = passes[BEFORE_LAST, d], passes[IN_LAST, d]
         here = before + last
-        for j in range(first, end):
-            if nest[j, DIM] == d:
-                n, residual = nest[j, COUNT], nest[j, RESIDUAL]
+        for j in range(len(spatial)):
+            if spatial[j, DIM] == d:
+                n, residual = spatial[j, COUNT], spatial[j, RESIDUAL]
                 here = before * n + last * residual
                 working *= n if before > 0 else residual
                 children *= n

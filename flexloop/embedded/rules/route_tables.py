@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from flexloop.embedded import networks
-from flexloop.embedded.rules.multicast import ENTRIES
 from flexloop.embedded.rules.tables import F1, F2, F3, F4, I2, I3, I4, Floats, Ints, types
+from flexloop.embedded.rules.workspace import ENTRIES
 from flexloop.embedded.spec import Spec
 
 NET_LEVEL, NET_KIND, NET_CARRIES, NET_RETURNS, NET_HOP, NET_OWN, NET_INGRESS = range(7)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from flexloop.embedded.jit import kernel, noinline
+from flexloop.embedded.rules.counts import LINKS
 from flexloop.embedded.rules.links import GROUP, KEY, SKIP, SLOT_KEY, SLOT_SIZE
 from flexloop.embedded.rules.multicast import add_entry
 from flexloop.embedded.rules.route_tables import (
@@ -31,12 +30,14 @@ from flexloop.embedded.rules.route_tables import (
     REDUCTION_ENERGY,
     REDUCTIONS,
     USED,
+    Routes,
 )
-from flexloop.embedded.rules.tables import READ_WRITE
+from flexloop.embedded.rules.tables import READ_WRITE, Bools, Floats, Ints
+from flexloop.embedded.rules.workspace import Workspace
 
 
 @kernel
-def list_groups(table: Any, children: int, row: int, merge: bool, member: Any) -> int:
+def list_groups(table: Ints, children: int, row: int, merge: bool, member: Ints) -> int:
     """Write the children of each group, column by column, and where groups begin; return how many groups there are."""
     slots = 2
     while slots < 2 * children:
@@ -73,7 +74,7 @@ def list_groups(table: Any, children: int, row: int, merge: bool, member: Any) -
 
 
 @noinline
-def count_hops(table: Any, children: int, row: int, height: int, merge: bool, routes: Any) -> None:
+def count_hops(table: Ints, children: int, row: int, height: int, merge: bool, routes: Routes) -> None:
     """Write the hops of one word to all groups of so many children (rule 22).
 
     A word enters at the middle of the array's left side, goes along to the last column that wants it, and up and down
@@ -104,7 +105,7 @@ def count_hops(table: Any, children: int, row: int, height: int, merge: bool, ro
 
 
 @kernel
-def add_hops(table: Any, children: int, words: float, routes: Any, used: int) -> int:
+def add_hops(table: Ints, children: int, words: float, routes: Routes, used: int) -> int:
     """Add the hops of so many words to each group in row GROUP to a histogram; return the entries now used."""
     for m in range(1, children + 1):
         if table[GROUP, m] > 0:
@@ -113,20 +114,18 @@ def add_hops(table: Any, children: int, words: float, routes: Any, used: int) ->
 
 
 @noinline
-def keep_routes(
-    p: int, t: int, children: int, used: int, entry: Any, access: Any, factor: float, linked: float, routes: Any
-) -> None:  # fmt: skip
+def keep_routes(p: int, t: int, children: int, used: int, factor: float, work: Workspace, routes: Routes) -> None:
     """Keep what level p gives its children of data space t, scaled by a factor but for the hops (rule 23)."""
     about = routes.about[p, t]
-    about[FANOUT], about[USED], about[LINKED] = children, used, int(linked)
+    about[FANOUT], about[USED], about[LINKED] = children, used, int(work.flow[LINKS, p])
     for i in range(used):
-        routes.keys[p, t, i, 0], routes.keys[p, t, i, 1] = entry[i, 0], entry[i, 1]
-        routes.carried[p, t, i, ACCESSES] = access[i] * factor
+        routes.keys[p, t, i, 0], routes.keys[p, t, i, 1] = work.entry[i, 0], work.entry[i, 1]
+        routes.carried[p, t, i, ACCESSES] = work.access[i] * factor
         routes.carried[p, t, i, HOPS] = routes.hop[i] if children > 1 else 0.0
 
 
 @kernel
-def legacy(network: Any, t: int, updated: bool, routes: Any, p: int, figures: Any) -> float:
+def legacy(network: Floats, t: int, updated: bool, routes: Routes, p: int, figures: Floats) -> float:
     """Energy of a legacy network for one data space and one instance of level p (rules 24 and 25)."""
     about = routes.about[p, t]
     carries, back = int(network[NET_CARRIES]), network[NET_RETURNS] > 0.0
@@ -151,7 +150,7 @@ def legacy(network: Any, t: int, updated: bool, routes: Any, p: int, figures: An
 
 
 @kernel
-def tree(network: Any, t: int, updated: bool, routes: Any, p: int, figures: Any) -> float:
+def tree(network: Floats, t: int, updated: bool, routes: Routes, p: int, figures: Floats) -> float:
     """Energy of a reduction tree for one data space, whatever the number of instances (rule 26)."""
     if not updated:
         return 0.0
@@ -170,7 +169,7 @@ def tree(network: Any, t: int, updated: bool, routes: Any, p: int, figures: Any)
 
 
 @kernel
-def multicast(sent: Any, t: int, routes: Any, p: int, figures: Any) -> float:
+def multicast(sent: Floats, t: int, routes: Routes, p: int, figures: Floats) -> float:
     """Energy of a multicast network for one data space and one instance: that of the last entry alone (rule 27)."""
     for i in range(routes.about[p, t, USED]):
         words = routes.carried[p, t, i, ACCESSES]
@@ -182,7 +181,7 @@ def multicast(sent: Any, t: int, routes: Any, p: int, figures: Any) -> float:
 
 
 @noinline
-def begin_routes(t: int, routes: Any) -> None:
+def begin_routes(t: int, routes: Routes) -> None:
     """Forget what the levels gave their children of data space t."""
     for p in range(len(routes.about)):
         for i in range(4):
@@ -190,15 +189,15 @@ def begin_routes(t: int, routes: Any) -> None:
 
 
 @noinline
-def own_words(keep: Any, m: int, t: int, top: int, partition: Any, routes: Any) -> None:
+def own_words(held: Bools, t: int, top: int, partition: Ints, routes: Routes) -> None:
     """Keep the words of data space t that each instance of a level calls its own, where the level keeps any."""
     for p in range(top + 1):
-        if keep[m, p, t]:
+        if held[p, t]:
             routes.about[p, t, OWNED] = partition[p]
 
 
 @noinline
-def network_energy(spaces: Any, instances: Any, routes: Any) -> float:
+def network_energy(spaces: Ints, instances: Ints, routes: Routes) -> float:
     """Energy (pJ) of all networks, whose figures are written (rules 24 to 27).
 
     Args:
