@@ -17,6 +17,7 @@ from _problems import convolution, depthwise, matmul, problem
 from _timeloop import Throughput, mapper_throughput, missing
 
 import flexloop
+from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Objective, Optimum, Space, find_best
 from flexloop.embedded.mapper.sampler import choices_of
 
@@ -51,7 +52,7 @@ def timed(space: Space, objective: Objective, runs: int, limit_s: float = 600.0)
     best = inf
     for _ in range(runs):
         begin = time.thread_time()
-        optimum = find_best([space], objective, time_limit=limit_s)
+        optimum = find_best([space], objective, deadline=Deadline(limit_s, time.monotonic))
         best = min(best, time.thread_time() - begin)
         if best > 5:
             break

@@ -14,7 +14,7 @@ import sys
 import time
 from unittest.mock import patch
 
-from enumeration import best_of_all
+from enumeration import best_of_all, find_best_general
 from random_spaces import some_space
 from test_imperfect_search import some_space as some_imperfect_space
 
@@ -22,7 +22,6 @@ from flexloop.embedded.mapper import Space
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general import known_forms, listing
 from flexloop.embedded.mapper.general import search as general_module
-from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
 from flexloop.errors import UnmappableError, UnsupportedError

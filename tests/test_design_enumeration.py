@@ -18,6 +18,7 @@ from test_designs import NAMES, design, partial
 
 from flexloop.arch.design.model import Design
 from flexloop.classes import FULLY_FLEXIBLE, RIGID, FlexClass, all_classes
+from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import find_best
 from flexloop.embedded.mapper.space import Objective
 from flexloop.energysources.choose import energy_tables
@@ -99,8 +100,8 @@ def test_the_search_finds_the_best_of_all_mappings_and_proves_it(name: str, laye
         expected, spaces = listed(name, layer, point).get(objective), case(name, layer, point).spaces
         if expected is None:
             with pytest.raises(UnmappableError):
-                find_best(spaces, objective, time_limit=NEVER)
+                find_best(spaces, objective, deadline=Deadline(NEVER))
             continue
-        found = find_best(spaces, objective, time_limit=NEVER)
+        found = find_best(spaces, objective, deadline=Deadline(NEVER))
         assert found.certificate.optimal, point
         assert found.cost == pytest.approx(expected, rel=ROUNDING), point

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from enumeration import best_of_all
+from enumeration import best_of_all, find_best_general
 from golden_specs import golden_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +23,6 @@ from flexloop.embedded.mapper.fillings import every_filling
 from flexloop.embedded.mapper.general import known_forms, listing, orders
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.bounds import Relaxation
-from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Objective

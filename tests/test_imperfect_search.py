@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import random_spaces
-from enumeration import best_of_all
+from enumeration import best_of_all, find_best_general
 
 from flexloop.dropin.mapper import space_of
 from flexloop.embedded.mapper.costing import Costing, facts_of
@@ -27,7 +27,6 @@ from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.general import listing
 from flexloop.embedded.mapper.general import search as general
 from flexloop.embedded.mapper.general.bounds import Relaxation
-from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.imperfect import Remainders, padded_table, residuals
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective, Space

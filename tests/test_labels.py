@@ -23,7 +23,6 @@ from flexloop.embedded.mapper.general.roots import Root, Stage
 from flexloop.embedded.mapper.paths.prices import KEPT
 from flexloop.embedded.mapper.paths.shortest import knows_paths, shortest
 from flexloop.embedded.mapper.sampler import choices_of
-from flexloop.embedded.mapper.space import Standing
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, SearchOptions
 from flexloop.engines.embedded import EmbeddedEngine
@@ -41,7 +40,7 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
     choices = choices_of(space)
     if not knows_paths(choices):
         return
-    search = Incumbent([space], "energy", Deadline(600.0), Standing())
+    search = Incumbent([space], "energy", Deadline(600.0))
     genomes = draw(choices, np.random.default_rng(seed), 40)
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
     costs = Costing(space.spec, choices).cost(genomes)

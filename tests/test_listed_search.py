@@ -8,7 +8,7 @@ from math import inf
 import pytest
 import random_spaces
 from deadlines import after_looks
-from enumeration import best_of_all
+from enumeration import best_of_all, find_best_general
 from test_imperfect_search import some_space
 
 import flexloop
@@ -19,9 +19,8 @@ from flexloop.embedded.mapper.general import listing, proof
 from flexloop.embedded.mapper.general import search as general
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.roots import Roots
-from flexloop.embedded.mapper.general.search import find_best_general, find_better
 from flexloop.embedded.mapper.sampler import choices_of
-from flexloop.embedded.mapper.space import Objective, Standing
+from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Space
 from flexloop.errors import NoVerdictError
 from flexloop.workloads.layers import Layer, Network
 
@@ -45,14 +44,20 @@ def not_enumerated(monkeypatch: pytest.MonkeyPatch) -> None:
 MAPPABLE = [0, 1, 5, 9, 11]
 
 
+def better_than(space: Space, known: tuple[float, float]) -> tuple[Optimum | None, Certificate]:
+    incumbent = Incumbent([space], "energy", Deadline(60), known=known)
+    general.search_general(incumbent)
+    return incumbent.outcome()
+
+
 @pytest.mark.parametrize("seed", MAPPABLE)
 def test_what_is_known_of_elsewhere_need_not_be_found_again(seed: int, not_enumerated: None) -> None:
     space = some_space(seed, 1_000)
     best = find_best_general([space], "energy", samples=0)
     energy, cycles = best.cost
-    as_good = find_better([space], "energy", best.cost, (), Deadline(60), 0, Standing(), (0.0, 0.0))
+    as_good = better_than(space, best.cost)
     assert as_good[0] is None and as_good[1].optimal and as_good[1].bound == best.cost
-    slower = find_better([space], "energy", (energy, cycles + 1), (), Deadline(60), 0, Standing(), (0.0, 0.0))
+    slower = better_than(space, (energy, cycles + 1))
     assert slower[0] is not None and slower[0].cost == best.cost and slower[1].optimal
 
 
@@ -81,7 +86,7 @@ def test_no_padded_bounds_hide_better_ones_behind_them(objective: Objective) -> 
     spaces = [random_spaces.some_space(seed, 800, networks=1.0) for seed in range(380, 400)]
     several = 0
     for space in [*spaces, *(some_space(seed, 800) for seed in range(380, 400))]:
-        incumbent = Incumbent([space], objective, Deadline(60), Standing())
+        incumbent = Incumbent([space], objective, Deadline(60))
         roots, keys = Roots(incumbent.filled, incumbent.key), []
         while roots.least() is not None:
             keys.append(roots.pop().key[0])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from enumeration import best_of_all
+from enumeration import best_of_all, find_best_general
 from nasty_spaces import document, space_of
 
 from flexloop.embedded.mapper import Space
@@ -15,7 +15,6 @@ from flexloop.embedded.mapper.fillings import every_filling
 from flexloop.embedded.mapper.general import known_forms, listing
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
-from flexloop.embedded.mapper.general.search import find_best_general
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
 

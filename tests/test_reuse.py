@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from golden_specs import golden_space
 
+from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, find_best
 from flexloop.embedded.mapper.exact.form import recognise
 from flexloop.embedded.model import evaluate
@@ -135,6 +136,6 @@ def test_searches_keep_to_the_limits_of_their_space_and_seeds_are_held_to_them()
     limited = replace(SPACE, constraints=replace(one, limits={"Spad": ReuseLimits(no_temporal_reuse=TENSORS)}))
     assert recognise(SPACE) is not None, "the exact search has no bounds for limits"
     assert recognise(limited) is None
-    found = find_best([limited], "energy", [Seed(0, dict(SPACE.spec.problem.bounds), best())], time_limit=0)
+    found = find_best([limited], "energy", [Seed(0, dict(SPACE.spec.problem.bounds), best())], deadline=Deadline(0))
     assert found.mapping.levels[0].limits == ReuseLimits(no_temporal_reuse=TENSORS)
     assert found.cost[0] == evaluate(SPACE.spec, found.mapping).energy_pj

@@ -12,6 +12,7 @@ from small_archs import lanes, plain
 from flexloop import Network, run
 from flexloop.arch.spec import ArchSpec
 from flexloop.classes import all_classes
+from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, find_best
 from flexloop.embedded.mapper.exact import orders
 from flexloop.embedded.mapper.exact.form import recognise
@@ -46,9 +47,9 @@ def test_equals_enumeration(block: int, cases: int) -> None:
             compared += 1
             if not expected:
                 with pytest.raises(UnmappableError):
-                    find_best(case.spaces, objective, time_limit=NEVER)
+                    find_best(case.spaces, objective, deadline=Deadline(NEVER))
                 continue
-            found = find_best(case.spaces, objective, time_limit=NEVER)
+            found = find_best(case.spaces, objective, deadline=Deadline(NEVER))
             assert found.cost == expected[objective], f"seed {seed}: {case.flexclass} {case.layer} {objective}"
             assert found.certificate.optimal
             assert found.certificate.lower_bound == found.cost[0]
@@ -60,7 +61,7 @@ def test_equals_enumeration(block: int, cases: int) -> None:
 def test_a_fill_that_rounding_hides_counts_for_the_proof(objective: Objective) -> None:
     """Six PEs in groups of one and two: what Timeloop adds up for a PE is 1.9999999999999998 words, one fill."""
     case = random_case(20412)
-    found = find_best(case.spaces, objective, time_limit=NEVER)
+    found = find_best(case.spaces, objective, deadline=Deadline(NEVER))
     assert found.cost == case.enumerated()[objective]
     assert found.certificate.optimal
 
@@ -94,7 +95,7 @@ def test_costs_never_rise_along_the_lattice(arch: ArchSpec, layer: Layer, degree
     best = {}
     for flexclass in all_classes(degrees=degrees):
         spaces = spaces_of(flexclass, arch, layer, ert)
-        best[flexclass] = find_best(spaces, "edp", time_limit=NEVER).cost[0]
+        best[flexclass] = find_best(spaces, "edp", deadline=Deadline(NEVER)).cost[0]
     assert all(best[upper] <= best[lower] for lower, upper in lines(all_classes(degrees=degrees)))
 
 
@@ -102,8 +103,8 @@ def test_a_seed_changes_nothing_but_the_work() -> None:
     """The optimum as its own seed leaves nothing to evaluate that would beat it."""
     layer = Layer(name="matmul", M=12, C=8, P=12)
     spaces = spaces_of(all_classes()[-1], plain(), layer, build_ert(plain()))
-    alone = find_best(spaces, "edp", time_limit=NEVER)
-    seeded = find_best(spaces, "edp", [Seed(alone.space, alone.bounds, alone.mapping)], time_limit=NEVER)
+    alone = find_best(spaces, "edp", deadline=Deadline(NEVER))
+    seeded = find_best(spaces, "edp", [Seed(alone.space, alone.bounds, alone.mapping)], deadline=Deadline(NEVER))
     assert seeded.cost == alone.cost
     assert seeded.certificate.evaluated <= alone.certificate.evaluated
     assert seeded.certificate.optimal
@@ -113,7 +114,7 @@ def test_the_cost_is_the_models() -> None:
     """What is reported is what the cost model says of the mapping reported."""
     layer = Layer(name="convolution", M=4, C=4, P=6, R=3)
     spaces = spaces_of(all_classes()[-1], plain(), layer, build_ert(plain()))
-    found = find_best(spaces, "energy", time_limit=NEVER)
+    found = find_best(spaces, "energy", deadline=Deadline(NEVER))
     spec = spaces[found.space].spec
     spec = replace(spec, problem=replace(spec.problem, bounds=found.bounds))
     assert cost_of("energy", evaluate(spec, found.mapping)) == found.cost
@@ -124,15 +125,15 @@ def test_a_layer_that_fits_nowhere_says_why() -> None:
     layer = Layer(name="strided", P=2, Wstride=40)
     spaces = spaces_of(all_classes()[0], plain(), layer, build_ert(plain()))
     with pytest.raises(UnmappableError, match="mapped tile size 44 exceeds buffer capacity 14"):
-        find_best(spaces, "edp", time_limit=NEVER)
+        find_best(spaces, "edp", deadline=Deadline(NEVER))
 
 
 def test_without_any_time_there_is_still_a_mapping_and_a_bound() -> None:
     """A search that is out of time before it begins does not call the layer unmappable."""
     layer = Layer(name="convolution", M=4, C=4, P=6, R=3, Q=6, S=3)
     spaces = spaces_of(all_classes()[-1], plain(), layer, build_ert(plain()))
-    best = find_best(spaces, "edp", time_limit=NEVER)
-    found = find_best(spaces, "edp", time_limit=0)
+    best = find_best(spaces, "edp", deadline=Deadline(NEVER))
+    found = find_best(spaces, "edp", deadline=Deadline(0))
     assert found.cost >= best.cost
     assert not found.certificate.optimal
     assert 0 < found.certificate.lower_bound <= best.cost[0]

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from flexloop.cli import app
 from flexloop.cli.progress import SearchProgress
 from flexloop.deadline import Deadline, TimeUp
-from flexloop.embedded.mapper import Objective, Optimum, Space, Standing, costing, find_best
+from flexloop.embedded.mapper import BestSoFar, Objective, Optimum, Space, costing, find_best
 from flexloop.embedded.mapper.exact import work
 from flexloop.embedded.mapper.factors import Factorizations
 from flexloop.embedded.mapper.general.bounds import Relaxation
@@ -118,7 +118,7 @@ def test_what_is_not_found_in_time_is_not_called_unmappable() -> None:
     spad = replace(space.spec.levels[0], capacity=2)
     small = replace(space, spec=replace(space.spec, levels=(spad, *space.spec.levels[1:])))
     with pytest.raises(NoVerdictError, match="allow more time"):
-        find_best([small], "edp", time_limit=0)
+        find_best([small], "edp", deadline=Deadline(0))
 
 
 def test_an_effort_counts_cpu_time_and_a_time_limit_that_of_the_wall() -> None:
@@ -147,11 +147,11 @@ def test_a_part_of_a_deadline_ends_with_it_and_pauses_do_not_count() -> None:
 
 
 def test_a_search_says_how_far_it_is() -> None:
-    standing = Standing()
-    found = find_best([golden_space("base-conv3x3")], "edp", standing=standing)
-    assert standing.best == found.cost[0]
-    assert 0 < standing.bound <= standing.best
-    assert not standing.searching
+    so_far = BestSoFar()
+    found = find_best([golden_space("base-conv3x3")], "edp", so_far=so_far)
+    assert so_far.best == found.cost[0]
+    assert 0 < so_far.bound <= so_far.best
+    assert not so_far.searching
 
 
 def written(folder: Path, name: str) -> Path:
@@ -213,7 +213,7 @@ def test_a_signal_before_the_search_ends_the_command() -> None:
 def test_a_line_tells_how_far_a_search_is() -> None:
     progress = SearchProgress(Deadline(60.0))
     assert progress.line().endswith("s: no mapping yet")
-    progress.standing.best, progress.standing.bound = 2.5e16, 1e16
+    progress.so_far.best, progress.so_far.bound = 2.5e16, 1e16
     assert progress.line().endswith("s: best 2.5e+16, none below 1e+16")
 
 

@@ -17,7 +17,7 @@ import pytest
 
 import flexloop.timeloop_api as tl
 from flexloop.dropin.mapper import run_mapper
-from flexloop.embedded.mapper import Standing
+from flexloop.embedded.mapper import BestSoFar
 from flexloop.errors import SpecError, UnknownNameError, UnmappableError, UnsupportedError
 
 DATA = Path(__file__).parent / "data" / "scripting"
@@ -380,18 +380,18 @@ def test_an_interrupt_ends_the_search_and_leaves_its_best_mapping(
     spec.architecture.find("DRAM").attributes.depth = 2**36
     over = Event()
 
-    def interrupt(standing: Standing) -> None:
+    def interrupt(so_far: BestSoFar) -> None:
         while not over.wait(0.01):
-            if standing.searching and standing.best < float("inf"):
+            if so_far.searching and so_far.best < float("inf"):
                 signal.raise_signal(signal.SIGINT)
                 return
 
-    def watched() -> Standing:
-        standing = Standing()
-        Thread(target=interrupt, args=[standing], daemon=True).start()
-        return standing
+    def watched() -> BestSoFar:
+        so_far = BestSoFar()
+        Thread(target=interrupt, args=[so_far], daemon=True).start()
+        return so_far
 
-    monkeypatch.setattr("flexloop.timeloop_api.calls.Standing", watched)
+    monkeypatch.setattr("flexloop.timeloop_api.calls.BestSoFar", watched)
     try:
         with pytest.raises(KeyboardInterrupt, match="the best mapping so far stands in"):
             tl.call_mapper(spec, tmp_path, extra_input_files=[ENERGIES], log_to=tmp_path / "log.txt", time_limit=50)

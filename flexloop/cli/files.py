@@ -103,7 +103,7 @@ def mapper(
     with SearchProgress(deadline) as progress, interrupts.answered_by(progress.interrupt):
         try:
             outcome = run_mapper(
-                files, output, source, deadline=deadline, standing=progress.standing, defines=defines,
+                files, output, source, deadline=deadline, so_far=progress.so_far, defines=defines,
                 roots=include_root,
             )  # fmt: skip
         except NoVerdictError:

@@ -97,9 +97,9 @@ class SearchProgress:
     """
 
     def __init__(self, deadline: Deadline) -> None:
-        from flexloop.embedded.mapper import Standing
+        from flexloop.embedded.mapper import BestSoFar
 
-        self.standing = Standing()
+        self.so_far = BestSoFar()
         self._deadline = deadline
         self._out = console(stderr=True)
         self._began = time.monotonic()
@@ -123,10 +123,10 @@ class SearchProgress:
 
     def interrupt(self) -> None:
         """Have the search end with what it has; where it has not begun, there is nothing to keep."""
-        if not self.standing.searching:
+        if not self.so_far.searching:
             raise KeyboardInterrupt
         self._deadline.stop()
 
     def line(self) -> str:
         """How far the search is, in words."""
-        return f"searching for {time.monotonic() - self._began:.0f} s: {self.standing}"
+        return f"searching for {time.monotonic() - self._began:.0f} s: {self.so_far}"

@@ -17,7 +17,7 @@ from typing import Any
 
 from flexloop.deadline import Deadline
 from flexloop.dropin.model import check_energies, read_with_notes, write_results
-from flexloop.embedded.mapper import Optimum, Space, Standing
+from flexloop.embedded.mapper import BestSoFar, Optimum, Space
 from flexloop.embedded.metrics import Goal, find_best_for, goal_of
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.spec import Spec, read_config, refuse_unmodelled
@@ -102,7 +102,7 @@ def run_mapper(
     *,
     time_limit: float | None = None,
     deadline: Deadline | None = None,
-    standing: Standing | None = None,
+    so_far: BestSoFar | None = None,
     defines: Map[str, Any] = MappingProxyType({}),
     roots: Sequence[Path] = (),
 ) -> MapperOutcome:
@@ -116,7 +116,7 @@ def run_mapper(
         energy: where energies come from; absent, from the first source that is there.
         time_limit: seconds by a clock on the wall after which the proof is given up; absent, as effort ``normal``.
         deadline: takes the place of the time limit; making energies does not count.
-        standing: called with the best mapping and its bound whenever they improve.
+        so_far: receives the best cost and its bound whenever they improve.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 
@@ -126,7 +126,7 @@ def run_mapper(
         OutputError: if the files cannot be written.
     """
     outcome = search_files(
-        files, energy, time_limit=time_limit, deadline=deadline, standing=standing, defines=defines, roots=roots
+        files, energy, time_limit=time_limit, deadline=deadline, so_far=so_far, defines=defines, roots=roots
     )
     beside = outcome.energies.written()
     mapping = outcome.optimum.mapping
@@ -170,7 +170,7 @@ def search_files(
     *,
     time_limit: float | None = None,
     deadline: Deadline | None = None,
-    standing: Standing | None = None,
+    so_far: BestSoFar | None = None,
     defines: Map[str, Any] = MappingProxyType({}),
     roots: Sequence[Path] = (),
 ) -> MapperOutcome:
@@ -181,7 +181,7 @@ def search_files(
         energy: where energies come from; absent, from the first source that is there.
         time_limit: seconds by a clock on the wall after which the proof is given up; absent, as effort ``normal``.
         deadline: takes the place of the time limit; making energies does not count.
-        standing: called with the best mapping and its bound whenever they improve.
+        so_far: receives the best cost and its bound whenever they improve.
         defines: values of variables of templates.
         roots: folders below which templates may take in files, beside those of the files.
 
@@ -205,7 +205,7 @@ def search_files(
     space = space_of(spec, config)
     check_energies(spec, energies, idle={c.target for c in space.constraints.dataspaces if set(c.bypass) == tensors})
     deadline.grant(min(_MIN_S, deadline.seconds))
-    optimum = find_best_for(space, goal, deadline, standing)
+    optimum = find_best_for(space, goal, deadline, so_far)
     ended = "interrupted" if deadline.stopped else "time limit reached" if deadline.passed() else "not all was tried"
     return MapperOutcome(spec, goal, optimum, evaluate(spec, optimum.mapping), energies, ended)
 

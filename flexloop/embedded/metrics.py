@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper import Objective, Optimum, Seed, Space, Standing, find_best
+from flexloop.embedded.mapper import BestSoFar, Objective, Optimum, Seed, Space, find_best
 from flexloop.embedded.mapper.find import cost_of
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.spec import Spec, StorageSpec
@@ -90,7 +90,7 @@ def goal_of(metrics: Sequence[str], levels: Sequence[str]) -> Goal:
 
 
 def find_best_for(
-    space: Space, goal: Goal, deadline: Deadline | None = None, standing: Standing | None = None
+    space: Space, goal: Goal, deadline: Deadline | None = None, so_far: BestSoFar | None = None
 ) -> Optimum:
     """The best mapping of a mapspace for a goal.
 
@@ -102,16 +102,16 @@ def find_best_for(
         space: the mapspace.
         goal: what is minimised.
         deadline: when to end with what is known; absent, that of effort ``normal``.
-        standing: called with the best mapping and its bound whenever they improve.
+        so_far: receives the best cost and its bound whenever they improve.
 
     Raises:
         UnmappableError, NoVerdictError: as `find_best`.
     """
     deadline = deadline or Deadline.of()
     if goal.counted is None:
-        return find_best([space], goal.objective, deadline=deadline, standing=standing)
+        return find_best([space], goal.objective, deadline=deadline, so_far=so_far)
     first_alone = replace(space, spec=_weighted(space.spec, {goal.counted: 1.0}))
-    least = find_best([first_alone], goal.objective, deadline=deadline, standing=standing)
+    least = find_best([first_alone], goal.objective, deadline=deadline, so_far=so_far)
     return _best_of_equals(space, goal, least, deadline) if least.certificate.optimal else least
 
 

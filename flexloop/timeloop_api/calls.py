@@ -14,7 +14,7 @@ from typing import TextIO
 from flexloop.deadline import Deadline
 from flexloop.dropin.mapper import run_mapper
 from flexloop.dropin.model import run_model
-from flexloop.embedded.mapper import Standing
+from flexloop.embedded.mapper import BestSoFar
 from flexloop.energysources.complete import AUTO, EnergyChoice
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.v4front.architecture import Leaf
@@ -68,14 +68,14 @@ def call_mapper(
     check_arguments(environment, extra_args, return_proc)
     folder, spec = Path(output_dir), specification.evaluated()
     files = input_files(spec, folder, extra_input_files, for_model=False)
-    deadline, standing = Deadline.of(effort, time_limit), Standing()
+    deadline, so_far = Deadline.of(effort, time_limit), BestSoFar()
     with (
         opened(log_to) as log,
         _energies(energy, log, folder / "timeloop-mapper.accelergy.log") as choice,
-        signs_of_life(standing, log),
-        interruptible(deadline, standing, folder),
+        signs_of_life(so_far, log),
+        interruptible(deadline, so_far, folder),
     ):
-        outcome = run_mapper(files, folder, choice, deadline=deadline, standing=standing)
+        outcome = run_mapper(files, folder, choice, deadline=deadline, so_far=so_far)
         print(outcome, file=log)
     certificate = outcome.optimum.certificate
     return _results(spec, outcome.evaluation, folder, "timeloop-mapper", certificate.optimal, outcome.optimum.gap)

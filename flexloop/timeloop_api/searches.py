@@ -11,7 +11,7 @@ from threading import Event, Thread, current_thread, main_thread
 from typing import Any, TextIO
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper import Standing
+from flexloop.embedded.mapper import BestSoFar
 from flexloop.errors import NoVerdictError
 
 SIGN_OF_LIFE_S = 10.0
@@ -19,13 +19,13 @@ SIGN_OF_LIFE_S = 10.0
 
 
 @contextmanager
-def signs_of_life(standing: Standing, log: TextIO) -> Iterator[None]:
+def signs_of_life(so_far: BestSoFar, log: TextIO) -> Iterator[None]:
     """Say every `SIGN_OF_LIFE_S` seconds how far a search is."""
     over, began = Event(), time.monotonic()
 
     def say() -> None:
         while not over.wait(SIGN_OF_LIFE_S):
-            print(f"searching for {time.monotonic() - began:.0f} s: {standing}", file=log, flush=True)
+            print(f"searching for {time.monotonic() - began:.0f} s: {so_far}", file=log, flush=True)
 
     thread = Thread(target=say, daemon=True)
     thread.start()
@@ -37,12 +37,12 @@ def signs_of_life(standing: Standing, log: TextIO) -> Iterator[None]:
 
 
 @contextmanager
-def interruptible(deadline: Deadline, standing: Standing, folder: Path) -> Iterator[None]:
+def interruptible(deadline: Deadline, so_far: BestSoFar, folder: Path) -> Iterator[None]:
     """Have a first Ctrl-C end the search; what it has is then written, and the interrupt goes on.
 
     Args:
         deadline: when the search has to end.
-        standing: whether it has begun.
+        so_far: whether it has begun.
         folder: where its results are written.
 
     Raises:
@@ -54,7 +54,7 @@ def interruptible(deadline: Deadline, standing: Standing, folder: Path) -> Itera
         return
 
     def stop(number: int, frame: Any) -> None:
-        if deadline.stopped or not standing.searching:
+        if deadline.stopped or not so_far.searching:
             raise KeyboardInterrupt
         deadline.stop()
 

@@ -21,6 +21,13 @@ _ROUNDED = 1 - 1e-12
 """How far sums of the same numbers in another order may fall below each other."""
 
 
+def ranked(objective: Objective, cycles: float, energy: float) -> tuple[float, float]:
+    """An objective and its tie-break, given cycles and energy (pJ)."""
+    if objective == "latency":
+        return float(cycles), energy
+    return (energy, float(cycles)) if objective == "energy" else (energy * cycles, energy)
+
+
 @dataclass(frozen=True)
 class Space:
     """One Timeloop mapspace as the mapper sees it.
@@ -97,8 +104,8 @@ class Certificate:
 
 
 @dataclass
-class Standing:
-    """How far a search is, for whoever watches it from another thread.
+class BestSoFar:
+    """What a search has found and proved so far, for whoever watches it from another thread.
 
     Attributes:
         best: the objective of the best mapping yet.

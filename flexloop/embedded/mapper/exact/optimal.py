@@ -23,8 +23,6 @@ from flexloop.embedded.mapper.exact.leaves import Family, Leaves
 from flexloop.embedded.mapper.exact.machine import lattice_of, machine_of
 from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.problem import (
-    ENERGY,
-    LATENCY,
     MOST_POINTS,
     MOST_SHAPES,
     OBJECTIVES,
@@ -38,7 +36,7 @@ from flexloop.embedded.mapper.exact.problem import (
 from flexloop.embedded.mapper.exact.spatialbounds import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
 from flexloop.embedded.mapper.exact.work import Padding, Work, padding_of, table_of
-from flexloop.embedded.mapper.space import Objective, Standing
+from flexloop.embedded.mapper.space import BestSoFar, Objective, ranked
 from flexloop.integers import divisors
 from flexloop.timeloop.mapping import Mapping
 
@@ -58,16 +56,12 @@ class Outcome:
         place: index of its mapspace among those given.
         bounds: padded bounds by the problem's names.
         mapping: the mapping.
-        cost: objective and tie-break.
-        lower_bound: no mapping costs less.
         evaluated: mappings costed.
     """
 
     place: int
     bounds: dict[str, int]
     mapping: Mapping
-    cost: tuple[float, float]
-    lower_bound: float
     evaluated: int
 
 
@@ -94,7 +88,7 @@ class Search:
         objective: what is minimised.
         incumbent: cost (objective, tie-break) to reach or beat; infinite without one.
         deadline: when the proof is given up.
-        standing: called with the best mapping and its bound whenever they improve.
+        so_far: receives the best cost and its bound whenever they improve.
 
     Attributes:
         best: the incumbent.
@@ -107,11 +101,12 @@ class Search:
         objective: Objective,
         incumbent: tuple[float, float],
         deadline: Deadline,
-        standing: Standing | None = None,
+        so_far: BestSoFar | None = None,
     ) -> None:
         self._groups = groups
+        self._objective: Objective = objective
         self._code = OBJECTIVES[objective]
-        self._deadline, self._standing = deadline, standing or Standing()
+        self._deadline, self._so_far = deadline, so_far or BestSoFar()
         self.best = new_best()
         self.best["cost"][:] = incumbent
         self._admit_equals()
@@ -147,15 +142,15 @@ class Search:
         self.open = min(self.open, *keys)
 
     def _leave_leaf_open(self, cycles: float, energy: float) -> None:
-        self._leave_open(_ranked(self._code, cycles, energy))
+        self._leave_open(ranked(self._objective, cycles, energy))
 
     def _late(self) -> bool:
         """Whether time is up."""
-        self._standing.best = float(self.best["cost"][0])
+        self._so_far.best = float(self.best["cost"][0])
         return self._deadline.passed()
 
     def _key(self, padding: Padding) -> tuple[float, float]:
-        return _ranked(self._code, padding.cycles, padding.energy)
+        return ranked(self._objective, padding.cycles, padding.energy)
 
     def _paddings(self) -> list[Padding]:
         """Every choice of padded bounds; what there is no time or no space for is left open."""
@@ -198,7 +193,7 @@ class Search:
             last = int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right"))
             if begin >= last:
                 break
-            self._standing.bound = min(self.open[0], float(bounds[begin]))
+            self._so_far.bound = min(self.open[0], float(bounds[begin]))
             if self._late():
                 self._leave_open((float(bounds[begin]), self._key(padding)[1]))
                 break
@@ -258,12 +253,5 @@ class Search:
         if winner is None:
             return None
         bounds, mapping = winner.named
-        cost = float(self.best["cost"][0]), float(self.best["cost"][1])
         place = winner.family.places[winner.shape]
-        return Outcome(place, bounds, mapping, cost, self.lower_bound, int(self.best["counts"][0]))
-
-
-def _ranked(code: int, cycles: float, energy: float) -> tuple[float, float]:
-    if code == LATENCY:
-        return cycles, energy
-    return (energy, cycles) if code == ENERGY else (cycles * energy, energy)
+        return Outcome(place, bounds, mapping, int(self.best["counts"][0]))

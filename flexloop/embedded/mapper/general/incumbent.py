@@ -14,7 +14,7 @@ from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part
 from flexloop.embedded.mapper.sampler import Found, better, choices_of, sample
 from flexloop.embedded.mapper.slots import Genomes
-from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
+from flexloop.embedded.mapper.space import BestSoFar, Certificate, Objective, Optimum, Seed, Space
 from flexloop.errors import NoVerdictError, UnmappableError, UnsupportedError
 
 Floats = npt.NDArray[np.float64]
@@ -43,7 +43,7 @@ class Incumbent:
         spaces: the mapspaces, searched as one.
         objective: what to minimise.
         deadline: when to end.
-        standing: hears of every better mapping.
+        so_far: hears of every better mapping.
         floor: no mapping that is still to be searched costs less.
         known: cost of a mapping of elsewhere; only better ones are of interest.
     """
@@ -53,7 +53,7 @@ class Incumbent:
         spaces: Sequence[Space],
         objective: Objective,
         deadline: Deadline,
-        standing: Standing,
+        so_far: BestSoFar | None = None,
         floor: Key = (0.0, 0.0),
         known: Key = NOTHING,
     ) -> None:
@@ -63,7 +63,7 @@ class Incumbent:
             self.parts.append(Part(index, space, choices, Costing(space.spec, choices)))
         self.filled = [part for part in self.parts if part.choices.empty_dimension is None]
         self.objective: Objective = objective
-        self.deadline, self.standing = deadline, standing
+        self.deadline, self.so_far = deadline, so_far or BestSoFar()
         self._known = known
         self.best: Best | None = None
         self.evaluated = 0
@@ -153,7 +153,7 @@ class Incumbent:
         """Remember a mapping if it is the best yet."""
         if found is not None and found.key < (self.best.found.key if self.best else self._known):
             self.best = Best(found, part)
-            self.standing.best = found.key[0]
+            self.so_far.best = found.key[0]
             self.is_done = self.is_hopeless(self.floor)
 
     def sample(self, part: Part, budget: int, rng_seed: int, starts: Genomes | None, deadline: Deadline) -> None:

@@ -80,7 +80,7 @@ class Proof:
                 self._improve(samples, rng_seed, max(_AGAIN * proving - sampled, 1.0))
                 sampled += self._incumbent.deadline.now() - before
             bound = max(least, self._incumbent.floor)
-            self._incumbent.standing.bound = min(self._incumbent.open, bound)[0]
+            self._incumbent.so_far.bound = min(self._incumbent.open, bound)[0]
             if self._incumbent.is_hopeless(bound):
                 return
             root = roots.pop()

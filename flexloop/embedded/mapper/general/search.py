@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flexloop.deadline import Deadline, TimeUp
+from flexloop.deadline import TimeUp
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.known_forms import KnownForms
 from flexloop.embedded.mapper.general.listing import prove_listed
 from flexloop.embedded.mapper.general.proof import SAMPLED, Proof, has_paths
-from flexloop.embedded.mapper.general.roots import Key
 from flexloop.embedded.mapper.slots import concatenate
-from flexloop.embedded.mapper.space import Certificate, Objective, Optimum, Seed, Space, Standing
+from flexloop.embedded.mapper.space import Seed
 
 _ENUMERATED = 200_000
 """Mapspaces of at most this many mappings together are enumerated."""
@@ -29,67 +28,17 @@ _FEWER = 20
 """By how much fewer mappings are sampled where shortest paths lead to good ones."""
 
 
-def find_best_general(
-    spaces: Sequence[Space],
-    objective: Objective,
-    seeds: Sequence[Seed] = (),
-    *,
-    time_limit: float = 60.0,
-    deadline: Deadline | None = None,
-    rng_seed: int = 0,
-    samples: int = _SAMPLES,
-    standing: Standing | None = None,
-    floor: Key = (0.0, 0.0),
-) -> Optimum:
-    """Find the best mapping of all spaces, proved or with a lower bound.
+def search_general(
+    incumbent: Incumbent, seeds: Sequence[Seed] = (), rng_seed: int = 0, samples: int = _SAMPLES
+) -> None:
+    """Find the best mapping of an incumbent's mapspaces and prove it, or how far from it the answer may be.
 
     Args:
-        spaces: the mapspaces, searched as one.
-        objective: what to minimise.
+        incumbent: hears of all that is found, and of what the end of the time left open.
         seeds: mappings known to be in the spaces, to start from.
-        time_limit: seconds of CPU time after which the search ends with what it has.
-        deadline: takes the place of the time limit.
         rng_seed: seed of the sampler that finds the first mappings.
         samples: mappings sampled before branch and bound, over all spaces.
-        standing: called with the best mapping and its bound whenever they improve.
-        floor: the objective and its tie-break, of which no mapping is below both, as far as is known.
-
-    Raises:
-        UnmappableError: if no mapping fits, with the reason for the one with the smallest tiles.
-        NoVerdictError: if none was found within the time limit, and it is not proved that there is none.
-        UnsupportedError: if none was found that the model can count.
     """
-    incumbent = Incumbent(spaces, objective, deadline or Deadline(time_limit), standing or Standing(), floor)
-    _search(incumbent, seeds, rng_seed, samples)
-    return incumbent.result()
-
-
-def find_better(
-    spaces: Sequence[Space],
-    objective: Objective,
-    known: Key,
-    seeds: Sequence[Seed],
-    deadline: Deadline,
-    rng_seed: int,
-    standing: Standing,
-    floor: Key,
-) -> tuple[Optimum | None, Certificate]:
-    """As `find_best_general`, where a mapping of elsewhere is known.
-
-    Args:
-        known: the objective and the tie-break of that mapping.
-        spaces, objective, seeds, deadline, rng_seed, standing, floor: see `find_best_general`.
-
-    Returns:
-        A better mapping, or None, and what is proved of all mappings of the spaces and the known one.
-    """
-    incumbent = Incumbent(spaces, objective, deadline, standing, floor, known)
-    _search(incumbent, seeds, rng_seed, _SAMPLES)
-    return incumbent.outcome()
-
-
-def _search(incumbent: Incumbent, seeds: Sequence[Seed], rng_seed: int, samples: int) -> None:
-    """Everything in turn, until the time is over."""
     incumbent.start(seeds)
     if incumbent.is_done or _enumerated(incumbent):
         return
