@@ -22,7 +22,7 @@ from flexloop.embedded.mapper.exact.cost import (
 from flexloop.embedded.mapper.exact.grid import advance, fits
 from flexloop.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, PE_TILE, SCRATCH_TYPE, Record
 from flexloop.embedded.mapper.exact.types import F64, F_CUBE, F_VECTOR, I64, MATRIX, FloatArray, IntArray
-from flexloop.embedded.mapper.exact.words import rank_extents, tile_words
+from flexloop.embedded.mapper.exact.words import IRRELEVANT, OUTPUTS, WEIGHTS, offsets, rank_extents, tile_words
 
 # Over all PE tiles that fit: most MACs for one word of weights and of outputs, least words of inputs for one MAC where
 # another tensor stays in place, and the same times the tile's M, for where inputs stay.
@@ -111,14 +111,13 @@ def _family(
         if family == t:
             still = 1
             for d in range(8):
-                if (t == 0 and d not in (0, 6, 7)) or (t == 2 and d not in (2, 4, 5)):
+                if not IRRELEVANT[t, d]:
                     still *= lattice.bounds[d] // x[d]
             words[W_PE, t] = np.float64(still)
     words[W_PE, 1] = each * extremes[INPUTS]
     if family == 1:
         words[W_PE, 1] = each * extremes[INPUTS_STAY] / (lattice.bounds[3] // x[3])
-    groups_w = x[1] * x[2] * x[3] * x[4] * x[5]
-    groups_o = x[0] * x[1] * x[3] * x[6] * x[7]
+    groups_w, groups_o = offsets(x, x, machine.coef, WEIGHTS), offsets(x, x, machine.coef, OUTPUTS)
     coupled = (lattice.bounds[4] > 1 and lattice.bounds[6] > 1) or (lattice.bounds[5] > 1 and lattice.bounds[7] > 1)
     groups_i = x[0] * x[1] * x[2]
     if not coupled:

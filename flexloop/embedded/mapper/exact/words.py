@@ -11,6 +11,7 @@ import numpy as np
 
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.types import I64, IntArray
+from flexloop.embedded.rules.multicast import pairs_apart, shift_of
 
 WEIGHTS, INPUTS, OUTPUTS = 0, 1, 2
 IRRELEVANT = np.zeros((3, 8), dtype=np.bool_)
@@ -123,10 +124,8 @@ def distinct(n1: I64, step1: I64, n2: I64, step2: I64) -> I64:
     """Number of distinct sums i*step1 + j*step2, i < n1, j < n2."""
     if n1 == 1 or n2 == 1:
         return n1 * n2
-    a, b = step1, step2
-    while b:
-        a, b = b, a % b
-    return n1 * n2 - max(0, n1 - step2 // a) * max(0, n2 - step1 // a)
+    shift1, shift2 = shift_of(step1, step2)
+    return n1 * n2 - pairs_apart(n1, shift1, n2, shift2, 1)
 
 
 @kernel
