@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 
 import pytest
+from golden_specs import golden_space
 from random_cases import OBJECTIVES, random_case, spaces_of
 from small_archs import lanes, plain
 
@@ -15,7 +16,9 @@ from flexloop.classes import all_classes
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, find_best
 from flexloop.embedded.mapper.exact import orders
+from flexloop.embedded.mapper.exact.compulsory import Compulsory
 from flexloop.embedded.mapper.exact.form import recognise
+from flexloop.embedded.mapper.exact.machine import machine_of
 from flexloop.embedded.mapper.find import cost_of
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.model import evaluate
@@ -145,3 +148,19 @@ def test_rows_of_the_order_tables_are_permutations() -> None:
         assert all(sorted(row) == list(range(8)) for row in rows.tolist())
         assert (starts[1:] > starts[:-1]).all()
     assert len(orders.dominant()[1]) * 5 < len(orders.complete()[1])
+
+
+def test_energy_that_no_mapping_can_do_without_is_shared_by_the_instances_of_a_row() -> None:
+    """16 scratchpads in a row read a word each for the energy of one."""
+    space = golden_space("base-fc")
+    spad = replace(space.spec.levels[0], cluster_size=16, read_energy=1000.0, update_energy=1000.0)
+    space = replace(space, spec=replace(space.spec, levels=(spad, *space.spec.levels[1:])))
+    form = recognise(space)
+    assert form is not None
+    machine, _ = machine_of([form], "energy")
+    bounds = tuple(space.bounds[name][0] if name else 1 for name in form.roles.dimensions)
+    cycles, energy = Compulsory(form, machine).of(bounds, int(machine["pes"]))
+    found = find_best([space], "energy")
+    assert found.certificate.optimal
+    assert 0.5 * found.cost[0] < energy < found.cost[0]
+    assert cycles <= found.cost[1]

@@ -58,7 +58,7 @@ class TensorFacts:
     ranks: tuple[tuple[tuple[int, int], ...], ...]
     read_write: bool
 
-    @property
+    @cached_property
     def is_diagonal(self) -> bool:
         """Whether some dimension is in several ranks."""
         dimensions = [d for rank in self.ranks for d, _ in rank]
@@ -70,6 +70,17 @@ class TensorFacts:
         if not self.is_diagonal:
             return self.ranks
         return (tuple({d: c for rank in self.ranks for d, c in rank}.items()),)
+
+    def box(self, tiles: npt.NDArray[np.int64] | Floats) -> Floats:
+        """[n]: words of the bounding boxes of tiles [n, dimensions] (rule 2b)."""
+        words = np.ones(len(tiles))
+        for rank in self.ranks:
+            words = words * (1.0 + sum(coefficient * (tiles[:, d] - 1.0) for d, coefficient in rank))
+        return words
+
+    def surely_moved(self, bounds: Sequence[int]) -> int:
+        """Words that cross any boundary: strides leave gaps, and steps along a rank that is shared may cancel."""
+        return 0 if self.is_diagonal else prod(max(bounds[d] for d, _ in rank) for rank in self.ranks if rank)
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,11 @@ class Facts:
     routed: bool = False
     latency: int = 0
     returned: float = 0.0
+
+    @cached_property
+    def steps(self) -> dict[int, int]:
+        """By how many words a step of each dimension moves a data space in a rank, at most."""
+        return dict(sorted((d, c) for tensor in self.tensors for rank in tensor.ranks for d, c in rank))
 
     @cached_property
     def leakage(self) -> float:
@@ -115,6 +131,5 @@ class Facts:
         """The most that networks take off the energy (pJ) of a mapping with these bounds."""
         if not self.returned:
             return 0.0
-        outputs = (t for t in self.tensors if t.read_write)
-        sizes = (prod(1 + sum(c * (bounds[d] - 1) for d, c in rank) for rank in t.ranks) for t in outputs)
-        return self.returned * sum(sizes)
+        whole = np.array([bounds])
+        return self.returned * sum(float(t.box(whole)[0]) for t in self.tensors if t.read_write)

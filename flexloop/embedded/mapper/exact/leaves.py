@@ -103,7 +103,7 @@ class Family:
     @cached_property
     def compulsory(self) -> Compulsory:
         """What no mapping can do without."""
-        return Compulsory(self.machine)
+        return Compulsory(self.forms[0], self.machine)
 
     def writer(self, shape: int) -> Writer:
         """What writes leaves of one of the forms."""

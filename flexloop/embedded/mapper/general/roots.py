@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property
 from math import inf, prod
 
 import numpy as np
@@ -22,6 +23,7 @@ from flexloop.embedded.mapper.facts import Facts, Resource
 from flexloop.embedded.mapper.fillings import Filling, Fillings, every_filling
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.paths.shortest import are_few
+from flexloop.embedded.mapper.relaxed import certain, handed_out
 from flexloop.embedded.mapper.space import Space
 
 Key = tuple[float, float]
@@ -67,18 +69,22 @@ class Part:
 
     def compulsory(self, bounds: Sequence[int]) -> float:
         """Energy (pJ) that no mapping can do without: all MACs, and each word handed on once by the outermost level."""
-        _, computed = self.choices.imperfect.least_shares(bounds)
-        energy = float(prod(bounds)) * computed * self.facts.compute_energy
-        top = self.facts.levels[-1]
-        if self.choices.imperfect or any(slot.spatial and slot.level == 0 for slot in self.choices.slots):
-            return energy  # residuals may leave words out; neighbours may feed the MACs
-        for t, tensor in enumerate(self.facts.tensors):
-            handed_on = self.choices.data_spaces[t] in self.choices.reuse[-1].no_coalesce
-            if self.choices.kept[-1, t] and not handed_on and not tensor.is_diagonal:
-                # Where dimensions share a rank, steps may move nothing.
-                words = float(prod(max(bounds[d] for d, _ in rank) for rank in tensor.ranks if rank)) - top.instances
-                energy += max(words, 0.0) * (top.update_energy if tensor.read_write else top.read_energy)
-        return energy
+        computed = self.choices.imperfect.least_computed(bounds)
+        words = (max(t.surely_moved(bounds) - self.facts.levels[-1].instances, 0) for t in self.facts.tensors)
+        moved = sum(pj * count for pj, count in zip(self._per_word, words, strict=True))
+        return prod(bounds) * computed * self.facts.compute_energy + moved
+
+    @cached_property
+    def _per_word(self) -> list[float]:
+        """pJ of each data space's words at the outermost level, where that surely hands them on."""
+        choices, top = self.choices, self.facts.levels[-1]
+        given = choices.kept[-1] & [name not in choices.reuse[-1].no_coalesce for name in choices.data_spaces]
+        # Residuals may leave words out; neighbours may feed the MACs.
+        if choices.imperfect or any(slot.spatial and slot.level == 0 for slot in choices.slots):
+            given = np.zeros_like(given)
+        return [
+            certain(handed_out(top, t), t) if some else 0.0 for t, some in zip(self.facts.tensors, given, strict=True)
+        ]
 
     def patterns(self) -> Iterator[Mask]:
         """The patterns of bypass that nothing is proved about yet and that keep every tensor somewhere."""

@@ -1,0 +1,88 @@
+"""What crosses a boundary at least, whatever the orders of loops: the rules that the bounds of chains of levels share.
+
+A boundary lies between a level that keeps a data space (the child) and the next one outside that does (the parent). All
+children together receive the words of a tile times the iterations and instances outside of the loop that moves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from flexloop.embedded.mapper.facts import READ, WRITE, Floats, LevelFacts, TensorFacts
+
+
+class Access(NamedTuple):
+    """What words do at a level.
+
+    Attributes:
+        kind: READ or WRITE, whose bandwidth they take.
+        energy: pJ a word.
+        spares_first: whether the first visits of partial sums go without.
+    """
+
+    kind: int
+    energy: float
+    spares_first: bool
+
+
+def taken_in(level: LevelFacts) -> tuple[Access, ...]:
+    """What a child is charged for each word that it receives."""
+    return (Access(WRITE, level.write_energy, True),)
+
+
+def handed_out(level: LevelFacts, tensor: TensorFacts) -> tuple[Access, ...]:
+    """What a parent is charged for each word that children get from it, or add to it."""
+    read = Access(READ, level.read_energy, True)
+    return (read, Access(WRITE, level.update_energy, False)) if tensor.read_write else (read,)
+
+
+def certain(accesses: Sequence[Access], tensor: TensorFacts) -> float:
+    """pJ of what happens to a word, or a partial sum, at its first visit too."""
+    return sum(access.energy for access in accesses if not (tensor.read_write and access.spares_first))
+
+
+class Moved:
+    """What moves a data space in a problem, and how the loops of a fanout, [n, dimensions] of factors, share it.
+
+    Args:
+        tensor: the data space.
+        bounds: the bound of each dimension.
+
+    Attributes:
+        relevant, irrelevant: the dimensions that move it, and the others, which repeat its tiles.
+        shared: the ranks that two or more dimensions move it in, by dimension.
+        repeating: the dimensions along which children may have words in common.
+        everything: its words.
+    """
+
+    def __init__(self, tensor: TensorFacts, bounds: Sequence[int]) -> None:
+        self.tensor = tensor
+        self.relevant = frozenset(d for rank in tensor.ranks for d, _ in rank if bounds[d] > 1)
+        self.irrelevant = [d for d in range(len(bounds)) if d not in self.relevant]
+        self.shared = {
+            d: rank
+            for rank in tensor.groups
+            for d, _ in rank
+            if bounds[d] > 1 and sum(bounds[i] > 1 for i, _ in rank) > 1
+        }
+        self.repeating = [*self.irrelevant, *self.shared]
+        self.everything = float(tensor.box(np.array([bounds], dtype=np.float64))[0])
+
+    def sharing(self, factors: Floats) -> Floats:
+        """[n]: how many children get the same tile at most: those along a rank differ as its longest loop does."""
+        share: Floats = factors[:, self.irrelevant].prod(axis=1)
+        for rank in set(self.shared.values()):
+            along = factors[:, [d for d, _ in rank]]
+            share = share * (along.prod(axis=1) / (1.0 if self.tensor.is_diagonal else along.max(axis=1)))
+        return share
+
+    def passing(self, d: int) -> list[int]:
+        """The dimensions along which neighbours may pass words on where the innermost loop is over d.
+
+        Along the displacement of that loop tiles lie one after the other only in steps of the rank's other dimensions,
+        and the last of them has no neighbour to take its words from.
+        """
+        return [i for i, _ in self.shared.get(d, ()) if i != d or self.tensor.is_diagonal]
