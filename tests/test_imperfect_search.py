@@ -211,7 +211,8 @@ def test_branch_and_bound_finds_the_best_of_an_enumeration(
     assert found.cost == pytest.approx(best.key[:2], rel=1e-12)
 
 
-@pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow if n % 3 else ()) for n in range(30)])
+# In 78 a dimension with a residual moves inputs in steps of three words, so that tiles of one lack more than positions.
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow if n % 3 else ()) for n in (*range(30), 78)])
 def test_bounds_of_partial_mappings_hold(seed: int) -> None:
     space = some_space(seed, 100_000)
     choices = choices_of(space)

@@ -153,6 +153,22 @@ class Imperfect:
             found[:, :, d] = residuals(factors[:, :, d], bound)
         return found
 
+    def move(self, tiles: IntArray, slot: int) -> npt.NDArray[np.bool_]:
+        """[n, dimensions]: whether a slot's loops have iterations in every pass, given [n, slots, dimensions] of tiles.
+
+        In the last pass a loop may have a residual of one: then the next loop outside of it is the innermost.
+        """
+        factors = tiles[:, slot + 1] // tiles[:, slot]
+        moves: npt.NDArray[np.bool_] = factors > 1
+        for d, bound in self._bounds.items():
+            moves[:, d] = (-(-bound // tiles[:, slot, d]) - 1) % factors[:, d] > 0
+        return moves
+
+    @property
+    def dimensions(self) -> list[int]:
+        """The dimensions."""
+        return list(self._bounds)
+
     def true_bounds(self, factors: IntArray) -> IntArray:
         """[n, dimensions]: the bounds that loops make with their residuals."""
         bounds: IntArray = factors.prod(axis=1)
@@ -160,17 +176,22 @@ class Imperfect:
             bounds[:, d] = bound
         return bounds
 
-    def least_shares(self, products: Sequence[int]) -> tuple[float, float]:
-        """Of what loops of these products do without residuals, the share that is left of words and of computations.
+    def least_words(self, products: Sequence[int], steps: Mapping[int, int]) -> float:
+        """Of the words that loops of these products move without residuals, the share that is left.
 
-        A dimension's words and iterations shrink by no more than bound over product. Timeloop cuts off the average
-        number of instances in use, which are at least one; and of computations below a fanout with a residual it counts
-        at least half.
+        Iterations and words that lie side by side shrink by no more than bound over product. Of positions some words
+        apart (``steps``, by dimension) a tile of n has steps * (n - 1) + 1 words, and tiles of two lose the most.
+        Timeloop cuts off the average number of instances in use, which are at least one.
         """
-        words = prod(bound / products[d] for d, bound in self._bounds.items())
-        if self._spread:
-            words /= 2
-        return words, words / 2**self._spread
+        left = 0.5 if self._spread else 1.0
+        for d, bound in self._bounds.items():
+            share, step = bound / products[d], steps.get(d, 1)
+            left *= max(share / step, 1.0 - (1.0 - share) * 2 * step / (step + 1))
+        return left
+
+    def least_computed(self, products: Sequence[int]) -> float:
+        """The same share of the computations; below a fanout with a residual Timeloop counts at least half of them."""
+        return self.least_words(products, {}) * 0.5**self._spread
 
 
 def _as_bytes(rows: IntArray) -> npt.NDArray[np.void]:

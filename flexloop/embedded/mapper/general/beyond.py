@@ -10,15 +10,14 @@ minimised apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.paths.grid import Grid, size_of
 from flexloop.embedded.mapper.slots import Slot
-from flexloop.integers import divisors
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -33,57 +32,6 @@ _BLOCK = 16_384
 """Tiles that are bounded between two looks at the clock."""
 _BY_LOOP = 40_000
 """Tiles of a lattice for which the innermost loop is told apart in what is kept; for a larger one the least is kept."""
-
-
-class Lattice:
-    """Tiles whose extents divide the bounds, and values at them: [..., one axis for each dimension]."""
-
-    def __init__(self, bounds: Sequence[int]) -> None:
-        self.axes = [divisors(bound) for bound in bounds]
-        self.shape = tuple(len(axis) for axis in self.axes)
-        self.size = prod(self.shape)
-
-    def tiles(self) -> Floats:
-        """[size, dimensions]."""
-        return np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1).reshape(self.size, -1).astype(np.float64)
-
-    def index(self, tile: Ints) -> Ints:
-        """[n]: where tiles [n, dimensions] stand."""
-        index = np.zeros(len(tile), dtype=np.int64)
-        for d, axis in enumerate(self.axes):
-            index = index * len(axis) + np.searchsorted(axis, tile[:, d])
-        return index
-
-    def scaled(self, values: Floats, factors: Sequence[int]) -> Floats:
-        """At every tile the value at the tile times the factors, for [..., *shape]; infinite outside the lattice."""
-        lead = values.ndim - len(self.axes)
-        for d, factor in enumerate(factors):
-            if factor == 1:
-                continue
-            place = {n: i for i, n in enumerate(self.axes[d])}
-            moved = np.full_like(values, np.inf)
-            pairs = [(i, place[n * factor]) for i, n in enumerate(self.axes[d]) if n * factor in place]
-            source, target = np.moveaxis(values, lead + d, 0), np.moveaxis(moved, lead + d, 0)
-            target[[i for i, _ in pairs]] = source[[j for _, j in pairs]]
-            values = moved
-        return values
-
-    def least_above(self, values: Floats, dims: Sequence[int]) -> Floats:
-        """At every tile the least value over its multiples along some dimensions."""
-        grid = values.copy()
-        for d in dims:
-            extents = self.axes[d]
-            place = {n: i for i, n in enumerate(extents)}
-            view = np.moveaxis(grid, d, 0)
-            for prime in self.primes(d):
-                for i in range(len(extents) - 1, -1, -1):
-                    if (j := place.get(extents[i] * prime)) is not None:
-                        view[i] = np.minimum(view[i], view[j])
-        return grid
-
-    def primes(self, d: int) -> list[int]:
-        """The primes of a dimension's bound."""
-        return sorted({p for n in self.axes[d] for p in divisors(n)[1:2]})
 
 
 class Beyond:
@@ -108,32 +56,32 @@ class Beyond:
         deadline: Deadline | None = None,
     ) -> None:
         self._deadline = deadline
-        self._lattice = Lattice(bounds)
+        self._size = size_of(bounds)
         self._highs = choices.limits[1]
-        self._fillings = fillings
+        self._fillings, self._residual = fillings, choices.imperfect.dimensions
         self._tables: list[Pair] = []
-        if self._lattice.size <= _LATTICE:
+        if self._size <= _LATTICE:
+            self._grid = Grid(bounds)
             self._work_out(choices.slots, crossing, fits)
 
     def __call__(self, slot: int, tile: Ints) -> Pair:
         """Energy and cycles, [dimensions + 1, n] or [1, n], of everything from a slot on, by innermost loop."""
         if not self._tables:
             return np.zeros((1, len(tile))), np.zeros((1, len(tile)))
-        index = self._lattice.index(tile)
+        index = self._grid.index(tile)
         energy, cycles = self._tables[slot]
         return energy[:, index], cycles[:, index]
 
     def _work_out(self, slots: Sequence[Slot], crossing: Crossing, fits: Callable[[int, Floats], Mask]) -> None:
-        lattice, dims = self._lattice, len(self._lattice.axes)
-        tiles = lattice.tiles()
-        energy = np.full((dims + 1, lattice.size), np.inf)
+        tiles = self._grid.tiles
+        energy = np.full((tiles.shape[1] + 1, self._size), np.inf)
         energy[-1, -1] = 0.0
         cycles = energy.copy()
         for place in range(len(slots) - 1, -1, -1):
             slot = slots[place]
             if not slot.spatial and slot.level < slots[-1].level:
                 energy, cycles = energy.copy(), cycles.copy()
-                for start in range(0, lattice.size, _BLOCK):
+                for start in range(0, self._size, _BLOCK):
                     self._look()
                     rows = slice(start, start + _BLOCK)
                     possible = np.isfinite(energy[:, rows]) & fits(slot.level, tiles[rows])
@@ -148,46 +96,49 @@ class Beyond:
             self._deadline.check()
 
     def _kept(self, values: Floats) -> Floats:
-        return values if self._lattice.size <= _BY_LOOP else values.min(axis=0, keepdims=True)
+        return values if self._size <= _BY_LOOP else values.min(axis=0, keepdims=True)
 
     def _through(self, place: int, slot: Slot, values: Floats) -> Floats:
-        """The values inside a slot, given those outside it."""
-        grid = values.reshape(-1, *self._lattice.shape)
-        inside = self._fanout(place, grid) if slot.spatial else self._loops(place, slot, grid)
-        return inside.reshape(values.shape)
-
-    def _fanout(self, place: int, grid: Floats) -> Floats:
+        """The values [dimensions + 1, tiles] inside a slot, given those outside it."""
+        movable = [d for d, high in enumerate(self._highs[place]) if high > 1]
+        if not slot.spatial:
+            return self._loops(slot, movable, values)
         fillings = self._fillings[place]
         if fillings is None:
-            movable = self._movable(place)
-            parts = []
-            for part in grid:
-                self._look()
-                parts.append(self._lattice.least_above(part, movable))
-            return np.stack(parts)
-        least = np.full_like(grid, np.inf)
+            return self._least_above(values, movable)
+        least = np.full_like(values, np.inf)
         for factors in fillings:
-            self._look()
-            np.minimum(least, self._lattice.scaled(grid, factors), out=least)
+            self._lower(least, values, factors)
         return least
 
-    def _loops(self, place: int, slot: Slot, grid: Floats) -> Floats:
-        inside = grid.copy()
-        outside = grid.min(axis=0)
-        movable = self._movable(place)
+    def _loops(self, slot: Slot, movable: Sequence[int], values: Floats) -> Floats:
+        outside = values.min(axis=0)
+        # In its last pass a loop may have one iteration alone, and another loop is the innermost.
+        inside = self._least_above(values, [d for d in movable if d in self._residual])
         above: dict[tuple[int, ...], Floats] = {}
         for d in movable:
-            self._look()
             others = tuple(i for i in _outside(slot, d) if i in movable)
             if others not in above:
-                above[others] = self._lattice.least_above(outside, others)
-            for prime in self._lattice.primes(d):
-                factors = [prime if i == d else 1 for i in range(grid.ndim - 1)]
-                np.minimum(inside[d], self._lattice.scaled(above[others], factors), out=inside[d])
+                above[others] = self._least_above(outside, others)
+            for prime in self._grid.primes[d]:
+                self._lower(inside[d], above[others], [prime if i == d else 1 for i in range(len(self._highs[0]))])
         return inside
 
-    def _movable(self, place: int) -> list[int]:
-        return [d for d, high in enumerate(self._highs[place]) if high > 1]
+    def _lower(self, least: Floats, values: Floats, factors: Sequence[int]) -> None:
+        """Lower values [..., tiles] at each tile to those at the tile times the factors."""
+        self._look()
+        tiles = self._grid.window(factors).index
+        times = int(self._grid.index(np.array([factors]))[0])
+        least[..., tiles] = np.minimum(least[..., tiles], values[..., tiles + times])
+
+    def _least_above(self, values: Floats, dims: Sequence[int]) -> Floats:
+        """[..., tiles]: at every tile the least value over its multiples along some dimensions."""
+        least = values.reshape((*values.shape[:-1], *self._grid.shape))
+        for axis in (self._grid.axis(d, prime) for d in dims for prime in self._grid.primes[d]):
+            self._look()
+            turned = np.flip(least, axis - len(self._grid.shape))
+            least = np.flip(np.minimum.accumulate(turned, axis - len(self._grid.shape)), axis - len(self._grid.shape))
+        return least.reshape(values.shape)
 
 
 def _outside(slot: Slot, first: int) -> list[int]:

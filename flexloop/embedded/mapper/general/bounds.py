@@ -15,7 +15,7 @@ holds for each completion, whatever its orders. What is used of the cost model:
 * Rounding takes less than one word from each count of an instance.
 * Networks add their latency; the energy that they use is left out.
 * Residuals leave at least a certain share of the words that the same factors move without them
-  (`imperfect.Imperfect.least_shares`); the bounds here are then products of factors.
+  (`imperfect.Imperfect.least_words`); the bounds here are then products of factors.
 
 The part that no decision touches yet is bounded by a dynamic programme over its slots (`general.beyond`).
 """
@@ -31,7 +31,7 @@ import numpy as np
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.facts import SLACK, Facts
+from flexloop.embedded.mapper.facts import READ, SHARED, SLACK, WRITE, Facts, Resource
 from flexloop.embedded.mapper.fillings import Filling, fanout_factors
 from flexloop.embedded.mapper.general.beyond import Beyond
 from flexloop.embedded.mapper.general.crossings import Crossings, FanoutFactors, Floats, Ints, Mask, Traffic
@@ -81,8 +81,7 @@ class Relaxation:
         self._choices, self._bounds = choices, np.array(bounds, dtype=np.float64)
         self._macs, self._dims = float(prod(whole)), len(whole)
         self._below_zero = facts.below_zero(whole)
-        _, computed = choices.imperfect.least_shares(whole)
-        self._compute_energy = self._macs * computed * facts.compute_energy
+        self._compute_energy = self._macs * choices.imperfect.least_computed(whole) * facts.compute_energy
         self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
         self._inside = [_always_inside(slot, self._dims) for slot in choices.slots]
@@ -115,8 +114,7 @@ class Relaxation:
         decided = tiles.shape[1] - 1
         energy = np.full(len(tiles), self._compute_energy)
         cycles = self._macs / self._parallelism(tiles)
-        reads: dict[int, Floats] = {}
-        writes: dict[int, Floats] = {}
+        words: dict[Resource, Floats] = {}
         # All boundaries that no decided loop lies above have one innermost loop in common, which is still open.
         beyond, throttled = np.zeros((1, len(tiles))), np.zeros((1, len(tiles)))
         if self._beyond is not None and decided < len(self._choices.slots):
@@ -131,11 +129,10 @@ class Relaxation:
                 bare = self._bare(child, tiles)
                 energy = energy + np.where(bare, 0.0, traffic.energy.min(axis=0))
                 beyond = beyond + np.where(bare, traffic.energy, 0.0)
-            for total, part in ((reads, traffic.reads), (writes, traffic.writes)):
-                for level, words in part.items():
-                    total[level] = total.get(level, 0.0) + words.min(axis=0)
+            for resource, some in traffic.words.items():
+                words[resource] = words.get(resource, 0.0) + some.min(axis=0)
         cycles = np.maximum(cycles, throttled.min(axis=0))
-        cycles = np.ceil(np.maximum(cycles, self._throttled(reads, writes)) * SLACK)
+        cycles = np.ceil(np.maximum(cycles, self._throttled(words)) * SLACK)
         energy = self.facts.total(energy + beyond.min(axis=0), cycles, self._below_zero)
         return energy, cycles + self.facts.latency
 
@@ -156,6 +153,8 @@ class Relaxation:
             many levels the outer ones have no axis, and the least of their loops counts.
         """
         every: dict[int, Ints] = {}
+        tiles = decided.tiles[row : row + 1]
+        moves = {level: self._choices.imperfect.move(tiles, slot)[0] for level, slot in self._temporal.items()}
         for level in range(1, len(self.facts.levels)):
             slot = self._temporal[level]
             found = np.flatnonzero(decided.tiles[row, slot + 1] > decided.tiles[row, slot])
@@ -165,44 +164,35 @@ class Relaxation:
         loops = {level: found for (level, found), size in zip(every.items(), sizes, strict=True) if size <= _TOLD_APART}
         shape = [len(found) for found in loops.values()]
         energy = np.full(shape, self._compute_energy + decided.operands.energy[0, row])
-        reads = {level: np.full(shape, words[0, row]) for level, words in decided.operands.reads.items()}
-        writes = {level: np.full(shape, words[0, row]) for level, words in decided.operands.writes.items()}
+        words = {resource: np.full(shape, some[0, row]) for resource, some in decided.operands.words.items()}
         for child, part in enumerate(decided.boundaries):
             above = next((level for level in every if level > child), None)
             families = [self._dims] if above is None else every[above]
+            if above is not None and not moves[above][families].all():
+                above, families = None, np.arange(self._dims + 1)
             along = [-1 if level == above else 1 for level in loops]
             energy += _told_apart(part.energy[families, row], along, shape)
-            for total, words in ((reads, part.reads), (writes, part.writes)):
-                for level, counts in words.items():
-                    more = _told_apart(counts[families, row], along, shape)
-                    total[level] = total[level] + more if level in total else more
-        cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(reads, writes)) * SLACK) + np.zeros(shape)
+            for resource, some in part.words.items():
+                more = _told_apart(some[families, row], along, shape)
+                words[resource] = words.get(resource, 0.0) + more
+        cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(words)) * SLACK) + np.zeros(shape)
         energy = self.facts.total(energy, cycles, self._below_zero)
         return energy, cycles + self.facts.latency, {self._temporal[v]: found for v, found in loops.items()}
 
-    def _throttled(self, reads: dict[int, Floats], writes: dict[int, Floats]) -> Floats | float:
-        """Cycles that the bandwidths need for words over all instances of each level, as each counts for them."""
+    def _throttled(self, words: dict[Resource, Floats]) -> Floats | float:
+        """Cycles that the bandwidths need for words over all instances of each level."""
         cycles: Floats | float = 0.0
-        for level, facts in enumerate(self.facts.levels):
-            for words, bandwidth in ((reads, facts.read_bandwidth), (writes, facts.write_bandwidth)):
-                if level in words and bandwidth < np.inf:
-                    cycles = np.maximum(cycles, words[level] / facts.instances / bandwidth)
-            if facts.shared_bandwidth < np.inf and (level in reads or level in writes):
-                words_of_both = reads.get(level, 0.0) + writes.get(level, 0.0)
-                cycles = np.maximum(cycles, words_of_both / facts.instances / facts.shared_bandwidth)
+        for level, kind in self.facts.resources:
+            facts, kinds = self.facts.levels[level], (READ, WRITE) if kind == SHARED else (kind,)
+            moved = sum(words.get((level, k), 0.0) for k in kinds)
+            cycles = np.maximum(cycles, moved / facts.instances / facts.bandwidth(kind))
         return cycles
 
     def _parallelism(self, tiles: Ints) -> Floats:
         """[n]: the most MACs that can work at once."""
         used = np.ones(len(tiles))
-        rest = self._bounds / tiles[:, -1]
-        for slot in self._spatial.values():
-            if (factors := self.crossings.filling(slot, tiles)) is not None:
-                used *= factors.prod(axis=1)
-            else:
-                used *= np.minimum(
-                    self.crossings.rooms[slot], np.minimum(rest, self._choices.limits[1][slot]).prod(axis=1)
-                )
+        for fanout in self.crossings.fanouts(tiles, self._bounds / tiles[:, -1]).values():
+            used *= fanout.most(range(self._dims))
         return np.minimum(used, self._macs)
 
     def _boundary(self, child: int, tiles: Ints) -> Traffic:
@@ -227,9 +217,9 @@ class Relaxation:
             slot = self._temporal[level]
             if slot >= decided:
                 break
-            loops = tiles[:, slot + 1] > tiles[:, slot]
-            possible[:-1] |= (loops & ~(loops @ self._inside[slot]) & searching[:, None]).T
-            searching &= ~loops.any(axis=1)
+            loops, moves = tiles[:, slot + 1] > tiles[:, slot], self._choices.imperfect.move(tiles, slot)
+            possible[:-1] |= (loops & ~(moves @ self._inside[slot]) & searching[:, None]).T
+            searching &= ~moves.any(axis=1)
         rest = self._bounds / tiles[:, -1]
         possible[:-1] |= ((rest > 1) & searching[:, None]).T
         spatial = prod(prod(self._choices.slots[s].extent) for s in self._spatial.values() if s >= decided)
@@ -239,8 +229,7 @@ class Relaxation:
     def _at_level(self, level: int, lattice: Floats, possible: Mask) -> tuple[Floats, Floats]:
         """[dimensions + 1, n] energy and cycles of what crosses into a level, by the innermost loop above it."""
         traffic = self.crossings.into(level, lattice, possible, None)
-        cycles = self._throttled(traffic.reads, traffic.writes)
-        return traffic.energy, np.zeros(possible.shape) + cycles
+        return traffic.energy, np.zeros(possible.shape) + self._throttled(traffic.words)
 
 
 def _told_apart(values: Floats, along: list[int], shape: list[int]) -> Floats:

@@ -1,6 +1,6 @@
 """The words that cross into a level, and what they cost, at least: of mappings whose orders are open.
 
-What is used of the cost model is said in `general.bounds`.
+What is used of the cost model is said in `general.bounds`, and in `relaxed`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.facts import Facts
+from flexloop.embedded.mapper.facts import WRITE, Facts, Resource
+from flexloop.embedded.mapper.relaxed import Access, Moved, handed_out, taken_in
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -22,13 +24,37 @@ FanoutFactors = dict[int, list[tuple[int, ...]] | None]
 """For each fanout, by slot, the factors that it may have, or None where these are not listed."""
 
 
+class Fanout(NamedTuple):
+    """What is known of a fanout in some mappings.
+
+    Attributes:
+        factors: [n, dimensions] or [1, dimensions] its factors, or the most that they may be.
+        room: how many children it can hold.
+        is_decided: whether these are its factors.
+    """
+
+    factors: Floats
+    room: float
+    is_decided: bool
+
+    def most(self, dims: Sequence[int]) -> Floats:
+        """[n]: the product of the factors of some dimensions, at most."""
+        return np.asarray(np.minimum(self.room, self.factors[:, dims].prod(axis=1)))
+
+
+Fanouts = dict[int, Fanout]
+"""By the level above each."""
+
+
 @dataclass
 class Traffic:
-    """Energy and words over all instances for each possible innermost loop: [families, n]; infinite: it cannot be."""
+    """Energy and words over all instances for each possible innermost loop: [families, n]; infinite: it cannot be.
+
+    Words are those that a level reads or writes (READ, WRITE), as they count for its bandwidths.
+    """
 
     energy: Floats
-    reads: dict[int, Floats]
-    writes: dict[int, Floats]
+    words: dict[Resource, Floats]
 
 
 class Crossings:
@@ -48,29 +74,17 @@ class Crossings:
         self.facts, self.choices, self.keep = facts, choices, keep
         self.bounds = np.array(bounds, dtype=np.float64)
         self._macs = float(prod(bounds))
-        self._share, _ = choices.imperfect.least_shares(bounds)
+        self._share = choices.imperfect.least_words(bounds, facts.steps)
         self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
         self._set_limits(choices)
         self._receivers = [self._receivers_of(t) for t in range(keep.shape[1])]
-        dims = range(len(bounds))
-        self._relevant = np.array(
-            [[any(d == i for rank in t.ranks for i, _ in rank) for d in dims] for t in facts.tensors]
-        )
-        # A rank is shared only if two of its dimensions move.
-        self._shared = [
-            {d: rank for rank in t.groups for d, _ in rank if sum(bounds[i] > 1 for i, _ in rank) > 1}
-            for t in facts.tensors
-        ]
-        self._repeating = ~self._relevant
-        for t, shared in enumerate(self._shared):
-            self._repeating[t, list(shared)] = True
+        self._moved = [Moved(t, bounds) for t in facts.tensors]
         self._fillings = fillings
-        self.rooms = {
-            place: prod(choices.slots[place].extent) if found is None else max(map(prod, found), default=1)
+        self._rooms = {
+            place: float(prod(choices.slots[place].extent)) if found is None else max(map(prod, found), default=1.0)
             for place, found in fillings.items()
         }
-        """For each fanout, by slot, how many children it can hold."""
 
     def _set_limits(self, choices: Choices) -> None:
         """What levels may not reuse, each [levels, data spaces]."""
@@ -98,30 +112,42 @@ class Crossings:
         """Whether the fanout below a level feeds something that is read again at every step: MACs, or limited tiles."""
         return level == 0 or bool(self._no_reuse[level - 1].any())
 
-    def sizes(self, t: int, tile: Ints | Floats) -> Floats:
-        """[n]: words of the bounding box of tensor t in tiles [n, dimensions]."""
-        words = np.ones(len(tile))
-        for rank in self.facts.tensors[t].ranks:
-            words = words * (1.0 + sum(coefficient * (tile[:, d] - 1.0) for d, coefficient in rank))
-        return words
-
     def fits(self, level: int, tile: Ints | Floats) -> Mask:
         """[n]: whether the kept tiles fit the level's buffer."""
         used = np.zeros(len(tile))
         for t in np.flatnonzero(self.keep[level]):
-            used += self.sizes(int(t), tile)
+            used += self.facts.tensors[t].box(tile)
         return used <= self.facts.levels[level].capacity
+
+    def fanouts(self, tiles: Ints | None, rest: Floats) -> Fanouts:
+        """What is known of all fanouts.
+
+        Args:
+            tiles: [n, slots + 1, dimensions] what the decided slots span, where any are.
+            rest: [n, dimensions] what the open ones may multiply to.
+        """
+        found = {}
+        for level, slot in self._spatial.items():
+            options, is_decided = self._fillings[slot], True
+            if tiles is not None and slot < tiles.shape[1] - 1:
+                factors = tiles[:, slot + 1] / tiles[:, slot]
+            elif options is not None and len(options) == 1:
+                factors = np.array(options, dtype=np.float64)
+            else:
+                factors, is_decided = np.minimum(rest, self.choices.limits[1][slot]), False
+            found[level] = Fanout(factors, self._rooms[slot], is_decided)
+        return found
 
     def operands(self, tiles: Ints) -> Traffic:
         """Reads and updates that the MACs cause at the innermost level that keeps each tensor."""
         n = len(tiles)
-        traffic = Traffic(np.zeros((1, n)), {}, {})
+        traffic = Traffic(np.zeros((1, n)), {})
+        fanouts = self.fanouts(tiles, self.bounds / tiles[:, -1])
         for t, receivers in enumerate(self._receivers):
             # Below a fanout to the MACs neighbours may pass on any operand that stays.
             for parent in receivers[-1] if 0 not in self._spatial else ():
-                most, _ = self._sharing(-1, parent, t, tiles, self.bounds / tiles[:, -1])
-                passed_on = self._passed_on(t, 0, parent, tiles, self.bounds / tiles[:, -1])
-                self._charge_parent(traffic, t, parent, (self._share * self._macs / most / passed_on)[None], tiles)
+                words = self._share * self._macs / self._sharing(t, -1, parent, fanouts, n)
+                self._charge_parent(traffic, t, parent, words[None], fanouts)
         return traffic
 
     def into(self, child: int, tile: Floats, moving: Mask, tiles: Ints | None) -> Traffic:
@@ -134,63 +160,61 @@ class Crossings:
             tiles: [n, slots + 1, dimensions] what the decided slots span, where any outside the level is.
         """
         families, n = moving.shape
-        traffic = Traffic(np.zeros((families, n)), {}, {})
+        traffic = Traffic(np.zeros((families, n)), {})
+        fanouts = self.fanouts(tiles, self.bounds / (tile if tiles is None else tiles[:, -1]))
         for t, receivers in enumerate(self._receivers):
             for parent in receivers.get(child, ()):
-                fills, reads = self._words(t, child, parent, tile, families, tiles)
-                fills, reads = fills * self._share, reads * self._share
+                fills, reads = self._words(t, child, parent, tile, families, tiles, fanouts)
                 if parent == receivers[child][0]:
-                    self._charge_child(traffic, t, child, fills, tiles)
-                self._charge_parent(traffic, t, parent, reads, tiles)
-        for words in (traffic.energy, *traffic.reads.values(), *traffic.writes.values()):
+                    self._charge(traffic, t, child, fills * self._share, taken_in(self.facts.levels[child]), fanouts)
+                self._charge_parent(traffic, t, parent, reads * self._share, fanouts)
+        for words in (traffic.energy, *traffic.words.values()):
             words[~moving] = np.inf
         return traffic
 
     def _words(
-        self, t: int, child: int, parent: int, tile: Floats, families: int, tiles: Ints | None
+        self, t: int, child: int, parent: int, tile: Floats, families: int, tiles: Ints | None, fanouts: Fanouts
     ) -> tuple[Floats, Floats]:
         """[families, n] words that all children of a boundary receive and that all parents give."""
+        moved, n = self._moved[t], len(tile)
         rest = self.bounds / tile
-        size = self.sizes(t, tile)
+        size = moved.tensor.box(tile)
         every = size * rest.prod(axis=1)
+        most = self._sharing(t, child, parent, fanouts, n)
         if self._no_reuse[child, t]:
-            return self._reread(t, child, parent, every, rest, families, tiles)
-        positions = size * rest[:, self._relevant[t]].prod(axis=1)
-        halo = {d: self._halo(t, d, tile, rest) for d in self._shared[t]}
-        own = positions * np.minimum.reduce([np.ones(len(tile)), *halo.values()])
-        refills = np.zeros(len(tile)) if tiles is None else every / self._run(t, child, tiles)
-        refills = refills * np.minimum.reduce([np.ones(len(tile)), *halo.values()])
-        open_rest = rest if tiles is None else self.bounds / tiles[:, -1]
-        most, least = self._sharing(child, parent, t, tiles, open_rest)
-        passed_on = self._passed_on(t, child + 1, parent, tiles, open_rest)
-        fills, reads = np.empty((families, len(tile))), np.empty((families, len(tile)))
+            return self._reread(t, child, parent, every, most, families)
+        halo = {d: self._halo(t, d, tile, rest) for d in moved.shared}
+        smallest = np.minimum.reduce([np.ones(n), *halo.values()])
+        own = size * rest[:, list(moved.relevant)].prod(axis=1) * smallest
+        refills = np.zeros(n) if tiles is None else smallest * (every / self._run(t, child, tiles))
+        repeats = [
+            fanout.factors[:, moved.irrelevant]
+            for p, fanout in fanouts.items()
+            if child < p <= parent and fanout.is_decided
+        ]
+        least = prod((factors.prod(axis=1) for factors in repeats), start=np.ones(n))
+        fills, reads = np.empty((families, n)), np.empty((families, n))
         for d in range(families):
-            if d < len(self.bounds) and self._relevant[t][d]:
-                fills[d] = every * halo.get(d, 1.0)
-                reads[d] = fills[d] / most
-                if d not in halo:
-                    reads[d] = np.maximum(reads[d], own)
-                    continue
-                reads[d] = np.where(passed_on > 1, reads[d] / passed_on, np.maximum(reads[d], own))
-                # With fanouts outside, what neighbours pass on is spread over instances that do not get it.
-                if any(level > child + 1 for level in self._spatial):
-                    fills[d] /= passed_on
-            else:
+            if d not in moved.relevant:
                 fills[d], reads[d] = np.maximum(own * least, refills), np.maximum(own, refills / most)
+                continue
+            passed_on = self._passed_on(t, child + 1, d, fanouts, n)
+            fills[d] = every * halo.get(d, 1.0)
+            reads[d] = np.where(passed_on > 1, fills[d] / most / passed_on, np.maximum(fills[d] / most, own))
+            # With fanouts outside, what neighbours pass on is spread over instances that do not get it.
+            if any(level > child + 1 for level in self._spatial):
+                fills[d] /= passed_on
         return fills, reads
 
     def _reread(
-        self, t: int, child: int, parent: int, every: Floats, rest: Floats, families: int, tiles: Ints | None
+        self, t: int, child: int, parent: int, every: Floats, most: Floats, families: int
     ) -> tuple[Floats, Floats]:
         """As `_words`, for a tile that is read again at every step, whatever the orders."""
-        fanouts = [level for level in self._spatial if child < level <= parent and not self._no_links[level, t]]
-        reads = np.zeros(len(every))  # neighbours that want the same tile may pass it on at all steps but the first
-        if not fanouts:
-            open_rest = rest if tiles is None else self.bounds / tiles[:, -1]
-            most, _ = self._sharing(child, parent, t, tiles, open_rest)
-            reads = every / most
-        outside = [slot for level, slot in self._spatial.items() if level > child + 1]
-        fills = every / prod(self.rooms[slot] for slot in outside) if fanouts else every
+        fills, reads = every, every / most
+        if any(child < level <= parent and not self._no_links[level, t] for level in self._spatial):
+            # Neighbours that want the same tile may pass it on at all steps but the first.
+            fills = every / prod(self._rooms[slot] for level, slot in self._spatial.items() if level > child + 1)
+            reads = np.zeros(len(every))
         return np.tile(fills, (families, 1)), np.tile(reads, (families, 1))
 
     def _run(self, t: int, child: int, tiles: Ints) -> Floats:
@@ -200,19 +224,19 @@ class Crossings:
         """
         run = np.ones(len(tiles))
         staying = np.ones(len(tiles), dtype=np.bool_)
-        still = ~self._relevant[t]
+        still, relevant = self._moved[t].irrelevant, list(self._moved[t].relevant)
         for slot in self._temporal.values():
             if self._temporal[child] < slot < tiles.shape[1] - 1:
                 factors = tiles[:, slot + 1] / tiles[:, slot]
                 run *= np.where(staying, factors[:, still].prod(axis=1), 1.0)
-                staying &= (factors[:, self._relevant[t]] == 1).all(axis=1)
+                staying &= ~self.choices.imperfect.move(tiles, slot)[:, relevant].any(axis=1)
         return run * np.where(staying, (self.bounds / tiles[:, -1])[:, still].prod(axis=1), 1.0)
 
     def _halo(self, t: int, d: int, tile: Floats, rest: Floats) -> Floats:
         """The least share of a tensor's refills that remains where moves along d save the overlap."""
         if self.facts.tensors[t].is_diagonal:
             return np.where(rest[:, d] > 1, 0.0, 1.0)
-        rank = self._shared[t][d]
+        rank = self._moved[t].shared[d]
         extent = 1.0 + sum(coefficient * (tile[:, i] - 1.0) for i, coefficient in rank)
         coefficient = next(c for i, c in rank if i == d)
         step = np.minimum(extent, coefficient * tile[:, d])
@@ -222,76 +246,35 @@ class Crossings:
         share = np.minimum(least / (extent * moves), 1.0)
         return np.where(rest[:, d] > 1, share, 1.0)
 
-    def _passed_on(self, t: int, low: int, high: int, tiles: Ints | None, open_rest: Floats) -> Floats:
-        """[n] by how much transfers between neighbours may divide the words of t in the fanouts from low to high.
+    def _passed_on(self, t: int, level: int, d: int, fanouts: Fanouts, n: int) -> Floats:
+        """[n] by how much neighbours may divide what the fanout below a level gives where d is innermost."""
+        if level not in fanouts or self._no_links[level, t]:
+            return np.ones(n)
+        return fanouts[level].most(self._moved[t].passing(d)) * np.ones(n)
 
-        Of the tiles along a displacement the last one has no neighbour to take its next words from; along a rank there
-        are at most as many tiles as the fanout has over that rank's dimensions.
-        """
-        ranks = set(self._shared[t].values())
-        divisor = np.ones(len(open_rest))
-        for level in range(low, high + 1):
-            slot = self._spatial.get(level)
-            if slot is None or not ranks or self._no_links[level, t]:
-                continue
-            if (factors := self.filling(slot, tiles)) is None:
-                factors = np.minimum(open_rest, self.choices.limits[1][slot])
-            longest = np.max([factors[:, [i for i, _ in rank]].prod(axis=1) for rank in ranks], axis=0)
-            divisor *= np.minimum(longest, self.rooms[slot])
-        return divisor
+    def _sharing(self, t: int, child: int, parent: int, fanouts: Fanouts, n: int) -> Floats:
+        """[n] how many children get the same tile, at most."""
+        most = np.ones(n)
+        for level, fanout in fanouts.items():
+            if child < level <= parent and not self._no_multicast[level, t]:
+                most = most * np.minimum(fanout.room, self._moved[t].sharing(fanout.factors))
+        return most
 
-    def filling(self, slot: int, tiles: Ints | None) -> Floats | None:
-        """[n, dimensions] or [1, dimensions]: the factors of a fanout, or None while they are open."""
-        if tiles is not None and slot < tiles.shape[1] - 1:
-            return tiles[:, slot + 1] / tiles[:, slot]
-        options = self._fillings[slot]
-        return np.array(options, dtype=np.float64) if options is not None and len(options) == 1 else None
+    def _charge_parent(self, traffic: Traffic, t: int, level: int, words: Floats, fanouts: Fanouts) -> None:
+        facts, tensor = self.facts.levels[level], self.facts.tensors[t]
+        accesses = handed_out(facts, tensor)
+        if self._no_coalesce[level, t] and tensor.read_write:  # what passes through is filled as often as it is updated
+            accesses += (Access(WRITE, facts.write_energy, False),)
+        self._charge(traffic, t, level, words, accesses, fanouts)
 
-    def _sharing(self, child: int, parent: int, t: int, tiles: Ints | None, open_rest: Floats) -> tuple[Floats, Floats]:
-        """[n] how many children get the same tile, at most, and how often the fanout repeats a tile, at least."""
-        most, least = np.ones(len(open_rest)), np.ones(len(open_rest))
-        for level in range(child + 1, parent + 1):
-            slot = self._spatial.get(level)
-            if slot is None:
-                continue
-            if (factors := self.filling(slot, tiles)) is not None:
-                least *= factors[:, ~self._relevant[t]].prod(axis=1)
-                if not self._no_multicast[level, t]:
-                    most *= factors[:, self._repeating[t]].prod(axis=1)
-            elif not self._no_multicast[level, t]:
-                factors = np.minimum(open_rest, self.choices.limits[1][slot])
-                most *= np.minimum(float(self.rooms[slot]), factors[:, self._repeating[t]].prod(axis=1))
-        return most, least
-
-    def _first_words(self, t: int, level: int, tiles: Ints | None) -> Floats | float:
-        """The most words of an output that the first visits save reading, over all instances of a level."""
-        copies: Floats | float = 1.0
-        for outer, slot in self._spatial.items():
-            if outer > level:
-                if (factors := self.filling(slot, tiles)) is not None:
-                    copies = copies * factors[:, self._repeating[t]].prod(axis=1)
-                else:
-                    copies = copies * min(float(self.rooms[slot]), self.bounds[self._repeating[t]].prod())
-        return copies * float(self.sizes(t, self.bounds[None])[0])
-
-    def _charge_child(self, traffic: Traffic, t: int, level: int, fills: Floats, tiles: Ints | None) -> None:
-        facts = self.facts.levels[level]
-        if self.facts.tensors[t].read_write:
-            fills = fills - self._first_words(t, level, tiles)
-        words = np.maximum(fills - facts.instances, 0)
-        traffic.energy += words * facts.write_energy
-        traffic.writes[level] = traffic.writes.get(level, 0.0) + words * facts.scale[t]
-
-    def _charge_parent(self, traffic: Traffic, t: int, level: int, reads: Floats, tiles: Ints | None) -> None:
-        facts = self.facts.levels[level]
-        if self.facts.tensors[t].read_write:
-            updates = np.maximum(reads - facts.instances, 0)
-            traffic.energy += updates * facts.update_energy
-            traffic.writes[level] = traffic.writes.get(level, 0.0) + updates * facts.scale[t]
-            if self._no_coalesce[level, t]:  # what passes through is filled as often as it is updated
-                traffic.energy += updates * facts.write_energy
-                traffic.writes[level] = traffic.writes[level] + updates * facts.scale[t]
-            reads = reads - self._first_words(t, level, tiles)
-        words = np.maximum(reads - facts.instances, 0)
-        traffic.energy += words * facts.read_energy
-        traffic.reads[level] = traffic.reads.get(level, 0.0) + words * facts.scale[t]
+    def _charge(
+        self, traffic: Traffic, t: int, level: int, words: Floats, accesses: Sequence[Access], fanouts: Fanouts
+    ) -> None:
+        facts, moved = self.facts.levels[level], self._moved[t]
+        first: Floats | float = 0.0
+        if moved.tensor.read_write:
+            first = moved.everything * prod(fanout.most(moved.repeating) for p, fanout in fanouts.items() if p > level)
+        for kind, energy, spares_first in accesses:
+            left = np.maximum(words - facts.instances - (first if spares_first else 0.0), 0)
+            traffic.energy += left * energy
+            traffic.words[level, kind] = traffic.words.get((level, kind), 0.0) + left * facts.scale[t]

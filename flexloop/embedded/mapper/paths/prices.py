@@ -25,10 +25,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.facts import READ, SHARED, WRITE, Resource
+from flexloop.embedded.mapper.facts import SHARED, Resource
 from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.words import Words
+from flexloop.embedded.mapper.relaxed import Access, handed_out, taken_in
 
 BYPASSED, KEPT, OPEN = 0, 1, 2
 """Whether a level keeps a data space: not, in any case, or as may be best."""
@@ -151,27 +152,12 @@ class Prices:
 
     def _repeats(self, t: int, low: int, high: int) -> Floats:
         """[ways]: how often the fanouts of the levels above ``low`` up to ``high`` repeat a tile."""
-        return self._factors(low, high, self.words.irrelevant[t])
+        return self._factors(low, high, self.words.moved[t].irrelevant)
 
     def _sharing(self, t: int, low: int, high: int) -> Floats:
-        """[ways]: how many children get the same tile at most: those along a rank differ as its longest loop does."""
-        share = self._repeats(t, low, high)
-        for factors in (factors for p, factors in self._fanouts.items() if low < p <= high):
-            for rank in set(self.words.shared[t].values()):
-                along = factors[:, [d for d, _ in rank]]
-                differ = 1.0 if self.facts.tensors[t].is_diagonal else along.max(axis=1)
-                share = share * (along.prod(axis=1) / differ)
-        return share
-
-    def _passed_on(self, t: int, child: int, d: int) -> Floats:
-        """[ways]: by how much neighbours may divide the reads of a parent where the innermost loop is over d.
-
-        Along the displacement of that loop tiles lie one after the other only in steps of the rank's other dimensions.
-        """
-        if d not in self.words.shared[t]:
-            return self._ones
-        others = [i for i, _ in self.words.shared[t][d] if i != d or self.facts.tensors[t].is_diagonal]
-        return self._factors(child, child + 1, others)
+        """[ways]: how many children get the same tile at most."""
+        share = self.words.moved[t].sharing
+        return np.asarray(prod((share(f) for p, f in self._fanouts.items() if low < p <= high), start=self._ones))
 
     def most_along(self, low: int, high: int, d: int, ways: Ints) -> float:
         """The most factors of a dimension in the fanouts of the levels above ``low`` up to ``high``."""
@@ -181,37 +167,34 @@ class Prices:
         """[ways]: words of an output that the first visits save reading, over all instances of a level, at most."""
         if not self.facts.tensors[t].read_write:
             return 0.0 * self._ones
-        repeating = [*self.words.irrelevant[t], *self.words.shared[t]]
-        return self._factors(level, len(self.facts.levels), repeating) * self.words.everything[t]
+        moved = self.words.moved[t]
+        return self._factors(level, len(self.facts.levels), moved.repeating) * moved.everything
 
-    def _part(self, t: int, level: int, kind: int, times: Floats, less: Floats, energy: float) -> list[Floats]:
-        """What words cost at a level, given the energy of a word where all instances work (pJ).
+    def _parts(self, t: int, level: int, access: Access, times: Floats, rounded: Floats) -> list[Floats]:
+        """What words cost at a level, if anything.
 
         Instances in use that share rows pay for a row each, until all rows are paid for.
         """
         facts = self.facts.levels[level]
         used = self._factors(level, len(self.facts.levels), self._every)
+        less = rounded + self._first(t, level) if access.spares_first else rounded
         if self._resource is not None:
             cycles = facts.scale[t] / facts.bandwidth(self._resource[1])
-            if self._resource not in ((level, kind), (level, SHARED)) or not cycles:
+            if self._resource not in ((level, access.kind), (level, SHARED)) or not cycles:
                 return []
             return [np.stack([times / used, less / used, cycles * self._ones])]
-        if not energy:
+        if not access.energy:
             return []
         words = used * facts.block
         rows = facts.block * facts.cluster * np.minimum(used, facts.clusters)
-        return [np.stack([times / words, less / words, energy * rows])]
+        return [np.stack([times / words, less / words, access.energy * rows])]
 
     def _filling(self, t: int, level: int, times: Floats, rounded: Floats) -> list[Floats]:
-        less = self._first(t, level) + rounded
-        return self._part(t, level, WRITE, times, less, self.facts.levels[level].write_energy)
+        return [p for a in taken_in(self.facts.levels[level]) for p in self._parts(t, level, a, times, rounded)]
 
     def _giving(self, t: int, level: int, times: Floats, rounded: Floats) -> list[Floats]:
-        facts = self.facts.levels[level]
-        read = self._part(t, level, READ, times, self._first(t, level) + rounded, facts.read_energy)
-        if not self.facts.tensors[t].read_write:
-            return read
-        return read + self._part(t, level, WRITE, times, rounded, facts.update_energy)
+        accesses = handed_out(self.facts.levels[level], self.facts.tensors[t])
+        return [p for a in accesses for p in self._parts(t, level, a, times, rounded)]
 
     def _price(self, parts: list[Floats]) -> Price:
         return np.stack(parts) if parts else np.empty((0, 3, len(self._ones)))
@@ -244,7 +227,7 @@ class Prices:
             for inner, outer in itertools.pairwise(chain):
                 # Neighbours pass on words below the next level outside alone (rule 7b); with fanouts further out these
                 # are spread over instances that do not get them.
-                passed = self._passed_on(t, inner, first)
+                passed = self._factors(inner, inner + 1, self.words.moved[t].passing(first))
                 lost = np.where(self._factors(inner + 1, len(self.facts.levels), self._every) > 1, passed, 1.0)
                 rounded = self._rounded(t, inner, inner, inner + 1, passes=slides)
                 parts += self._filling(t, inner, self._repeats(t, inner, level), rounded)

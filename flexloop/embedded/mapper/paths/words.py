@@ -8,6 +8,7 @@ import numpy as np
 
 from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.paths.grid import Floats, Grid
+from flexloop.embedded.mapper.relaxed import Moved
 
 
 class Words:
@@ -18,11 +19,10 @@ class Words:
         grid: the tiles.
 
     Attributes:
-        relevant, irrelevant: for each data space the dimensions that move it, and the others.
-        shared: for each data space the ranks that two or more dimensions move it in, by dimension.
+        moved: for each data space what moves it.
+        relevant, shared: the same of each, see `Moved`.
         box: [tiles] for each data space: the words of a tile.
         least: [tiles] for each data space: words of a tile times the iterations and instances outside, at least.
-        everything: for each data space its words.
         spaced: for each data space the dimensions that move it alone in a rank, in steps of more than one word.
         whole: [tiles] for each data space: as ``least``, with the gaps that such steps leave; so it needs no less than
             the tiles that it consists of, and is right for the tile of one child alone.
@@ -32,20 +32,15 @@ class Words:
         self.facts, self.grid = facts, grid
         bounds = grid.bounds
         tensors = range(len(facts.tensors))
-        self.relevant = [frozenset(d for rank in t.ranks for d, _ in rank if bounds[d] > 1) for t in facts.tensors]
-        self.irrelevant = [[d for d in range(len(bounds)) if d not in found] for found in self.relevant]
-        self.shared = [
-            {d: rank for rank in t.groups for d, _ in rank if bounds[d] > 1 and sum(bounds[i] > 1 for i, _ in rank) > 1}
-            for t in facts.tensors
-        ]
-        self.box = [self._sizes(t, grid.tiles) for t in tensors]
+        self.moved = [Moved(t, bounds) for t in facts.tensors]
+        self.relevant, self.shared = [m.relevant for m in self.moved], [m.shared for m in self.moved]
+        self.box = [t.box(grid.tiles) for t in facts.tensors]
         self.spaced = [
             frozenset(d for rank in t.groups for d, c in rank if c > 1 and bounds[d] > 1).difference(shared)
             for t, shared in zip(facts.tensors, self.shared, strict=True)
         ]
         self.least = [self._least(t) for t in tensors]
         self.whole = [self._whole(t) for t in tensors]
-        self.everything = [float(self._sizes(t, np.array([bounds], float))[0]) for t in tensors]
 
     def sliding_dims(self, t: int) -> list[int]:
         """The dimensions along which tiles overlap; a rank that more than two dimensions share is not followed."""
@@ -56,12 +51,6 @@ class Words:
         """Whether tiles that lie side by side along a dimension's rank leave no gaps, two dimensions sharing it."""
         rank = [(i, c) for i, c in self.shared[t].get(d, ()) if self.grid.bounds[i] > 1]
         return len(rank) == 2 and all(c == 1 for _, c in rank) and not self.facts.tensors[t].is_diagonal
-
-    def _sizes(self, t: int, tiles: Floats) -> Floats:
-        words = np.ones(len(tiles))
-        for rank in self.facts.tensors[t].ranks:
-            words = words * (1.0 + sum(coefficient * (tiles[:, d] - 1.0) for d, coefficient in rank))
-        return words
 
     def _whole(self, t: int) -> Floats:
         """See ``whole``."""
