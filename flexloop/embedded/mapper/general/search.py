@@ -15,13 +15,14 @@ from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.known_forms import KnownForms
 from flexloop.embedded.mapper.general.listing import prove_listed
 from flexloop.embedded.mapper.general.proof import SAMPLED, Proof, has_paths
+from flexloop.embedded.mapper.paths.shortest import knows_paths
 from flexloop.embedded.mapper.slots import concatenate
 from flexloop.embedded.mapper.space import Seed
 
 _ENUMERATED = 200_000
 """Mapspaces of at most this many mappings together are enumerated."""
-_LONGER = 40
-"""How many times as long as others mappings with residuals take to cost, about."""
+_DEARER = 4
+"""By how much fewer where that takes longer, with residuals, or where the search takes less, with shortest paths."""
 _SAMPLES = 20_000
 """Mappings sampled before branch and bound, over all spaces, where nothing else is asked."""
 _FEWER = 20
@@ -63,7 +64,8 @@ def _enumerated(incumbent: Incumbent) -> bool:
     """Cost everything if that is little and there is time for it; return whether all was costed."""
     left: float = _ENUMERATED
     for part in incumbent.filled:
-        left -= part.choices.size(left) * (_LONGER if part.choices.imperfect else 1)
+        choices = part.choices
+        left -= choices.size(left) * (_DEARER if choices.imperfect or knows_paths(choices) else 1)
         if left < 0 or incumbent.deadline.passed():
             return False
     try:
