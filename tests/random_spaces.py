@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from flexloop.embedded.mapper.sampler import choices_of
@@ -80,6 +81,31 @@ def some_space(seed: int, most: int, networks: float = 0.2) -> Space:
     """The first of the random spaces from a seed on."""
     spaces = (random_space(seed + k, most, networks) for k in itertools.count())
     return next(space for space in spaces if space is not None)
+
+
+def some_arrays(seed: int, most: int) -> list[Space]:
+    """A random space with up to three more on arrays of other shapes, some of which may lack a fanout."""
+    rng, found = random.Random(seed), [some_space(seed, most)]
+    for _ in range(3):
+        spec = found[0].spec
+        fanouts = [
+            (x, y) if x * y == 1 else rng.choice([(y, x), (x * y, 1), (1, 1), (2, 2)]) for x, y in spec.fanout_xy
+        ]
+        space = replace(found[0], spec=_reshaped(spec, fanouts))
+        choices = choices_of(space)
+        if not choices.empty_dimension and choices.size() <= most:
+            found.append(space)
+    return found
+
+
+def _reshaped(spec: Spec, fanouts: list[tuple[int, int]]) -> Spec:
+    """The same levels with other fanouts below them, innermost first."""
+    levels, (x, y) = [], (spec.levels[-1].mesh_x, spec.levels[-1].mesh_y)
+    for level, (across, down) in zip(reversed(spec.levels), reversed(fanouts), strict=True):
+        cluster = level.cluster_size if x * y % level.cluster_size == 0 else 1
+        levels.append(replace(level, instances=x * y, mesh_x=x, cluster_size=cluster))
+        x, y = x * across, y * down
+    return replace(spec, levels=tuple(reversed(levels)), mac=replace(spec.mac, instances=x * y, mesh_x=x))
 
 
 def random_spec(rng: random.Random, networks: float = 0.2) -> Spec:

@@ -31,11 +31,13 @@ class Fillings:
         slots: the fanouts' slots.
         levels: the level above each.
         factors: [ways, fanouts, dimensions].
+        arrays: [ways, arrays] which of several arrays hold each way, where there are several.
     """
 
     slots: tuple[int, ...]
     levels: tuple[int, ...]
     factors: Ints
+    arrays: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, choices: Choices, ways: Sequence[Filling]) -> Fillings:
@@ -50,7 +52,17 @@ class Fillings:
 
     def some(self, ways: Ints) -> Fillings:
         """Some of them alone."""
-        return Fillings(self.slots, self.levels, self.factors[ways])
+        arrays = None if self.arrays is None else self.arrays[ways]
+        return Fillings(self.slots, self.levels, self.factors[ways], arrays)
+
+    def on(self, choices: Choices, ways: Ints) -> tuple[Fillings, Ints]:
+        """Some of them on one of the arrays, which may lack fanouts, and which these are."""
+        slots = {slot.level: place for place, slot in enumerate(choices.slots) if slot.spatial}
+        if tuple(slots) == self.levels:
+            return self, ways
+        fanouts = [self.levels.index(level) for level in slots]
+        alone = Fillings(tuple(slots.values()), tuple(slots), self.factors[ways][:, fanouts])
+        return alone, np.arange(len(ways))
 
     def one(self, way: int) -> Filling:
         """One of them."""
@@ -92,15 +104,25 @@ def every_filling(
         factors = fanout_factors(choices, place, bounds, most, deadline)
         if factors is None:
             return None
-        kinds, which = np.unique(left, axis=0, return_inverse=True)
-        fitting = [_dividing(kind, factors, deadline) for kind in kinds]
-        ways = [fitting[kind] for kind in which.ravel()]
+        first, which = told_apart(left)
+        fitting = [_dividing(kind, factors, deadline) for kind in left[first]]
+        ways = [fitting[kind] for kind in which]
         if sum(map(len, ways)) > most:
             return None
         rows = np.repeat(np.arange(len(ways)), [len(some) for some in ways])
         chosen = factors[np.concatenate([_NONE, *ways])]
         found, left = np.concatenate([found[rows], chosen[:, None]], axis=1), left[rows] // chosen
     return Fillings(slots, tuple(choices.slots[place].level for place in slots), found)
+
+
+def told_apart(rows: Ints) -> tuple[Ints, Ints]:
+    """One place of each different row of [n, columns], and which of these each row equals."""
+    order = np.lexsort((np.zeros(len(rows)), *rows.T))  # there may be no columns
+    new = np.ones(len(rows), dtype=np.bool_)
+    new[1:] = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)
+    which = np.empty(len(rows), dtype=np.int64)
+    which[order] = np.cumsum(new) - 1
+    return order[new], which
 
 
 def _dividing(left: Ints, factors: Ints, deadline: Deadline | None) -> Ints:

@@ -13,6 +13,7 @@ import numpy as np
 
 from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.mapper.facts import Resource
+from flexloop.embedded.mapper.general.arrays import Arrays, as_arrays, members_of
 from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.branch import Branch
 from flexloop.embedded.mapper.general.incumbent import Incumbent
@@ -71,7 +72,8 @@ class Proof:
             samples: mappings sampled at a time, or 0.
             rng_seed: seed of the sampler.
         """
-        roots = Roots(self._incumbent.filled, self._incumbent.key)
+        roots = Roots(as_arrays(self._incumbent.filled), self._incumbent.key)
+        self._plunge(roots)
         begun, sampled = self._incumbent.deadline.now(), 0.0
         while (least := roots.least()) is not None:
             proving = self._incumbent.deadline.now() - begun - sampled
@@ -92,6 +94,30 @@ class Proof:
                 self._incumbent.leave(least)
                 return
 
+    def _plunge(self, roots: Roots) -> None:
+        """Follow what is most promising down to one way to fill the fanouts, for a good mapping to begin with."""
+        if (least := roots.least()) is None or self._incumbent.is_hopeless(max(least, self._incumbent.floor)):
+            return
+        root = roots.pop()
+        try:
+            while root.stage < Stage.PRICED or len(root.which) > 1:
+                self._incumbent.deadline.check()
+                if root.stage == Stage.COARSE and len(root.which) > 1:
+                    parts = root.groups(roots.numbers)
+                    if len(parts) <= root.most_alone:
+                        parts = [self._priced(part) for part in parts]
+                else:
+                    parts = self._taken_apart(root, roots.numbers)
+                parts.sort()
+                if not parts:
+                    return
+                root, *others = parts
+                for other in others:
+                    roots.push(other)
+        except TimeUp:
+            pass
+        roots.push(root)
+
     def _improve(self, samples: int, rng_seed: int, seconds: float) -> None:
         """Sample around the best mapping known, for so long at most."""
         left = self._incumbent.deadline.left
@@ -106,7 +132,11 @@ class Proof:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
             return self._fill(root, numbers)
-        if len(root.which) > 1 and (root.stage >= Stage.PRICED or len(root.which) <= root.most_alone):
+        if isinstance(root.part, Arrays) and (
+            root.fillings is None or len(root.which) == 1 and root.stage >= Stage.PRICED
+        ):
+            return members_of(root, numbers)
+        if len(root.which) > 1 and (root.stage >= Stage.COARSE or len(root.which) <= root.most_alone):
             return [self._least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
             return [self._priced(root)]
@@ -167,7 +197,7 @@ class Proof:
         if self._incumbent.objective == "latency" and root.is_small and not root.is_even:
             # Cycles follow from how many MACs work at once, or from what the outermost levels give and take.
             return self._throttled(replace(root, stage=Stage.PRICED), measure, coarse=False)
-        coarse = root.stage < Stage.COARSE and len(root.which) > 1
+        coarse = root.stage < Stage.COARSE
         found = None if root.fillings is None else self._path(root, self._most_energy(root), coarse=coarse)
         if found is None:
             return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
@@ -223,8 +253,9 @@ class Proof:
     def _blended(self, root: Root, found: Shortest, measure: Measure, *, coarse: bool) -> Root:
         """A root bounded by energy and the cycles of a bandwidth at once; the blends that tell more are remembered."""
         blends = []
+        is_throttled = self._is_throttled(root, found)
         for resource in root.part.facts.resources:
-            if not self._may_be_tight(root, resource):
+            if not is_throttled and not self._may_be_tight(root, resource):
                 continue
             weights = Weights(self._incumbent, root)
             weights.hear(found)
@@ -243,6 +274,13 @@ class Proof:
                 weights.hear(path)
             blends += [best] if best else []
         return replace(root, blends=tuple(blends))
+
+    def _is_throttled(self, root: Root, found: Shortest) -> bool:
+        """Whether the mapping of the least energy is known to need more cycles than a root does."""
+        if found.genomes is None or isinstance(root.part, Arrays):
+            return False
+        costs = root.part.costing.cost(found.genomes, self._incumbent.deadline)
+        return bool(len(costs) and costs.cycles[0] > root.cycles)
 
     def _paths(self, root: Root) -> list[Shortest]:
         """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
@@ -267,7 +305,7 @@ class Proof:
 
     def _note_path(self, root: Root, found: Shortest) -> None:
         """Cost the mapping of a path."""
-        if found.genomes is not None:
+        if found.genomes is not None and not isinstance(root.part, Arrays):
             self._are_paths = True
             self._incumbent.note(root.part, found.genomes)
 

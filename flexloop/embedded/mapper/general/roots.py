@@ -31,7 +31,7 @@ Key = tuple[float, float]
 _FEW, _MANY = 8, 256
 """Ways to fill the fanouts that are not bounded together: so few are sooner done one by one. Of one way the tiles are
 those that its factors leave, so that this is far less work where there are many tiles and profiles."""
-_MOST_WAYS = 50_000
+MOST_WAYS = 50_000
 """Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
 NOTHING: Key = (inf, inf)
 """The key that bounds nothing at all."""
@@ -49,6 +49,7 @@ class Part:
         choices: what it leaves open.
         costing: costs its mappings.
         proved: patterns of bypass about which everything is proved, as bytes.
+        most_lanes: MACs that may work at once.
     """
 
     index: int
@@ -60,12 +61,16 @@ class Part:
     def __post_init__(self) -> None:
         self.facts: Facts = facts_of(self.costing.spec)
         self._fillings: tuple[tuple[int, ...], Fillings | None] = (), None
+        self.most_lanes = prod(prod(slot.extent) for slot in self.choices.slots if slot.spatial)
 
     def fillings(self, bounds: Sequence[int], deadline: Deadline) -> Fillings | None:
         """Every way to fill the fanouts, or None where these are too many; the last answer is kept."""
         if self._fillings[:1] != (tuple(bounds),):
-            self._fillings = tuple(bounds), every_filling(self.choices, bounds, _MOST_WAYS, deadline)
+            self._fillings = tuple(bounds), self._fillings_of(bounds, deadline)
         return self._fillings[1]
+
+    def _fillings_of(self, bounds: Sequence[int], deadline: Deadline) -> Fillings | None:
+        return every_filling(self.choices, bounds, MOST_WAYS, deadline)
 
     def compulsory(self, bounds: Sequence[int]) -> float:
         """Energy (pJ) that no mapping can do without: all MACs, and each word handed on once by the outermost level."""
@@ -144,10 +149,7 @@ class Root:
 
     def least_cycles(self) -> float:
         """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
-        if self.fillings is None:
-            lanes = prod(prod(slot.extent) for slot in self.part.choices.slots if slot.spatial)
-        else:
-            lanes = int(self.fillings.lanes[self.which].max())
+        lanes = self.part.most_lanes if self.fillings is None else int(self.fillings.lanes[self.which].max())
         return float(prod(self.bounds)) / lanes + self.part.facts.latency
 
     @property
@@ -195,8 +197,7 @@ class Root:
             groups = [self.which[lanes == count] for count in np.unique(lanes)]
         else:
             groups = list(self.fillings.halved(self.which, [t.ranks for t in self.part.facts.tensors]))
-        stage = Stage.COARSE if self.stage >= Stage.COARSE and self.has_paths else Stage.FILLED
-        return [replace(self, which=which, stage=stage, order=next(numbers)) for which in groups]
+        return [replace(self, which=which, stage=Stage.FILLED, order=next(numbers)) for which in groups]
 
     def halves(self, numbers: Iterator[int]) -> list[Root]:
         """The same with one more place decided, the innermost that is open; kept is looked at first."""

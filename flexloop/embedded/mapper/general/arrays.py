@@ -1,0 +1,114 @@
+"""Mapspaces of arrays of several shapes, which differ in the extents of their fanouts alone: taken apart late.
+
+What a path costs follows from the factors on the fanouts, hardly from the shape of the array that they fit. So a way to
+fill the fanouts is bounded once for all arrays that hold it; each of these is looked at only where that is hopeful.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from flexloop.deadline import Deadline
+from flexloop.embedded.mapper.choices import Choices
+from flexloop.embedded.mapper.facts import Facts
+from flexloop.embedded.mapper.fillings import Fillings, told_apart
+from flexloop.embedded.mapper.general.roots import MOST_WAYS, Part, Root, Stage
+
+
+@dataclass
+class Arrays(Part):
+    """Mapspaces that are bounded as one; what it says of itself is those of the first, with fanouts that hold all.
+
+    Attributes:
+        members: the mapspaces.
+    """
+
+    members: tuple[Part, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.facts = _least_facts([member.facts for member in self.members])
+        self.most_lanes = max(member.most_lanes for member in self.members)
+
+    @classmethod
+    def of(cls, members: Sequence[Part]) -> Arrays:
+        """The mapspaces as one."""
+        first = members[0]
+        fanouts = np.array([member.choices.fanouts for member in members]).max(axis=0).tolist()
+        dimensions = {d: first.space.bounds[d] for d in first.choices.dimensions}
+        choices = Choices(
+            first.choices.levels, fanouts, dimensions, first.choices.data_spaces, first.space.constraints,
+            first.space.most_loops,
+        )  # fmt: skip
+        return cls(first.index, first.space, choices, first.costing, first.proved, tuple(members))
+
+    def _fillings_of(self, bounds: Sequence[int], deadline: Deadline) -> Fillings | None:
+        """The ways of all members, and which of these each of them belongs to."""
+        slots = [(place, slot.level) for place, slot in enumerate(self.choices.slots) if slot.spatial]
+        found: list[npt.NDArray[np.int64]] = []
+        for member in self.members:
+            own = member.fillings(bounds, deadline)
+            if own is None:
+                return None
+            factors = np.ones((len(own), len(slots), len(bounds)), dtype=np.int64)
+            factors[:, [[level for _, level in slots].index(level) for level in own.levels]] = own.factors
+            found.append(factors)
+        every = np.concatenate(found)
+        first, which = told_apart(every.reshape(len(every), -1))
+        if len(first) > MOST_WAYS:
+            return None
+        arrays = np.zeros((len(first), len(self.members)), dtype=np.bool_)
+        arrays[which, np.repeat(np.arange(len(found)), [len(some) for some in found])] = True
+        return Fillings(tuple(place for place, _ in slots), tuple(level for _, level in slots), every[first], arrays)
+
+
+def as_arrays(parts: Sequence[Part]) -> list[Part]:
+    """The mapspaces, those taken together that differ in the extents of their fanouts alone."""
+    alike: defaultdict[Hashable, list[Part]] = defaultdict(list)
+    for number, part in enumerate(parts):
+        choices, space = part.choices, part.space
+        kind: Hashable = number  # what residuals leave of a fanout depends on its extents
+        if not choices.imperfect:
+            bounds = tuple((d, space.bounds[d]) for d in choices.dimensions)
+            rules = repr(space.constraints), space.most_loops, frozenset(part.proved)
+            kind = _kind(part.facts), choices.levels, choices.data_spaces, bounds, *rules
+        alike[kind].append(part)
+    return [some[0] if len(some) == 1 else Arrays.of(some) for some in alike.values()]
+
+
+def members_of(root: Root, numbers: Iterator[int]) -> list[Root]:
+    """A root of several arrays, for each of those alone that hold its fanouts' factors, or for all where many do."""
+    assert isinstance(root.part, Arrays)
+    if root.fillings is None:
+        return [replace(root, part=m, stage=Stage.LISTED, order=next(numbers)) for m in root.part.members]
+    assert root.fillings.arrays is not None
+    found = []
+    for place in np.flatnonzero(root.fillings.arrays[root.which[0]]):
+        member = root.part.members[place]
+        fillings, which = root.fillings.on(member.choices, root.which)
+        part = replace(root, part=member, fillings=fillings, which=which, stage=Stage.COARSE, order=next(numbers))
+        found.append(part)
+    return found
+
+
+def _least_facts(every: Sequence[Facts]) -> Facts:
+    """Facts that let no mapping cost more than it does on any of several arrays.
+
+    Where instances share no rows their number is only what rounding may take off.
+    """
+    levels = []
+    for some in zip(*(facts.levels for facts in every), strict=True):
+        clusters = max(level.clusters for level in some) if some[0].cluster == 1 else some[0].clusters
+        levels.append(replace(some[0], instances=max(level.instances for level in some), clusters=clusters))
+    return replace(every[0], levels=tuple(levels))
+
+
+def _kind(facts: Facts) -> Facts:
+    """What all arrays that are bounded as one have in common."""
+    levels = (replace(v, instances=0, clusters=0 if v.cluster == 1 else v.clusters) for v in facts.levels)
+    return replace(facts, levels=tuple(levels))
