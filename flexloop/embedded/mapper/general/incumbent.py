@@ -19,7 +19,7 @@ from flexloop.errors import NoVerdictError, UnmappableError, UnsupportedError
 
 Floats = npt.NDArray[np.float64]
 NOT_FOUND = "no mapping found within the time limit, and none is proved not to exist; allow more time"
-_AS_GOOD = 1 - 2e-12
+_AS_GOOD = 1 - 4e-12
 """How far bounds may lie below a cost and be as good."""
 
 

@@ -136,18 +136,17 @@ class Prices:
         """The factors of a dimension in the fanouts of the levels above ``low`` up to ``high``, in one way."""
         return int(self._factors(low, high, (d,))[way])
 
-    def _rounded(self, t: int, level: int, low: int, high: int, *, passes: bool) -> Floats:
+    def _rounded(self, t: int, level: int, low: int, high: int, passed: Floats | float = 1.0) -> Floats:
         """[ways]: the words over all instances of a level that rounding may take off a count.
 
         Counts are whole numbers where children get equally many words: where no tiles of one fanout overlap, and no
-        neighbour passes anything on, as it may where ``passes``. Fanouts above ``low`` up to ``high`` count.
+        neighbour passes anything on, which divides what they get by ``passed``. Fanouts above ``low`` up to ``high``
+        count.
         """
-        whole = np.full(len(self._ones), 0 not in self._fanouts)
+        whole = (0 not in self._fanouts) & (self._ones == passed)
         for p in self._fanouts:
             if low < p <= high:
                 whole &= ~self._pairs(t, p).any(axis=1)
-        if passes:
-            whole &= self._factors(low, high, sorted(self.words.shared[t])) == 1
         return np.where(whole, 0.0, float(self.facts.levels[level].instances))
 
     def _repeats(self, t: int, low: int, high: int) -> Floats:
@@ -222,19 +221,18 @@ class Prices:
             parts: list[Floats] = []
             crossings: list[Crossing] = []
             passing: list[Floats] = []
-            slides = first in self.words.shared[t]
             chain = [*self._chain(t, child, level), parent]
             for inner, outer in itertools.pairwise(chain):
                 # Neighbours pass on words below the next level outside alone (rule 7b); with fanouts further out these
                 # are spread over instances that do not get them.
                 passed = self._factors(inner, inner + 1, self.words.moved[t].passing(first))
                 lost = np.where(self._factors(inner + 1, len(self.facts.levels), self._every) > 1, passed, 1.0)
-                rounded = self._rounded(t, inner, inner, inner + 1, passes=slides)
+                rounded = self._rounded(t, inner, inner, inner + 1, passed)
                 parts += self._filling(t, inner, self._repeats(t, inner, level), rounded)
                 crossings += [Crossing(inner, inner)] * (len(parts) - len(crossings))
                 passing += [lost] * (len(parts) - len(passing))
                 times = 1.0 / self._sharing(t, level, parent) if outer == parent else self._repeats(t, outer, level)
-                rounded = self._rounded(t, outer, inner, outer, passes=slides)
+                rounded = self._rounded(t, outer, inner, outer, passed)
                 parts += self._giving(t, outer, times, rounded)
                 crossings += [Crossing(inner, outer)] * (len(parts) - len(crossings))
                 passing += [passed] * (len(parts) - len(passing))
@@ -248,9 +246,9 @@ class Prices:
             top = len(self.facts.levels)
             cost = 0.0 * self._ones
             for inner, outer in itertools.pairwise(self._chain(t, child, top)):
-                rounded = self._rounded(t, inner, inner, inner + 1, passes=False)
+                rounded = self._rounded(t, inner, inner, inner + 1)
                 filling = self._price(self._filling(t, inner, self._repeats(t, inner, top), rounded))
-                rounded = self._rounded(t, outer, inner, outer, passes=False)
+                rounded = self._rounded(t, outer, inner, outer)
                 giving = self._price(self._giving(t, outer, self._repeats(t, outer, top), rounded))
                 for price, within in ((filling, inner), (giving, outer)):
                     if len(price):
@@ -268,7 +266,8 @@ class Prices:
             return 0.0 * self._ones
         if (t, parent) not in self._starts:
             words = self.macs / self._sharing(t, -1, parent)
-            rounded = self._rounded(t, parent, -1, parent, passes=True)
+            passed = self._factors(-1, parent, sorted(self.words.shared[t]))
+            rounded = self._rounded(t, parent, -1, parent, passed)
             self._starts[t, parent] = cost_of(self._price(self._giving(t, parent, self._ones, rounded)), words)
         return self._starts[t, parent]
 
