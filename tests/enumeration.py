@@ -9,16 +9,14 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.search import search_general
-from flexloop.embedded.mapper.sampler import Found, better
+from flexloop.embedded.mapper.sampler import Found, best_of
 from flexloop.embedded.mapper.space import Objective, Optimum, Seed, Space
 
 
 def best_of_all(costing: Costing, choices: Choices, objective: Objective) -> Found | None:
     """Cost every mapping that fits the array and return the best; None where none is valid."""
-    best: Found | None = None
-    for genomes in choices.listed():
-        best = better(best, genomes, costing.cost(genomes), objective, 0)
-    return best
+    found = (best_of(genomes, costing.cost(genomes), objective) for genomes in choices.listed())
+    return min((best for best in found if best is not None), key=lambda best: best.key, default=None)
 
 
 def find_best_general(

@@ -28,6 +28,7 @@ from flexloop.embedded.mapper.slots import (
     concatenate,
     every_arrangement,
     held_by_fanouts,
+    picked,
 )
 from flexloop.errors import UnsupportedError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
@@ -261,13 +262,8 @@ class Choices:
         total = prod(shape)
         for start in range(0, total, batch):
             index = np.unravel_index(np.arange(start, min(start + batch, total)), shape)
-            n = len(index[0])
-            yield Genomes(
-                np.broadcast_to(factors, (n, *factors.shape)),
-                np.stack([orders[i] for (orders, _), i in zip(options, index, strict=False)], axis=1),
-                np.stack([splits[i] for (_, splits), i in zip(options, index, strict=False)], axis=1),
-                patterns[index[-1]],
-            )
+            keep = patterns[index[-1]]
+            yield Genomes(np.broadcast_to(factors, (len(keep), *factors.shape)), *picked(options, index[:-1]), keep)
 
     def smallest(self) -> Genomes:
         """Mappings with the smallest tiles inside: what fits if anything does. The first of them keeps everything.

@@ -14,7 +14,7 @@ from flexloop.embedded.batch import Batch
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.facts import Facts, LevelFacts, TensorFacts
 from flexloop.embedded.mapper.slots import Genomes, IntArray
-from flexloop.embedded.mapper.space import Objective
+from flexloop.embedded.mapper.space import Objective, ranked
 from flexloop.embedded.model import Costs, evaluate_batch
 from flexloop.embedded.networks import LEGACY, READ_FILL, NetworkSpec
 from flexloop.embedded.spec import Spec
@@ -30,12 +30,7 @@ _LEAST, _MOST = 16, 2048
 def sort_keys(costs: Costs, objective: Objective) -> npt.NDArray[np.float64]:
     """[n, 3]: the objective, then its tie-breaks."""
     cycles, energy = costs.cycles.astype(np.float64), costs.energy_pj
-    zeros = np.zeros(len(cycles))
-    if objective == "latency":
-        return np.stack([cycles, energy, zeros], axis=1)
-    if objective == "energy":
-        return np.stack([energy, cycles, zeros], axis=1)
-    return np.stack([energy * cycles, energy, cycles], axis=1)
+    return np.stack([*ranked(objective, cycles, energy), cycles], axis=1)
 
 
 def _joined(parts: Sequence[Costs]) -> Costs:

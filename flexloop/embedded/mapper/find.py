@@ -97,7 +97,7 @@ def _found(query: _Query) -> Optimum:
 
 def cost_of(objective: Objective, evaluation: Evaluation) -> tuple[float, float]:
     """The objective and its tie-break."""
-    return ranked(objective, evaluation.cycles, evaluation.energy_pj)
+    return ranked(objective, float(evaluation.cycles), evaluation.energy_pj)
 
 
 _UNKNOWN = Certificate(False, 0.0, 0, 0.0)

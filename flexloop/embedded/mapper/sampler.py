@@ -16,11 +16,9 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.drawing import draw, draw_factors, draw_orders, draw_splits
 from flexloop.embedded.mapper.factors import exponents
-from flexloop.embedded.mapper.slots import Genomes, concatenate
+from flexloop.embedded.mapper.slots import Genomes, Rows, concatenate
 from flexloop.embedded.mapper.space import Objective, Space
 from flexloop.embedded.model import Costs
-
-Rows = npt.NDArray[np.intp]
 
 _BATCH = 1024
 _FRESH = 256
@@ -37,17 +35,10 @@ class Found:
     Attributes:
         key: the objective and its tie-breaks; smaller is better.
         genomes: a batch of this one mapping.
-        evaluated: mappings costed.
     """
 
     key: tuple[float, ...]
     genomes: Genomes
-    evaluated: int
-
-
-def count_mappings(space: Space) -> float:
-    """Distinct mappings of a space, those that do not fit the hardware included."""
-    return choices_of(space).size()
 
 
 def choices_of(space: Space) -> Choices:
@@ -138,7 +129,7 @@ class Pool:
         self._genomes, self._keys = genomes.take(chosen), keys[chosen]
         key = tuple(self._keys[0].tolist())
         if self.best is None or key < self.best.key:
-            self.best = Found(key, self._genomes.take(slice(0, 1)), self.evaluated)
+            self.best = Found(key, self._genomes.take(slice(0, 1)))
 
     def parents(self, rng: np.random.Generator, n: int) -> Genomes:
         """Draw n mappings of the pool, better ones more often."""
@@ -147,17 +138,14 @@ class Pool:
         return self._genomes.take(ranks)
 
 
-def better(best: Found | None, genomes: Genomes, costs: Costs, objective: Objective, evaluated: int) -> Found | None:
-    """The better of what was found before and a batch."""
+def best_of(genomes: Genomes, costs: Costs, objective: Objective) -> Found | None:
+    """The best valid mapping of a batch."""
     rows = np.flatnonzero(costs.valid)
     if not len(rows):
-        return best
+        return None
     keys = sort_keys(costs, objective)[rows]
     row = int(np.lexsort(keys.T[::-1])[0])
-    key = tuple(keys[row].tolist())
-    if best is not None and best.key <= key:
-        return best
-    return Found(key, genomes.take(rows[row : row + 1]), evaluated)
+    return Found(tuple(keys[row].tolist()), genomes.take(rows[row : row + 1]))
 
 
 def mutated(choices: Choices, parents: Genomes, rng: np.random.Generator) -> Genomes:

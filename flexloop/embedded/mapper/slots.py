@@ -18,6 +18,7 @@ from flexloop.deadline import Deadline
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,12 @@ class Slot:
 def every_arrangement(slot: Slot, moving: frozenset[int]) -> tuple[IntArray, IntArray]:
     """`Slot.arrangements`, worked out once."""
     return slot.arrangements(moving)
+
+
+def picked(options: Sequence[tuple[IntArray, IntArray]], index: Sequence[Rows]) -> tuple[IntArray, IntArray]:
+    """Orders [n, slots, dimensions] and splits [n, slots]: each slot's arrangements with the given numbers."""
+    pairs = [(orders[i], splits[i]) for (orders, splits), i in zip(options, index, strict=True)]
+    return np.stack([orders for orders, _ in pairs], axis=1), np.stack([splits for _, splits in pairs], axis=1)
 
 
 def held_by_fanouts(tables: Sequence[IntArray], slots: Sequence[Slot], deadline: Deadline | None) -> Iterator[IntArray]:

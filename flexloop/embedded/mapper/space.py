@@ -7,7 +7,10 @@ from collections.abc import Mapping as Map
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Literal
+from typing import Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from flexloop.embedded.spec import Spec
 from flexloop.evaluation import Evaluation
@@ -21,11 +24,14 @@ _ROUNDED = 1 - 1e-12
 """How far sums of the same numbers in another order may fall below each other."""
 
 
-def ranked(objective: Objective, cycles: float, energy: float) -> tuple[float, float]:
-    """An objective and its tie-break, given cycles and energy (pJ)."""
+_Number = TypeVar("_Number", float, npt.NDArray[np.float64])
+
+
+def ranked(objective: Objective, cycles: _Number, energy: _Number) -> tuple[_Number, _Number]:
+    """An objective and its tie-break, given cycles and energy (pJ); of one mapping or of many."""
     if objective == "latency":
-        return float(cycles), energy
-    return (energy, float(cycles)) if objective == "energy" else (energy * cycles, energy)
+        return cycles, energy
+    return (energy, cycles) if objective == "energy" else (energy * cycles, energy)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,26 @@ def list_children(tables: Tables, t: int, p: int, work: Workspace) -> None:
         filled *= spatial[p, i, COUNT]
 
 
+@kernel
+def empty_slots(table: Ints, children: int) -> int:
+    """Empty the hash table; how many slots of it are for so many children."""
+    slots = 2
+    while slots < 2 * children:
+        slots *= 2
+    for i in range(slots):
+        table[SLOT_SIZE, i] = 0
+    return slots
+
+
+@kernel
+def slot_of(table: Ints, slots: int, offset: int) -> int:
+    """The slot of the hash table that an offset is in, or where it belongs."""
+    i = (offset * 0x9E3779B97F4A7C1 >> 20) & (slots - 1)
+    while table[SLOT_SIZE, i] > 0 and table[SLOT_KEY, i] != offset:
+        i = (i + 1) & (slots - 1)
+    return i
+
+
 @noinline
 def count_groups(table: Ints, children: int, merge: bool) -> int:
     """Write into row GROUP how many groups have m children, those to skip left out; return how many in all.
@@ -80,11 +100,7 @@ def count_groups(table: Ints, children: int, merge: bool) -> int:
         for e in range(children):
             table[GROUP, 1] += 1 - table[SKIP, e]
         return int(table[GROUP, 1])
-    slots = 2
-    while slots < 2 * children:
-        slots *= 2
-    for i in range(slots):
-        table[SLOT_SIZE, i] = 0
+    slots = empty_slots(table, children)
     for m in range(children + 1):
         table[GROUP, m] = 0
     groups = 0
@@ -92,9 +108,7 @@ def count_groups(table: Ints, children: int, merge: bool) -> int:
         if table[SKIP, e]:
             continue
         offset = table[KEY, e]
-        i = (offset * 0x9E3779B97F4A7C1 >> 20) & (slots - 1)
-        while table[SLOT_SIZE, i] > 0 and table[SLOT_KEY, i] != offset:
-            i = (i + 1) & (slots - 1)
+        i = slot_of(table, slots, offset)
         size = table[SLOT_SIZE, i]
         if size == 0:
             table[SLOT_KEY, i] = offset

@@ -6,7 +6,7 @@ import numpy as np
 
 from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.counts import LINKS
-from flexloop.embedded.rules.links import GROUP, KEY, SKIP, SLOT_KEY, SLOT_SIZE
+from flexloop.embedded.rules.links import GROUP, KEY, SKIP, SLOT_KEY, SLOT_SIZE, empty_slots, slot_of
 from flexloop.embedded.rules.multicast import add_entry
 from flexloop.embedded.rules.route_tables import (
     ACCESSES,
@@ -39,11 +39,7 @@ from flexloop.embedded.rules.workspace import Workspace
 @kernel
 def list_groups(table: Ints, children: int, row: int, merge: bool, member: Ints) -> int:
     """Write the children of each group, column by column, and where groups begin; return how many groups there are."""
-    slots = 2
-    while slots < 2 * children:
-        slots *= 2
-    for i in range(slots):
-        table[SLOT_SIZE, i] = 0
+    slots = empty_slots(table, children)
     for g in range(children + 1):
         member[1, g], member[2, g] = 0, 0
     groups, place = 0, table[GROUP]
@@ -53,9 +49,7 @@ def list_groups(table: Ints, children: int, row: int, merge: bool, member: Ints)
         g = groups
         if merge:
             offset = table[KEY, e]
-            i = (offset * 0x9E3779B97F4A7C1 >> 20) & (slots - 1)
-            while table[SLOT_SIZE, i] > 0 and table[SLOT_KEY, i] != offset:
-                i = (i + 1) & (slots - 1)
+            i = slot_of(table, slots, offset)
             if table[SLOT_SIZE, i] > 0:
                 g = table[SLOT_SIZE, i] - 1
             table[SLOT_KEY, i], table[SLOT_SIZE, i] = offset, g + 1

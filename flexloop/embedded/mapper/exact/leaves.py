@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,7 +29,7 @@ from flexloop.embedded.mapper.exact.problem import (
 from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
-from flexloop.embedded.mapper.space import Objective
+from flexloop.embedded.mapper.space import Objective, ranked
 from flexloop.timeloop.mapping import Mapping
 
 _AT_ONCE, _MANY = 16, 1024
@@ -193,8 +193,7 @@ class Leaves:
         First those that no neighbour can serve, whose bounds are all but exact. Of leaves that cost the same the first
         counts.
         """
-        keys = _keys(self._code, least)
-        order = np.lexsort((keys[:, 1], keys[:, 0]))
+        order = np.lexsort(ranked(self._objective, least[:, 0], least[:, 1])[::-1])
         self._position = -1
         for served in (False, True):
             some = order[leaves[order, SERVED] == served]
@@ -209,7 +208,7 @@ class Leaves:
 
     def _may_be_better(self, least: FloatArray, *, served: bool) -> bool:
         if not served:
-            return tuple(_keys(self._code, least[None])[0]) < tuple(self._best["cost"])
+            return ranked(self._objective, float(least[0]), float(least[1])) < tuple(self._best["cost"])
         return not interpreted(hopeless)(self._code, float(least[0]), float(least[1]), self._best["cost"])
 
     def _cost_some(
@@ -245,10 +244,3 @@ class Leaves:
             self._best["cost"][:] = cost
             self.winner = Winner(family, bounds, leaves[leaf].copy(), placed)
             self._position = leaf
-
-
-def _keys(code: int, least: FloatArray) -> FloatArray:
-    """[n, 2] objective and tie-break of least cycles and energy [n, 2]."""
-    cycles, energy = least[:, 0], least[:, 1]
-    pairs: Sequence[FloatArray] = ((cycles, energy), (energy, cycles), (cycles * energy, energy))[code]
-    return np.stack(pairs, axis=1)

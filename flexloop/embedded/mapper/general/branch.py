@@ -15,7 +15,7 @@ from flexloop.embedded.mapper.general.crossings import Floats, Ints
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.orders import shared_dims, starting_with, temporal_orders, view_of
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Root
-from flexloop.embedded.mapper.slots import Genomes, concatenate, every_arrangement
+from flexloop.embedded.mapper.slots import Genomes, concatenate, every_arrangement, picked
 
 _CHUNK = 128
 """Partial mappings that are taken one slot further together."""
@@ -205,8 +205,10 @@ class Branch:
             for start in range(0, total, _BATCH):
                 if self._late(primary[tuple(place)][None], tie[tuple(place)][None]):
                     return
-                picked = range(start, min(start + _BATCH, total))
-                yield self._genomes(factors, chosen, _unravelled(picked, sizes))
+                orders, splits = picked(chosen, _unravelled(range(start, min(start + _BATCH, total)), sizes))
+                n = len(splits)
+                keep = np.broadcast_to(self._keep, (n, *self._keep.shape))
+                yield Genomes(np.broadcast_to(factors, (n, *factors.shape)), orders, splits, keep)
 
     def _linked(self, factors: Ints) -> bool:
         """Whether it matters where children stand.
@@ -221,17 +223,6 @@ class Branch:
             if slot.spatial and (across or self._relaxation.crossings.rereads(slot.level)):
                 return True
         return False
-
-    def _genomes(
-        self, factors: Ints, options: Sequence[tuple[Ints, Ints]], index: Sequence[npt.NDArray[np.intp]]
-    ) -> Genomes:
-        n = len(index[0])
-        return Genomes(
-            np.broadcast_to(factors, (n, *factors.shape)),
-            np.stack([orders[i] for (orders, _), i in zip(options, index, strict=True)], axis=1),
-            np.stack([splits[i] for (_, splits), i in zip(options, index, strict=True)], axis=1),
-            np.broadcast_to(self._keep, (n, *self._keep.shape)),
-        )
 
     def _arrangements(self, s: int, factors: Ints, linked: bool) -> _Orders:
         slot = self._choices.slots[s]
@@ -248,9 +239,9 @@ class Branch:
         return _Orders(orders, splits, complete and not imperfect)
 
 
-def _unravelled(picked: range, sizes: Sequence[int]) -> list[npt.NDArray[np.intp]]:
+def _unravelled(numbered: range, sizes: Sequence[int]) -> list[npt.NDArray[np.intp]]:
     """The positions along axes of these sizes of elements given by their numbers, which may exceed 64 bits."""
-    numbers = np.array(picked, dtype=object)
+    numbers = np.array(numbered, dtype=object)
     index: list[npt.NDArray[np.intp]] = []
     for size in reversed(sizes):
         index.insert(0, (numbers % size).astype(np.intp))

@@ -12,9 +12,9 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part
-from flexloop.embedded.mapper.sampler import Found, better, choices_of, sample
+from flexloop.embedded.mapper.sampler import Found, best_of, choices_of, sample
 from flexloop.embedded.mapper.slots import Genomes
-from flexloop.embedded.mapper.space import BestSoFar, Certificate, Objective, Optimum, Seed, Space
+from flexloop.embedded.mapper.space import BestSoFar, Certificate, Objective, Optimum, Seed, Space, ranked
 from flexloop.errors import NoVerdictError, UnmappableError, UnsupportedError
 
 Floats = npt.NDArray[np.float64]
@@ -89,19 +89,12 @@ class Incumbent:
 
     def key(self, energy: float, cycles: float) -> Key:
         """Objective and tie-break of a bound."""
-        if self.objective == "latency":
-            return cycles, energy
-        if self.objective == "energy":
-            return energy, cycles
-        return energy * cycles if energy >= 0 else -np.inf, energy
+        return (-np.inf, energy) if self.objective == "edp" and energy < 0 else ranked(self.objective, cycles, energy)
 
     def keys(self, energy: Floats, cycles: Floats) -> tuple[Floats, Floats]:
         """The same for arrays."""
-        if self.objective == "latency":
-            return cycles, energy
-        if self.objective == "energy":
-            return energy, cycles
-        return np.where(energy >= 0, energy * cycles, -np.inf), energy
+        primary, tie = ranked(self.objective, cycles, energy)
+        return np.where(energy >= 0, primary, -np.inf) if self.objective == "edp" else primary, tie
 
     def is_hopeless(self, key: Key) -> bool:
         """Whether a bound is no better than the best mapping known."""
@@ -146,7 +139,7 @@ class Incumbent:
             return True
         costs = part.costing.cost(genomes, self.deadline)
         self.evaluated += len(costs)
-        self.offer(part, better(None, genomes, costs, self.objective, self.evaluated))
+        self.offer(part, best_of(genomes, costs, self.objective))
         return len(costs) == len(genomes)
 
     def offer(self, part: Part, found: Found | None) -> None:

@@ -22,7 +22,7 @@ from flexloop.embedded.mapper.paths.conditions import Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.kernels import forward
 from flexloop.embedded.mapper.paths.shortest import Shortest
-from flexloop.embedded.mapper.slots import Genomes
+from flexloop.embedded.mapper.slots import Genomes, picked
 from flexloop.integers import divisors
 
 _CHUNK = 64
@@ -187,8 +187,7 @@ class Labels(Branch):
             found = None
             if prod(sizes) <= _BATCH and all(option.complete for option in options):
                 index = np.unravel_index(np.arange(prod(sizes)), sizes)
-                orders = np.stack([o.orders[i] for o, i in zip(options, index, strict=True)], axis=1)
-                found = orders, np.stack([o.splits[i] for o, i in zip(options, index, strict=True)], axis=1)
+                found = picked([(option.orders, option.splits) for option in options], index)
             self._orders[loops] = found
         return self._orders[loops]
 
