@@ -30,7 +30,7 @@ from flexloop.embedded.rules.route_tables import (
     Routes,
     make_routes,
 )
-from flexloop.embedded.rules.rows import evaluate_limited_rows, evaluate_rows
+from flexloop.embedded.rules.rows import evaluate_rows
 from flexloop.embedded.rules.workspace import (
     Mappings,
     Outcomes,
@@ -163,8 +163,7 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
     walked = any(space.is_diagonal for space in spec.problem.data_spaces) or bool(spec.costly_networks)
     perfect = batch.is_perfect & (not walked)
     if perfect.all():
-        kernel = evaluate_limited_rows if tables.limits.any() else evaluate_rows
-        kernel(tables, mappings, 0, n, outcomes, workspace)
+        evaluate_rows(tables, mappings, 0, n, outcomes, workspace)
     elif perfect.any():
         for rows in (np.flatnonzero(perfect), np.flatnonzero(~perfect)):
             part = _run(spec, batch.take(rows), limits)

@@ -23,7 +23,7 @@ from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.spatialbounds import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.paths.kernels import forward, priced, through, through_fanout
 from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
-from flexloop.embedded.rules.rows import evaluate_limited_rows, evaluate_rows
+from flexloop.embedded.rules.rows import evaluate_rows
 
 _ENTRIES: tuple[Any, ...] = (
     settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above,
@@ -31,8 +31,8 @@ _ENTRIES: tuple[Any, ...] = (
 )  # fmt: skip
 """Those that take longest come first."""
 
-_RARE: tuple[Any, ...] = (evaluate_residual_rows, evaluate_limited_rows)
-"""What only some designs need; each takes as long as the longest of the others."""
+_RARE: tuple[Any, ...] = (evaluate_residual_rows,)
+"""What only some designs need; it takes as long as the longest of the others."""
 
 _total: int | None = None
 """Kernels in all while `prepare` compiles in this process."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import gcd
-from typing import Any
 
 import numpy as np
 
@@ -43,58 +42,52 @@ CONTENT, SHARE, LINKS = range(3)
 the histogram there has them; words that its children hand to each other."""
 
 
-def counting_flows(limited: bool) -> Any:
-    """The kernel that counts flows, for mappings whose reuse is limited or not: most need not ask."""
+@kernel
+def flows(tables: Tables, held: Bools, t: int, top: int, work: Workspace) -> int:
+    """Write the flows of data space t up to its outermost level ``top``; an outcome.
 
-    @kernel
-    def flows(tables: Tables, held: Bools, t: int, top: int, work: Workspace) -> int:
-        """Write the flows of data space t up to its outermost level ``top``; an outcome.
-
-        A level that does not keep the data space (``held``: bool[L, T]) hands on the accesses that it gets, as often as
-        its own multicast allows (rule 7); where all groups are equal that needs no words. So does one that keeps it and
-        does not coalesce (rule 16).
-        """
-        flow = work.flow
-        here, below = 0, 0
-        for p in range(top + 1):
-            if limited:
-                below, here = here, tables.limits[p, t]
-            children = work.grid[p, X_BELOW] * work.grid[p, Y_BELOW]
-            if p == 0 and children == 1:
-                flow[CONTENT, 0], flow[LINKS, 0] = work.loops[0, OUTER], 0.0
-                continue
-            groups, shape, differ = 1, EVEN, False
-            if children > 1:
-                groups, shape, differ = distinct_tiles(tables, t, p, work)
-            if limited and here & NO_MULTICAST:
-                groups, shape = children, EVEN
-            words, step, near = work.loops[0, OUTER], 1, True
-            if limited and below & NO_REUSE:
-                words, near = work.size[t, p] * work.loops[work.begin[p], OUTER], children > 1
-            elif p > 0:
-                words, step, near = words_into(tables, t, p, differ, work)
-            if limited and here & NO_LINKS:
-                near = False
-            passes = p > 0 and (not held[p - 1, t] or (limited and below & NO_COALESCE != 0))
-            used, linked = 0, 0.0
-            if shape == IRREGULAR or near:
-                used, linked = accesses(tables, t, p, near, step, words, groups, work)
-                if used > ENTRIES:
-                    return BEYOND_TABLES
-            if used == 0 and shape == EVEN:
-                if p > 0:
-                    flow[SHARE, p - 1] = words
-                flow[CONTENT, p] = flow[CONTENT, p - 1] * groups if passes else float(groups) * words
-                flow[LINKS, p] = 0.0
-                continue
-            if used == 0:
-                used = group_sizes(tables, t, p, work)
-                for i in range(used):
-                    work.access[i] = float(work.entry[i, 1]) * words
-            settle(p, children, passes, used, linked, work)
-        return VALID
-
-    return flows
+    A level that does not keep the data space (``held``: bool[L, T]) hands on the accesses that it gets, as often as
+    its own multicast allows (rule 7); where all groups are equal that needs no words. So does one that keeps it and
+    does not coalesce (rule 16).
+    """
+    flow = work.flow
+    here = 0
+    for p in range(top + 1):
+        below, here = here, tables.limits[p, t]
+        children = work.grid[p, X_BELOW] * work.grid[p, Y_BELOW]
+        if p == 0 and children == 1:
+            flow[CONTENT, 0], flow[LINKS, 0] = work.loops[0, OUTER], 0.0
+            continue
+        groups, shape, differ = 1, EVEN, False
+        if children > 1:
+            groups, shape, differ = distinct_tiles(tables, t, p, work)
+        if here & NO_MULTICAST:
+            groups, shape = children, EVEN
+        words, step, near = work.loops[0, OUTER], 1, True
+        if below & NO_REUSE:
+            words, near = work.size[t, p] * work.loops[work.begin[p], OUTER], children > 1
+        elif p > 0:
+            words, step, near = words_into(tables, t, p, differ, work)
+        if here & NO_LINKS:
+            near = False
+        passes = p > 0 and (not held[p - 1, t] or below & NO_COALESCE != 0)
+        used, linked = 0, 0.0
+        if shape == IRREGULAR or near:
+            used, linked = accesses(tables, t, p, near, step, words, groups, work)
+            if used > ENTRIES:
+                return BEYOND_TABLES
+        if used == 0 and shape == EVEN:
+            if p > 0:
+                flow[SHARE, p - 1] = words
+            flow[CONTENT, p] = flow[CONTENT, p - 1] * groups if passes else float(groups) * words
+            flow[LINKS, p] = 0.0
+            continue
+        if used == 0:
+            used = group_sizes(tables, t, p, work)
+            for i in range(used):
+                work.access[i] = float(work.entry[i, 1]) * words
+        settle(p, children, passes, used, linked, work)
+    return VALID
 
 
 @kernel

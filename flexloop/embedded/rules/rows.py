@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flexloop.embedded.jit import entry, kernel
 from flexloop.embedded.rules.cost import cost
-from flexloop.embedded.rules.counts import counting_flows, lacks_words, limit_reuse, partitions, write_counts
+from flexloop.embedded.rules.counts import flows, lacks_words, limit_reuse, partitions, write_counts
 from flexloop.embedded.rules.nest import (
     X_ALL,
     Y_ALL,
@@ -53,49 +51,40 @@ def lay_out(tables: Tables, mappings: Mappings, m: int, work: Workspace) -> int:
     return state
 
 
-def _rows(limited: bool) -> Any:
-    flows = counting_flows(limited)
+@kernel
+def count(tables: Tables, held: Bools, t: int, work: Workspace) -> int:
+    """Write the counts of data space t at all levels; an outcome."""
+    top = outermost(held, t)
+    if top < 0:
+        return KEPT_NOWHERE
+    state = flows(tables, held, t, top, work)
+    if state == VALID and tables.about[t, READ_WRITE]:
+        state = partitions(tables, t, work)
+        uneven = tables.about[t, COUPLED_RANKS] + tables.about[t, SPACED] > 0
+        if uneven and lacks_words(tables, held, t, top, work.grid, work):
+            state = BELOW_ZERO
+        limit_reuse(tables, t, top, work)
+    write_counts(tables, held, t, top, work.grid, work)
+    return state
 
-    @kernel
-    def count(tables: Tables, held: Bools, t: int, work: Workspace) -> int:
-        """Write the counts of data space t at all levels; an outcome."""
-        top = outermost(held, t)
-        if top < 0:
-            return KEPT_NOWHERE
-        state: int = flows(tables, held, t, top, work)
-        if state == VALID and tables.about[t, READ_WRITE]:
-            state = partitions(tables, t, work)
-            uneven = tables.about[t, COUPLED_RANKS] + tables.about[t, SPACED] > 0
-            if uneven and lacks_words(tables, held, t, top, work.grid, work):
-                state = BELOW_ZERO
-            if limited:
-                limit_reuse(tables, t, top, work)
-        write_counts(tables, held, t, top, work.grid, work)
-        return state
 
-    @entry(TABLES, MAPPINGS, i64, i64, OUTCOMES, WORKSPACE)
-    def evaluate_rows(
-        tables: Tables, mappings: Mappings, start: int, stop: int, outcomes: Outcomes, work: Workspace
-    ) -> None:
-        """Cost mappings ``start`` to ``stop``, none of which has residuals; ``work`` then details the last of them."""
-        tiled = VALID
-        for m in range(start, stop):
-            if m > start and has_same_tiles(mappings, m):
-                if tiled == VALID:
-                    reorder_nest(tables, mappings, m, work)
-            else:
-                tiled = lay_out(tables, mappings, m, work)
-            held, state = mappings.keep[m], tiled
-            for t in range(len(tables.about)):
-                if state == VALID:
-                    state = count(tables, held, t, work)
-            outcomes.outcome[m] = state
+@entry(TABLES, MAPPINGS, i64, i64, OUTCOMES, WORKSPACE)
+def evaluate_rows(
+    tables: Tables, mappings: Mappings, start: int, stop: int, outcomes: Outcomes, work: Workspace
+) -> None:
+    """Cost mappings ``start`` to ``stop``, none of which has residuals; ``work`` then details the last of them."""
+    tiled = VALID
+    for m in range(start, stop):
+        if m > start and has_same_tiles(mappings, m):
+            if tiled == VALID:
+                reorder_nest(tables, mappings, m, work)
+        else:
+            tiled = lay_out(tables, mappings, m, work)
+        held, state = mappings.keep[m], tiled
+        for t in range(len(tables.about)):
             if state == VALID:
-                computes = float(work.loops[0, OUTER]) * (work.grid[0, X_ALL] * work.grid[0, Y_ALL])
-                outcomes.cycles[m], outcomes.energy[m] = cost(tables, held, work.grid, computes, work)
-
-    return evaluate_rows
-
-
-evaluate_rows, evaluate_limited_rows = _rows(False), _rows(True)
-"""The second is for mappings whose levels have bits in `Tables.limits`."""
+                state = count(tables, held, t, work)
+        outcomes.outcome[m] = state
+        if state == VALID:
+            computes = float(work.loops[0, OUTER]) * (work.grid[0, X_ALL] * work.grid[0, Y_ALL])
+            outcomes.cycles[m], outcomes.energy[m] = cost(tables, held, work.grid, computes, work)
