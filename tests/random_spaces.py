@@ -247,12 +247,13 @@ def bypass(rng: random.Random, spec: Spec) -> tuple[DataspaceConstraint, ...]:
 
 
 def reuse_limits(rng: random.Random, spec: Spec) -> dict[str, ReuseLimits]:
-    """Limits of reuse at random levels."""
+    """Limits of reuse at random levels; of half of them those alone that paths know."""
+    chance = rng.choice([0.0, 0.3])
 
-    def some() -> tuple[str, ...]:
-        return tuple(t for t in spec.data_space_names if rng.random() < 0.3)
+    def some(chance: float = 0.3) -> tuple[str, ...]:
+        return tuple(t for t in spec.data_space_names if rng.random() < chance)
 
-    return {name: ReuseLimits(some(), some(), some(), some(), some()) for name in spec.level_names}
+    return {name: ReuseLimits(some(), some(), some(chance), some(), some(chance)) for name in spec.level_names}
 
 
 def _loops(rng: random.Random, name: str, dims: tuple[str, ...], *, fanout: bool) -> list[LoopConstraint]:

@@ -171,7 +171,7 @@ def test_bounds_never_exceed_the_cost_of_a_completion(seed: int, networks: float
         bounds = genomes.factors[row].prod(axis=0).tolist()
         filling = {i: tuple(genomes.factors[row, i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
         for decided in (None, filling):
-            relaxation = Relaxation(facts_of(space.spec), choices, genomes.keep[row], bounds, decided)
+            relaxation = Relaxation(facts_of(space.spec, choices.reuse), choices, genomes.keep[row], bounds, decided)
             for spans in partial_mappings(choices, genomes, int(row)):
                 energy, cycles = relaxation.bound(spans)
                 assert energy[0] <= costs.energy_pj[row]

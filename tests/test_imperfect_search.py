@@ -224,7 +224,9 @@ def test_bounds_of_partial_mappings_hold(seed: int) -> None:
     costs = costing.cost(genomes)
     for row in np.flatnonzero(costs.valid)[:10]:
         factors = genomes.factors[row]
-        relaxation = Relaxation(facts_of(space.spec), choices, genomes.keep[row], factors.prod(axis=0).tolist())
+        relaxation = Relaxation(
+            facts_of(space.spec, choices.reuse), choices, genomes.keep[row], factors.prod(axis=0).tolist()
+        )
         spans = np.concatenate([np.ones((1, factors.shape[1]), np.int64), np.cumprod(factors, axis=0)])
         for decided in range(len(choices.slots) + 1):
             energy, cycles = relaxation.bound(spans[None, : decided + 1])

@@ -21,11 +21,12 @@ from flexloop.embedded.mapper.facts import Facts, TensorFacts
 from flexloop.embedded.mapper.fillings import Filling, Fillings
 from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import keeping_of
-from flexloop.embedded.mapper.paths.shortest import Shortest, shortest
+from flexloop.embedded.mapper.paths.shortest import Shortest, knows_paths, shortest
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
-from flexloop.timeloop.constraints import LoopConstraint
+from flexloop.timeloop.constraints import Constraints, LoopConstraint
+from flexloop.timeloop.reuse import ReuseLimits
 
 
 def exact(facts: Facts) -> Facts:
@@ -59,7 +60,7 @@ def least_of_each(space: Space) -> dict[tuple[tuple[int, ...], tuple[int, ...]],
 def path(space: Space, choices: Choices, bounds: tuple[int, ...], filling: Filling) -> Shortest:
     keeping = keeping_of(choices.kept, choices.free_bypass)
     ways = Fillings.of(choices, [filling]), np.array([0])
-    found = shortest(exact(facts_of(space.spec)), choices, keeping, bounds, *ways)
+    found = shortest(exact(facts_of(space.spec, choices.reuse)), choices, keeping, bounds, *ways)
     assert found is not None
     return found
 
@@ -69,7 +70,7 @@ def path(space: Space, choices: Choices, bounds: tuple[int, ...], filling: Filli
 def test_no_mapping_costs_less_than_the_shortest_path(seed: int) -> None:
     space = some_space(seed, 2_000)
     choices = choices_of(space)
-    if any(limits.names for limits in choices.reuse):
+    if not knows_paths(choices):
         return
     for (bounds, _), (filling, energy, _) in least_of_each(space).items():
         below_zero = facts_of(space.spec).below_zero(bounds)
@@ -82,9 +83,9 @@ def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None
     """Without runs along shared ranks, and for several ways to fill the fanouts at a time, bounds are lower still."""
     space = some_space(seed, 2_000)
     choices = choices_of(space)
-    if any(limits.names for limits in choices.reuse):
+    if not knows_paths(choices):
         return
-    facts, keeping = exact(facts_of(space.spec)), keeping_of(choices.kept, choices.free_bypass)
+    facts, keeping = exact(facts_of(space.spec, choices.reuse)), keeping_of(choices.kept, choices.free_bypass)
     found: dict[tuple[int, ...], list[tuple[Filling, float]]] = {}
     for (bounds, _), (filling, energy, _) in least_of_each(space).items():
         found.setdefault(bounds, []).append((filling, energy))
@@ -103,8 +104,9 @@ def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None
 def test_no_mapping_lies_below_a_line_of_energy_and_cycles(seed: int, times: float) -> None:
     """Energy and a price for every cycle of a bandwidth: each mapping costs as much or more, whatever the price."""
     space = some_space(seed, 2_000)
-    choices, facts = choices_of(space), facts_of(space.spec)
-    if any(limits.names for limits in choices.reuse) or not facts.resources:
+    choices = choices_of(space)
+    facts = facts_of(space.spec, choices.reuse)
+    if not knows_paths(choices) or not facts.resources:
         return
     keeping, costing = keeping_of(choices.kept, choices.free_bypass), Costing(space.spec, choices)
     for (bounds, _), (filling, least, _) in list(least_of_each(space).items())[:10]:
@@ -125,7 +127,7 @@ def test_no_mapping_lies_below_a_line_of_energy_and_cycles(seed: int, times: flo
 def test_what_is_left_of_a_mapping_costs_no_less_than_the_path_from_there(seed: int) -> None:
     space = some_space(seed, 2_000)
     choices = choices_of(space)
-    if any(limits.names for limits in choices.reuse):
+    if not knows_paths(choices):
         return
     for (bounds, _), (filling, energy, one) in list(least_of_each(space).items())[:20]:
         found = path(space, choices, bounds, filling)
@@ -167,8 +169,11 @@ def test_a_path_gives_no_mapping_that_breaks_a_pinned_factor() -> None:
     assert found.genomes is None or found.genomes.factors[0, place].tolist() == [2, 2, 2]
 
 
-def test_an_unconstrained_chain_is_bounded_closely() -> None:
-    found = find_best([chain(A=64, B=64, C=64)], "energy", deadline=Deadline(600.0))
+@pytest.mark.parametrize("limits", [ReuseLimits(), ReuseLimits(("A", "Z"), ("B",), (), ("Z",))])
+def test_an_unconstrained_chain_is_bounded_closely(limits: ReuseLimits) -> None:
+    space = chain(A=64, B=64, C=64)
+    constraints = Constraints(limits=dict.fromkeys(space.spec.level_names, limits))
+    found = find_best([replace(space, constraints=constraints)], "energy", deadline=Deadline(600.0))
     assert found.gap < 0.001
 
 
@@ -176,7 +181,7 @@ def test_energies_above_the_best_known_are_of_no_interest() -> None:
     space = chain(A=64, B=64, C=64)
     choices = choices_of(space)
     keeping = keeping_of(choices.kept, choices.free_bypass)
-    facts = facts_of(space.spec)
+    facts = facts_of(space.spec, choices.reuse)
     filling: Filling = {next(i for i, s in enumerate(choices.slots) if s.spatial): (16, 1, 1)}
     ways = Fillings.of(choices, [filling]), np.array([0])
     whole = shortest(facts, choices, keeping, (64, 64, 64), *ways)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import inf, prod
 
 import numpy as np
@@ -20,6 +20,7 @@ from flexloop.embedded.networks import LEGACY, READ_FILL, NetworkSpec
 from flexloop.embedded.spec import Spec
 from flexloop.errors import UnsupportedError
 from flexloop.timeloop.mapping import LevelMapping, Mapping
+from flexloop.timeloop.reuse import ReuseLimits
 
 _SLICE_S = 0.03
 """Seconds that costing should take between two looks at the clock."""
@@ -185,8 +186,9 @@ class Costing:
         return reason
 
 
-def facts_of(spec: Spec) -> Facts:
-    """What the general mapper's bounds need to know of a specification."""
+def facts_of(spec: Spec, reuse: Sequence[ReuseLimits] = ()) -> Facts:
+    """What the mapper's bounds need to know of a specification, and of the reuse that its levels may not make."""
+    names = spec.data_space_names
     levels = tuple(
         LevelFacts(
             instances=level.instances,
@@ -198,13 +200,14 @@ def facts_of(spec: Spec) -> Facts:
             read_bandwidth=level.read_bandwidth,
             write_bandwidth=level.write_bandwidth,
             shared_bandwidth=level.shared_bandwidth,
-            scale=tuple(dict(level.bandwidth_scale).get(t, 1.0) for t in spec.data_space_names),
+            scale=tuple(dict(level.bandwidth_scale).get(t, 1.0) for t in names),
             leakage=level.leakage,
             cluster=level.cluster_size,
             clusters=level.instances // level.cluster_size,
             block=level.block_size,
+            **{kind: frozenset(map(names.index, some)) for kind, some in asdict(limits).items()},
         )
-        for level in spec.levels
+        for level, limits in zip(spec.levels, reuse or [ReuseLimits()] * len(spec.levels), strict=True)
     )
     place = {d: i for i, d in enumerate(spec.problem.dimensions)}
     tensors = tuple(

@@ -25,6 +25,7 @@ class LevelFacts:
 
     ``cluster`` instances share rows, and energies are what each of them pays where all work; there are ``clusters``
     of them, and rows have ``block`` words. ``scale`` is what a word of each data space counts for in the bandwidths.
+    The last five are the data spaces of which a level may not make some reuse, see `ReuseLimits`.
     """
 
     instances: int
@@ -40,6 +41,11 @@ class LevelFacts:
     cluster: int = 1
     clusters: int = 1 << 62
     block: int = 1
+    no_link_transfer: frozenset[int] = frozenset()
+    no_multicast_no_reduction: frozenset[int] = frozenset()
+    no_temporal_reuse: frozenset[int] = frozenset()
+    rmw_first_update: frozenset[int] = frozenset()
+    no_coalesce: frozenset[int] = frozenset()
 
     def bandwidth(self, kind: int) -> float:
         """Words a cycle that an instance reads, writes, or does both of."""

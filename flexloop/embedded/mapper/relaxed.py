@@ -28,15 +28,19 @@ class Access(NamedTuple):
     spares_first: bool
 
 
-def taken_in(level: LevelFacts) -> tuple[Access, ...]:
-    """What a child is charged for each word that it receives."""
-    return (Access(WRITE, level.write_energy, True),)
+def taken_in(level: LevelFacts, t: int) -> list[Access]:
+    """What a child is charged for each word of a data space that it receives."""
+    return [Access(WRITE, level.write_energy, t not in level.rmw_first_update)]
 
 
-def handed_out(level: LevelFacts, tensor: TensorFacts) -> tuple[Access, ...]:
+def handed_out(level: LevelFacts, t: int, tensor: TensorFacts) -> list[Access]:
     """What a parent is charged for each word that children get from it, or add to it."""
-    read = Access(READ, level.read_energy, True)
-    return (read, Access(WRITE, level.update_energy, False)) if tensor.read_write else (read,)
+    accesses = [Access(READ, level.read_energy, t not in level.rmw_first_update)]
+    if tensor.read_write:
+        accesses.append(Access(WRITE, level.update_energy, False))
+        if t in level.no_coalesce:  # what passes through is filled as often as it is updated
+            accesses.append(Access(WRITE, level.write_energy, False))
+    return accesses
 
 
 def certain(accesses: Sequence[Access], tensor: TensorFacts) -> float:

@@ -30,7 +30,10 @@ class Compulsory:
             group = form.group(p)
             for t in (t for t in range(3) if form.keeps(p)[t]):
                 tensor = facts.tensors[index := form.roles.tensors[t]]
-                given, taken = certain(handed_out(level, tensor), tensor), certain(taken_in(level), tensor)
+                given, taken = (
+                    certain(handed_out(level, index, tensor), tensor),
+                    certain(taken_in(level, index), tensor),
+                )
                 # Inputs may reach most PEs from their neighbours: their reads of the buffer are left out.
                 self._per_mac += given * float(fetched[t]) if group == 0 else 0.0
                 self._per_word[index] += given if group == 2 or (group == 1 and t != INPUTS) else 0.0

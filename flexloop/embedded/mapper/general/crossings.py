@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.facts import WRITE, Facts, Resource
+from flexloop.embedded.mapper.facts import Facts, Resource
 from flexloop.embedded.mapper.relaxed import Access, Moved, handed_out, taken_in
 
 Floats = npt.NDArray[np.float64]
@@ -77,7 +77,6 @@ class Crossings:
         self._share = choices.imperfect.least_words(bounds, facts.steps)
         self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
-        self._set_limits(choices)
         self._receivers = [self._receivers_of(t) for t in range(keep.shape[1])]
         self._moved = [Moved(t, bounds) for t in facts.tensors]
         self._fillings = fillings
@@ -86,14 +85,6 @@ class Crossings:
             for place, found in fillings.items()
         }
 
-    def _set_limits(self, choices: Choices) -> None:
-        """What levels may not reuse, each [levels, data spaces]."""
-        names = choices.data_spaces
-        self._no_links, self._no_multicast, self._no_reuse, self._no_coalesce = (
-            np.array([[name in getattr(limits, kind) for name in names] for limits in choices.reuse])
-            for kind in ("no_link_transfer", "no_multicast_no_reduction", "no_temporal_reuse", "no_coalesce")
-        )
-
     def _receivers_of(self, t: int) -> dict[int, list[int]]:
         """For the MACs (-1) and each level that takes in tiles of t, the levels that get its accesses.
 
@@ -101,16 +92,17 @@ class Crossings:
         outside the last one that holds t get nothing (rule 16).
         """
         found: dict[int, list[int]] = {-1: []}
-        held = np.flatnonzero(self.keep[:, t] & ~self._no_coalesce[:, t])
-        for level in np.flatnonzero(self.keep[: held.max(initial=-1) + 1, t]):
-            list(found.values())[-1].append(int(level))
-            if not self._no_coalesce[level, t]:
-                found[int(level)] = []
+        kept = [(p, t in self.facts.levels[p].no_coalesce) for p in np.flatnonzero(self.keep[:, t]).tolist()]
+        last = max((p for p, hands_on in kept if not hands_on), default=-1)
+        for level, hands_on in ((p, hands_on) for p, hands_on in kept if p <= last):
+            list(found.values())[-1].append(level)
+            if not hands_on:
+                found[level] = []
         return found
 
     def rereads(self, level: int) -> bool:
         """Whether the fanout below a level feeds something that is read again at every step: MACs, or limited tiles."""
-        return level == 0 or bool(self._no_reuse[level - 1].any())
+        return level == 0 or bool(self.facts.levels[level - 1].no_temporal_reuse)
 
     def fits(self, level: int, tile: Ints | Floats) -> Mask:
         """[n]: whether the kept tiles fit the level's buffer."""
@@ -147,7 +139,8 @@ class Crossings:
             # Below a fanout to the MACs neighbours may pass on any operand that stays.
             for parent in receivers[-1] if 0 not in self._spatial else ():
                 words = self._share * self._macs / self._sharing(t, -1, parent, fanouts, n)
-                self._charge_parent(traffic, t, parent, words[None], fanouts)
+                accesses = handed_out(self.facts.levels[parent], t, self.facts.tensors[t])
+                self._charge(traffic, t, parent, words[None], accesses, fanouts)
         return traffic
 
     def into(self, child: int, tile: Floats, moving: Mask, tiles: Ints | None) -> Traffic:
@@ -166,8 +159,9 @@ class Crossings:
             for parent in receivers.get(child, ()):
                 fills, reads = self._words(t, child, parent, tile, families, tiles, fanouts)
                 if parent == receivers[child][0]:
-                    self._charge(traffic, t, child, fills * self._share, taken_in(self.facts.levels[child]), fanouts)
-                self._charge_parent(traffic, t, parent, reads * self._share, fanouts)
+                    self._charge(traffic, t, child, fills * self._share, taken_in(self.facts.levels[child], t), fanouts)
+                accesses = handed_out(self.facts.levels[parent], t, self.facts.tensors[t])
+                self._charge(traffic, t, parent, reads * self._share, accesses, fanouts)
         for words in (traffic.energy, *traffic.words.values()):
             words[~moving] = np.inf
         return traffic
@@ -181,7 +175,7 @@ class Crossings:
         size = moved.tensor.box(tile)
         every = size * rest.prod(axis=1)
         most = self._sharing(t, child, parent, fanouts, n)
-        if self._no_reuse[child, t]:
+        if t in self.facts.levels[child].no_temporal_reuse:
             return self._reread(t, child, parent, every, most, families)
         halo = {d: self._halo(t, d, tile, rest) for d in moved.shared}
         smallest = np.minimum.reduce([np.ones(n), *halo.values()])
@@ -211,7 +205,9 @@ class Crossings:
     ) -> tuple[Floats, Floats]:
         """As `_words`, for a tile that is read again at every step, whatever the orders."""
         fills, reads = every, every / most
-        if any(child < level <= parent and not self._no_links[level, t] for level in self._spatial):
+        if any(
+            child < level <= parent and t not in self.facts.levels[level].no_link_transfer for level in self._spatial
+        ):
             # Neighbours that want the same tile may pass it on at all steps but the first.
             fills = every / prod(self._rooms[slot] for level, slot in self._spatial.items() if level > child + 1)
             reads = np.zeros(len(every))
@@ -248,7 +244,7 @@ class Crossings:
 
     def _passed_on(self, t: int, level: int, d: int, fanouts: Fanouts, n: int) -> Floats:
         """[n] by how much neighbours may divide what the fanout below a level gives where d is innermost."""
-        if level not in fanouts or self._no_links[level, t]:
+        if level not in fanouts or t in self.facts.levels[level].no_link_transfer:
             return np.ones(n)
         return fanouts[level].most(self._moved[t].passing(d)) * np.ones(n)
 
@@ -256,16 +252,9 @@ class Crossings:
         """[n] how many children get the same tile, at most."""
         most = np.ones(n)
         for level, fanout in fanouts.items():
-            if child < level <= parent and not self._no_multicast[level, t]:
+            if child < level <= parent and t not in self.facts.levels[level].no_multicast_no_reduction:
                 most = most * np.minimum(fanout.room, self._moved[t].sharing(fanout.factors))
         return most
-
-    def _charge_parent(self, traffic: Traffic, t: int, level: int, words: Floats, fanouts: Fanouts) -> None:
-        facts, tensor = self.facts.levels[level], self.facts.tensors[t]
-        accesses = handed_out(facts, tensor)
-        if self._no_coalesce[level, t] and tensor.read_write:  # what passes through is filled as often as it is updated
-            accesses += (Access(WRITE, facts.write_energy, False),)
-        self._charge(traffic, t, level, words, accesses, fanouts)
 
     def _charge(
         self, traffic: Traffic, t: int, level: int, words: Floats, accesses: Sequence[Access], fanouts: Fanouts

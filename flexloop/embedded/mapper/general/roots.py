@@ -59,7 +59,7 @@ class Part:
     proved: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.facts: Facts = facts_of(self.costing.spec)
+        self.facts: Facts = facts_of(self.costing.spec, self.choices.reuse)
         self._fillings: tuple[tuple[int, ...], Fillings | None] = (), None
         self.most_lanes = prod(prod(slot.extent) for slot in self.choices.slots if slot.spatial)
 
@@ -83,12 +83,13 @@ class Part:
     def _per_word(self) -> list[float]:
         """pJ of each data space's words at the outermost level, where that surely hands them on."""
         choices, top = self.choices, self.facts.levels[-1]
-        given = choices.kept[-1] & [name not in choices.reuse[-1].no_coalesce for name in choices.data_spaces]
         # Residuals may leave words out; neighbours may feed the MACs.
         if choices.imperfect or any(slot.spatial and slot.level == 0 for slot in choices.slots):
-            given = np.zeros_like(given)
+            return [0.0] * len(self.facts.tensors)
+        given = [bool(kept) and t not in top.no_coalesce for t, kept in enumerate(choices.kept[-1])]
         return [
-            certain(handed_out(top, t), t) if some else 0.0 for t, some in zip(self.facts.tensors, given, strict=True)
+            certain(handed_out(top, i, t), t) * some
+            for i, (t, some) in enumerate(zip(self.facts.tensors, given, strict=True))
         ]
 
     def patterns(self) -> Iterator[Mask]:

@@ -155,8 +155,12 @@ class Prices:
 
     def _sharing(self, t: int, low: int, high: int) -> Floats:
         """[ways]: how many children get the same tile at most."""
-        share = self.words.moved[t].sharing
-        return np.asarray(prod((share(f) for p, f in self._fanouts.items() if low < p <= high), start=self._ones))
+        shared = [
+            self.words.moved[t].sharing(factors)
+            for p, factors in self._fanouts.items()
+            if low < p <= high and t not in self.facts.levels[p].no_multicast_no_reduction
+        ]
+        return np.asarray(prod(shared, start=self._ones))
 
     def most_along(self, low: int, high: int, d: int, ways: Ints) -> float:
         """The most factors of a dimension in the fanouts of the levels above ``low`` up to ``high``."""
@@ -189,10 +193,10 @@ class Prices:
         return [np.stack([times / words, less / words, access.energy * rows])]
 
     def _filling(self, t: int, level: int, times: Floats, rounded: Floats) -> list[Floats]:
-        return [p for a in taken_in(self.facts.levels[level]) for p in self._parts(t, level, a, times, rounded)]
+        return [p for a in taken_in(self.facts.levels[level], t) for p in self._parts(t, level, a, times, rounded)]
 
     def _giving(self, t: int, level: int, times: Floats, rounded: Floats) -> list[Floats]:
-        accesses = handed_out(self.facts.levels[level], self.facts.tensors[t])
+        accesses = handed_out(self.facts.levels[level], t, self.facts.tensors[t])
         return [p for a in accesses for p in self._parts(t, level, a, times, rounded)]
 
     def _price(self, parts: list[Floats]) -> Price:
@@ -225,7 +229,8 @@ class Prices:
             for inner, outer in itertools.pairwise(chain):
                 # Neighbours pass on words below the next level outside alone (rule 7b); with fanouts further out these
                 # are spread over instances that do not get them.
-                passed = self._factors(inner, inner + 1, self.words.moved[t].passing(first))
+                linked = t not in self.facts.levels[inner + 1].no_link_transfer
+                passed = self._factors(inner, inner + 1, self.words.moved[t].passing(first) if linked else ())
                 lost = np.where(self._factors(inner + 1, len(self.facts.levels), self._every) > 1, passed, 1.0)
                 rounded = self._rounded(t, inner, inner, inner + 1, passed)
                 parts += self._filling(t, inner, self._repeats(t, inner, level), rounded)

@@ -115,7 +115,7 @@ def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings, resource:
 
 def knows_paths(choices: Choices) -> bool:
     """Whether a mapspace has nothing that paths do not know."""
-    return not choices.imperfect and not any(limits.names for limits in choices.reuse)
+    return not choices.imperfect and not any(limits.no_temporal_reuse or limits.no_coalesce for limits in choices.reuse)
 
 
 def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int]) -> bool:
