@@ -14,7 +14,7 @@ from typing import Any
 from flexloop.atomic import write_files
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.report import make_report
-from flexloop.embedded.spec import ArithmeticSpec, Spec, StorageSpec, read_config, refuse_unmodelled
+from flexloop.embedded.spec import Spec, read_config, refuse_unmodelled
 from flexloop.energysources.complete import Completed, EnergyChoice, complete_energies
 from flexloop.errors import SpecError, UnmappableError
 from flexloop.evaluation import Evaluation
@@ -105,8 +105,7 @@ def check_energies(spec: Spec, energies: Completed, idle: Collection[str]) -> No
             "as in Timeloop's run; give them required_actions, or take another --energy",
             stacklevel=3,
         )
-    components: list[ArithmeticSpec | StorageSpec] = [spec.mac, *spec.levels]
-    for component in components:
+    for component in (spec.mac, *spec.levels):
         if component.missing_actions and component.name not in idle:
             wanted = "an action such as compute" if component is spec.mac else "actions such as read, write and update"
             warnings.warn(

@@ -13,7 +13,7 @@ from typing import Any
 from flexloop.embedded import builtin, ert
 from flexloop.embedded.components import STORAGE_CLASSES, attributes_of, base_name, components
 from flexloop.embedded.fields import LARGEST, Fields, amount
-from flexloop.embedded.levels import DEFAULT_WORD_BITS, ArithmeticSpec, StorageSpec
+from flexloop.embedded.levels import DEFAULT_WORD_BITS, ArithmeticSpec, ComponentSpec, StorageSpec
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
 from flexloop.validation import plain_number, short
 
@@ -245,7 +245,7 @@ def _arithmetic(
 
 
 def _check_meshes(mac: ArithmeticSpec, levels: list[StorageSpec]) -> None:
-    inner: StorageSpec | ArithmeticSpec = mac
+    inner: ComponentSpec = mac
     for level in levels:
         if inner.mesh_x % level.mesh_x or inner.mesh_y % level.mesh_y:
             raise SpecError(

@@ -58,30 +58,28 @@ class Fields:
         return self._integer(names, 0)
 
     def _integer(self, names: tuple[str, ...], least: int) -> int | None:
-        for name in names:
-            if self.has(name):
-                given = self.get(name)
-                value = number(given, f"{self.where}.{name}")
-                if value != int(value) or not least <= value <= LARGEST:
-                    raise SpecError(
-                        f"{self.where}.{name} is {short(given)}, not a whole number from {least} to {LARGEST}"
-                    )
-                return int(value)
-        return None
+        given, where = self._first(names)
+        if given is None:
+            return None
+        value = number(given, where)
+        if value != int(value) or not least <= value <= LARGEST:
+            raise SpecError(f"{where} is {short(given)}, not a whole number from {least} to {LARGEST}")
+        return int(value)
+
+    def _first(self, names: tuple[str, ...]) -> tuple[Any, str]:
+        """The value of the first of these keys that is given, and what messages call it; None if none is."""
+        name = next(filter(self.has, names), names[0])
+        return self.get(name), f"{self.where}.{name}"
 
     def number(self, *names: str) -> float | None:
         """The first of these keys that is given, as a finite number; None if none is."""
-        for name in names:
-            if self.has(name):
-                return number(self.get(name), f"{self.where}.{name}")
-        return None
+        given, where = self._first(names)
+        return None if given is None else number(given, where)
 
     def amount(self, *names: str) -> float | None:
         """The first of these keys that is given, as a number from 0 to `MOST`; None if none is."""
-        for name in names:
-            if self.has(name):
-                return amount(self.get(name), f"{self.where}.{name}")
-        return None
+        given, where = self._first(names)
+        return None if given is None else amount(given, where)
 
     def items(self, name: str) -> Iterator[tuple[str, Any]]:
         """The entries of a list, each with what messages call it; nothing if it is absent."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from flexloop.embedded.architecture import read_architecture
 from flexloop.embedded.ert import COMPUTE, read_art, read_ert
-from flexloop.embedded.levels import ArithmeticSpec, StorageSpec
+from flexloop.embedded.levels import ArithmeticSpec, StorageSpec, fanouts_xy
 from flexloop.embedded.networks import NetworkSpec, read_networks
 from flexloop.embedded.problem import DataSpace, Problem, read_problem
 from flexloop.errors import SpecError, UnknownNameError, UnsupportedError
@@ -55,8 +55,7 @@ class Spec:
     @cached_property
     def fanout_xy(self) -> tuple[tuple[int, int], ...]:
         """For each storage level, instances of the next inner level below one of its own, along X and along Y."""
-        inner: list[StorageSpec | ArithmeticSpec] = [self.mac, *self.levels[:-1]]
-        return tuple((i.mesh_x // o.mesh_x, i.mesh_y // o.mesh_y) for i, o in zip(inner, self.levels, strict=True))
+        return fanouts_xy(self.mac, self.levels)
 
     @cached_property
     def fanouts(self) -> frozenset[str]:
@@ -74,8 +73,7 @@ class Spec:
         Args:
             idle: levels that keep no data space and so need none, as Timeloop's dummy levels do.
         """
-        components: list[ArithmeticSpec | StorageSpec] = [self.mac, *self.levels]
-        return tuple(c.name for c in components if c.energy_source == "PAT" and c.name not in idle)
+        return tuple(c.name for c in (self.mac, *self.levels) if c.energy_source == "PAT" and c.name not in idle)
 
     def require_energies(self, idle: Collection[str] = ()) -> None:
         """Refuse components without energies.

@@ -12,7 +12,7 @@ from typing import Any
 
 from flexloop.embedded.architecture import read_architecture
 from flexloop.embedded.components import NAMELESS
-from flexloop.embedded.levels import ArithmeticSpec, StorageSpec
+from flexloop.embedded.levels import ArithmeticSpec, ComponentSpec, StorageSpec
 from flexloop.energy.components import LEAK, STORAGE_ACTIONS, Component, Part
 from flexloop.errors import SpecError
 from flexloop.timeloop.componentname import component_name
@@ -40,7 +40,7 @@ def of_timeloop(architecture: Any, classes: Mapping[str, Any]) -> list[Component
         SpecError, UnsupportedError: as the cost model reads it.
     """
     levels, mac = read_architecture(architecture, {}, {})
-    known: dict[str, StorageSpec | ArithmeticSpec] = {level.name: level for level in levels} | {mac.name: mac}
+    known: dict[str, ComponentSpec] = {level.name: level for level in levels} | {mac.name: mac}
     return [
         _component(path, entry, attributes, known.get(component_name(path)), classes)
         for path, entry, attributes in _entries(architecture)
@@ -78,7 +78,7 @@ def _component(
     path: str,
     entry: Attributes,
     attributes: Attributes,
-    spec: StorageSpec | ArithmeticSpec | None,
+    spec: ComponentSpec | None,
     classes: Mapping[str, Any],
 ) -> Component:
     kind = str(entry.get("subclass") or entry.get("class") or "")
@@ -100,7 +100,7 @@ def _component(
     )
 
 
-def _actions(entry: Attributes, spec: StorageSpec | ArithmeticSpec | None) -> tuple[str, ...]:
+def _actions(entry: Attributes, spec: ComponentSpec | None) -> tuple[str, ...]:
     """Those that Timeloop counts, and those that the input asks for besides."""
     wanted = entry.get("required_actions")
     counted: tuple[str, ...] = (*STORAGE_ACTIONS, LEAK)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flexloop.arch.extents import Extents, Fanout
+from flexloop.embedded.levels import ArithmeticSpec, StorageSpec, fanouts_xy
 from flexloop.errors import UnsupportedError
 from flexloop.integers import divisors
-
-if TYPE_CHECKING:
-    from flexloop.embedded.levels import ArithmeticSpec, StorageSpec
 
 MAX_SHAPES = 10_000
 """Assignments of extents above which a design is refused."""
@@ -80,8 +78,7 @@ class Hardware:
     @property
     def fanouts(self) -> tuple[Fanout, ...]:
         """The fanout below each level, innermost first."""
-        inner: list[StorageSpec | ArithmeticSpec] = [self.mac, *self.levels[:-1]]
-        return tuple((i.mesh_x // o.mesh_x, i.mesh_y // o.mesh_y) for i, o in zip(inner, self.levels, strict=True))
+        return fanouts_xy(self.mac, self.levels)
 
     def fanout_levels(self) -> tuple[int, ...]:
         """Indices of the levels with more than one instance below one of theirs."""

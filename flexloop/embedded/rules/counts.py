@@ -11,6 +11,7 @@ from flexloop.embedded.rules.links import accesses
 from flexloop.embedded.rules.multicast import EVEN, IRREGULAR, distinct_tiles, group_sizes
 from flexloop.embedded.rules.nest import X_ALL, X_BELOW, Y_ALL, Y_BELOW, tile_size
 from flexloop.embedded.rules.tables import (
+    BELOW_ZERO,
     BEYOND_TABLES,
     COUNT,
     COUPLED_RANKS,
@@ -205,3 +206,15 @@ def write_counts(tables: Tables, held: Bools, t: int, top: int, average: Ints, w
             counts[p, t, READS] = np.floor(flow[CONTENT, p] + peer + 0.5)
             counts[p, t, REDUCTIONS] = 0.0
             counts[p, t, FILLS] = np.trunc(share + peer)
+
+
+@kernel
+def finish_counts(tables: Tables, held: Bools, t: int, top: int, average: Ints, may_lack: bool, work: Workspace) -> int:
+    """Write the counts of data space t at all levels from its flows and partitions; an outcome."""
+    state = VALID
+    if tables.about[t, READ_WRITE]:
+        if may_lack and lacks_words(tables, held, t, top, average, work):
+            state = BELOW_ZERO
+        limit_reuse(tables, t, top, work)
+    write_counts(tables, held, t, top, average, work)
+    return state

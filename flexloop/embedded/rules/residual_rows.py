@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flexloop.embedded.jit import entry, kernel
 from flexloop.embedded.rules.cost import cost
-from flexloop.embedded.rules.counts import lacks_words, limit_reuse, write_counts
+from flexloop.embedded.rules.counts import finish_counts
 from flexloop.embedded.rules.nest import X_ALL, fits_levels, fits_macs, use_array
 from flexloop.embedded.rules.residual_flows import residual_flows, residual_partitions
 from flexloop.embedded.rules.residual_nest import FIRST, lay_nest, measure
@@ -12,12 +12,10 @@ from flexloop.embedded.rules.route_tables import ROUTES, Routes
 from flexloop.embedded.rules.routes import network_energy, own_words
 from flexloop.embedded.rules.rows import outermost
 from flexloop.embedded.rules.tables import (
-    BELOW_ZERO,
     BEYOND_TABLES,
     KEPT_NOWHERE,
     LEAKED,
     OUTER,
-    READ_WRITE,
     TABLES,
     UNSHARED_RESIDUAL,
     VALID,
@@ -71,12 +69,7 @@ def count_residual(tables: Tables, held: Bools, t: int, work: Workspace, own: Re
         return state
     if len(routes.entry) > 0:
         own_words(held, t, top, work.partition, routes)
-    if tables.about[t, READ_WRITE]:
-        if lacks_words(tables, held, t, top, own.average, work):
-            state = BELOW_ZERO
-        limit_reuse(tables, t, top, work)
-    write_counts(tables, held, t, top, own.average, work)
-    return state
+    return finish_counts(tables, held, t, top, own.average, True, work)
 
 
 @entry(TABLES, MAPPINGS, i64, i64, OUTCOMES, WORKSPACE, RESIDUAL_WORKSPACE, ROUTES)

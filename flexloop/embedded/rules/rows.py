@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flexloop.embedded.jit import entry, kernel
 from flexloop.embedded.rules.cost import cost
-from flexloop.embedded.rules.counts import flows, lacks_words, limit_reuse, partitions, write_counts
+from flexloop.embedded.rules.counts import finish_counts, flows, partitions
 from flexloop.embedded.rules.nest import (
     X_ALL,
     Y_ALL,
@@ -16,7 +16,6 @@ from flexloop.embedded.rules.nest import (
     use_array,
 )
 from flexloop.embedded.rules.tables import (
-    BELOW_ZERO,
     COUPLED_RANKS,
     KEPT_NOWHERE,
     OUTER,
@@ -60,12 +59,10 @@ def count(tables: Tables, held: Bools, t: int, work: Workspace) -> int:
     state = flows(tables, held, t, top, work)
     if state == VALID and tables.about[t, READ_WRITE]:
         state = partitions(tables, t, work)
-        uneven = tables.about[t, COUPLED_RANKS] + tables.about[t, SPACED] > 0
-        if uneven and lacks_words(tables, held, t, top, work.grid, work):
-            state = BELOW_ZERO
-        limit_reuse(tables, t, top, work)
-    write_counts(tables, held, t, top, work.grid, work)
-    return state
+    if state != VALID:
+        return state
+    uneven = tables.about[t, COUPLED_RANKS] + tables.about[t, SPACED] > 0
+    return finish_counts(tables, held, t, top, work.grid, uneven, work)
 
 
 @entry(TABLES, MAPPINGS, i64, i64, OUTCOMES, WORKSPACE)
