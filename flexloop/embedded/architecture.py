@@ -118,12 +118,11 @@ def _storage(
 def _energies(
     fields: Fields, name: str, cluster: int, energies: dict[str, ert.Actions], own_figure: float
 ) -> dict[str, Any]:
-    if (own := fields.amount("vector_access_energy")) is not None:
-        same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), own)
-        return {**same, "leakage": 0.0, "energy_source": "user"}
-    if not energies.get(name):
-        same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), own_figure)
-        return {**same, "leakage": 0.0, "energy_source": "PAT"}
+    given = fields.amount("vector_access_energy")
+    if given is not None or not energies.get(name):
+        figure, source = (own_figure, "PAT") if given is None else (given, "user")
+        same = dict.fromkeys(("read_energy", "write_energy", "update_energy", "highest_energy"), figure)
+        return {**same, "leakage": 0.0, "energy_source": source}
     actions = energies[name]
     accesses = {"reads": ert.READ, "fills": ert.FILL, "updates": ert.UPDATE}
     return {

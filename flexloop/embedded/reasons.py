@@ -68,7 +68,7 @@ def reason(spec: Spec, outcome: int, failure: npt.NDArray[np.int64]) -> str:
     Args:
         spec: architecture and problem.
         outcome: of the rules, invalid but supported.
-        failure: see `rules.rows.Workspace`.
+        failure: see `rules.workspace.Workspace`.
     """
     if outcome == rules.UNSHARED_RESIDUAL:
         return (

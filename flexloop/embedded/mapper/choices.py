@@ -158,6 +158,13 @@ class Choices:
                 return dimension
         return None
 
+    def of_bounds(self, bounds: Sequence[int]) -> list[Products]:
+        """The factorisations of some bounds, one of each dimension."""
+        return [
+            next(f for f in options if f.bound == bound)
+            for options, bound in zip(self.factorizations, bounds, strict=True)
+        ]
+
     def bypass_patterns(self) -> Iterator[BoolArray]:
         """Every [levels, data spaces] of what is kept, the fullest first."""
         for bits in itertools.product((True, False), repeat=len(self.free_bypass)):

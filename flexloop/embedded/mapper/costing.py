@@ -185,6 +185,21 @@ class Costing:
             return "as evaluated; whole tiles of all that levels keep do not, which Timeloop's mapper asks for"
         return reason
 
+    def why_none(self) -> str:
+        """Why the space has no valid mapping, where it has none."""
+        choices = self._choices
+        if choices.empty_dimension:
+            return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
+        return f"no mapping fits: {self.reason(choices.smallest()) or _unmet(choices)}"
+
+
+def _unmet(choices: Choices) -> str:
+    """What no mapping of a space does that its constraints ask for, although some fit the hardware."""
+    wanted = [f"has at most {choices.few_loops.most} temporal loops"] if choices.few_loops else []
+    if choices.min_parallelism or not wanted:
+        wanted.append(f"reaches the least parallelism of {choices.min_parallelism:g}")
+    return "none " + " and ".join(wanted)
+
 
 def facts_of(spec: Spec, reuse: Sequence[ReuseLimits] = ()) -> Facts:
     """What the mapper's bounds need to know of a specification, and of the reuse that its levels may not make."""

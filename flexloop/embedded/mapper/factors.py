@@ -125,8 +125,7 @@ class Factorizations:
     def patterns(self) -> Mapping[tuple[bool, ...], int]:
         """How many have a factor > 1 in just the slots that a pattern names; only those that some have."""
         if self.count <= 4 * _LISTED:
-            found, counts = np.unique(self.table > 1, axis=0, return_counts=True)
-            return dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True))
+            return patterns_of(self.table)
         every = np.array(np.unravel_index(np.arange(1 << len(self.lows)), (2,) * len(self.lows))).T
         return {tuple(moves): count for moves in every.tolist() if (count := self._count_with(moves))}
 
@@ -226,6 +225,12 @@ class Factorizations:
         ways = np.cumsum(np.where(fits, beyond[left], 0), axis=1, dtype=np.float64)
         picked = (ways > rng.random(len(rest))[:, None] * ways[:, -1:]).argmax(axis=1)
         return np.asarray(allowed[picked])
+
+
+def patterns_of(table: IntArray) -> Mapping[tuple[bool, ...], int]:
+    """How many rows of a table [count, slots] have a factor > 1 in just the slots that a pattern names."""
+    found, counts = np.unique(table > 1, axis=0, return_counts=True)
+    return dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True))
 
 
 def _shares(rng: np.random.Generator, total: IntArray, boxes: int) -> IntArray:

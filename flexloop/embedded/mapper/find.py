@@ -89,7 +89,8 @@ def _found(query: _Query) -> Optimum:
     if best is None and isfinite(certificate.lower_bound):
         raise NoVerdictError(NOT_FOUND)
     if best is None:
-        raise UnmappableError(_why_not(spaces, forms))
+        place, form = forms[0]
+        raise UnmappableError(Costing(form.spec, choices_of(spaces[place])).why_none())
     proved = Certificate.of(best.cost, certificate.bound, certificate.evaluated)
     excluded = max(_mappings(spaces) - proved.evaluated, 0.0) if proved.optimal else 0.0
     return replace(best, certificate=replace(proved, excluded=excluded))
@@ -169,12 +170,3 @@ def _mappings(spaces: Sequence[Space]) -> float:
         return float(sum(choices_of(space).raw_size() for space in spaces))
     except OverflowError:
         return inf
-
-
-def _why_not(spaces: Sequence[Space], forms: Sequence[tuple[int, Form]]) -> str:
-    """Why the smallest tiles of the first mapspace do not fit, in the model's words."""
-    place, form = forms[0]
-    choices = choices_of(spaces[place])
-    if choices.empty_dimension:
-        return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
-    return f"no mapping fits: {Costing(form.spec, choices).reason(choices.smallest())}"

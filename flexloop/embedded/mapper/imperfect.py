@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.factors import Factorizations, factorizations
+from flexloop.embedded.mapper.factors import Factorizations, factorizations, patterns_of
 from flexloop.errors import UnsupportedError
 from flexloop.integers import divisors
 
@@ -77,8 +77,7 @@ class Listed:
     @cached_property
     def patterns(self) -> Mapping[tuple[bool, ...], int]:
         """How many have a factor > 1 in just the slots that a pattern names."""
-        found, counts = np.unique(self.table > 1, axis=0, return_counts=True)
-        return dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True))
+        return patterns_of(self.table)
 
     def steps(self, slot: int) -> tuple[IntArray, IntArray]:
         """See `factors.Factorizations.steps`; what slots inside and outside make may not be in the list together."""

@@ -51,10 +51,7 @@ class Branch:
         self._filling = root.filling or {}
         self._bounds, self._floor = root.bounds, root.key[0]
         self._relaxation = relaxation
-        self._factorizations = [
-            next(f for f in options if f.bound == bound)
-            for options, bound in zip(self._choices.factorizations, root.bounds, strict=True)
-        ]
+        self._factorizations = self._choices.of_bounds(root.bounds)
         moving = {d for d, bound in enumerate(root.bounds) if bound > 1}
         self._views = tuple(view_of(tensor.groups, moving) for tensor in root.part.facts.tensors)
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part
 from flexloop.embedded.mapper.sampler import Found, best_of, choices_of, sample
@@ -179,19 +178,5 @@ class Incumbent:
                 raise UnsupportedError("no mapping was found that the model counts exactly; use smaller bounds")
             if self.open[0] < np.inf:
                 raise NoVerdictError(NOT_FOUND)
-            raise UnmappableError(self._reason())
+            raise UnmappableError(next(iter(self.filled), self.parts[0]).costing.why_none())
         return best
-
-    def _reason(self) -> str:
-        for part in self.filled:
-            return f"no mapping fits: {part.costing.reason(part.choices.smallest()) or _unmet(part.choices)}"
-        choices = self.parts[0].choices
-        return f"no factors of {choices.empty_dimension} within the constraints multiply to an allowed bound"
-
-
-def _unmet(choices: Choices) -> str:
-    """What no mapping of a space does that its constraints ask for, although some fit the hardware."""
-    wanted = [f"has at most {choices.few_loops.most} temporal loops"] if choices.few_loops else []
-    if choices.min_parallelism or not wanted:
-        wanted.append(f"reaches the least parallelism of {choices.min_parallelism:g}")
-    return "none " + " and ".join(wanted)

@@ -113,10 +113,7 @@ class _Listing:
 
 def _every(root: Root) -> Ints:
     """[n, slots + 1, dimensions] the tiles that every choice of factors for a root's bounds makes."""
-    tables = [
-        next(f.table for f in options if f.bound == bound)
-        for options, bound in zip(root.part.choices.factorizations, root.bounds, strict=True)
-    ]
+    tables = [f.table for f in root.part.choices.of_bounds(root.bounds)]
     sizes = [len(table) for table in tables]
     rows = np.unravel_index(np.arange(prod(sizes)), sizes)
     factors = np.stack([table[index] for table, index in zip(tables, rows, strict=True)], axis=2)

@@ -41,9 +41,8 @@ def _alike(choices: Choices, bounds: Sequence[int], a: int, b: int) -> bool:
     """Whether two dimensions have the same bound, more than 1, and the same factors in all slots, in a free order."""
     if bounds[a] != bounds[b] or bounds[a] == 1:
         return False
-    one, other = (
-        next(f for f in choices.factorizations[d] if f.bound == bounds[d]) for d in (a, b)
-    )  # the bounds are the same, so that limits alone can tell their factors apart
+    # The bounds are the same, so that limits alone can tell their factors apart.
+    one, other = (choices.of_bounds(bounds)[d] for d in (a, b))
     if tuple(one.lows) != tuple(other.lows) or tuple(one.highs) != tuple(other.highs):
         return False
     return all({a, b} <= set(slot.middle) or not slot.counted for slot in choices.slots)
