@@ -236,7 +236,7 @@ def bypass(rng: random.Random, spec: Spec) -> tuple[DataspaceConstraint, ...]:
         keep, bypass = [], []
         for tensor in spec.data_space_names:
             draw = rng.random()
-            if name == spec.level_names[-1] or 0.25 <= draw < 0.8:
+            if 0.25 <= draw < 0.8 or (name == spec.level_names[-1] and draw < 0.95):
                 keep.append(tensor)
             elif draw >= 0.8 or not free:
                 bypass.append(tensor)

@@ -28,6 +28,7 @@ from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.model import evaluate
 from flexloop.errors import UnmappableError, UnsupportedError
+from flexloop.timeloop.constraints import Constraints, DataspaceConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.reuse import ReuseLimits
 
@@ -132,6 +133,14 @@ def test_hops_depend_on_where_children_stand(no_shortcuts: None) -> None:
     inputs = document([None, 64], [6, 1], {"M": 3, "K": 2, "N": 2})
     inputs["architecture"]["subtree"][0]["local"][0]["attributes"]["energy_per_hop"] = 100
     compare_with_enumeration(space_of(inputs), "latency")
+
+
+@pytest.mark.parametrize("tensor", ["A", "B", "Z"])
+def test_what_the_outermost_level_bypasses_is_held_further_in(no_shortcuts: None, tensor: str) -> None:
+    space = space_of(document([None, 64, 8], [1, 2, 1], {"M": 4, "K": 2, "N": 2}))
+    kept = tuple(name for name in space.spec.data_space_names if name != tensor)
+    bypass = DataspaceConstraint(space.spec.level_names[-1], kept, (tensor,))
+    compare_with_enumeration(replace(space, constraints=Constraints(dataspaces=(bypass,))), "energy")
 
 
 @settings(max_examples=15, deadline=None)

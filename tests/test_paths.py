@@ -169,10 +169,17 @@ def test_a_path_gives_no_mapping_that_breaks_a_pinned_factor() -> None:
     assert found.genomes is None or found.genomes.factors[0, place].tolist() == [2, 2, 2]
 
 
-@pytest.mark.parametrize("limits", [ReuseLimits(), ReuseLimits(("A", "Z"), ("B",), (), ("Z",))])
-def test_an_unconstrained_chain_is_bounded_closely(limits: ReuseLimits) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {},
+        dict.fromkeys(range(4), ReuseLimits(("A", "Z"), ("B",), (), ("Z",))),
+        {1: ReuseLimits(no_coalesce=("A",)), 2: ReuseLimits(no_temporal_reuse=("B",))},
+    ],
+)
+def test_a_chain_is_bounded_closely_whatever_reuse_its_levels_may_not_make(limits: dict[int, ReuseLimits]) -> None:
     space = chain(A=64, B=64, C=64)
-    constraints = Constraints(limits=dict.fromkeys(space.spec.level_names, limits))
+    constraints = Constraints(limits={space.spec.level_names[level]: some for level, some in limits.items()})
     found = find_best([replace(space, constraints=constraints)], "energy", deadline=Deadline(600.0))
     assert found.gap < 0.001
 

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.embedded.mapper.paths.grid import Grid
-from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, Keeping
+from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, NOWHERE, Keeping
 from flexloop.embedded.mapper.paths.sliding import Run
 from flexloop.embedded.mapper.slots import Slot
 
@@ -243,7 +243,7 @@ class Steps:
             if always and condition[0] != WAITS and not chosen:
                 return None
             after.append((WAITS, level) if chosen else condition)
-            if always or chosen:
+            if (always or chosen) and self._keeping[level, t] != NOWHERE:
                 kept.append(t)
         return tuple(after), tuple(kept)
 

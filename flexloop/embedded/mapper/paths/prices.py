@@ -18,7 +18,7 @@ In place of energy it may be cycles that count: those that an instance of one le
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -31,8 +31,9 @@ from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.relaxed import Access, handed_out, taken_in
 
-BYPASSED, KEPT, OPEN = 0, 1, 2
-"""Whether a level keeps a data space: not, in any case, or as may be best."""
+BYPASSED, KEPT, OPEN, NOWHERE = range(4)
+"""Whether a level keeps a data space: not, in any case, or as may be best. Loops outside of all levels that do move
+words from nowhere, at no cost (rule 7d): on paths from the outermost level."""
 Keeping = npt.NDArray[np.int8]
 WHOLE = 1 - 1e-12
 """What a product may exceed a whole number by for being rounded."""
@@ -81,7 +82,7 @@ class Prices:
     """
 
     def __init__(self, words: Words, keeping: Keeping, fillings: Fillings, resource: Resource | None = None) -> None:
-        self._resource = resource
+        self._resource, self._keeping = resource, keeping
         self.words, self.facts, self.fillings = words, words.facts, fillings
         self._bounds = words.grid.bounds
         self.macs = float(prod(self._bounds))
@@ -206,6 +207,18 @@ class Prices:
         """A child and the levels outside it, below another one, that keep the data space in any case."""
         return [child, *(p for p in self.always[t] if child < p < below)]
 
+    def _boundaries(self, t: int, chain: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """The boundaries along a chain, children and parents, that cost something.
+
+        Below a fanout with links tiles that are read anew at every step may all but the first come from neighbours
+        (rule 14).
+        """
+        for inner, outer in itertools.pairwise(chain):
+            linked = inner + 1 in self._fanouts and t not in self.facts.levels[inner + 1].no_link_transfer
+            passed_on = linked and t in self.facts.levels[inner].no_temporal_reuse
+            if not passed_on and self._keeping[outer, t] != NOWHERE:
+                yield inner, outer
+
     def moved(self, t: int, child: int, parent: int, level: int, first: int) -> tuple[Price, list[Crossing], Floats]:
         """The price of all boundaries from a child on that wait for a loop, which is now found at a level.
 
@@ -226,7 +239,7 @@ class Prices:
             crossings: list[Crossing] = []
             passing: list[Floats] = []
             chain = [*self._chain(t, child, level), parent]
-            for inner, outer in itertools.pairwise(chain):
+            for inner, outer in self._boundaries(t, chain):
                 # Neighbours pass on words below the next level outside alone (rule 7b); with fanouts further out these
                 # are spread over instances that do not get them.
                 linked = t not in self.facts.levels[inner + 1].no_link_transfer
@@ -250,7 +263,7 @@ class Prices:
         if (t, child) not in self._ends:
             top = len(self.facts.levels)
             cost = 0.0 * self._ones
-            for inner, outer in itertools.pairwise(self._chain(t, child, top)):
+            for inner, outer in self._boundaries(t, self._chain(t, child, top)):
                 rounded = self._rounded(t, inner, inner, inner + 1)
                 filling = self._price(self._filling(t, inner, self._repeats(t, inner, top), rounded))
                 rounded = self._rounded(t, outer, inner, outer)

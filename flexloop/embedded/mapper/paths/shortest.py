@@ -17,7 +17,7 @@ from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import Steps, profiles
 from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
-from flexloop.embedded.mapper.paths.prices import Keeping, Prices
+from flexloop.embedded.mapper.paths.prices import BYPASSED, NOWHERE, Keeping, Prices
 from flexloop.embedded.mapper.paths.programme import TRACED, Programme, Row, Ways
 from flexloop.embedded.mapper.paths.trace import Walk
 from flexloop.embedded.mapper.paths.words import Words
@@ -93,7 +93,12 @@ def shortest(
         for options, bound in zip(choices.factorizations, bounds, strict=True)
     ]
     limits = tuple((tuple(f.lows), tuple(f.highs)) for f in factorizations)
-    kept = tuple(map(tuple, keeping.tolist()))
+    handed_on = [[t in level.no_coalesce for t in range(len(facts.tensors))] for level in facts.levels]
+    held = np.where(handed_on, BYPASSED, keeping)  # levels that hand accesses on count for no boundary
+    held[-1, held[-1] == BYPASSED] = NOWHERE
+    if ((held == BYPASSED) | (held == NOWHERE)).all(axis=0).any():
+        return None
+    kept = tuple(map(tuple, held.tolist()))
     ways = _ways(facts, choices.slots, limits, kept, tuple(bounds), coarse)
     if ways is None:
         return None
@@ -115,7 +120,7 @@ def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings, resource:
 
 def knows_paths(choices: Choices) -> bool:
     """Whether a mapspace has nothing that paths do not know."""
-    return not choices.imperfect and not any(limits.no_temporal_reuse or limits.no_coalesce for limits in choices.reuse)
+    return not choices.imperfect
 
 
 def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int]) -> bool:

@@ -12,7 +12,7 @@ from flexloop.embedded.mapper.fillings import Filling
 from flexloop.embedded.mapper.paths.conditions import END, FREE, SETTLED, Stage
 from flexloop.embedded.mapper.paths.grid import Floats
 from flexloop.embedded.mapper.paths.kernels import FIRST_MOVE, OUTSIDE
-from flexloop.embedded.mapper.paths.prices import KEPT, Keeping
+from flexloop.embedded.mapper.paths.prices import KEPT, OPEN, Keeping
 from flexloop.embedded.mapper.paths.programme import Programme
 from flexloop.embedded.mapper.slots import Genomes
 
@@ -34,7 +34,7 @@ class Walk:
         self._tile, self._row = 0, 0
         self._axes = {grid.axis(d, prime): (d, prime) for d, primes in enumerate(grid.primes) for prime in primes}
         self._loops: list[dict[int, int]] = [{} for _ in choices.slots]
-        self._keep = keeping == KEPT
+        self._keep, self._open = keeping == KEPT, keeping == OPEN
 
     def genomes(self) -> Genomes | None:
         """The mapping as a batch of one; None where there is no path, or its loops break a limit or fit no fanout.
@@ -54,7 +54,7 @@ class Walk:
             for number in range(len(stages) - 1, -1, -1):
                 self._through(stages[number], values[number], values[number + 1])
             for t, condition in enumerate(keeps.rows[self._row]):
-                self._keep[slot.level, t] |= condition == (SETTLED, slot.level)
+                self._keep[slot.level, t] |= self._open[slot.level, t] and condition == (SETTLED, slot.level)
             self._row = int(keeps.after[self._row])
         return self._mapping()
 
