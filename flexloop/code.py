@@ -44,6 +44,7 @@ EVERY_CELL = (
     "classes",
     "deadline",
     "embedded.architecture",
+    "embedded.arrays",
     "embedded.builtin",
     "embedded.components",
     "embedded.ert",

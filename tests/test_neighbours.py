@@ -7,13 +7,13 @@ import pytest
 from golden_specs import golden_space
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.exact import orders
 from flexloop.embedded.mapper.exact.form import recognise
 from flexloop.embedded.mapper.exact.leaves import Family
 from flexloop.embedded.mapper.exact.neighbours import SHAPE, placements
 from flexloop.embedded.mapper.exact.optimal import families
 from flexloop.embedded.mapper.exact.problem import ALL_BUFFER_ORDERS, ALL_DRAM_ORDERS, SERVED
-from flexloop.embedded.mapper.exact.types import IntArray
 
 BOUNDS = np.array([1, 1, 4, 4, 3, 1, 16, 4])
 """Canonical bounds: N G C M R S P Q."""
@@ -25,7 +25,7 @@ def family() -> Family:
     return families([(0, form)], "energy")[0]
 
 
-def leaf(family: Family, spatial: dict[int, int], innermost: int) -> IntArray:
+def leaf(family: Family, spatial: dict[int, int], innermost: int) -> Ints:
     """A leaf with spatial factors and a PE tile of one; the buffer has all that is left, with one loop innermost."""
     x = np.ones(8, dtype=np.int64)
     for d, n in spatial.items():
@@ -41,7 +41,7 @@ def leaf(family: Family, spatial: dict[int, int], innermost: int) -> IntArray:
     return found
 
 
-def costs(family: Family, one: IntArray, placed: IntArray) -> list[tuple[int, float]]:
+def costs(family: Family, one: Ints, placed: Ints) -> list[tuple[int, float]]:
     writer = family.writer(0)
     found = writer.costing.cost(
         writer.genomes(np.repeat(one[None], len(placed), axis=0), placed, family.orders, BOUNDS)

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
+from flexloop.embedded.arrays import Bools, Ints, Rows
 from flexloop.embedded.spec import Spec
 from flexloop.errors import SpecError, UnknownNameError
 from flexloop.timeloop.mapping import LevelMapping, Mapping
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class Batch:
             perfect &= (getattr(self, name) == getattr(self, name.removesuffix("_residual"))).all(axis=(1, 2))
         return perfect
 
-    def take(self, rows: npt.NDArray[np.intp]) -> Batch:
+    def take(self, rows: Rows) -> Batch:
         """The chosen mappings."""
         return Batch(**{name: part[rows] for name, part in vars(self).items() if part is not None})
 

@@ -18,6 +18,14 @@ NEWEST = (0, 68)
 """The newest series of numba that `flexloop.embedded.calltrees` is tested with; pyproject.toml has the same bound."""
 
 
+types: Any = numba.types
+i64, f64, flag = types.int64, types.float64, types.boolean
+I1, I2, I3, I4 = i64[::1], i64[:, ::1], i64[:, :, ::1], i64[:, :, :, ::1]
+F1, F2, F3, F4 = f64[::1], f64[:, ::1], f64[:, :, ::1], f64[:, :, :, ::1]
+B3 = flag[:, :, ::1]
+"""Numba's types of what Python hands to kernels, and of arrays by their dimensions."""
+
+
 def _find_calltrees() -> ModuleType | None:
     """The compiler of call trees, if this numba has the internal parts that it needs."""
     if tuple(int(part) for part in numba.__version__.split(".")[:2]) > NEWEST:

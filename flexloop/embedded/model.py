@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from flexloop.embedded.arrays import Bools, Floats, Ints
 from flexloop.embedded.batch import Batch, batch_of
 from flexloop.embedded.jit import interpreted
 from flexloop.embedded.networks import LEGACY, READ_FILL, TREE
@@ -59,9 +59,9 @@ class Costs:
         energy_pj: float64[n].
     """
 
-    valid: npt.NDArray[np.bool_]
-    cycles: npt.NDArray[np.int64]
-    energy_pj: npt.NDArray[np.float64]
+    valid: Bools
+    cycles: Ints
+    energy_pj: Floats
 
     def __len__(self) -> int:
         return len(self.valid)
@@ -140,7 +140,7 @@ class _Run:
     Which levels hold a data space, [n, L, T], is what they keep but for those of rule 16 that hand on all to none.
     """
 
-    held: npt.NDArray[np.bool_]
+    held: Bools
     outcomes: Outcomes
     workspace: Workspace
     routes: Routes | None
@@ -173,18 +173,18 @@ def _run(spec: Spec, batch: Batch, limits: Limits) -> _Run:
     else:
         routes = make_routes(spec)
         _run_residual(tables, mappings, outcomes, workspace, routes)
-    nowhere: npt.NDArray[np.bool_] = ~np.all(np.any(batch.keep, axis=1), axis=1)
+    nowhere: Bools = ~np.all(np.any(batch.keep, axis=1), axis=1)
     outcomes.outcome[nowhere] = rules.BYPASSED_EVERYWHERE
     return _Run(held, outcomes, workspace, routes)
 
 
-def _held(keep: npt.NDArray[np.bool_], limits: rules.Ints) -> npt.NDArray[np.bool_]:
+def _held(keep: Bools, limits: Ints) -> Bools:
     """What levels keep, without the outermost ones that hand on all accesses (rule 16)."""
     passing = limits & rules.NO_COALESCE != 0
     if not passing.any():
         return keep
     ends = keep & ~passing
-    held: npt.NDArray[np.bool_] = keep & np.logical_or.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+    held: Bools = keep & np.logical_or.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
     return held
 
 

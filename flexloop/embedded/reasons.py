@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from flexloop.embedded.arrays import Bools, Ints
 from flexloop.embedded.batch import Batch
 from flexloop.embedded.rules import tables as rules
 from flexloop.embedded.spec import Spec
@@ -45,7 +45,7 @@ def require_supported(outcome: int) -> None:
         )
 
 
-def passed_on(spec: Spec, batch: Batch, held: npt.NDArray[np.bool_]) -> str:
+def passed_on(spec: Spec, batch: Batch, held: Bools) -> str:
     """Which data space is kept by levels alone that hand its accesses on, the outermost of them to none.
 
     Args:
@@ -62,7 +62,7 @@ def passed_on(spec: Spec, batch: Batch, held: npt.NDArray[np.bool_]) -> str:
     )
 
 
-def reason(spec: Spec, outcome: int, failure: npt.NDArray[np.int64]) -> str:
+def reason(spec: Spec, outcome: int, failure: Ints) -> str:
     """Why a mapping is invalid.
 
     Args:

@@ -14,22 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import factorial, inf, prod
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import Bools, Floats, Ints
 from flexloop.embedded.mapper.factors import Factorizations, factorizations
 from flexloop.embedded.mapper.few_loops import FewLoops
 from flexloop.embedded.mapper.imperfect import Imperfect, Products, Remainders, listed, padded_table
-from flexloop.embedded.mapper.slots import (
-    BoolArray,
-    Genomes,
-    IntArray,
-    Slot,
-    concatenate,
-    every_arrangement,
-    held_by_fanouts,
-    picked,
-)
+from flexloop.embedded.mapper.slots import Genomes, Slot, concatenate, every_arrangement, held_by_fanouts, picked
 from flexloop.errors import UnsupportedError
 from flexloop.timeloop.constraints import Constraints, LoopConstraint
 from flexloop.timeloop.reuse import ReuseLimits
@@ -130,7 +121,7 @@ class Choices:
             highs.append(high)
         return factorizations(bound, tuple(lows), tuple(highs))
 
-    def _limits(self) -> tuple[IntArray, IntArray]:
+    def _limits(self) -> tuple[Ints, Ints]:
         """Least and greatest factors, [slots, dimensions]."""
         units = (1,) * len(self.slots)
         empty = factorizations(1, units, units)
@@ -165,7 +156,7 @@ class Choices:
             for options, bound in zip(self.factorizations, bounds, strict=True)
         ]
 
-    def bypass_patterns(self) -> Iterator[BoolArray]:
+    def bypass_patterns(self) -> Iterator[Bools]:
         """Every [levels, data spaces] of what is kept, the fullest first."""
         for bits in itertools.product((True, False), repeat=len(self.free_bypass)):
             keep = self.kept.copy()
@@ -196,7 +187,7 @@ class Choices:
         # For each way in which loops stand in the slots: how many of a slot's loops > 1 are free to move, and how many
         # there are.
         counts = np.zeros((1, 2, len(self.slots)), dtype=np.int64)
-        ways: npt.NDArray[np.float64] = np.ones(1)
+        ways: Floats = np.ones(1)
         for d in range(len(self.dimensions)):
             patterns, more = self._unit_patterns(d)
             free = np.array([d in slot.middle for slot in self.slots])
@@ -213,14 +204,14 @@ class Choices:
         ) * 2.0 ** len(self.free_bypass)
         return total if total <= most else inf
 
-    def _unit_patterns(self, d: int) -> tuple[BoolArray, npt.NDArray[np.float64]]:
+    def _unit_patterns(self, d: int) -> tuple[Bools, Floats]:
         """[k, slots] where a factorisation of a dimension may have loops > 1, and how many [k] have them just there."""
         patterns: Counter[tuple[bool, ...]] = Counter()
         for options in self.factorizations[d]:
             patterns.update(options.patterns)
         return np.array(list(patterns), dtype=np.bool_), np.array(list(patterns.values()), dtype=np.float64)
 
-    def fits_array(self, genomes: Genomes) -> BoolArray:
+    def fits_array(self, genomes: Genomes) -> Bools:
         """[n]: whether every fanout holds its loops, the least parallelism is reached, and loops are as they may be."""
         on_x = genomes.on_x()
         fits = self.imperfect.contain(genomes.factors)
@@ -259,7 +250,7 @@ class Choices:
         for start in range(0, len(fitting), batch):
             yield fitting.take(slice(start, start + batch))
 
-    def _all_orders(self, factors: IntArray, patterns: BoolArray, batch: int) -> Iterator[Genomes]:
+    def _all_orders(self, factors: Ints, patterns: Bools, batch: int) -> Iterator[Genomes]:
         """Every order, split and bypass for one [slots, dimensions] of factors, at most ``batch`` at a time."""
         options = [
             every_arrangement(slot, frozenset(np.flatnonzero(row > 1).tolist()))
@@ -288,7 +279,7 @@ class Choices:
         n = len(keep)
         return Genomes(np.stack([factors] * n), np.stack([orders] * n), np.stack([splits] * n), keep)
 
-    def _barely_kept(self) -> BoolArray:
+    def _barely_kept(self) -> Bools:
         keep = self.kept.copy()
         for level, t in self.free_bypass:
             keep[level, t] = False

@@ -7,13 +7,13 @@ from dataclasses import asdict, replace
 from math import inf, prod
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import Bools, Floats, Ints
 from flexloop.embedded.batch import Batch
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.facts import Facts, LevelFacts, TensorFacts
-from flexloop.embedded.mapper.slots import Genomes, IntArray
+from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Objective, ranked
 from flexloop.embedded.model import Costs, evaluate_batch
 from flexloop.embedded.networks import LEGACY, READ_FILL, NetworkSpec
@@ -28,7 +28,7 @@ _LEAST, _MOST = 16, 2048
 """Mappings that are costed between two looks."""
 
 
-def sort_keys(costs: Costs, objective: Objective) -> npt.NDArray[np.float64]:
+def sort_keys(costs: Costs, objective: Objective) -> Floats:
     """[n, 3]: the objective, then its tie-breaks."""
     cycles, energy = costs.cycles.astype(np.float64), costs.energy_pj
     return np.stack([*ranked(objective, cycles, energy), cycles], axis=1)
@@ -77,7 +77,7 @@ class Costing:
         valid = costs.valid & self._fits_whole(genomes) if self._may_need_more else costs.valid
         return Costs(valid, costs.cycles, costs.energy_pj)
 
-    def _fits_whole(self, genomes: Genomes) -> npt.NDArray[np.bool_]:
+    def _fits_whole(self, genomes: Genomes) -> Bools:
         """[n]: whether the tiles of all that is kept fit, whole, which Timeloop's mapper asks for before it evaluates.
 
         There may be no pass with whole tiles where loops have residuals; and levels need not hold what they hand on.
@@ -115,7 +115,7 @@ class Costing:
             orders[:, level] = genomes.orders[:, slot]
             splits[:, level] = genomes.splits[:, slot]
         temporal, order = genomes.factors[:, self._temporal], genomes.orders[:, self._temporal]
-        residual: tuple[IntArray, ...] = ()
+        residual: tuple[Ints, ...] = ()
         if self._choices.imperfect:
             every, spatial = self._choices.imperfect.residuals(genomes.factors), np.ones_like(factors)
             for level, slot in self._spatial.items():
@@ -248,9 +248,9 @@ def _returned(spec: Spec, network: NetworkSpec) -> float:
     return (network.ingress_energy or 0.0) * spec.levels[network.level].instances * entries
 
 
-def _differing(dimensions: tuple[str, ...], residuals: IntArray, factors: IntArray) -> dict[str, int]:
+def _differing(dimensions: tuple[str, ...], residuals: Ints, factors: Ints) -> dict[str, int]:
     return {d: int(r) for d, r, n in zip(dimensions, residuals, factors, strict=True) if r != n}
 
 
-def _named(dimensions: tuple[str, ...], factors: IntArray) -> dict[str, int]:
+def _named(dimensions: tuple[str, ...], factors: Ints) -> dict[str, int]:
     return dict(zip(dimensions, (int(f) for f in factors), strict=True))

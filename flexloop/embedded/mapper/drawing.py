@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.slots import Genomes, IntArray
+from flexloop.embedded.mapper.slots import Genomes
 
 
 def draw(choices: Choices, rng: np.random.Generator, n: int) -> Genomes:
@@ -23,7 +24,7 @@ def draw(choices: Choices, rng: np.random.Generator, n: int) -> Genomes:
     return Genomes(factors, orders, splits, keep)
 
 
-def draw_factors(choices: Choices, rng: np.random.Generator, d: int, n: int) -> IntArray:
+def draw_factors(choices: Choices, rng: np.random.Generator, d: int, n: int) -> Ints:
     """[n, slots]: random factors of one dimension, each of its bounds as likely as any other."""
     options = choices.factorizations[d]
     factors = np.empty((n, len(choices.slots)), dtype=np.int64)
@@ -34,7 +35,7 @@ def draw_factors(choices: Choices, rng: np.random.Generator, d: int, n: int) -> 
     return factors
 
 
-def draw_orders(choices: Choices, rng: np.random.Generator, n: int, s: int) -> IntArray:
+def draw_orders(choices: Choices, rng: np.random.Generator, n: int, s: int) -> Ints:
     """[n, dimensions]: random orders of one slot."""
     slot = choices.slots[s]
     middle = rng.permuted(np.tile(np.array(slot.middle, dtype=np.int64), (n, 1)), axis=1)
@@ -42,7 +43,7 @@ def draw_orders(choices: Choices, rng: np.random.Generator, n: int, s: int) -> I
     return np.concatenate([pinned[0], middle, pinned[1]], axis=1)
 
 
-def draw_splits(choices: Choices, rng: np.random.Generator, factors: IntArray, orders: IntArray, s: int) -> IntArray:
+def draw_splits(choices: Choices, rng: np.random.Generator, factors: Ints, orders: Ints, s: int) -> Ints:
     """[n]: random splits of one slot, among those that fit its extents where some do.
 
     Args:
@@ -59,5 +60,5 @@ def draw_splits(choices: Choices, rng: np.random.Generator, factors: IntArray, o
     placed = np.take_along_axis(factors, orders, axis=1)
     x = np.concatenate([np.ones((n, 1), dtype=np.int64), np.cumprod(placed, axis=1)], axis=1)
     fits = (x <= slot.extent[0]) & (x[:, -1:] // x <= slot.extent[1])
-    chosen: IntArray = np.argmax(rng.random(x.shape) + fits, axis=1).astype(np.int64)
+    chosen: Ints = np.argmax(rng.random(x.shape) + fits, axis=1).astype(np.int64)
     return chosen

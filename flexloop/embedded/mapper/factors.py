@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.embedded.arrays import Bools, Ints
 from flexloop.integers import divisors
-
-IntArray = npt.NDArray[np.int64]
 
 _LISTED = 1 << 16
 """Factorisations of one dimension that are kept as a table; beyond that they are drawn slot by slot."""
@@ -40,7 +39,7 @@ class Divisors:
         self.exponents = np.array(np.unravel_index(self.order, self.shape)).T
         """[divisors, primes], in the order of the divisors."""
 
-    def place(self, i: int | IntArray) -> IntArray:
+    def place(self, i: int | Ints) -> Ints:
         """The places of divisors given by their index among all."""
         return np.asarray(self.order[i])
 
@@ -69,7 +68,7 @@ class Factorizations:
         free = [low <= 1 and high >= bound for low, high in zip(lows, highs, strict=True)]
         self._limited = [slot for slot, is_free in enumerate(free) if not is_free]
         self._free = [slot for slot, is_free in enumerate(free) if is_free]
-        self._steps: dict[int, tuple[IntArray, IntArray]] = {}
+        self._steps: dict[int, tuple[Ints, Ints]] = {}
 
     @cached_property
     def count(self) -> int:
@@ -99,7 +98,7 @@ class Factorizations:
         return ways
 
     @cached_property
-    def _possible(self) -> list[npt.NDArray[np.bool_]]:
+    def _possible(self) -> list[Bools]:
         """possible[slot] at a divisor: whether the slots from ``slot`` on can multiply to it."""
         last = np.zeros(self._grid.shape, dtype=np.bool_)
         last.ravel()[0] = True
@@ -141,13 +140,13 @@ class Factorizations:
             return None
         return factorizations(self.bound, tuple(lows), tuple(highs))
 
-    def sample_of(self, pattern: tuple[bool, ...], rng: np.random.Generator, n: int) -> IntArray:
+    def sample_of(self, pattern: tuple[bool, ...], rng: np.random.Generator, n: int) -> Ints:
         """[n, slots]: n of those of one of the patterns, each as likely as any other."""
         part = self._only(pattern)
         assert part is not None
         return part.sample(rng, n)
 
-    def steps(self, slot: int) -> tuple[IntArray, IntArray]:
+    def steps(self, slot: int) -> tuple[Ints, Ints]:
         """Where a slot may take what the slots inside it multiply to.
 
         Returns:
@@ -157,7 +156,7 @@ class Factorizations:
             self._steps[slot] = self._work_out_steps(slot)
         return self._steps[slot]
 
-    def _work_out_steps(self, slot: int) -> tuple[IntArray, IntArray]:
+    def _work_out_steps(self, slot: int) -> tuple[Ints, Ints]:
         grid, beyond = self._grid, self._possible[slot + 1].ravel()
         allowed = np.array(self._allowed(slot), dtype=np.int64)
         ranges, nexts, end = [], [], 0
@@ -185,7 +184,7 @@ class Factorizations:
         return tuple(factors)
 
     @cached_property
-    def table(self) -> IntArray:
+    def table(self) -> Ints:
         """[count, slots]: all of them, those with the smallest tiles inside first."""
         spans = np.ones((1, 1), dtype=np.int64)
         if not self._possible[0].ravel()[-1]:
@@ -199,7 +198,7 @@ class Factorizations:
             spans = np.column_stack([spans[rows], nexts[first[rows, 0] + offsets]])
         return spans[:, 1:] // spans[:, :-1]
 
-    def sample(self, rng: np.random.Generator, n: int) -> IntArray:
+    def sample(self, rng: np.random.Generator, n: int) -> Ints:
         """[n, slots]: n of them, each as likely as any other."""
         if self.count <= _LISTED:
             return self.table[rng.integers(0, self.count, n)]
@@ -215,7 +214,7 @@ class Factorizations:
                 rows[:, self._free] *= prime ** _shares(rng, rest[:, place], len(self._free))
         return rows
 
-    def _drawn(self, rng: np.random.Generator, k: int, slot: int, rest: IntArray) -> IntArray:
+    def _drawn(self, rng: np.random.Generator, k: int, slot: int, rest: Ints) -> Ints:
         """[n]: indices of the factors of the k-th limited slot, each as likely as it has ways to go on."""
         grid, beyond = self._grid, self._ways[k + 1].ravel()
         allowed = np.array(self._allowed(slot), dtype=np.int64)
@@ -227,13 +226,13 @@ class Factorizations:
         return np.asarray(allowed[picked])
 
 
-def patterns_of(table: IntArray) -> Mapping[tuple[bool, ...], int]:
+def patterns_of(table: Ints) -> Mapping[tuple[bool, ...], int]:
     """How many rows of a table [count, slots] have a factor > 1 in just the slots that a pattern names."""
     found, counts = np.unique(table > 1, axis=0, return_counts=True)
     return dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True))
 
 
-def _shares(rng: np.random.Generator, total: IntArray, boxes: int) -> IntArray:
+def _shares(rng: np.random.Generator, total: Ints, boxes: int) -> Ints:
     """[n, boxes]: a number of equal things laid into boxes, each way as likely as any other: bars among stars."""
     n, most = len(total), int(total.max(initial=0))
     room = total + boxes - 1

@@ -9,9 +9,9 @@ from functools import cached_property
 from math import inf, prod
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from flexloop.embedded.arrays import Floats, Ints
+
 SLACK = 1 - 1e-12
 """What the rounding of sums in another order than the cost model's can take away."""
 READ, WRITE, SHARED = range(3)
@@ -77,7 +77,7 @@ class TensorFacts:
             return self.ranks
         return (tuple({d: c for rank in self.ranks for d, c in rank}.items()),)
 
-    def box(self, tiles: npt.NDArray[np.int64] | Floats) -> Floats:
+    def box(self, tiles: Ints | Floats) -> Floats:
         """[n]: words of the bounding boxes of tiles [n, dimensions] (rule 2b)."""
         words = np.ones(len(tiles))
         for rank in self.ranks:

@@ -10,8 +10,9 @@ from math import prod
 
 import numpy as np
 
+from flexloop.embedded.arrays import Bools, Ints
 from flexloop.embedded.mapper.imperfect import Products
-from flexloop.embedded.mapper.slots import BoolArray, IntArray, Slot
+from flexloop.embedded.mapper.slots import Slot
 
 
 class FewLoops:
@@ -30,13 +31,13 @@ class FewLoops:
         self._moving = [d for d, options in enumerate(factorizations) if options and options[-1].bound > 1]
         self._patterns: dict[tuple[int, int], list[tuple[Products, tuple[bool, ...]]]] = {}
 
-    def hold(self, factors: IntArray) -> BoolArray:
+    def hold(self, factors: Ints) -> Bools:
         """[n]: whether factors [n, innermost slots, dimensions] make no more loops than there may be."""
         temporal = [s for s in self._temporal if s < factors.shape[1]]
-        few: BoolArray = (factors[:, temporal] > 1).sum(axis=(1, 2)) <= self.most
+        few: Bools = (factors[:, temporal] > 1).sum(axis=(1, 2)) <= self.most
         return few
 
-    def may_hold(self, tiles: IntArray, bounds: Sequence[int]) -> BoolArray:
+    def may_hold(self, tiles: Ints, bounds: Sequence[int]) -> Bools:
         """[n]: whether partial mappings of some bounds can be completed with no more loops than there may be.
 
         Dimensions that are left over need a loop each, but for those that the fanouts outside can take as a whole.
@@ -50,10 +51,10 @@ class FewLoops:
         loops = (tiles[:, [s + 1 for s in made]] > tiles[:, made]).sum(axis=(1, 2))
         room = prod(prod(slot.extent) for slot in self._slots[decided:] if slot.spatial)
         rest = np.sort(np.array(bounds) / tiles[:, -1], axis=1)
-        may: BoolArray = loops + (np.cumprod(rest, axis=1) > room).sum(axis=1) <= self.most
+        may: Bools = loops + (np.cumprod(rest, axis=1) > room).sum(axis=1) <= self.most
         return may
 
-    def sampled(self, rng: np.random.Generator, n: int) -> IntArray:
+    def sampled(self, rng: np.random.Generator, n: int) -> Ints:
         """[n, slots, dimensions]: random factors, mostly with no more loops than there may be.
 
         The loops are dealt out to the dimensions; each takes some of its share, or the fewest that it can have.

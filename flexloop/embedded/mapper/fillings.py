@@ -9,14 +9,13 @@ from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import Bools, Floats, Ints
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.slots import Slot
 from flexloop.integers import divisors
 
-Ints = npt.NDArray[np.int64]
 Filling = dict[int, tuple[int, ...]]
 """The factor of each dimension in each fanout, by slot."""
 _NONE = np.empty(0, dtype=np.int64)
@@ -37,7 +36,7 @@ class Fillings:
     slots: tuple[int, ...]
     levels: tuple[int, ...]
     factors: Ints
-    arrays: npt.NDArray[np.bool_] | None = None
+    arrays: Bools | None = None
 
     @classmethod
     def of(cls, choices: Choices, ways: Sequence[Filling]) -> Fillings:
@@ -69,7 +68,7 @@ class Fillings:
         return {slot: tuple(row) for slot, row in zip(self.slots, self.factors[way].tolist(), strict=True)}
 
     @cached_property
-    def by_level(self) -> dict[int, npt.NDArray[np.float64]]:
+    def by_level(self) -> dict[int, Floats]:
         """[ways, dimensions] the factors of the fanout below each level that has one."""
         return {level: self.factors[:, i].astype(np.float64) for i, level in enumerate(self.levels)}
 

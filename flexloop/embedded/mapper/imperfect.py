@@ -16,18 +16,16 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from flexloop.embedded.arrays import Bools, Ints
 from flexloop.embedded.mapper.factors import Factorizations, factorizations, patterns_of
 from flexloop.errors import UnsupportedError
 from flexloop.integers import divisors
-
-IntArray = npt.NDArray[np.int64]
-
 
 _MOST = 500_000
 """Factorisations of one dimension that are listed at most."""
 
 
-def residuals(factors: IntArray, bound: int) -> IntArray:
+def residuals(factors: Ints, bound: int) -> Ints:
     """[n, slots]: iterations of each loop in the last pass, with which loops of these factors make a bound."""
     left = np.full(len(factors), bound)
     found = np.empty_like(factors)
@@ -37,7 +35,7 @@ def residuals(factors: IntArray, bound: int) -> IntArray:
     return found
 
 
-def padded_table(bound: int, pinned: Mapping[int, int], lows: Sequence[int], highs: Sequence[int]) -> IntArray:
+def padded_table(bound: int, pinned: Mapping[int, int], lows: Sequence[int], highs: Sequence[int]) -> Ints:
     """[k, slots]: the factors that `uber` has for a bound where those pinned, by slot, do not divide it.
 
     Limits hold before factors are cut down.
@@ -68,7 +66,7 @@ class Listed:
         lows, highs: least and greatest factor of each slot.
     """
 
-    def __init__(self, table: IntArray, lows: Sequence[int], highs: Sequence[int]) -> None:
+    def __init__(self, table: Ints, lows: Sequence[int], highs: Sequence[int]) -> None:
         self.table, self.lows, self.highs = table, lows, highs
         self.bound = int(table[0].prod())
         self.count = len(table)
@@ -79,7 +77,7 @@ class Listed:
         """How many have a factor > 1 in just the slots that a pattern names."""
         return patterns_of(self.table)
 
-    def steps(self, slot: int) -> tuple[IntArray, IntArray]:
+    def steps(self, slot: int) -> tuple[Ints, Ints]:
         """See `factors.Factorizations.steps`; what slots inside and outside make may not be in the list together."""
         spans = np.cumprod(self.table, axis=1)
         inside = spans[:, slot - 1] if slot else np.ones(self.count, dtype=np.int64)
@@ -91,14 +89,14 @@ class Listed:
         """The one with the smallest tiles inside."""
         return tuple(self.table[0].tolist())
 
-    def sample(self, rng: np.random.Generator, n: int) -> IntArray:
+    def sample(self, rng: np.random.Generator, n: int) -> Ints:
         """[n, slots]: n of them, each as likely as any other."""
         return self.table[rng.integers(0, self.count, n)]
 
-    def sample_of(self, pattern: tuple[bool, ...], rng: np.random.Generator, n: int) -> IntArray:
+    def sample_of(self, pattern: tuple[bool, ...], rng: np.random.Generator, n: int) -> Ints:
         """[n, slots]: n of those with a factor > 1 in just the slots that a pattern names."""
         rows = self.table[((self.table > 1) == pattern).all(axis=1)]
-        drawn: IntArray = rows[rng.integers(0, len(rows), n)]
+        drawn: Ints = rows[rng.integers(0, len(rows), n)]
         return drawn
 
 
@@ -106,7 +104,7 @@ Products = Factorizations | Listed
 """Factorisations of one product."""
 
 
-def listed(table: IntArray) -> list[Products]:
+def listed(table: Ints) -> list[Products]:
     """The factorisations of a table by their products, ascending."""
     if not len(table):
         return []
@@ -128,7 +126,7 @@ class Imperfect:
         self._rows: dict[int, npt.NDArray[np.void]] = {}
         self._spread = 0
 
-    def add(self, d: int, bound: int, table: IntArray) -> None:
+    def add(self, d: int, bound: int, table: Ints) -> None:
         """Have dimension d be one of them, with the factors [k, slots] of a table."""
         self._bounds[d] = bound
         self._rows[d] = np.sort(_as_bytes(table))
@@ -137,7 +135,7 @@ class Imperfect:
     def __bool__(self) -> bool:
         return bool(self._bounds)
 
-    def contain(self, factors: IntArray) -> npt.NDArray[np.bool_]:
+    def contain(self, factors: Ints) -> Bools:
         """[n]: whether factors [n, slots, dimensions] are among those of the tables."""
         found = np.ones(len(factors), dtype=np.bool_)
         for d, known in self._rows.items():
@@ -145,20 +143,20 @@ class Imperfect:
             found &= len(known) > 0 and known[np.minimum(np.searchsorted(known, rows), len(known) - 1)] == rows
         return found
 
-    def residuals(self, factors: IntArray) -> IntArray:
+    def residuals(self, factors: Ints) -> Ints:
         """[n, slots, dimensions]: iterations of each loop in the last pass over its dimension."""
         found = factors.copy()
         for d, bound in self._bounds.items():
             found[:, :, d] = residuals(factors[:, :, d], bound)
         return found
 
-    def move(self, tiles: IntArray, slot: int) -> npt.NDArray[np.bool_]:
+    def move(self, tiles: Ints, slot: int) -> Bools:
         """[n, dimensions]: whether a slot's loops have iterations in every pass, given [n, slots, dimensions] of tiles.
 
         In the last pass a loop may have a residual of one: then the next loop outside of it is the innermost.
         """
         factors = tiles[:, slot + 1] // tiles[:, slot]
-        moves: npt.NDArray[np.bool_] = factors > 1
+        moves: Bools = factors > 1
         for d, bound in self._bounds.items():
             moves[:, d] = (-(-bound // tiles[:, slot, d]) - 1) % factors[:, d] > 0
         return moves
@@ -168,9 +166,9 @@ class Imperfect:
         """The dimensions."""
         return list(self._bounds)
 
-    def true_bounds(self, factors: IntArray) -> IntArray:
+    def true_bounds(self, factors: Ints) -> Ints:
         """[n, dimensions]: the bounds that loops make with their residuals."""
-        bounds: IntArray = factors.prod(axis=1)
+        bounds: Ints = factors.prod(axis=1)
         for d, bound in self._bounds.items():
             bounds[:, d] = bound
         return bounds
@@ -193,7 +191,7 @@ class Imperfect:
         return self.least_words(products, {}) * 0.5**self._spread
 
 
-def _as_bytes(rows: IntArray) -> npt.NDArray[np.void]:
+def _as_bytes(rows: Ints) -> npt.NDArray[np.void]:
     """[n]: each row as one value."""
     return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
 
@@ -217,7 +215,7 @@ class Remainders:
     lows: Sequence[int]
     highs: Sequence[int]
 
-    def table(self) -> IntArray:
+    def table(self) -> Ints:
         """[k, slots]: all factors, those with the smallest tiles inside first.
 
         Raises:
@@ -235,7 +233,7 @@ class Remainders:
         fits &= last[:, list(limits)].sum(axis=1) <= rest + len(free)
         for slot, factor in given.items():
             fits &= last[:, slot] == remainders.get(slot, factor)
-        found: IntArray = rows[fits]
+        found: Ints = rows[fits]
         return found
 
     def _given(self) -> tuple[dict[int, int], dict[int, int], int]:
@@ -250,7 +248,7 @@ class Remainders:
             rest = -(-rest // factor)
         return given, remainders, rest
 
-    def _walk(self, given: Mapping[int, int], limits: Mapping[int, int], candidates: IntArray) -> IntArray:
+    def _walk(self, given: Mapping[int, int], limits: Mapping[int, int], candidates: Ints) -> Ints:
         """[k, slots]: factors of all slots that make the bound, of which none outside of it has iterations."""
         rows, left = np.empty((1, 0), dtype=np.int64), np.array([self.bound])
         for slot in range(self.slots):
@@ -272,7 +270,7 @@ class Remainders:
             left = self.bound * np.ones(len(rows), dtype=np.int64)
             for factors in rows.T:
                 left = -(-left // factors)
-        whole: IntArray = rows[left == 1]
+        whole: Ints = rows[left == 1]
         return np.asarray(whole[np.lexsort(whole.T[::-1])])
 
 

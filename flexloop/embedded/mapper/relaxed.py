@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexloop.embedded.mapper.facts import READ, WRITE, Floats, LevelFacts, TensorFacts
+from flexloop.embedded.arrays import Floats
+from flexloop.embedded.mapper.facts import READ, WRITE, LevelFacts, TensorFacts
 
 
 class Access(NamedTuple):

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import Floats, Rows
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.drawing import draw, draw_factors, draw_orders, draw_splits
 from flexloop.embedded.mapper.factors import exponents
-from flexloop.embedded.mapper.slots import Genomes, Rows, concatenate
+from flexloop.embedded.mapper.slots import Genomes, concatenate
 from flexloop.embedded.mapper.space import Objective, Space
 from flexloop.embedded.model import Costs
 
@@ -97,7 +97,7 @@ class Pool:
     ) -> None:
         self._costing, self._choices, self._objective, self._deadline = costing, choices, objective, deadline
         self._genomes: Genomes | None = None
-        self._keys: npt.NDArray[np.float64] = np.empty((0, 3))
+        self._keys: Floats = np.empty((0, 3))
         self.best: Found | None = None
         self.evaluated = self.given = 0
 

@@ -12,13 +12,9 @@ from functools import lru_cache
 from math import factorial, prod
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.intp]
+from flexloop.embedded.arrays import Bools, Ints, Rows
 
 
 @dataclass(frozen=True)
@@ -32,19 +28,19 @@ class Genomes:
         keep: [n, levels, data spaces].
     """
 
-    factors: IntArray
-    orders: IntArray
-    splits: IntArray
-    keep: BoolArray
+    factors: Ints
+    orders: Ints
+    splits: Ints
+    keep: Bools
 
     def __len__(self) -> int:
         return len(self.factors)
 
-    def take(self, rows: npt.NDArray[np.intp] | slice) -> Genomes:
+    def take(self, rows: Rows | slice) -> Genomes:
         """The chosen rows."""
         return Genomes(self.factors[rows], self.orders[rows], self.splits[rows], self.keep[rows])
 
-    def on_x(self) -> BoolArray:
+    def on_x(self) -> Bools:
         """[n, slots, dimensions]: whether a fanout's loop over the dimension lies on X."""
         position = np.argsort(self.orders, axis=2)
         return position < self.splits[:, :, None]
@@ -97,7 +93,7 @@ class Slot:
         units = len(self.middle) - middle
         return range(max(0, reach - units), min(reach, middle) + 1)
 
-    def arrangements(self, moving: frozenset[int]) -> tuple[IntArray, IntArray]:
+    def arrangements(self, moving: frozenset[int]) -> tuple[Ints, Ints]:
         """Every distinct order of the loops > 1, as orders of all dimensions [k, dimensions], and splits [k]."""
         free = [d for d in self.middle if d in moving]
         idle = [d for d in self.middle if d not in moving]
@@ -156,23 +152,23 @@ class Slot:
 
 
 @lru_cache(maxsize=4096)
-def every_arrangement(slot: Slot, moving: frozenset[int]) -> tuple[IntArray, IntArray]:
+def every_arrangement(slot: Slot, moving: frozenset[int]) -> tuple[Ints, Ints]:
     """`Slot.arrangements`, worked out once."""
     return slot.arrangements(moving)
 
 
-def picked(options: Sequence[tuple[IntArray, IntArray]], index: Sequence[Rows]) -> tuple[IntArray, IntArray]:
+def picked(options: Sequence[tuple[Ints, Ints]], index: Sequence[Rows]) -> tuple[Ints, Ints]:
     """Orders [n, slots, dimensions] and splits [n, slots]: each slot's arrangements with the given numbers."""
     pairs = [(orders[i], splits[i]) for (orders, splits), i in zip(options, index, strict=True)]
     return np.stack([orders for orders, _ in pairs], axis=1), np.stack([splits for _, splits in pairs], axis=1)
 
 
-def held_by_fanouts(tables: Sequence[IntArray], slots: Sequence[Slot], deadline: Deadline | None) -> Iterator[IntArray]:
+def held_by_fanouts(tables: Sequence[Ints], slots: Sequence[Slot], deadline: Deadline | None) -> Iterator[Ints]:
     """Every [slots, dimensions] of factors whose fanouts hold their loops by count."""
     limits = np.array([prod(s.extent) if s.spatial else np.iinfo(np.int64).max for s in slots])
     bounded = limits < np.iinfo(np.int64).max
 
-    def walk(d: int, columns: list[IntArray], used: IntArray) -> Iterator[IntArray]:
+    def walk(d: int, columns: list[Ints], used: Ints) -> Iterator[Ints]:
         if d == len(tables):
             yield np.stack(columns, axis=1)
             return

@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from flexloop.embedded.arrays import Floats
 from flexloop.embedded.spec import Spec
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints
@@ -24,7 +22,7 @@ _ROUNDED = 1 - 1e-12
 """How far sums of the same numbers in another order may fall below each other."""
 
 
-_Number = TypeVar("_Number", float, npt.NDArray[np.float64])
+_Number = TypeVar("_Number", float, Floats)
 
 
 def ranked(objective: Objective, cycles: _Number, energy: _Number) -> tuple[_Number, _Number]:

@@ -6,6 +6,7 @@ from math import ceil
 
 import numpy as np
 
+from flexloop.embedded.arrays import Bools, Floats, Ints
 from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.embedded.rules.tables import (
@@ -33,9 +34,6 @@ from flexloop.embedded.rules.tables import (
     UPDATES,
     USED,
     WRITE_BW,
-    Bools,
-    Floats,
-    Ints,
     Tables,
 )
 from flexloop.embedded.rules.workspace import Workspace

@@ -6,6 +6,7 @@ from math import gcd
 
 import numpy as np
 
+from flexloop.embedded.arrays import Bools, Floats, Ints
 from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.links import accesses
 from flexloop.embedded.rules.multicast import EVEN, IRREGULAR, distinct_tiles, group_sizes
@@ -30,9 +31,6 @@ from flexloop.embedded.rules.tables import (
     SPACED,
     UPDATES,
     VALID,
-    Bools,
-    Floats,
-    Ints,
     Tables,
 )
 from flexloop.embedded.rules.words import words_into

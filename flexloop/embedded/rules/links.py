@@ -6,6 +6,7 @@ enough for differences of either sign.
 
 from __future__ import annotations
 
+from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.multicast import add_entry
 from flexloop.embedded.rules.nest import X_BELOW, Y_BELOW
@@ -20,8 +21,6 @@ from flexloop.embedded.rules.tables import (
     OUTER,
     RANK,
     STRIDE,
-    Floats,
-    Ints,
     Tables,
 )
 from flexloop.embedded.rules.workspace import Workspace

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel
-from flexloop.embedded.rules.tables import (
-    ABSENT,
-    COEF,
-    COUNT,
-    COUPLED,
-    COUPLED_RANKS,
-    DIM,
-    KIND,
-    RANK,
-    STRIDE,
-    Floats,
-    Ints,
-    Tables,
-)
+from flexloop.embedded.rules.tables import ABSENT, COEF, COUNT, COUPLED, COUPLED_RANKS, DIM, KIND, RANK, STRIDE, Tables
 from flexloop.embedded.rules.workspace import ENTRIES, Workspace
 
 EVEN, UNEVEN, IRREGULAR = range(3)

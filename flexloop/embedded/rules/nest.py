@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from flexloop.embedded.arrays import Bools, Ints
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.rules.tables import (
     CAPACITY,
@@ -27,8 +28,6 @@ from flexloop.embedded.rules.tables import (
     TILE_TOO_SMALL,
     UNITS,
     VALID,
-    Bools,
-    Ints,
     Tables,
 )
 from flexloop.embedded.rules.workspace import Mappings, Workspace

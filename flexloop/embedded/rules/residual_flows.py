@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flexloop.embedded.arrays import Bools, Ints
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.rules.counts import LINKS, scaled, settle
 from flexloop.embedded.rules.links import KEY, SKIP, add_groups, count_groups, digits, list_children, skip_none
@@ -23,8 +24,6 @@ from flexloop.embedded.rules.tables import (
     NO_REUSE,
     STRIDE,
     VALID,
-    Bools,
-    Ints,
     Tables,
 )
 from flexloop.embedded.rules.workspace import ENTRIES, ResidualWorkspace, Workspace

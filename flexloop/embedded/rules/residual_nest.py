@@ -6,8 +6,9 @@ which all loops outside it, over the same dimension, are at their last iteration
 
 from __future__ import annotations
 
+from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel
-from flexloop.embedded.rules.tables import COUNT, DIM, STRIDE, Floats, Ints
+from flexloop.embedded.rules.tables import COUNT, DIM, STRIDE
 from flexloop.embedded.rules.workspace import Mappings, ResidualWorkspace
 
 RESIDUAL, LEVEL, ACROSS, INNER, RAGGED, SEEN = range(3, 9)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flexloop.embedded.jit import entry, kernel
+from flexloop.embedded.arrays import Bools
+from flexloop.embedded.jit import entry, i64, kernel
 from flexloop.embedded.rules.cost import cost
 from flexloop.embedded.rules.counts import finish_counts
 from flexloop.embedded.rules.nest import X_ALL, fits_levels, fits_macs, use_array
@@ -19,9 +20,7 @@ from flexloop.embedded.rules.tables import (
     TABLES,
     UNSHARED_RESIDUAL,
     VALID,
-    Bools,
     Tables,
-    i64,
 )
 from flexloop.embedded.rules.workspace import (
     MAPPINGS,

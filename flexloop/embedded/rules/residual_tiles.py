@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.rules.links import DIGIT, REACH
 from flexloop.embedded.rules.residual_nest import EVERY, LAST
-from flexloop.embedded.rules.tables import COUPLED_RANKS, LONE_RANKS, Ints, Tables
+from flexloop.embedded.rules.tables import COUPLED_RANKS, LONE_RANKS, Tables
 from flexloop.embedded.rules.workspace import ResidualWorkspace
 
 LOOP, PASSES, HELD, LEFT, PLACE, WORDS, INSIDE = range(7)

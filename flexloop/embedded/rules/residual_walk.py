@@ -7,10 +7,11 @@ occurs.
 
 from __future__ import annotations
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.rules.residual_nest import ACROSS, INNER, LEVEL, RAGGED, RESIDUAL, SEEN
 from flexloop.embedded.rules.residual_tiles import HELD, INSIDE, LEFT, LOOP, OFFSETS, PASSES, PLACE, take_tile
-from flexloop.embedded.rules.tables import COUNT, COUPLED_RANKS, DIM, LONE_RANKS, Ints, Tables
+from flexloop.embedded.rules.tables import COUNT, COUPLED_RANKS, DIM, LONE_RANKS, Tables
 from flexloop.embedded.rules.workspace import ResidualWorkspace
 
 

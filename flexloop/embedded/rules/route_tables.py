@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from flexloop.embedded import networks
-from flexloop.embedded.rules.tables import F1, F2, F3, F4, I2, I3, I4, Floats, Ints, types
+from flexloop.embedded.arrays import Floats, Ints
+from flexloop.embedded.jit import F1, F2, F3, F4, I2, I3, I4, types
 from flexloop.embedded.rules.workspace import ENTRIES
 from flexloop.embedded.spec import Spec
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from flexloop.embedded.arrays import Bools, Floats, Ints
 from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.counts import LINKS
 from flexloop.embedded.rules.links import GROUP, KEY, SKIP, SLOT_KEY, SLOT_SIZE, empty_slots, slot_of
@@ -32,7 +33,7 @@ from flexloop.embedded.rules.route_tables import (
     USED,
     Routes,
 )
-from flexloop.embedded.rules.tables import READ_WRITE, Bools, Floats, Ints
+from flexloop.embedded.rules.tables import READ_WRITE
 from flexloop.embedded.rules.workspace import Workspace
 
 

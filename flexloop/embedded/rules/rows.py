@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flexloop.embedded.jit import entry, kernel
+from flexloop.embedded.arrays import Bools
+from flexloop.embedded.jit import entry, i64, kernel
 from flexloop.embedded.rules.cost import cost
 from flexloop.embedded.rules.counts import finish_counts, flows, partitions
 from flexloop.embedded.rules.nest import (
@@ -15,18 +16,7 @@ from flexloop.embedded.rules.nest import (
     reorder_nest,
     use_array,
 )
-from flexloop.embedded.rules.tables import (
-    COUPLED_RANKS,
-    KEPT_NOWHERE,
-    OUTER,
-    READ_WRITE,
-    SPACED,
-    TABLES,
-    VALID,
-    Bools,
-    Tables,
-    i64,
-)
+from flexloop.embedded.rules.tables import COUPLED_RANKS, KEPT_NOWHERE, OUTER, READ_WRITE, SPACED, TABLES, VALID, Tables
 from flexloop.embedded.rules.workspace import MAPPINGS, OUTCOMES, WORKSPACE, Mappings, Outcomes, Workspace
 
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from math import ceil, inf
 from typing import Any, NamedTuple
 
-import numba as nb
 import numpy as np
-import numpy.typing as npt
 
+from flexloop.embedded.arrays import Floats, Ints
+from flexloop.embedded.jit import F2, I2, I3, types
 from flexloop.embedded.spec import Spec
 from flexloop.timeloop.reuse import ReuseLimits
 
@@ -63,17 +63,6 @@ is that row's alone."""
 ) = range(14)
 """Outcomes of a mapping, in the order in which Timeloop looks for failures; then what it gives up at or answers with no
 sensible figures, where loops have residuals or no level holds a data space; the last is a limit of this model."""
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-
-types: Any = nb.types
-i64, f64, flag, void = types.int64, types.float64, types.boolean, types.void
-I1, I2, I3, I4 = i64[::1], i64[:, ::1], i64[:, :, ::1], i64[:, :, :, ::1]
-F1, F2, F3, F4 = f64[::1], f64[:, ::1], f64[:, :, ::1], f64[:, :, :, ::1]
-B3 = flag[:, :, ::1]
-"""Numba's types of the arrays."""
 
 
 class Tables(NamedTuple):

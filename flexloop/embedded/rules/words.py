@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.rules.nest import extent
-from flexloop.embedded.rules.tables import (
-    ALONE,
-    COEF,
-    COUPLED,
-    COUPLED_RANKS,
-    DIM,
-    KIND,
-    OUTER,
-    RANK,
-    STRIDE,
-    Tables,
-)
+from flexloop.embedded.rules.tables import ALONE, COEF, COUPLED, COUPLED_RANKS, DIM, KIND, OUTER, RANK, STRIDE, Tables
 from flexloop.embedded.rules.workspace import Workspace
 
 

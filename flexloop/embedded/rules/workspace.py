@@ -6,21 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexloop.embedded.rules.tables import (
-    B3,
-    F1,
-    F2,
-    F3,
-    I1,
-    I2,
-    I3,
-    INSTANCES,
-    Bools,
-    Floats,
-    Ints,
-    Tables,
-    types,
-)
+from flexloop.embedded.arrays import Bools, Floats, Ints
+from flexloop.embedded.jit import B3, F1, F2, F3, I1, I2, I3, types
+from flexloop.embedded.rules.tables import INSTANCES, Tables
 from flexloop.errors import UnsupportedError
 
 ENTRIES = 2048

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import inf
 
+from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.cost import (
     ALL,
@@ -24,7 +25,6 @@ from flexloop.embedded.mapper.exact.cost import (
 from flexloop.embedded.mapper.exact.links import can_link
 from flexloop.embedded.mapper.exact.overlap import first_loop, handed_pj, overlaps
 from flexloop.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, SLACK, Record
-from flexloop.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 from flexloop.embedded.mapper.exact.words import IRRELEVANT, displacement, offsets, tile_words
 
 FAMILIES = 5
@@ -32,7 +32,7 @@ BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
 
 
 @kernel
-def least_factor(n: I64) -> I64:
+def least_factor(n: int) -> int:
     """Least prime factor, 1 for 1."""
     if n == 1:
         return 1
@@ -45,7 +45,7 @@ def least_factor(n: I64) -> I64:
 
 
 @kernel
-def configure(machine: Record, bounds: IntArray, config: Record) -> None:
+def configure(machine: Record, bounds: Ints, config: Record) -> None:
     """Fill in what follows from config.tile and config.x."""
     used = above = macs = inner = 1
     for d in range(8):
@@ -76,8 +76,8 @@ def configure(machine: Record, bounds: IntArray, config: Record) -> None:
 
 @kernel
 def _inputs(
-    machine: Record, config: Record, family: I64, present: IntArray, least: IntArray, most: IntArray, run: F64
-) -> tuple[F64, F64, F64]:
+    machine: Record, config: Record, family: int, present: Ints, least: Ints, most: Ints, run: float
+) -> tuple[float, float, float]:
     """Least words of inputs into a PE, reads of the buffer for them, and pJ of handing over, in a family."""
     iterations = config.above / run
     words, reads, pj = inf, inf, inf
@@ -112,7 +112,7 @@ def _inputs(
 
 
 @kernel
-def _exists(family: I64, present: IntArray) -> bool:
+def _exists(family: int, present: Ints) -> bool:
     if family == BY_WEIGHTS:
         return present[0] + present[6] + present[7] > 0
     if family == BY_INPUTS:
@@ -128,7 +128,7 @@ def _exists(family: I64, present: IntArray) -> bool:
 
 
 @kernel
-def stays_in_lanes(t: I64, d: I64, stride: I64, coef: IntArray, s1: I64, s2: I64) -> tuple[bool, I64, I64, bool]:
+def stays_in_lanes(t: int, d: int, stride: int, coef: Ints, s1: int, s2: int) -> tuple[bool, int, int, bool]:
     """One loop further out.
 
     Returns whether no step can leave the tensor in place any more, the displacements so far along width and height,
@@ -143,7 +143,7 @@ def stays_in_lanes(t: I64, d: I64, stride: I64, coef: IntArray, s1: I64, s2: I64
 
 
 @kernel
-def lane_steps(machine: Record, config: Record, t: I64) -> tuple[F64, bool, I64, I64, F64]:
+def lane_steps(machine: Record, config: Record, t: int) -> tuple[float, bool, int, int, float]:
     """Steps of the PE's own loops that leave a tensor in place in the lanes, and the state after them.
 
     The state: whether no further loop can, displacements along width and height, iterations of the loops above.
@@ -165,7 +165,7 @@ def lane_steps(machine: Record, config: Record, t: I64) -> tuple[F64, bool, I64,
 
 
 @kernel
-def _lane_words(machine: Record, config: Record, t: I64) -> F64:
+def _lane_words(machine: Record, config: Record, t: int) -> float:
     """Least accesses of the innermost level by the MACs."""
     if machine.lane_groups_still[t] == machine.lane_groups[t]:
         return config.steps * machine.lane_groups[t]
@@ -178,8 +178,8 @@ def _lane_words(machine: Record, config: Record, t: I64) -> F64:
 
 @kernel
 def family_cost(
-    machine: Record, config: Record, scratch: Record, family: I64, least: IntArray, most: IntArray
-) -> tuple[F64, F64]:
+    machine: Record, config: Record, scratch: Record, family: int, least: Ints, most: Ints
+) -> tuple[float, float]:
     """Least cycles and energy of the nests of one family (inf where it has none).
 
     Args:
@@ -217,7 +217,7 @@ def family_cost(
 
 
 @kernel
-def hopeless(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool:
+def hopeless(objective: int, cycles: float, energy: float, cost: Floats) -> bool:
     """Whether nothing that costs at least this much can beat the incumbent, ties included."""
     energy *= 1 - SLACK
     if objective == LATENCY:
@@ -228,7 +228,7 @@ def hopeless(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool
 
 
 @kernel
-def is_better(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> bool:
+def is_better(objective: int, cycles: float, energy: float, cost: Floats) -> bool:
     """Whether what costs just this beats the incumbent, tie-break included."""
     value = rank_of(objective, cycles, energy)
     better: bool = value < cost[0] or (value == cost[0] and tie_of(objective, cycles, energy) < cost[1])
@@ -236,7 +236,7 @@ def is_better(objective: I64, cycles: F64, energy: F64, cost: FloatArray) -> boo
 
 
 @kernel
-def rank_of(objective: I64, cycles: F64, energy: F64) -> F64:
+def rank_of(objective: int, cycles: float, energy: float) -> float:
     """The objective's value."""
     if objective == LATENCY:
         return cycles
@@ -244,6 +244,6 @@ def rank_of(objective: I64, cycles: F64, energy: F64) -> F64:
 
 
 @kernel
-def tie_of(objective: I64, cycles: F64, energy: F64) -> F64:
+def tie_of(objective: int, cycles: float, energy: float) -> float:
     """What decides between mappings of the same objective."""
     return cycles if objective == ENERGY else energy

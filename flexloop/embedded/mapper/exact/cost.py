@@ -10,9 +10,9 @@ from math import ceil, floor
 
 import numpy as np
 
+from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.problem import Record
-from flexloop.embedded.mapper.exact.types import F64, I64, FloatArray, IntArray
 
 # Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, whether each tensor is
 # kept.
@@ -29,14 +29,14 @@ FIRST, ALL = range(2)
 
 @kernel
 def totals(
-    words: FloatArray,
-    used: I64,
-    steps: F64,
-    compute_pj: F64,
+    words: Floats,
+    used: int,
+    steps: float,
+    compute_pj: float,
     machine: Record,
-    levels_i: IntArray,
-    extra: FloatArray,
-) -> tuple[F64, F64]:
+    levels_i: Ints,
+    extra: Floats,
+) -> tuple[float, float]:
     """Cycles and energy (pJ) of a nest.
 
     Args:
@@ -86,7 +86,7 @@ def totals(
 
 
 @kernel
-def _counts(words: FloatArray, group: I64, t: I64) -> tuple[F64, F64, F64]:
+def _counts(words: Floats, group: int, t: int) -> tuple[float, float, float]:
     """Reads, fills and updates of one instance of a level in a group."""
     if group == 0:
         out, into = words[W_MAC, t], words[W_PE, t]

@@ -6,7 +6,8 @@ from math import inf
 
 import numpy as np
 
-from flexloop.embedded.jit import allocating, entry, kernel
+from flexloop.embedded.arrays import Floats, Ints
+from flexloop.embedded.jit import F2, I1, I2, allocating, entry, flag, i64, kernel
 from flexloop.embedded.mapper.exact.bounds import FAMILIES, configure, family_cost, hopeless, rank_of, tie_of
 from flexloop.embedded.mapper.exact.cost import ALL, W_OTHER
 from flexloop.embedded.mapper.exact.grid import advance, fits
@@ -19,22 +20,11 @@ from flexloop.embedded.mapper.exact.problem import (
     Subproblem,
     Workspace,
 )
-from flexloop.embedded.mapper.exact.types import (
-    BOOLEAN,
-    F64,
-    F_MATRIX,
-    I64,
-    INTEGER,
-    MATRIX,
-    VECTOR,
-    FloatArray,
-    IntArray,
-)
 from flexloop.embedded.mapper.exact.words import IRRELEVANT, tile_words
 
 
 @kernel
-def config_bound(subproblem: Subproblem, workspace: Workspace, point: I64) -> tuple[F64, F64]:
+def config_bound(subproblem: Subproblem, workspace: Workspace, point: int) -> tuple[float, float]:
     """Least objective and tie-break of a configuration, inf where it cannot beat the incumbent."""
     config, scratch, machine = workspace.config, workspace.scratch, subproblem.machine
     for row in range(4):
@@ -54,8 +44,8 @@ def config_bound(subproblem: Subproblem, workspace: Workspace, point: I64) -> tu
 
 @kernel
 def _least_family(
-    machine: Record, config: Record, scratch: Record, least: IntArray, most: IntArray, best: Record
-) -> tuple[F64, F64]:
+    machine: Record, config: Record, scratch: Record, least: Ints, most: Ints, best: Record
+) -> tuple[float, float]:
     lowest, lowest_tie = inf, inf
     for family in range(FAMILIES):
         cycles, energy = family_cost(machine, config, scratch, family, least, most)
@@ -67,7 +57,7 @@ def _least_family(
 
 
 @kernel
-def buffer_bound(subproblem: Subproblem, workspace: Workspace, point: I64) -> F64:
+def buffer_bound(subproblem: Subproblem, workspace: Workspace, point: int) -> float:
     """Least objective of a configuration with the buffer tile whose factors are in scratch.buffer and scratch.outer."""
     machine, scratch = subproblem.machine, workspace.scratch
     for row in range(4):
@@ -94,7 +84,7 @@ def buffer_bound(subproblem: Subproblem, workspace: Workspace, point: I64) -> F6
 
 
 @kernel
-def _buffer_tile(subproblem: Subproblem, scratch: Record, index: IntArray, position: IntArray) -> I64:
+def _buffer_tile(subproblem: Subproblem, scratch: Record, index: Ints, position: Ints) -> int:
     """Write a buffer tile's extents and factors; its point in the lattice."""
     lattice = subproblem.lattice
     point = 0
@@ -110,8 +100,8 @@ def _buffer_tile(subproblem: Subproblem, scratch: Record, index: IntArray, posit
 
 @allocating
 def expand(
-    subproblem: Subproblem, workspace: Workspace, index: IntArray, most: F64, position: IntArray
-) -> tuple[F64, bool]:
+    subproblem: Subproblem, workspace: Workspace, index: Ints, most: float, position: Ints
+) -> tuple[float, bool]:
     """Look at the buffer tiles of a configuration and collect the leaves of those bounded by ``most`` or less.
 
     ``index`` is that of the array's tile, [8]; ``position`` [8] is where to begin, all zeros at first, and then where
@@ -150,10 +140,10 @@ def expand(
             return lowest, False
 
 
-@entry(SUBPROBLEM_TYPE, WORKSPACE_TYPE, MATRIX, INTEGER, F_MATRIX, MATRIX, allocates=True)
+@entry(SUBPROBLEM_TYPE, WORKSPACE_TYPE, I2, i64, F2, I2, allocates=True)
 def gather(
-    subproblem: Subproblem, workspace: Workspace, choices: IntArray, begin: I64, found: FloatArray, factors: IntArray
-) -> tuple[I64, I64]:
+    subproblem: Subproblem, workspace: Workspace, choices: Ints, begin: int, found: Floats, factors: Ints
+) -> tuple[int, int]:
     """List the configurations that may beat the incumbent, of assignments of spatial factors from ``begin`` on.
 
     Stops between two assignments when the work for one call is done.
@@ -189,11 +179,11 @@ def gather(
 def _gather_tiles(
     subproblem: Subproblem,
     workspace: Workspace,
-    choice: IntArray,
-    index: IntArray,
-    found: FloatArray,
-    factors: IntArray,
-) -> I64:
+    choice: Ints,
+    index: Ints,
+    found: Floats,
+    factors: Ints,
+) -> int:
     """List an assignment's PE tiles that may beat the incumbent: how many, -1 for want of workspace."""
     lattice, config, scratch = subproblem.lattice, workspace.config, workspace.scratch
     sizes = np.empty(8, dtype=np.int64)
@@ -228,16 +218,16 @@ def _gather_tiles(
     return count
 
 
-@entry(SUBPROBLEM_TYPE, WORKSPACE_TYPE, MATRIX, VECTOR, INTEGER, VECTOR, BOOLEAN, allocates=True)
+@entry(SUBPROBLEM_TYPE, WORKSPACE_TYPE, I2, I1, i64, I1, flag, allocates=True)
 def settle(
     subproblem: Subproblem,
     workspace: Workspace,
-    factors: IntArray,
-    order: IntArray,
-    begin: I64,
-    position: IntArray,
+    factors: Ints,
+    order: Ints,
+    begin: int,
+    position: Ints,
     dive: bool,
-) -> I64:
+) -> int:
     """Collect the leaves of the configurations ``order`` (rows of ``factors``, see `gather`) that may be the best.
 
     A dive takes the buffer tile of the least bound alone, for an incumbent, and proves nothing. Stops when the work

@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.jit import entry, kernel
+from flexloop.embedded.arrays import Floats, Ints
+from flexloop.embedded.jit import F2, I2, entry, i64, kernel
 from flexloop.embedded.mapper.exact.cost import BLOCK, E_FILL, E_READ, E_UPDATE, GROUP, KEPT
 from flexloop.embedded.mapper.exact.problem import (
     BUFFER_TILE,
@@ -23,7 +24,6 @@ from flexloop.embedded.mapper.exact.problem import (
     MACHINE_TYPE,
     Record,
 )
-from flexloop.embedded.mapper.exact.types import F64, F_MATRIX, I64, INTEGER, MATRIX, FloatArray, IntArray
 from flexloop.embedded.mapper.exact.words import append_loops, input_words, repeats, tile_words
 from flexloop.integers import divisors
 
@@ -40,7 +40,7 @@ class Grid:
     """
 
     record: Record
-    multiples: IntArray
+    multiples: Ints
     points: int
 
 
@@ -86,7 +86,7 @@ E2, FILLS2, READS2, WRITES2 = range(4)
 
 
 @kernel
-def fits(machine: Record, tile: IntArray, group: I64) -> bool:
+def fits(machine: Record, tile: Ints, group: int) -> bool:
     """Whether a tile fits every capacity of a group."""
     for i in range(machine.n_limits):
         if machine.limits[i, 0] == group:
@@ -100,9 +100,7 @@ def fits(machine: Record, tile: IntArray, group: I64) -> bool:
 
 
 @kernel
-def outer_words(
-    row: IntArray, tile: IntArray, factors: IntArray, coef: IntArray, nest: IntArray, out: FloatArray
-) -> None:
+def outer_words(row: Ints, tile: Ints, factors: Ints, coef: Ints, nest: Ints, out: Floats) -> None:
     """Words of each tensor that DRAM loops in a given order move into a buffer tile."""
     length = append_loops(row, factors, tile, nest, 0)
     out[0] = tile_words(tile, coef, 0) * repeats(nest, length, 0)
@@ -111,7 +109,7 @@ def outer_words(
 
 
 @kernel
-def outer_energy(machine: Record, words: FloatArray, whole: F64) -> F64:
+def outer_energy(machine: Record, words: Floats, whole: float) -> float:
     """pJ of DRAM accesses and buffer fills for the tensors that the buffer group keeps."""
     energy = 0.0
     for level in range(machine.n_levels):
@@ -129,8 +127,8 @@ def outer_energy(machine: Record, words: FloatArray, whole: F64) -> F64:
     return energy
 
 
-@entry(MACHINE_TYPE, MATRIX, LATTICE_TYPE, INTEGER, INTEGER, F_MATRIX, allocates=True)
-def outer_tables(machine: Record, rows: IntArray, lattice: Record, begin: I64, end: I64, table: FloatArray) -> None:
+@entry(MACHINE_TYPE, I2, LATTICE_TYPE, i64, i64, F2, allocates=True)
+def outer_tables(machine: Record, rows: Ints, lattice: Record, begin: int, end: int, table: Floats) -> None:
     """Fill [4, begin:end] with the outermost boundary's least cost over DRAM's orders at each buffer tile that fits."""
     index = np.zeros(8, dtype=np.int64)
     tile = np.ones(8, dtype=np.int64)
@@ -171,8 +169,8 @@ def outer_tables(machine: Record, rows: IntArray, lattice: Record, begin: I64, e
             tile[d] = 1
 
 
-@entry(LATTICE_TYPE, MATRIX, INTEGER, INTEGER, INTEGER, F_MATRIX)
-def least_above(lattice: Record, multiples: IntArray, d: I64, begin: I64, end: I64, least: FloatArray) -> None:
+@entry(LATTICE_TYPE, I2, i64, i64, i64, F2)
+def least_above(lattice: Record, multiples: Ints, d: int, begin: int, end: int, least: Floats) -> None:
     """Lower entries of [4, begin:end] to the least over all points whose tile is a multiple of theirs along d alone.
 
     Points are taken in ascending order, one dimension after the other.
@@ -186,7 +184,7 @@ def least_above(lattice: Record, multiples: IntArray, d: I64, begin: I64, end: I
                 least[row, base] = min(least[row, base], least[row, other])
 
 
-def tables(machine: Record, rows: IntArray, lattice: Record, on: Grid, deadline: Deadline) -> FloatArray:
+def tables(machine: Record, rows: Ints, lattice: Record, on: Grid, deadline: Deadline) -> Floats:
     """[2, 4, points]: the outermost boundary's least cost at each buffer tile, and at it or any multiple of it.
 
     Raises:
@@ -205,7 +203,7 @@ def tables(machine: Record, rows: IntArray, lattice: Record, on: Grid, deadline:
 
 
 @kernel
-def advance(index: IntArray, counts: IntArray, over: bool) -> bool:
+def advance(index: Ints, counts: Ints, over: bool) -> bool:
     """Go to the next point, last dimension fastest; where ``over``, past every point above the present one."""
     d = 7
     if over:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import Floats, Ints, Rows
 from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.exact.bounds import hopeless
@@ -26,7 +26,6 @@ from flexloop.embedded.mapper.exact.problem import (
     SPATIAL_FACTORS,
     Record,
 )
-from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import Objective, ranked
@@ -48,7 +47,7 @@ class Writer:
         self._place = np.full(8, -1)
         self._place[self._canonical] = [dimensions.index(form.roles.dimensions[d]) for d in self._canonical]
 
-    def genomes(self, leaves: IntArray, placed: IntArray, orders: IntArray, bounds: IntArray) -> Genomes:
+    def genomes(self, leaves: Ints, placed: Ints, orders: Ints, bounds: Ints) -> Genomes:
         """Leaves [n, 27] at placements [n, 11], with the table of orders and the problem's canonical bounds."""
         form, slots = self._form, self._choices.slots
         n, dims, top = len(leaves), len(self._canonical), len(form.spec.levels) - 1
@@ -80,7 +79,7 @@ class Writer:
                 arranged[:, i] = self._named(order)
         return Genomes(factors, arranged, splits, np.tile(self._choices.kept, (n, 1, 1)))
 
-    def _named(self, canonical: IntArray) -> IntArray:
+    def _named(self, canonical: Ints) -> Ints:
         """Orders of the canonical dimensions as orders of the problem's."""
         found = self._place[canonical]
         return found[found >= 0].reshape(len(canonical), -1)
@@ -95,10 +94,10 @@ class Family:
         machine, orders: what the compiled search knows of them, see `form.machine`.
     """
 
-    def __init__(self, places: list[int], forms: list[Form], machine: Record, orders: IntArray) -> None:
+    def __init__(self, places: list[int], forms: list[Form], machine: Record, orders: Ints) -> None:
         self.places, self.forms, self.machine, self.orders = places, forms, machine, orders
         self._writers: dict[int, Writer] = {}
-        self._placements: dict[bytes, IntArray] = {}
+        self._placements: dict[bytes, Ints] = {}
 
     @cached_property
     def compulsory(self) -> Compulsory:
@@ -111,7 +110,7 @@ class Family:
             self._writers[shape] = Writer(self.forms[shape])
         return self._writers[shape]
 
-    def placements(self, leaf: IntArray, bounds: IntArray, deadline: Deadline) -> IntArray:
+    def placements(self, leaf: Ints, bounds: Ints, deadline: Deadline) -> Ints:
         """[k, 11] the placements of a leaf's spatial loops that act differently, with the problem's bounds.
 
         Raises:
@@ -147,9 +146,9 @@ class Winner:
     """
 
     family: Family
-    bounds: IntArray
-    leaf: IntArray
-    placed: IntArray
+    bounds: Ints
+    leaf: Ints
+    placed: Ints
 
     @property
     def shape(self) -> int:
@@ -187,7 +186,7 @@ class Leaves:
         self.winner: Winner | None = None
         self._position = -1
 
-    def cost(self, family: Family, bounds: IntArray, leaves: IntArray, least: FloatArray) -> None:
+    def cost(self, family: Family, bounds: Ints, leaves: Ints, least: Floats) -> None:
         """Cost leaves [n, 27] in the order of their least cycles and energy [n, 2] until these reach the incumbent.
 
         First those that no neighbour can serve, whose bounds are all but exact. Of leaves that cost the same the first
@@ -206,14 +205,12 @@ class Leaves:
                 begin += at_once
                 at_once = at_once * 2 if mappings < _MANY else max(at_once // 2, 1)
 
-    def _may_be_better(self, least: FloatArray, *, served: bool) -> bool:
+    def _may_be_better(self, least: Floats, *, served: bool) -> bool:
         if not served:
             return ranked(self._objective, float(least[0]), float(least[1])) < tuple(self._best["cost"])
         return not interpreted(hopeless)(self._code, float(least[0]), float(least[1]), self._best["cost"])
 
-    def _cost_some(
-        self, family: Family, bounds: IntArray, leaves: IntArray, least: FloatArray, chosen: npt.NDArray[np.intp]
-    ) -> int:
+    def _cost_some(self, family: Family, bounds: Ints, leaves: Ints, least: Floats, chosen: Rows) -> int:
         """Cost some leaves in all their placements; how many mappings these are."""
         placed = [family.placements(leaves[i], bounds, self._deadline) for i in chosen]
         which = np.repeat(chosen, [len(rows) for rows in placed])
@@ -235,9 +232,7 @@ class Leaves:
             self._offer(family, bounds, leaves, int(which[at[first]]), rows[at[first]], found[first])
         return len(rows)
 
-    def _offer(
-        self, family: Family, bounds: IntArray, leaves: IntArray, leaf: int, placed: IntArray, cost: FloatArray
-    ) -> None:
+    def _offer(self, family: Family, bounds: Ints, leaves: Ints, leaf: int, placed: Ints, cost: Floats) -> None:
         known = tuple(self._best["cost"])
         same = tuple(cost) == known and self._position >= 0 and leaf < self._position
         if tuple(cost) < known or same:

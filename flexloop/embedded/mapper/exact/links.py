@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.jit import allocating, kernel
-from flexloop.embedded.mapper.exact.types import I64, IntArray
 
 
 @kernel
-def can_link(tile: IntArray, x: IntArray, array_tile: IntArray, bounds: IntArray, coef: IntArray) -> bool:
+def can_link(tile: Ints, x: Ints, array_tile: Ints, bounds: Ints, coef: Ints) -> bool:
     """Whether any order of the loops above the array could let a PE take its next inputs from a neighbour.
 
     A step along a coupled rank must not exceed the largest distance between two PEs there; the least step is that of
@@ -35,7 +35,7 @@ def can_link(tile: IntArray, x: IntArray, array_tile: IntArray, bounds: IntArray
 
 
 @allocating
-def unserved(n1: I64, step1: I64, n2: I64, step2: I64, move: I64, exact: bool) -> I64:
+def unserved(n1: int, step1: int, n2: int, step2: int, move: int, exact: bool) -> int:
     """Least number of distinct sums i*step1 + j*step2 (i < n1, j < n2) that a step leaves to the buffer.
 
     No neighbour holds the sum plus ``move`` where that is no such sum; where not ``exact``, the step may be any of at

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.exact import orders
 from flexloop.embedded.mapper.exact.form import Form, is_free_of_cost
 from flexloop.embedded.mapper.exact.grid import Grid
@@ -22,14 +23,13 @@ from flexloop.embedded.mapper.exact.problem import (
     SPATIAL,
     Record,
 )
-from flexloop.embedded.mapper.exact.types import IntArray
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.roles import C, M, N, P, Q, R, S
 from flexloop.embedded.spec import Spec
 from flexloop.integers import divisors
 
 
-def machine_of(forms: Sequence[Form], objective: Objective) -> tuple[Record, IntArray]:
+def machine_of(forms: Sequence[Form], objective: Objective) -> tuple[Record, Ints]:
     """The record of a family of forms that differ in the array's shape alone, and its table of orders [k, 8]."""
     form = forms[0]
     spec = form.spec
@@ -76,7 +76,7 @@ def machine_of(forms: Sequence[Form], objective: Objective) -> tuple[Record, Int
 
 
 @lru_cache(maxsize=64)
-def _order_tables(buffer: tuple[int, ...] | None, dram: tuple[int, ...] | None) -> tuple[IntArray, IntArray]:
+def _order_tables(buffer: tuple[int, ...] | None, dram: tuple[int, ...] | None) -> tuple[Ints, Ints]:
     """Where the orders of each set of loops begin, [4, 257], and the orders [k, 8], where some may be pinned."""
     pins = [orders.pinned(order) if order else None for order in (buffer, dram)]
     starts, rows, total = [], [], 0
@@ -146,7 +146,7 @@ def _neighbours(e: int, row: int, total: int) -> list[int]:
     return [f for f in near if 0 <= f < total]
 
 
-def lattice_of(form: Form, on: Grid) -> tuple[Record, IntArray]:
+def lattice_of(form: Form, on: Grid) -> tuple[Record, Ints]:
     """The lattice of a padded problem with what the form's pins allow, and its multiples [6, k].
 
     Rows of the multiples: those of `Grid`, then the same two for what begins at ``pe_start`` and at ``buffer_start``.
@@ -174,7 +174,7 @@ def lattice_of(form: Form, on: Grid) -> tuple[Record, IntArray]:
     return record, multiples
 
 
-def _ends(record: Record) -> IntArray:
+def _ends(record: Record) -> Ints:
     """Where the multiples of each dimension end."""
-    ends: IntArray = record["start"][np.arange(8), record["counts"]]
+    ends: Ints = record["start"][np.arange(8), record["counts"]]
     return ends

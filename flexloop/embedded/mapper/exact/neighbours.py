@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexloop.embedded.jit import allocating, entry, kernel, noinline
+from flexloop.embedded.arrays import Ints
+from flexloop.embedded.jit import I1, allocating, entry, flag, kernel, noinline
 from flexloop.embedded.mapper.exact.placing import first_order, next_order, on_x, split_of
 from flexloop.embedded.mapper.exact.problem import MACHINE_TYPE, Record
-from flexloop.embedded.mapper.exact.types import BOOLEAN, F64, I64, VECTOR, IntArray
 from flexloop.embedded.mapper.exact.words import displacement, rank_extents
 
 _ENTRIES, _KEY, _MOST_STEPS = 4096, 12, 31
@@ -21,13 +21,13 @@ SIGNATURE, SHAPE, SPLIT, LINEAR = range(4)
 """Columns of `placements`; the last and those after it are the linear order."""
 
 
-def new_steps() -> IntArray:
+def new_steps() -> Ints:
     """An empty table of steps that neighbours may serve: a row's key, how many (-1: any), and each with PEs served."""
     return np.zeros((_ENTRIES, _KEY + 1 + 3 * _MOST_STEPS), dtype=np.int64)
 
 
 @kernel
-def most_spared(machine: Record, config: Record, scratch: Record, known: IntArray, length: I64) -> F64:
+def most_spared(machine: Record, config: Record, scratch: Record, known: Ints, length: int) -> float:
     """The most words of inputs that the array need not read thanks to neighbours; 0 where these serve no step.
 
     Those of the loops in scratch.nest, of which a coupled one is innermost. Where a step of that one keeps part of the
@@ -65,7 +65,7 @@ def most_spared(machine: Record, config: Record, scratch: Record, known: IntArra
 
 
 @kernel
-def _most_unread(config: Record, scratch: Record, row: IntArray, move1: I64, move2: I64) -> F64:
+def _most_unread(config: Record, scratch: Record, row: Ints, move1: int, move2: int) -> float:
     """The most distinct tiles that the array need not read at a step, as neighbours serve all PEs that want them."""
     if row[_KEY] < 0:
         return config.groups[1]
@@ -79,7 +79,7 @@ def _most_unread(config: Record, scratch: Record, row: IntArray, move1: I64, mov
 
 
 @kernel
-def _find(steps: IntArray, count: I64, move1: I64, move2: I64) -> I64:
+def _find(steps: Ints, count: int, move1: int, move2: int) -> int:
     """Where a step stands among those known; how many these are where it does not."""
     i = 0
     while i < count and (steps[3 * i] != move1 or steps[3 * i + 1] != move2):
@@ -88,7 +88,7 @@ def _find(steps: IntArray, count: I64, move1: I64, move2: I64) -> I64:
 
 
 @kernel
-def _unit(machine: Record, config: Record, rank: I64) -> I64:
+def _unit(machine: Record, config: Record, rank: int) -> int:
     """What all distances between PEs along a rank are multiples of; 0 where there are none."""
     a, b = _apart(machine, config, rank)
     while b:
@@ -97,7 +97,7 @@ def _unit(machine: Record, config: Record, rank: I64) -> I64:
 
 
 @kernel
-def _apart(machine: Record, config: Record, rank: I64) -> tuple[I64, I64]:
+def _apart(machine: Record, config: Record, rank: int) -> tuple[int, int]:
     """Distances of PEs that are one apart in the filter's or the image's loop on a rank; 0 without such a loop."""
     d = 4 + rank
     a = machine.coef[2 * rank] * config.tile[d] if config.x[d] > 1 else 0
@@ -106,7 +106,7 @@ def _apart(machine: Record, config: Record, rank: I64) -> tuple[I64, I64]:
 
 
 @noinline
-def _row_of(machine: Record, config: Record, scratch: Record, known: IntArray) -> I64:
+def _row_of(machine: Record, config: Record, scratch: Record, known: Ints) -> int:
     """The row for a configuration: steps in units follow from the spatial factors and the ratios of tiles alone."""
     code = 0
     for i in range(_KEY):
@@ -124,7 +124,7 @@ def _row_of(machine: Record, config: Record, scratch: Record, known: IntArray) -
 
 
 @kernel
-def _key(machine: Record, config: Record, scratch: Record, i: I64) -> I64:
+def _key(machine: Record, config: Record, scratch: Record, i: int) -> int:
     if i < 8:
         return config.x[i]
     rank = (i - 8) // 2
@@ -133,7 +133,7 @@ def _key(machine: Record, config: Record, scratch: Record, i: I64) -> I64:
 
 
 @allocating
-def _list_steps(machine: Record, config: Record, scratch: Record, steps: IntArray) -> I64:
+def _list_steps(machine: Record, config: Record, scratch: Record, steps: Ints) -> int:
     """Write the distinct steps from a PE's tile to that of a PE beside it, in any placement; how many, -1: too many.
 
     Each with the most PEs that it leads from in a placement.
@@ -162,7 +162,7 @@ def _list_steps(machine: Record, config: Record, scratch: Record, steps: IntArra
 
 
 @kernel
-def _count_steps(tiles: IntArray, row: I64, unit1: I64, unit2: I64, steps: IntArray, now: IntArray, count: I64) -> I64:
+def _count_steps(tiles: Ints, row: int, unit1: int, unit2: int, steps: Ints, now: Ints, count: int) -> int:
     """Count into ``now`` the PEs that each step leads from, new ones appended; how many there are, -1: too many."""
     for e in range(len(tiles)):
         for way in range(4):
@@ -181,7 +181,7 @@ def _count_steps(tiles: IntArray, row: I64, unit1: I64, unit2: I64, steps: IntAr
 
 
 @kernel
-def beside(e: I64, way: I64, row: I64, n: I64) -> I64:
+def beside(e: int, way: int, row: int, n: int) -> int:
     """The PE beside PE e in one of four ways, with n PEs in use on rows of so many; -1: there is none."""
     if way == 0:
         return e + 1 if (e + 1) % row != 0 and e + 1 < n else -1
@@ -193,7 +193,7 @@ def beside(e: I64, way: I64, row: I64, n: I64) -> I64:
 
 
 @allocating
-def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, tiles: IntArray) -> None:
+def place(order: Ints, x: Ints, tile: Ints, coef: Ints, tiles: Ints) -> None:
     """Fill tiles[e] = offsets of the input tile of PE e along width, height, and the uncoupled ranks as one number.
 
     Args:
@@ -220,10 +220,8 @@ def place(order: IntArray, x: IntArray, tile: IntArray, coef: IntArray, tiles: I
         filled *= x[d]
 
 
-@entry(MACHINE_TYPE, VECTOR, VECTOR, VECTOR, VECTOR, BOOLEAN, allocates=True)
-def placements(
-    machine: Record, x: IntArray, tile: IntArray, steps: IntArray, order: IntArray, distinct: bool
-) -> IntArray:
+@entry(MACHINE_TYPE, I1, I1, I1, I1, flag, allocates=True)
+def placements(machine: Record, x: Ints, tile: Ints, steps: Ints, order: Ints, distinct: bool) -> Ints:
     """[k, 11] placements of the spatial loops with a number that is the same for those that act alike.
 
     All steps along width and height are multiples of ``steps`` [2], or none where that is 0.
@@ -261,7 +259,7 @@ def placements(
 
 
 @kernel
-def _lay_out(machine: Record, x: IntArray, order: IntArray, shape: I64) -> I64:
+def _lay_out(machine: Record, x: Ints, order: Ints, shape: int) -> int:
     """Put an order of the spatial loops that fits a shape into ``order``; how many lie on X, -1 where none fits."""
     mask = on_x(machine, x, shape)
     if mask < 0 or machine.order[0] >= 0:
@@ -277,7 +275,7 @@ def _lay_out(machine: Record, x: IntArray, order: IntArray, shape: I64) -> I64:
 
 
 @kernel
-def _signature(tiles: IntArray, row: I64, steps: IntArray) -> I64:
+def _signature(tiles: Ints, row: int, steps: Ints) -> int:
     """A hash of which tile each PE has and by which of the steps those beside it differ."""
     total = 0
     for e in range(len(tiles)):
@@ -295,6 +293,6 @@ def _signature(tiles: IntArray, row: I64, steps: IntArray) -> I64:
 
 
 @kernel
-def _mixed(code: I64, value: I64) -> I64:
+def _mixed(code: int, value: int) -> int:
     code = (code ^ value) * 0x2545F4914F6CDD1D
     return code ^ (code >> 29)

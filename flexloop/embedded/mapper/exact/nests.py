@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import inf
 
+from flexloop.embedded.arrays import Floats
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.bounds import hopeless, is_better, lane_steps, stays_in_lanes
 from flexloop.embedded.mapper.exact.cost import (
@@ -40,7 +41,6 @@ from flexloop.embedded.mapper.exact.problem import (
     Subproblem,
     Workspace,
 )
-from flexloop.embedded.mapper.exact.types import F64, I64, FloatArray
 from flexloop.embedded.mapper.exact.words import append_loops, input_words, repeats
 
 
@@ -82,7 +82,7 @@ def collect(subproblem: Subproblem, workspace: Workspace) -> bool:
 
 
 @kernel
-def _append(workspace: Workspace, cycles: F64, energy: F64, inner: I64, outer: I64, served: bool) -> None:
+def _append(workspace: Workspace, cycles: float, energy: float, inner: int, outer: int, served: bool) -> None:
     n = workspace.scratch.leaves
     leaf = workspace.leaves[n]
     for d in range(8):
@@ -95,13 +95,13 @@ def _append(workspace: Workspace, cycles: F64, energy: F64, inner: I64, outer: I
 
 
 @kernel
-def _reaches(inner: I64) -> bool:
+def _reaches(inner: int) -> bool:
     """Whether DRAM's order matters to what the array reads: the buffer's loops alone end no run (see docs)."""
     return inner & ~0b11000001 == 0 or inner & ~0b00110100 == 0 or inner & ~0b11111000 == 0
 
 
 @kernel
-def _pareto(scratch: Record, n: I64) -> I64:
+def _pareto(scratch: Record, n: int) -> int:
     """Indices into scratch.dram of the orders that no other is at least as good as; their number."""
     kept = 0
     for k in range(n):
@@ -122,13 +122,13 @@ def _pareto(scratch: Record, n: I64) -> I64:
 
 
 @kernel
-def _is_as_good(words: FloatArray, others: FloatArray) -> bool:
+def _is_as_good(words: Floats, others: Floats) -> bool:
     good: bool = words[0] <= others[0] and words[1] <= others[1] and words[2] <= others[2]
     return good
 
 
 @kernel
-def _least_cost(machine: Record, workspace: Workspace, length: I64, dram: FloatArray) -> tuple[F64, F64, bool]:
+def _least_cost(machine: Record, workspace: Workspace, length: int, dram: Floats) -> tuple[float, float, bool]:
     """Least cycles and energy of the nest in workspace.scratch.nest, and whether neighbours may serve steps of it.
 
     Cycles are infinite where it is worse than the incumbent.
@@ -158,7 +158,7 @@ def _least_cost(machine: Record, workspace: Workspace, length: I64, dram: FloatA
 
 
 @kernel
-def _with_reads(machine: Record, config: Record, scratch: Record, reads: F64, handed: F64) -> tuple[F64, F64]:
+def _with_reads(machine: Record, config: Record, scratch: Record, reads: float, handed: float) -> tuple[float, float]:
     """Cycles and energy of a nest whose inputs are read so often by the array, and handed on to as many PEs or more."""
     words = scratch.words
     words[W_ARRAY, 1] = reads
@@ -169,7 +169,7 @@ def _with_reads(machine: Record, config: Record, scratch: Record, reads: F64, ha
 
 
 @kernel
-def _fill_words(machine: Record, config: Record, scratch: Record, length: I64, dram: FloatArray) -> None:
+def _fill_words(machine: Record, config: Record, scratch: Record, length: int, dram: Floats) -> None:
     """Write the words of the nest in scratch.nest if no neighbour hands on any; what rounding may hide is left out."""
     words = scratch.words
     for t in (0, 2):
@@ -185,7 +185,7 @@ def _fill_words(machine: Record, config: Record, scratch: Record, length: I64, d
 
 
 @kernel
-def _mac_words(machine: Record, config: Record, scratch: Record, t: I64, length: I64) -> F64:
+def _mac_words(machine: Record, config: Record, scratch: Record, t: int, length: int) -> float:
     """Accesses of the innermost level by the MACs; lanes that want the words they had need no new ones."""
     if machine.lane_groups_still[t] == machine.lane_groups[t]:
         return config.steps * machine.lane_groups[t]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from math import inf, prod
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline, TimeUp
+from flexloop.embedded.arrays import Floats, Ints, Rows
 from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.exact.bounds import hopeless
 from flexloop.embedded.mapper.exact.form import Form
@@ -34,7 +34,6 @@ from flexloop.embedded.mapper.exact.problem import (
     new_scratch,
 )
 from flexloop.embedded.mapper.exact.spatialbounds import spatial_bounds, tile_extremes
-from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
 from flexloop.embedded.mapper.exact.work import Padding, Work, padding_of, table_of
 from flexloop.embedded.mapper.space import BestSoFar, Objective, ranked
 from flexloop.integers import divisors
@@ -205,7 +204,7 @@ class Search:
             found, factors, begin = work.gather(choices[:last], begin, self._deadline)
             self._settle(work, found, factors, self._key(padding)[1])
 
-    def _spatial_choices(self, machine: Record, lattice: Record) -> IntArray:
+    def _spatial_choices(self, machine: Record, lattice: Record) -> Ints:
         index, found = np.zeros(8, dtype=np.int64), []
         while index[0] >= 0:
             self._deadline.check()
@@ -213,8 +212,8 @@ class Search:
         return np.concatenate(found)
 
     def _spatial_bounds(
-        self, machine: Record, lattice: Record, table: FloatArray, choices: IntArray, extremes: FloatArray
-    ) -> FloatArray:
+        self, machine: Record, lattice: Record, table: Floats, choices: Ints, extremes: Floats
+    ) -> Floats:
         found = []
         for begin in range(0, len(choices), _POINTS):
             self._deadline.check()
@@ -223,14 +222,14 @@ class Search:
             )
         return np.concatenate(found)
 
-    def _leaves_too_many_idle(self, padding: Padding, lattice: Record, choices: IntArray) -> bool:
+    def _leaves_too_many_idle(self, padding: Padding, lattice: Record, choices: Ints) -> bool:
         """Whether a padded problem is hopeless because its factors cannot use the whole array."""
         factors = np.take_along_axis(lattice["divisors"], choices.T, axis=1)
         most = int(factors.prod(axis=0).max())
         cycles, energy = padding.family.compulsory.of(padding.bounds, most)
         return bool(interpreted(hopeless)(self._code, cycles, energy, self.best["cost"]))
 
-    def _dive(self, work: Work, factors: IntArray, order: npt.NDArray[np.intp]) -> None:
+    def _dive(self, work: Work, factors: Ints, order: Rows) -> None:
         """Look for a first incumbent among the most promising configurations."""
         begin, known = 0, tuple(self.best["cost"])
         while begin < len(order) and not self._late():
@@ -238,7 +237,7 @@ class Search:
         if tuple(self.best["cost"]) != known:
             self._admit_equals()
 
-    def _settle(self, work: Work, found: FloatArray, factors: IntArray, tie: float) -> None:
+    def _settle(self, work: Work, found: Floats, factors: Ints, tie: float) -> None:
         """Search configurations in the order of their bounds; ``tie`` bounds the tie-break of all."""
         order = np.lexsort((found[:, 1], found[:, 0]))
         begin = 0

@@ -19,13 +19,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from flexloop.embedded.mapper.exact.types import IntArray
+from flexloop.embedded.arrays import Ints
 
 N, G, C, M, R, S, P, Q = range(8)
 COUPLED_OR_FREE = (P, Q, R, S, M)
 PARTNER = {P: R, R: P, Q: S, S: Q}
 
-Table = tuple[IntArray, IntArray]
+Table = tuple[Ints, Ints]
 """Start of each mask's rows [257], and the rows [k, 8]."""
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.links import unserved
 from flexloop.embedded.mapper.exact.problem import Record
-from flexloop.embedded.mapper.exact.types import F64, I64
 from flexloop.embedded.mapper.exact.words import distinct, rank_extents
 
 MOVED, STILL, STEP_READS, CARRY_READS, HANDED, AGAIN = range(6)
@@ -59,13 +58,13 @@ def overlaps(machine: Record, config: Record) -> None:
 
 
 @kernel
-def _most(config: Record, d: I64, step: I64) -> I64:
+def _most(config: Record, d: int, step: int) -> int:
     """The most that the loops over d inside a loop over its partner displace; a larger step of that cannot undo it."""
     return step + (step * config.left[d] // config.least[d] if config.left[d] > config.least[d] else 0)
 
 
 @kernel
-def _left_by_carries(machine: Record, config: Record, d: I64) -> F64:
+def _left_by_carries(machine: Record, config: Record, d: int) -> float:
     """Least offsets that a carry which moves whole tiles, not along N, G or C, leaves to the buffer; d is first.
 
     Neighbours hold at most those offsets whose sum with the carry's displacement lies within the array, rank by rank.
@@ -97,13 +96,13 @@ def _left_by_carries(machine: Record, config: Record, d: I64) -> F64:
 
 
 @kernel
-def _slope(machine: Record, d: I64) -> I64:
+def _slope(machine: Record, d: int) -> int:
     """Coefficient of R, S, P or Q in its rank."""
     return machine.coef[(0, 2, 1, 3)[d - 4]]
 
 
 @kernel
-def _reach(machine: Record, config: Record, d: I64) -> I64:
+def _reach(machine: Record, config: Record, d: int) -> int:
     """Largest distance between two PEs along the rank of d."""
     f = 4 + d % 2
     return _slope(machine, f) * config.tile[f] * (config.x[f] - 1) + _slope(machine, f + 2) * config.tile[f + 2] * (
@@ -112,7 +111,7 @@ def _reach(machine: Record, config: Record, d: I64) -> I64:
 
 
 @kernel
-def _rank_groups(machine: Record, config: Record, d: I64) -> F64:
+def _rank_groups(machine: Record, config: Record, d: int) -> float:
     """Distinct offsets in the array along the rank of d."""
     f = 4 + d % 2
     return float(
@@ -126,7 +125,7 @@ def _rank_groups(machine: Record, config: Record, d: I64) -> F64:
 
 
 @kernel
-def _unserved(machine: Record, config: Record, d: I64, move: I64, exact: bool) -> F64:
+def _unserved(machine: Record, config: Record, d: int, move: int, exact: bool) -> float:
     """Of these, how many a displacement leaves to the buffer (see `links.unserved`)."""
     f = 4 + d % 2
     if move > _reach(machine, config, d):
@@ -136,7 +135,7 @@ def _unserved(machine: Record, config: Record, d: I64, move: I64, exact: bool) -
 
 
 @kernel
-def first_loop(config: Record, k: I64, n: F64, iterations: F64) -> tuple[F64, F64, F64]:
+def first_loop(config: Record, k: int, n: float, iterations: float) -> tuple[float, float, float]:
     """Least words of inputs into a PE, reads of the buffer, and words handed over, with R, S, P or Q innermost.
 
     Between the least and the most that n may be, all three are least at one of the two.
@@ -164,7 +163,7 @@ def first_loop(config: Record, k: I64, n: F64, iterations: F64) -> tuple[F64, F6
 
 
 @kernel
-def _whole_carries(config: Record, k: I64, n: F64, iterations: F64) -> F64:
+def _whole_carries(config: Record, k: int, n: float, iterations: float) -> float:
     """How many carries at least bring whole tiles, whatever neighbours hold.
 
     All but those over the partner, where its step is short enough, or over the dimension itself once more, which moves
@@ -179,7 +178,7 @@ def _whole_carries(config: Record, k: I64, n: F64, iterations: F64) -> F64:
 
 
 @kernel
-def handed_pj(machine: Record, config: Record, handed: F64) -> F64:
+def handed_pj(machine: Record, config: Record, handed: float) -> float:
     """Least energy of taking words from neighbours instead of leaving them to the reads of the buffer.
 
     Each word less read there is taken over by x[M] PEs or more. What rounding may hide is granted.

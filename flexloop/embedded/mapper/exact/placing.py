@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexloop.embedded.jit import entry, kernel
+from flexloop.embedded.arrays import Ints
+from flexloop.embedded.jit import I1, entry, i64, kernel
 from flexloop.embedded.mapper.exact.grid import advance
 from flexloop.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, SPATIAL, Record
-from flexloop.embedded.mapper.exact.types import I64, INTEGER, VECTOR, IntArray
 
 
 @kernel
-def on_x(machine: Record, x: IntArray, shape: I64) -> I64:
+def on_x(machine: Record, x: Ints, shape: int) -> int:
     """The set of dimensions (bit mask) to lay on X so that spatial factors fit a shape; -1 if they do not."""
     extent_x, extent_y = machine.shapes[shape, 0], machine.shapes[shape, 1]
     if machine.order[0] >= 0:
@@ -44,7 +44,7 @@ def on_x(machine: Record, x: IntArray, shape: I64) -> I64:
 
 
 @kernel
-def split_of(machine: Record, x: IntArray, linear: IntArray, shape: I64) -> I64:
+def split_of(machine: Record, x: Ints, linear: Ints, shape: int) -> int:
     """How many loops of a linear order lie on X so that it fits a shape, -1 if it does not."""
     if machine.order[0] >= 0:
         return machine.split if on_x(machine, x, shape) >= 0 else -1
@@ -62,14 +62,14 @@ def split_of(machine: Record, x: IntArray, linear: IntArray, shape: I64) -> I64:
 
 
 @kernel
-def first_order(machine: Record, order: IntArray) -> None:
+def first_order(machine: Record, order: Ints) -> None:
     """Put the pinned linear order of the spatial loops, or the first of all, into ``order``."""
     for i in range(8):
         order[i] = machine.order[i] if machine.order[0] >= 0 else i
 
 
 @kernel
-def next_order(order: IntArray, x: IntArray) -> bool:
+def next_order(order: Ints, x: Ints) -> bool:
     """The next permutation of the loops > 1, in lexicographic order, the others kept last in theirs."""
     k = 0
     for i in range(8):
@@ -92,8 +92,8 @@ def next_order(order: IntArray, x: IntArray) -> bool:
     return True
 
 
-@entry(MACHINE_TYPE, LATTICE_TYPE, VECTOR, INTEGER, allocates=True)
-def spatial_choices(machine: Record, lattice: Record, index: IntArray, most: I64) -> IntArray:
+@entry(MACHINE_TYPE, LATTICE_TYPE, I1, i64, allocates=True)
+def spatial_choices(machine: Record, lattice: Record, index: Ints, most: int) -> Ints:
     """[k, 8] indices of the spatial factors that fit one of the shapes.
 
     Looks at ``most`` points of the lattice from ``index`` on, and moves that to where the next call has to begin;

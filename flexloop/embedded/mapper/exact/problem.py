@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numba as nb
 import numpy as np
 
-from flexloop.embedded.mapper.exact.types import F_CUBE, F_MATRIX, MATRIX, FloatArray, IntArray, types
+from flexloop.embedded.arrays import Floats, Ints
+from flexloop.embedded.jit import F2, F3, I2, types
 
 LATENCY, ENERGY, EDP = range(3)
 OBJECTIVES: dict[str, int] = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}
@@ -170,10 +171,10 @@ class Subproblem(NamedTuple):
     """
 
     machine: Record
-    orders: IntArray
+    orders: Ints
     lattice: Record
-    multiples: IntArray
-    table: FloatArray
+    multiples: Ints
+    table: Floats
 
 
 class Workspace(NamedTuple):
@@ -190,12 +191,12 @@ class Workspace(NamedTuple):
     config: Record
     scratch: Record
     best: Record
-    steps: IntArray
-    leaves: IntArray
-    costs: FloatArray
+    steps: Ints
+    leaves: Ints
+    costs: Floats
 
 
 PE_FACTORS, SPATIAL_FACTORS, BUFFER_EXTENTS, BUFFER_ORDER, DRAM_ORDER, SERVED = 0, 8, 16, 24, 25, 26
 """Where a leaf has its PE tile, spatial factors, buffer tile, rows of its orders, and whether it may be served."""
-SUBPROBLEM_TYPE = types.NamedTuple([MACHINE_TYPE, MATRIX, LATTICE_TYPE, MATRIX, F_CUBE], Subproblem)
-WORKSPACE_TYPE = types.NamedTuple([CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, MATRIX, MATRIX, F_MATRIX], Workspace)
+SUBPROBLEM_TYPE = types.NamedTuple([MACHINE_TYPE, I2, LATTICE_TYPE, I2, F3], Subproblem)
+WORKSPACE_TYPE = types.NamedTuple([CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, I2, I2, F2], Workspace)

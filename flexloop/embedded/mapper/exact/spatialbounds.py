@@ -6,7 +6,8 @@ from math import inf
 
 import numpy as np
 
-from flexloop.embedded.jit import entry, kernel
+from flexloop.embedded.arrays import Floats, Ints
+from flexloop.embedded.jit import F1, F3, I2, entry, kernel
 from flexloop.embedded.mapper.exact.bounds import rank_of, tie_of
 from flexloop.embedded.mapper.exact.cost import (
     ALL,
@@ -21,7 +22,6 @@ from flexloop.embedded.mapper.exact.cost import (
 )
 from flexloop.embedded.mapper.exact.grid import advance, fits
 from flexloop.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, PE_TILE, SCRATCH_TYPE, Record
-from flexloop.embedded.mapper.exact.types import F64, F_CUBE, F_VECTOR, I64, MATRIX, FloatArray, IntArray
 from flexloop.embedded.mapper.exact.words import IRRELEVANT, OUTPUTS, WEIGHTS, offsets, rank_extents, tile_words
 
 # Over all PE tiles that fit: most MACs for one word of weights and of outputs, least words of inputs for one MAC where
@@ -30,7 +30,7 @@ PER_WEIGHT, PER_OUTPUT, INPUTS, INPUTS_STAY = range(4)
 
 
 @entry(MACHINE_TYPE, LATTICE_TYPE, allocates=True)
-def tile_extremes(machine: Record, lattice: Record) -> FloatArray:
+def tile_extremes(machine: Record, lattice: Record) -> Floats:
     """The best that any PE tile does for each tensor taken alone; all inf where none fits."""
     best = np.zeros(4)
     best[INPUTS] = best[INPUTS_STAY] = inf
@@ -68,10 +68,10 @@ def tile_extremes(machine: Record, lattice: Record) -> FloatArray:
     return best
 
 
-@entry(MACHINE_TYPE, LATTICE_TYPE, F_CUBE, MATRIX, F_VECTOR, SCRATCH_TYPE, allocates=True)
+@entry(MACHINE_TYPE, LATTICE_TYPE, F3, I2, F1, SCRATCH_TYPE, allocates=True)
 def spatial_bounds(
-    machine: Record, lattice: Record, table: FloatArray, choices: IntArray, extremes: FloatArray, scratch: Record
-) -> FloatArray:
+    machine: Record, lattice: Record, table: Floats, choices: Ints, extremes: Floats, scratch: Record
+) -> Floats:
     """[n, 2] least objective and least tie-break of each assignment of spatial factors (indices [n, 8])."""
     bounds = np.full((choices.shape[0], 2), inf)
     x = np.ones(8, dtype=np.int64)
@@ -97,8 +97,8 @@ def spatial_bounds(
 
 @kernel
 def _family(
-    machine: Record, lattice: Record, x: IntArray, family: I64, extremes: FloatArray, scratch: Record
-) -> tuple[F64, F64]:
+    machine: Record, lattice: Record, x: Ints, family: int, extremes: Floats, scratch: Record
+) -> tuple[float, float]:
     words = scratch.words
     used = lanes = 1
     each = np.float64(1)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.jit import kernel
-from flexloop.embedded.mapper.exact.types import I64, IntArray
 from flexloop.embedded.rules.multicast import pairs_apart, shift_of
 
 WEIGHTS, INPUTS, OUTPUTS = 0, 1, 2
@@ -21,7 +21,7 @@ IRRELEVANT[OUTPUTS, [2, 4, 5]] = True
 
 
 @kernel
-def rank_extents(tile: IntArray, coef: IntArray) -> tuple[I64, I64, I64]:
+def rank_extents(tile: Ints, coef: Ints) -> tuple[int, int, int]:
     """Words of an input tile along its uncoupled ranks together, its width and its height."""
     width = 1 + coef[0] * (tile[4] - 1) + coef[1] * (tile[6] - 1)
     height = 1 + coef[2] * (tile[5] - 1) + coef[3] * (tile[7] - 1)
@@ -29,7 +29,7 @@ def rank_extents(tile: IntArray, coef: IntArray) -> tuple[I64, I64, I64]:
 
 
 @kernel
-def tile_words(tile: IntArray, coef: IntArray, tensor: I64) -> I64:
+def tile_words(tile: Ints, coef: Ints, tensor: int) -> int:
     """Words of a tile of one tensor."""
     if tensor == INPUTS:
         rest, width, height = rank_extents(tile, coef)
@@ -42,7 +42,7 @@ def tile_words(tile: IntArray, coef: IntArray, tensor: I64) -> I64:
 
 
 @kernel
-def append_loops(row: IntArray, factors: IntArray, strides: IntArray, nest: IntArray, length: I64) -> I64:
+def append_loops(row: Ints, factors: Ints, strides: Ints, nest: Ints, length: int) -> int:
     """Append the loops > 1 of one level, innermost first, to a nest of (dimension, factor, stride); its new length."""
     for i in range(8):
         d = row[i]
@@ -55,7 +55,7 @@ def append_loops(row: IntArray, factors: IntArray, strides: IntArray, nest: IntA
 
 
 @kernel
-def repeats(nest: IntArray, length: I64, tensor: I64) -> I64:
+def repeats(nest: Ints, length: int, tensor: int) -> int:
     """How often a tile of weights or outputs is moved: all loops from the innermost relevant one outwards."""
     times = 1
     moving = False
@@ -67,7 +67,7 @@ def repeats(nest: IntArray, length: I64, tensor: I64) -> I64:
 
 
 @kernel
-def displacement(d: I64, stride: I64, coef: IntArray) -> tuple[I64, I64, I64]:
+def displacement(d: int, stride: int, coef: Ints) -> tuple[int, int, int]:
     """Displacement of an input tile by one step of a loop: along the width, the height, and any uncoupled rank."""
     if d == 4:
         return coef[0] * stride, 0, 0
@@ -81,7 +81,7 @@ def displacement(d: I64, stride: I64, coef: IntArray) -> tuple[I64, I64, I64]:
 
 
 @kernel
-def input_words(tile: IntArray, coef: IntArray, nest: IntArray, length: I64) -> I64:
+def input_words(tile: Ints, coef: Ints, nest: Ints, length: int) -> int:
     """Words of inputs moved into one tile over the whole nest, with the overlap of successive tiles credited."""
     rest, width, height = rank_extents(tile, coef)
     full = rest * width * height
@@ -120,7 +120,7 @@ def input_words(tile: IntArray, coef: IntArray, nest: IntArray, length: I64) -> 
 
 
 @kernel
-def distinct(n1: I64, step1: I64, n2: I64, step2: I64) -> I64:
+def distinct(n1: int, step1: int, n2: int, step2: int) -> int:
     """Number of distinct sums i*step1 + j*step2, i < n1, j < n2."""
     if n1 == 1 or n2 == 1:
         return n1 * n2
@@ -129,7 +129,7 @@ def distinct(n1: I64, step1: I64, n2: I64, step2: I64) -> I64:
 
 
 @kernel
-def offsets(x: IntArray, strides: IntArray, coef: IntArray, tensor: I64) -> I64:
+def offsets(x: Ints, strides: Ints, coef: Ints, tensor: int) -> int:
     """Distinct offsets of a tensor's tiles in the array (tiles of equal offset are multicast)."""
     if tensor == INPUTS:
         across = distinct(x[4], coef[0] * strides[4], x[6], coef[1] * strides[6])

@@ -6,15 +6,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import Floats, Ints, Rows
 from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.grid import Grid, tables
 from flexloop.embedded.mapper.exact.leaves import Family, Leaves
 from flexloop.embedded.mapper.exact.neighbours import new_steps
 from flexloop.embedded.mapper.exact.problem import SERVED, Record, Subproblem, Workspace
-from flexloop.embedded.mapper.exact.types import FloatArray, IntArray
 
 _CONFIGS = 1 << 18
 """Configurations held at a time."""
@@ -58,7 +57,7 @@ class Work:
         self._position = np.zeros(8, dtype=np.int64)
         self._configs, self._at_once = _CONFIGS, _FEW_LEAVES
 
-    def gather(self, choices: IntArray, begin: int, deadline: Deadline) -> tuple[FloatArray, IntArray, int]:
+    def gather(self, choices: Ints, begin: int, deadline: Deadline) -> tuple[Floats, Ints, int]:
         """Bounds and factors of the configurations of some assignments from ``begin`` on, and where they end."""
         found, factors = np.empty((self._configs, 2)), np.empty((self._configs, 16), dtype=np.int64)
         count, end = 0, begin
@@ -72,7 +71,7 @@ class Work:
             count, end = count + more, reached
         return found[:count], factors[:count], end
 
-    def settle(self, factors: IntArray, order: npt.NDArray[np.intp], begin: int, *, dive: bool) -> int:
+    def settle(self, factors: Ints, order: Rows, begin: int, *, dive: bool) -> int:
         """Search some configurations from ``begin`` on, and return how far the work for one call went.
 
         A dive costs the most promising buffer tile of each.
@@ -90,12 +89,12 @@ class Work:
         return reached
 
 
-_TABLES: OrderedDict[tuple[object, ...], FloatArray] = OrderedDict()
+_TABLES: OrderedDict[tuple[object, ...], Floats] = OrderedDict()
 _REMEMBERED = 4_000_000
 """Points of remembered tables, all together (64 bytes each)."""
 
 
-def table_of(family: Family, on: Grid, g: Record, deadline: Deadline) -> FloatArray:
+def table_of(family: Family, on: Grid, g: Record, deadline: Deadline) -> Floats:
     """The tables of a padded problem (see `grid.tables`), remembered as classes of one layer share them."""
     form, m = family.forms[0], family.machine
     shared = (m[name].tobytes() for name in ("limits", "levels_i", "levels_f", "coef", "in_buffer"))

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
+from flexloop.embedded.arrays import Bools, Floats, Ints, Rows
 from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
 from flexloop.embedded.mapper.general.bounds import Decided, Relaxation
-from flexloop.embedded.mapper.general.crossings import Floats, Ints
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.orders import shared_dims, starting_with, temporal_orders, view_of
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Root
@@ -131,9 +130,7 @@ class Branch:
                 if len(more[0]):
                     waiting.append((*more, d + 1))
 
-    def _grown(
-        self, tiles: Ints, slot: int, d: int, rows: npt.NDArray[np.intp], grown: Ints
-    ) -> tuple[npt.NDArray[np.intp], Ints]:
+    def _grown(self, tiles: Ints, slot: int, d: int, rows: Rows, grown: Ints) -> tuple[Rows, Ints]:
         """Decide the factor of one dimension."""
         starts, nexts = self._factorizations[d].steps(slot)
         first = starts[np.searchsorted(self._factorizations[d].divisors, grown[:, d])]
@@ -148,7 +145,7 @@ class Branch:
         fits = self._fits(slot, tiles[rows, -1], grown)
         return rows[fits], grown[fits]
 
-    def _fits(self, slot: int, before: Ints, grown: Ints) -> npt.NDArray[np.bool_]:
+    def _fits(self, slot: int, before: Ints, grown: Ints) -> Bools:
         place = self._choices.slots[slot]
         fits = np.ones(len(grown), dtype=np.bool_)
         if place.spatial:
@@ -236,10 +233,10 @@ class Branch:
         return _Orders(orders, splits, complete and not imperfect)
 
 
-def _unravelled(numbered: range, sizes: Sequence[int]) -> list[npt.NDArray[np.intp]]:
+def _unravelled(numbered: range, sizes: Sequence[int]) -> list[Rows]:
     """The positions along axes of these sizes of elements given by their numbers, which may exceed 64 bits."""
     numbers = np.array(numbered, dtype=object)
-    index: list[npt.NDArray[np.intp]] = []
+    index: list[Rows] = []
     for size in reversed(sizes):
         index.insert(0, (numbers % size).astype(np.intp))
         numbers = numbers // size

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import Bools, Floats
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part
 from flexloop.embedded.mapper.sampler import Found, best_of, choices_of, sample
@@ -16,7 +16,6 @@ from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import BestSoFar, Certificate, Objective, Optimum, Seed, Space, ranked
 from flexloop.errors import NoVerdictError, UnmappableError, UnsupportedError
 
-Floats = npt.NDArray[np.float64]
 NOT_FOUND = "no mapping found within the time limit, and none is proved not to exist; allow more time"
 _AS_GOOD = 1 - 4e-12
 """How far bounds may lie below a cost and be as good."""
@@ -99,12 +98,12 @@ class Incumbent:
         """Whether a bound is no better than the best mapping known."""
         return not self._beats(np.array(key[:1]), np.array(key[1:]))[0]
 
-    def hopeful(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
+    def hopeful(self, primary: Floats, tie: Floats) -> Bools:
         """Which bounds are better than the best mapping known, and whether anything can be."""
         return np.zeros(primary.shape, dtype=np.bool_) if self.is_done else self._beats(primary, tie)
 
-    def _beats(self, primary: Floats, tie: Floats) -> npt.NDArray[np.bool_]:
-        possible: npt.NDArray[np.bool_] = primary < np.inf
+    def _beats(self, primary: Floats, tie: Floats) -> Bools:
+        possible: Bools = primary < np.inf
         best, least_tie = self.best_key
         # Sums of the same numbers in another order differ by rounding: what comes that close is as good.
         possible &= (primary < best * _AS_GOOD) | ((primary <= best) & (tie < least_tie * _AS_GOOD))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-import numpy.typing as npt
-
+from flexloop.embedded.arrays import Bools
 from flexloop.embedded.mapper.exact.form import Form, recognise
 from flexloop.embedded.mapper.exact.optimal import Search, families
 from flexloop.embedded.mapper.general.incumbent import Incumbent
@@ -80,7 +78,7 @@ class KnownForms:
         incumbent.open = min(incumbent.open, bound)
 
 
-def _pinned(part: Part, keep: npt.NDArray[np.bool_]) -> Space:
+def _pinned(part: Part, keep: Bools) -> Space:
     """A space with its bypass decided, and without a limit on loops."""
     names = part.choices.data_spaces
     dataspaces = tuple(

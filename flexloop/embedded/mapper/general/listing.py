@@ -11,9 +11,9 @@ from math import prod
 
 import numpy as np
 
+from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.branch import Branch
-from flexloop.embedded.mapper.general.crossings import Floats, Ints
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage
 from flexloop.embedded.mapper.paths.shortest import knows_paths

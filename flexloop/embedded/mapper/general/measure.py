@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexloop.embedded.arrays import Floats
 from flexloop.embedded.mapper.facts import SLACK, Facts
-from flexloop.embedded.mapper.general.incumbent import Floats, Incumbent
+from flexloop.embedded.mapper.general.incumbent import Incumbent
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.fillings import Fillings
@@ -54,7 +54,7 @@ def _is_same(ranks: Sequence[Sequence[tuple[int, int]]], swap: Sequence[int]) ->
     return swapped == Counter(frozenset(rank) for rank in ranks)
 
 
-def without_mirrored(fillings: Fillings, swaps: Sequence[Swap]) -> npt.NDArray[np.int64]:
+def without_mirrored(fillings: Fillings, swaps: Sequence[Swap]) -> Ints:
     """The ways to fill the fanouts, without those of which one that is kept is the mirror image.
 
     Of all images of a way the first in the order of its factors is kept: it comes after none of its own images.

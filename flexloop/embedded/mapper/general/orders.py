@@ -20,11 +20,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.slots import Slot
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from math import inf
 
 import numpy as np
 
-from flexloop.embedded.jit import entry, kernel
-from flexloop.embedded.mapper.exact.types import CUBE, F_MATRIX, F_VECTOR, INTEGER, MATRIX, VECTOR, FloatArray, IntArray
+from flexloop.embedded.arrays import Floats, Ints
+from flexloop.embedded.jit import F1, F2, I1, I2, I3, entry, i64, kernel
 from flexloop.embedded.mapper.paths.prices import WHOLE
 
 OUTSIDE, FIRST_MOVE, ALIVE = range(3)
@@ -16,10 +16,10 @@ _AXIS, _AFTER, _CHARGE = range(3)
 """Columns of a stage's moves."""
 
 
-@entry(F_MATRIX, VECTOR, VECTOR, VECTOR, F_MATRIX, F_VECTOR, F_MATRIX)
+@entry(F2, I1, I1, I1, F2, F1, F2)
 def priced(
-    words: FloatArray, which: IntArray, places: IntArray, first: IntArray, parts: FloatArray, here: FloatArray,
-    costs: FloatArray,
+    words: Floats, which: Ints, places: Ints, first: Ints, parts: Floats, here: Floats,
+    costs: Floats,
 ) -> None:  # fmt: skip
     """What words cost (see `prices`).
 
@@ -50,10 +50,10 @@ def priced(
                     cost[i] += max(here[i] * times - less, 0.0) * WHOLE
 
 
-@entry(MATRIX, VECTOR, MATRIX, MATRIX, F_MATRIX, F_MATRIX, F_VECTOR, F_MATRIX, F_MATRIX)
+@entry(I2, I1, I2, I2, F2, F2, F1, F2, F2)
 def through(
-    table: IntArray, alive: IntArray, moves: IntArray, axes: IntArray, ends: FloatArray,
-    costs: FloatArray, limit: FloatArray, outside: FloatArray, inside: FloatArray,
+    table: Ints, alive: Ints, moves: Ints, axes: Ints, ends: Floats,
+    costs: Floats, limit: Floats, outside: Floats, inside: Floats,
 ) -> None:  # fmt: skip
     """Work out the least values inside some loops.
 
@@ -88,8 +88,8 @@ def through(
         table[row, ALIVE] = any_here and _within(here, limit)
 
 
-@entry(F_MATRIX, VECTOR, INTEGER, F_MATRIX)
-def through_fanout(outside: FloatArray, tiles: IntArray, way: int, inside: FloatArray) -> None:
+@entry(F2, I1, i64, F2)
+def through_fanout(outside: Floats, tiles: Ints, way: int, inside: Floats) -> None:
     """Take the values outside of a fanout where they are better.
 
     Args:
@@ -105,7 +105,7 @@ def through_fanout(outside: FloatArray, tiles: IntArray, way: int, inside: Float
 
 
 @kernel
-def _repeat_along(here: FloatArray, stride: int, shape: int) -> None:
+def _repeat_along(here: Floats, stride: int, shape: int) -> None:
     """At every tile the least value along an axis from there on."""
     for last in range(len(here) - stride, 0, -stride * shape):
         for i in range(last - 1, last - 1 - stride * (shape - 1), -1):
@@ -113,7 +113,7 @@ def _repeat_along(here: FloatArray, stride: int, shape: int) -> None:
 
 
 @kernel
-def _charged(here: FloatArray, source: FloatArray, costs: FloatArray, move: IntArray) -> None:
+def _charged(here: Floats, source: Floats, costs: Floats, move: Ints) -> None:
     """Go on where that is better, and pay what is charged."""
     for i in range(len(here)):
         value = source[i]
@@ -124,7 +124,7 @@ def _charged(here: FloatArray, source: FloatArray, costs: FloatArray, move: IntA
 
 
 @kernel
-def _step(here: FloatArray, source: FloatArray, costs: FloatArray, move: IntArray, way: int, ends: FloatArray) -> None:
+def _step(here: Floats, source: Floats, costs: Floats, move: Ints, way: int, ends: Floats) -> None:
     """Take a step where that is better."""
     first, second = move[_CHARGE], move[_CHARGE + 1] if len(move) > _CHARGE + 1 else -1
     if first < 0:
@@ -150,7 +150,7 @@ def _step(here: FloatArray, source: FloatArray, costs: FloatArray, move: IntArra
 
 
 @kernel
-def _within(here: FloatArray, limit: FloatArray) -> bool:
+def _within(here: Floats, limit: Floats) -> bool:
     """Leave out values above a limit; whether any are left."""
     some = 0
     for i in range(len(here)):
@@ -160,10 +160,10 @@ def _within(here: FloatArray, limit: FloatArray) -> bool:
     return some > 0
 
 
-@entry(F_MATRIX, VECTOR, CUBE, MATRIX, MATRIX, F_MATRIX, F_MATRIX, F_MATRIX)
+@entry(F2, I1, I3, I2, I2, F2, F2, F2)
 def forward(
-    reached: FloatArray, tiles: IntArray, loops: IntArray, table: IntArray,
-    moves: IntArray, costs: FloatArray, best: FloatArray, outside: FloatArray,
+    reached: Floats, tiles: Ints, loops: Ints, table: Ints,
+    moves: Ints, costs: Floats, best: Floats, outside: Floats,
 ) -> None:  # fmt: skip
     """Work out the least costs outside of given loops, in the best of their orders, given those inside.
 
@@ -206,8 +206,8 @@ def forward(
 
 @kernel
 def _loop(
-    row: int, tile: int, cost: float, loop: IntArray, table: IntArray, moves: IntArray, costs: FloatArray,
-    best: FloatArray,
+    row: int, tile: int, cost: float, loop: Ints, table: Ints, moves: Ints, costs: Floats,
+    best: Floats,
 ) -> None:  # fmt: skip
     """What one more loop outside of some others leads to."""
     for m in range(table[row, FIRST_MOVE], table[row + 1, FIRST_MOVE]):
@@ -228,7 +228,7 @@ def _loop(
 
 @kernel
 def _leave(
-    tile: int, best: FloatArray, table: IntArray, moves: IntArray, costs: FloatArray, outside: FloatArray
+    tile: int, best: Floats, table: Ints, moves: Ints, costs: Floats, outside: Floats
 ) -> None:  # fmt: skip
     """What the profiles inside become outside of a stage."""
     for row in range(len(table) - 1):
