@@ -103,7 +103,7 @@ class Proof:
             while root.stage < Stage.PRICED or len(root.which) > 1:
                 self._incumbent.deadline.check()
                 if root.stage == Stage.COARSE and len(root.which) > 1:
-                    parts = root.groups(roots.numbers)
+                    parts = [self._least(part) for part in root.groups(roots.numbers)]
                     if len(parts) <= root.most_alone:
                         parts = [self._priced(part) for part in parts]
                 else:
