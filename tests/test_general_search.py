@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -13,8 +13,9 @@ from golden_specs import golden_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty_spaces import document, space_of
-from random_spaces import some_space
+from random_spaces import some_arrays, some_space
 
+from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
@@ -22,10 +23,12 @@ from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.fillings import every_filling
 from flexloop.embedded.mapper.general import known_forms, listing, orders
 from flexloop.embedded.mapper.general import search as general_module
+from flexloop.embedded.mapper.general.arrays import as_arrays
 from flexloop.embedded.mapper.general.bounds import Relaxation
+from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
-from flexloop.embedded.mapper.space import Objective
+from flexloop.embedded.mapper.space import BestSoFar, Objective
 from flexloop.embedded.model import evaluate
 from flexloop.errors import UnmappableError, UnsupportedError
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint
@@ -49,13 +52,13 @@ def enumerated(space: Space, objective: Objective) -> tuple[float, ...] | None:
     return None if best is None else best.key
 
 
-def compare_with_enumeration(space: Space, objective: Objective) -> None:
-    expected = enumerated(space, objective)
+def compare_with_enumeration(spaces: Sequence[Space], objective: Objective) -> None:
+    expected = min((key for space in spaces if (key := enumerated(space, objective)) is not None), default=None)
     if expected is None:
         with pytest.raises((UnmappableError, UnsupportedError)):
-            find_best_general([space], objective, samples=0)
+            find_best_general(spaces, objective, samples=0)
         return
-    found = find_best_general([space], objective, samples=0)
+    found = find_best_general(spaces, objective, samples=0)
     assert found.certificate.optimal
     assert found.cost == pytest.approx(expected[:2], rel=1e-12)
 
@@ -68,9 +71,34 @@ def test_branch_and_bound_equals_enumeration(no_shortcuts: None, examples: int) 
     @settings(max_examples=examples, deadline=None)
     @given(st.integers(0, 2**32), objectives)
     def check(seed: int, objective: Objective) -> None:
-        compare_with_enumeration(some_space(seed, 1_500), objective)
+        compare_with_enumeration([some_space(seed, 1_500)], objective)
 
     check()
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_arrays_of_several_shapes_are_searched_as_one(no_shortcuts: None, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(st.integers(0, 2**32), objectives)
+    def check(seed: int, objective: Objective) -> None:
+        compare_with_enumeration(some_arrays(seed, 500), objective)
+
+    check()
+
+
+def test_a_way_to_fill_the_fanouts_is_bounded_once_for_all_arrays_that_hold_it() -> None:
+    spaces = some_arrays(34, 500)
+    parts = Incumbent(spaces, "edp", Deadline(60.0), BestSoFar()).filled
+    (arrays,) = as_arrays(parts)
+    bounds = [options[0].bound for options in arrays.choices.factorizations]
+    joined = arrays.fillings(bounds, Deadline(60.0))
+    assert joined is not None and joined.arrays is not None
+    for place, part in enumerate(parts):
+        own = part.fillings(bounds, Deadline(60.0))
+        assert own is not None
+        alone, ways = joined.on(part.choices, np.flatnonzero(joined.arrays[:, place]))
+        assert {way.tobytes() for way in alone.factors[ways]} == {way.tobytes() for way in own.factors}
+    assert len(joined) < sum(len(part.fillings(bounds, Deadline(60.0)) or ()) for part in parts)
 
 
 @pytest.mark.parametrize("examples", EXAMPLES)
@@ -80,7 +108,7 @@ def test_branch_and_bound_equals_enumeration_where_networks_use_energy_and_time(
     @settings(max_examples=examples, deadline=None)
     @given(st.integers(0, 2**32), objectives)
     def check(seed: int, objective: Objective) -> None:
-        compare_with_enumeration(some_space(seed, 800, networks=1.0), objective)
+        compare_with_enumeration([some_space(seed, 800, networks=1.0)], objective)
 
     check()
 
@@ -132,7 +160,7 @@ def test_hops_depend_on_where_children_stand(no_shortcuts: None) -> None:
     # In a row of six words go to children nearby or far away, by the order of the loops over the row.
     inputs = document([None, 64], [6, 1], {"M": 3, "K": 2, "N": 2})
     inputs["architecture"]["subtree"][0]["local"][0]["attributes"]["energy_per_hop"] = 100
-    compare_with_enumeration(space_of(inputs), "latency")
+    compare_with_enumeration([space_of(inputs)], "latency")
 
 
 @pytest.mark.parametrize("tensor", ["A", "B", "Z"])

@@ -1,0 +1,180 @@
+"""Bounds of roots by their shortest paths: of energy, of the cycles of bandwidths, and of both at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from flexloop.embedded.mapper.facts import Resource
+from flexloop.embedded.mapper.general.arrays import Arrays
+from flexloop.embedded.mapper.general.incumbent import Incumbent
+from flexloop.embedded.mapper.general.measure import Line, Measure
+from flexloop.embedded.mapper.general.roots import Root, Stage
+from flexloop.embedded.mapper.general.weights import Weights
+from flexloop.embedded.mapper.paths.shortest import Shortest, shortest
+
+_TIGHT = 0.6
+"""The least share of a root's cycles for which a bandwidth is looked into."""
+
+
+class Pricing:
+    """Bounds the roots of a search, and costs the mappings that their shortest paths stand for.
+
+    Args:
+        incumbent: the best mapping yet.
+        are_paths: whether shortest paths lead to good mappings.
+
+    Attributes:
+        are_paths: whether they do, or have led to one.
+    """
+
+    def __init__(self, incumbent: Incumbent, *, are_paths: bool) -> None:
+        self._incumbent, self.are_paths = incumbent, are_paths
+        # How many times the cycles of the MACs each bandwidth needed, where fanouts are filled in one way, at most.
+        self._needed: dict[Resource, float] = {}
+        # The shortest paths of the root that was bounded last, by its number, where its fanouts are filled in one way.
+        self._fresh, self._fresh_of = dict[Resource | None, Shortest](), 1
+
+    def bounded(self, root: Root, stage: Stage, energy: float, cycles: float) -> Root:
+        """A root whose mappings need so much energy (pJ) and so many cycles at least."""
+        energy, cycles = max(energy, root.energy), max(cycles, root.cycles)
+        return replace(
+            root, key=max(self._incumbent.key(energy, cycles), root.key), stage=stage, energy=energy, cycles=cycles
+        )
+
+    def least(self, root: Root) -> Root:
+        """A root bounded by the cycles of the MACs."""
+        return self.bounded(root, root.stage, root.energy, root.least_cycles())
+
+    def priced(self, root: Root) -> Root:
+        """A root bounded by its shortest path, first without what takes long, whose mapping is costed."""
+        measure = Measure(self._incumbent, root.part.facts, root.bounds)
+        if self._incumbent.objective == "latency" and root.is_small and not root.is_even:
+            # Cycles follow from how many MACs work at once, or from what the outermost levels give and take.
+            return self._throttled(replace(root, stage=Stage.PRICED), measure, coarse=False)
+        coarse = root.stage < Stage.COARSE
+        found = None if root.fillings is None else self._path(root, self._most_energy(root), coarse=coarse)
+        if found is None:
+            return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
+        self.note_path(root, found)
+        self._fresh, self._fresh_of = {None: found} if len(root.which) == 1 and root.is_small else {}, root.order
+        energy = float(measure.total(np.array([found.least]), np.array([root.cycles]))[0])
+        stage = Stage.PRICED if found.is_fine else Stage.COARSE
+        root = self.bounded(replace(root, has_paths=True), stage, energy, 0.0)
+        if self._incumbent.objective == "energy" or energy == np.inf:
+            return root
+        if not root.is_even and not (found.is_fine and root.is_small):
+            return root
+        root = self._throttled(root, measure, coarse=coarse)
+        if self._incumbent.is_hopeless(root.key) or len(root.which) > 1:
+            return root
+        return self._blended(root, found, measure, coarse=coarse)
+
+    def _throttled(self, root: Root, measure: Measure, *, coarse: bool) -> Root:
+        """A root bounded by the cycles that bandwidths need; those that may need many are remembered.
+
+        Where fanouts are filled in ways that let more or fewer MACs work only the levels outside of all fanouts are
+        asked: they move much the same words in all of them.
+        """
+        outermost = 0 if root.is_even or root.fillings is None else max(root.fillings.levels, default=0)
+        alone, steps = len(root.which) == 1, root.least_cycles()
+        tight = []
+        for resource in sorted(root.tight, key=lambda resource: -self._needed.get(resource, 0.0)):
+            if self._incumbent.is_hopeless(root.key):
+                return root
+            if resource[0] < outermost:
+                tight.append(resource)
+                continue
+            if not self._may_be_tight(root, resource):
+                continue
+            found = self._path(root, self._most_cycles(root), resource, coarse=coarse)
+            if found is None:
+                continue
+            self.note_path(root, found)
+            cycles = float(measure.cycles(np.zeros(1), np.array([found.least]))[0])
+            if cycles >= _TIGHT * root.cycles or not root.is_even:
+                tight.append(resource)
+            root = self.bounded(root, root.stage, 0.0, cycles)
+            if alone:
+                self._needed[resource] = max(cycles / steps, self._needed.get(resource, 0.0))
+                if root.is_small:
+                    self._fresh[resource] = found
+        return replace(root, tight=tuple(tight))
+
+    def _may_be_tight(self, root: Root, resource: Resource) -> bool:
+        """Whether a bandwidth may need about as many cycles as a root does, by what it needed elsewhere."""
+        return self._needed.get(resource, np.inf) * root.least_cycles() >= _TIGHT * root.cycles
+
+    def _blended(self, root: Root, found: Shortest, measure: Measure, *, coarse: bool) -> Root:
+        """A root bounded by energy and the cycles of a bandwidth at once; the blends that tell more are remembered."""
+        blends = []
+        for resource in root.part.facts.resources if self._is_throttled(root, found) else root.tight:
+            weights = Weights(self._incumbent, root)
+            weights.hear(found)
+            best = None
+            while weight := weights.next():
+                path = self._path(root, np.inf, resource, weight, coarse=coarse)
+                if path is None:
+                    break
+                self.note_path(root, path)
+                line = Line(weight, np.array([path.least]))
+                primary, tie = measure.keys(np.array([found.least]), np.array([root.cycles]), [line])
+                if (key := (float(primary[0]), float(tie[0]))) > root.key:
+                    best, root = (resource, weight), replace(root, key=key)
+                if self._incumbent.is_hopeless(root.key):
+                    return root
+                weights.hear(path)
+            blends += [best] if best else []
+        return replace(root, blends=tuple(blends))
+
+    def _is_throttled(self, root: Root, found: Shortest) -> bool:
+        """Whether the mapping of the least energy is known to need more cycles than a root does."""
+        if found.genomes is None or isinstance(root.part, Arrays):
+            return False
+        costs = root.part.costing.cost(found.genomes, self._incumbent.deadline)
+        return bool(len(costs) and costs.cycles[0] > root.cycles)
+
+    def paths(self, root: Root) -> list[Shortest]:
+        """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
+        fresh = self._fresh if root.order == self._fresh_of else {}
+        found = [fresh.get(None) or self._path(root, self._most_energy(root), coarse=False)]
+        if self._incumbent.objective != "energy":
+            for resource in root.tight:
+                found.append(fresh.get(resource) or self._path(root, self._most_cycles(root), resource, coarse=False))
+            found += [self._path(root, np.inf, *blend, coarse=False) for blend in root.blends]
+        return [path for path in found if path is not None]
+
+    def _path(
+        self, root: Root, most: float, resource: Resource | None = None, weight: float = 0.0, *, coarse: bool
+    ) -> Shortest | None:
+        """The shortest path of a root, where there are not too many; none above a limit."""
+        assert root.fillings is not None
+        facts, choices = root.part.facts, root.part.choices
+        ways = root.fillings, root.which, most, self._incumbent.deadline
+        return shortest(
+            facts, choices, root.keeping, root.bounds, *ways, coarse=coarse, resource=resource, weight=weight
+        )
+
+    def note_path(self, root: Root, found: Shortest) -> None:
+        """Cost the mapping of a path."""
+        if found.genomes is not None and not isinstance(root.part, Arrays):
+            self.are_paths = True
+            self._incumbent.note(root.part, found.genomes)
+
+    def _most_energy(self, root: Root) -> float:
+        """The energy, leakage left out, above which a mapping of a root is of no interest."""
+        best, tie = self._incumbent.best_key
+        if self._incumbent.objective == "latency":
+            most = tie if root.cycles >= best else np.inf
+        else:
+            most = best if self._incumbent.objective == "energy" else best / root.cycles
+        return most + root.part.facts.below_zero(root.bounds)
+
+    def _most_cycles(self, root: Root) -> float:
+        """The cycles above which a mapping of a root is of no interest."""
+        if self._incumbent.objective == "energy":
+            return np.inf
+        best, _ = self._incumbent.best_key
+        most = best if self._incumbent.objective == "latency" else best / root.energy if root.energy > 0 else np.inf
+        return most - root.part.facts.latency
