@@ -168,7 +168,7 @@ def test_what_the_outermost_level_bypasses_is_held_further_in(no_shortcuts: None
     space = space_of(document([None, 64, 8], [1, 2, 1], {"M": 4, "K": 2, "N": 2}))
     kept = tuple(name for name in space.spec.data_space_names if name != tensor)
     bypass = DataspaceConstraint(space.spec.level_names[-1], kept, (tensor,))
-    compare_with_enumeration(replace(space, constraints=Constraints(dataspaces=(bypass,))), "energy")
+    compare_with_enumeration([replace(space, constraints=Constraints(dataspaces=(bypass,)))], "energy")
 
 
 @settings(max_examples=15, deadline=None)
