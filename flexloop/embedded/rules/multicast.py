@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
-from flexloop.embedded.jit import kernel
+from flexloop.embedded.jit import kernel, noinline
 from flexloop.embedded.rules.tables import ABSENT, COEF, COUNT, COUPLED, COUPLED_RANKS, DIM, KIND, RANK, STRIDE, Tables
 from flexloop.embedded.rules.workspace import ENTRIES, Workspace
 
@@ -138,7 +138,7 @@ def _unequal_pairs(n: int, shift: int, n2: int, shift2: int, sizes: Ints, used: 
     return used
 
 
-@kernel
+@noinline
 def group_sizes(tables: Tables, t: int, p: int, work: Workspace) -> int:
     """Write the groups of equal tiles that are not irregular into `entry`: (children of a group, number of groups).
 

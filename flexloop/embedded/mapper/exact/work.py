@@ -94,14 +94,14 @@ _REMEMBERED = 4_000_000
 """Points of remembered tables, all together (64 bytes each)."""
 
 
-def table_of(family: Family, on: Grid, g: Record, deadline: Deadline) -> Floats:
+def table_of(family: Family, on: Grid, lattice: Record, deadline: Deadline) -> Floats:
     """The tables of a padded problem (see `grid.tables`), remembered as classes of one layer share them."""
-    form, m = family.forms[0], family.machine
-    shared = (m[name].tobytes() for name in ("limits", "levels_i", "levels_f", "coef", "in_buffer"))
-    key = (g["bounds"].tobytes(), form.pins.dram, form.orders[2], *shared)
+    form, machine = family.forms[0], family.machine
+    shared = (machine[name].tobytes() for name in ("limits", "levels_i", "levels_f", "coef", "in_buffer"))
+    key = (lattice["bounds"].tobytes(), form.pins.dram, form.orders[2], *shared)
     table = _TABLES.get(key)
     if table is None:
-        table = _TABLES[key] = tables(m, family.orders, g, on, deadline)
+        table = _TABLES[key] = tables(machine, family.orders, lattice, on, deadline)
         while len(_TABLES) > 1 and sum(t.shape[2] for t in _TABLES.values()) > _REMEMBERED:
             _TABLES.popitem(last=False)
     _TABLES.move_to_end(key)
