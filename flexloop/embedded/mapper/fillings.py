@@ -58,10 +58,15 @@ class Fillings:
         """Some of them on one of the arrays, which may lack fanouts, and which these are."""
         slots = {slot.level: place for place, slot in enumerate(choices.slots) if slot.spatial}
         if tuple(slots) == self.levels:
-            return self, ways
+            return self._of_one, ways
         fanouts = [self.levels.index(level) for level in slots]
         alone = Fillings(tuple(slots.values()), tuple(slots), self.factors[ways][:, fanouts])
         return alone, np.arange(len(ways))
+
+    @cached_property
+    def _of_one(self) -> Fillings:
+        """The same on an array that holds them."""
+        return Fillings(self.slots, self.levels, self.factors)
 
     def one(self, way: int) -> Filling:
         """One of them."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.paths.conditions import END, Charge, Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.kernels import priced
@@ -54,24 +53,21 @@ class Bank:
     def __init__(self, words: Words) -> None:
         self.grid, self._size, self._relevant = words.grid, words.grid.size, words.relevant
         self._sliding = [Sliding(words, t) for t in range(len(words.facts.tensors))]
+        every = range(len(words.facts.tensors))
+        self.overlapping = sorted({d for t in every for d in (*words.shared[t], *words.spaced[t])})
+        """The dimensions along which tiles of some data space overlap or leave gaps."""
         self._kinds: dict[Hashable, int] = {}
         self.rows = np.empty((0, self._size))
         """[kinds, tiles]: words, and more rows than there are kinds."""
-        self._asked: dict[tuple[Stage, Fillings, bytes], dict[tuple[int, Crossing, float], int]] = {}
-
-    def asked(self, stage: Stage, fillings: Fillings, ways: Ints) -> dict[tuple[int, Crossing, float], int]:
-        """The kinds of a stage's parts in some ways to fill the fanouts, as far as they were worked out.
-
-        They are those of a charge, by its number, a boundary, and how many children pass on to each other.
-        """
-        return self._asked.setdefault((stage, fillings, ways.tobytes()), {})
+        self.asked: dict[Hashable, Ints] = {}
+        """The kinds of a stage's parts, by what they depend on."""
 
     def tidy(self) -> None:
         """Forget what is held, where that is much."""
-        if len(self._asked) > _ASKED:
-            self._asked.clear()
+        if len(self.asked) > _ASKED:
+            self.asked.clear()
         if self.rows.size > _HELD:
-            self._asked.clear()
+            self.asked.clear()
             self._kinds.clear()
             self.rows = np.empty((0, self._size))
 
@@ -147,7 +143,7 @@ class _Prices:
     price: Price
     part: Ints
     first: Ints
-    crossings: list[Crossing]
+    crossings: tuple[Crossing, ...]
     passing: Floats
 
 
@@ -170,6 +166,7 @@ class Charges:
     ) -> None:
         self.prices, self._slots = prices, slots
         self._bank, self._inside = bank, inside
+        self._extents = tuple(slot.extent for slot, _ in slots)
         self._stages: dict[int, _Prices] = {}
 
     def costs(self, stage: Stage, ways: Ints, places: Ints) -> Floats:
@@ -183,19 +180,36 @@ class Charges:
         found = self._stages.get(id(stage))
         if found is None:
             found = self._stages[id(stage)] = self._of(stage)
-        passing, first = found.passing[:, ways].max(axis=1)[found.part].tolist(), found.first.tolist()
-        shifts: dict[tuple[int, ...], int] = {}
-        known = self._bank.asked(stage, self.prices.fillings, ways)
-        which = np.empty(len(passing), dtype=np.int64)
-        for number, charge in enumerate(stage.charges):
-            for part in range(first[number], first[number + 1]):
-                key = number, found.crossings[part], passing[part]
-                if key not in known:
-                    known[key] = self._kind(charge, ways, found.crossings[part], passing[part], shifts)
-                which[part] = known[key]
+        which = self._kinds(stage, found, ways)
         costs, here = np.empty((len(stage.charges), len(places))), np.empty(len(places))
         priced(self._bank.rows, which, places, found.first, least_of(found.price, ways)[found.part], here, costs)
         return costs
+
+    def _kinds(self, stage: Stage, prices: _Prices, ways: Ints) -> Ints:
+        """[parts] the kinds of words of a stage's parts, in some ways to fill the fanouts."""
+        passing = prices.passing[:, ways].max(axis=1)[prices.part]
+        key = stage, prices.crossings, prices.first.tobytes(), passing.tobytes(), self._what_counts(stage, ways)
+        if key not in self._bank.asked:
+            first, shifts = prices.first.tolist(), dict[tuple[int, ...], int]()
+            self._bank.asked[key] = np.array(
+                [
+                    self._kind(charge, ways, prices.crossings[part], float(passing[part]), shifts)
+                    for number, charge in enumerate(stage.charges)
+                    for part in range(first[number], first[number + 1])
+                ],
+                dtype=np.int64,
+            )
+        return self._bank.asked[key]
+
+    def _what_counts(self, stage: Stage, ways: Ints) -> Hashable:
+        """What the kinds of a stage's words depend on, of ways to fill the fanouts.
+
+        Without runs these are factors of dimensions along which tiles overlap or leave gaps.
+        """
+        fillings = self.prices.fillings
+        if len(ways) > 1 or any(charge.run is not None for charge in stage.charges):
+            return fillings, ways.tobytes(), self._extents
+        return fillings.levels, fillings.factors[ways[0]][:, self._bank.overlapping].tobytes()
 
     def _of(self, stage: Stage) -> _Prices:
         """The prices of a stage; what several charges have in common is held once: where ways are many it is large."""
@@ -212,7 +226,7 @@ class Charges:
             crossings += some
             first.append(len(part))
         numbers = np.array(part, dtype=np.int64), np.array(first, dtype=np.int64)
-        return _Prices(np.concatenate(price), *numbers, crossings, np.concatenate(passing))
+        return _Prices(np.concatenate(price), *numbers, tuple(crossings), np.concatenate(passing))
 
     def _kind(
         self, charge: Charge, ways: Ints, crossing: Crossing, passing: float, shifts: dict[tuple[int, ...], int]
@@ -238,7 +252,7 @@ class Charges:
             return Passing(1.0)
         child, run, served_ = crossing.child, charge.run, None
         is_apart = all(self.prices.most_along(child, child + 1, d, ways) == 1.0 for d in self._bank.mates(charge))
-        if run is not None and len(ways) == 1:
+        if run is not None and len(ways) == 1 and self.prices.fillings.arrays is None:
             longest = self._inside[child][run.d]
             served_ = served(self.prices, self._slots, charge.t, child, run, charge.level, int(ways[0]), longest)
         whole = self._whole(charge, child + 1, crossing.parent, ways, shifts)
