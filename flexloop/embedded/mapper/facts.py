@@ -109,6 +109,11 @@ class Facts:
     latency: int = 0
     returned: float = 0.0
 
+    def may_be_passed_on(self, t: int, child: int) -> bool:
+        """Whether neighbours may pass on all but the first of tiles that a level reads anew at each step (rule 14)."""
+        anew = t in self.levels[child].no_temporal_reuse
+        return anew and t not in self.levels[child + 1].no_link_transfer
+
     @cached_property
     def steps(self) -> dict[int, int]:
         """By how many words a step of each dimension moves a data space in a rank, at most."""

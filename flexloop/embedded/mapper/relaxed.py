@@ -36,12 +36,8 @@ def taken_in(level: LevelFacts, t: int) -> list[Access]:
 
 def handed_out(level: LevelFacts, t: int, tensor: TensorFacts) -> list[Access]:
     """What a parent is charged for each word that children get from it, or add to it."""
-    accesses = [Access(READ, level.read_energy, t not in level.rmw_first_update)]
-    if tensor.read_write:
-        accesses.append(Access(WRITE, level.update_energy, False))
-        if t in level.no_coalesce:  # what passes through is filled as often as it is updated
-            accesses.append(Access(WRITE, level.write_energy, False))
-    return accesses
+    read = Access(READ, level.read_energy, t not in level.rmw_first_update)
+    return [read, Access(WRITE, level.update_energy, False)] if tensor.read_write else [read]
 
 
 def certain(accesses: Sequence[Access], tensor: TensorFacts) -> float:

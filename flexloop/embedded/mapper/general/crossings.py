@@ -5,6 +5,7 @@ What is used of the cost model is said in `general.bounds`, and in `relaxed`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -77,28 +78,16 @@ class Crossings:
         self._share = choices.imperfect.least_words(bounds, facts.steps)
         self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
         self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
-        self._receivers = [self._receivers_of(t) for t in range(keep.shape[1])]
+        # The MACs (-1) and each level that takes in a data space's tiles, and who gives them; see `shortest`.
+        handing_on = np.array([[t in level.no_coalesce for t in range(keep.shape[1])] for level in facts.levels])
+        holders = [np.flatnonzero(held).tolist() for held in (keep & ~handing_on).T]
+        self._parents = [dict(itertools.pairwise([-1, *levels])) for levels in holders]
         self._moved = [Moved(t, bounds) for t in facts.tensors]
         self._fillings = fillings
         self._rooms = {
             place: float(prod(choices.slots[place].extent)) if found is None else max(map(prod, found), default=1.0)
             for place, found in fillings.items()
         }
-
-    def _receivers_of(self, t: int) -> dict[int, list[int]]:
-        """For the MACs (-1) and each level that takes in tiles of t, the levels that get its accesses.
-
-        They end with the next level outside that holds t; those before it keep t too, but hand on what they get. Levels
-        outside the last one that holds t get nothing (rule 16).
-        """
-        found: dict[int, list[int]] = {-1: []}
-        kept = [(p, t in self.facts.levels[p].no_coalesce) for p in np.flatnonzero(self.keep[:, t]).tolist()]
-        last = max((p for p, hands_on in kept if not hands_on), default=-1)
-        for level, hands_on in ((p, hands_on) for p, hands_on in kept if p <= last):
-            list(found.values())[-1].append(level)
-            if not hands_on:
-                found[level] = []
-        return found
 
     def rereads(self, level: int) -> bool:
         """Whether the fanout below a level feeds something that is read again at every step: MACs, or limited tiles."""
@@ -135,9 +124,9 @@ class Crossings:
         n = len(tiles)
         traffic = Traffic(np.zeros((1, n)), {})
         fanouts = self.fanouts(tiles, self.bounds / tiles[:, -1])
-        for t, receivers in enumerate(self._receivers):
+        for t, parents in enumerate(self._parents):
             # Below a fanout to the MACs neighbours may pass on any operand that stays.
-            for parent in receivers[-1] if 0 not in self._spatial else ():
+            if 0 not in self._spatial and (parent := parents.get(-1)) is not None:
                 words = self._share * self._macs / self._sharing(t, -1, parent, fanouts, n)
                 accesses = handed_out(self.facts.levels[parent], t, self.facts.tensors[t])
                 self._charge(traffic, t, parent, words[None], accesses, fanouts)
@@ -155,13 +144,14 @@ class Crossings:
         families, n = moving.shape
         traffic = Traffic(np.zeros((families, n)), {})
         fanouts = self.fanouts(tiles, self.bounds / (tile if tiles is None else tiles[:, -1]))
-        for t, receivers in enumerate(self._receivers):
-            for parent in receivers.get(child, ()):
-                fills, reads = self._words(t, child, parent, tile, families, tiles, fanouts)
-                if parent == receivers[child][0]:
-                    self._charge(traffic, t, child, fills * self._share, taken_in(self.facts.levels[child], t), fanouts)
-                accesses = handed_out(self.facts.levels[parent], t, self.facts.tensors[t])
-                self._charge(traffic, t, parent, reads * self._share, accesses, fanouts)
+        for t, parents in enumerate(self._parents):
+            if child not in parents or (child + 1 in fanouts and self.facts.may_be_passed_on(t, child)):
+                continue
+            parent = parents[child]
+            fills, reads = self._words(t, child, parent, tile, families, tiles, fanouts)
+            self._charge(traffic, t, child, fills * self._share, taken_in(self.facts.levels[child], t), fanouts)
+            accesses = handed_out(self.facts.levels[parent], t, self.facts.tensors[t])
+            self._charge(traffic, t, parent, reads * self._share, accesses, fanouts)
         for words in (traffic.energy, *traffic.words.values()):
             words[~moving] = np.inf
         return traffic
@@ -175,8 +165,6 @@ class Crossings:
         size = moved.tensor.box(tile)
         every = size * rest.prod(axis=1)
         most = self._sharing(t, child, parent, fanouts, n)
-        if t in self.facts.levels[child].no_temporal_reuse:
-            return self._reread(t, child, parent, every, most, families)
         halo = {d: self._halo(t, d, tile, rest) for d in moved.shared}
         smallest = np.minimum.reduce([np.ones(n), *halo.values()])
         own = size * rest[:, list(moved.relevant)].prod(axis=1) * smallest
@@ -199,19 +187,6 @@ class Crossings:
             if any(level > child + 1 for level in self._spatial):
                 fills[d] /= passed_on
         return fills, reads
-
-    def _reread(
-        self, t: int, child: int, parent: int, every: Floats, most: Floats, families: int
-    ) -> tuple[Floats, Floats]:
-        """As `_words`, for a tile that is read again at every step, whatever the orders."""
-        fills, reads = every, every / most
-        if any(
-            child < level <= parent and t not in self.facts.levels[level].no_link_transfer for level in self._spatial
-        ):
-            # Neighbours that want the same tile may pass it on at all steps but the first.
-            fills = every / prod(self._rooms[slot] for level, slot in self._spatial.items() if level > child + 1)
-            reads = np.zeros(len(every))
-        return np.tile(fills, (families, 1)), np.tile(reads, (families, 1))
 
     def _run(self, t: int, child: int, tiles: Ints) -> Floats:
         """[n]: for how many iterations a tile may stay where the innermost loop above it does not move it, at most.

@@ -208,14 +208,9 @@ class Prices:
         return [child, *(p for p in self.always[t] if child < p < below)]
 
     def _boundaries(self, t: int, chain: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """The boundaries along a chain, children and parents, that cost something.
-
-        Below a fanout with links tiles that are read anew at every step may all but the first come from neighbours
-        (rule 14).
-        """
+        """The boundaries along a chain, children and parents, that surely cost something."""
         for inner, outer in itertools.pairwise(chain):
-            linked = inner + 1 in self._fanouts and t not in self.facts.levels[inner + 1].no_link_transfer
-            passed_on = linked and t in self.facts.levels[inner].no_temporal_reuse
+            passed_on = inner + 1 in self._fanouts and self.facts.may_be_passed_on(t, inner)
             if not passed_on and self._keeping[outer, t] != NOWHERE:
                 yield inner, outer
 
