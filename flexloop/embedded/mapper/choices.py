@@ -38,6 +38,7 @@ class Choices:
         most_loops: temporal loops > 1 that a mapping may have; None: any number.
 
     Attributes:
+        temporal, spatial: by level the slot of its temporal loops, and of the fanout below it, if it has one.
         reuse: for each level the reuse that all mappings go without.
         imperfect: the dimensions whose factors may multiply to more than the bound.
         few_loops: what a limit of temporal loops means; None: there is none.
@@ -67,6 +68,8 @@ class Choices:
                 rules.append(rule)
                 slots.append(self._slot(level, spatial, rule))
         self.slots = tuple(slots)
+        self.temporal = {slot.level: place for place, slot in enumerate(slots) if not slot.spatial}
+        self.spatial = {slot.level: place for place, slot in enumerate(slots) if slot.spatial}
         self.imperfect = Imperfect([slot.spatial for slot in slots])
         self.factorizations: list[list[Products]] = [
             self._some_factors(d, sorted(allowed), rules, constraints.template) for d, allowed in bounds.items()

@@ -49,8 +49,7 @@ class Costing:
 
     def __init__(self, spec: Spec, choices: Choices) -> None:
         self.spec, self._choices = spec, choices
-        self._temporal = [i for i, s in enumerate(choices.slots) if not s.spatial]
-        self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
+        self._temporal, self._spatial = list(choices.temporal.values()), choices.spatial
         self._slice = _LEAST
         self._may_need_more = bool(choices.imperfect) or any(limits.no_coalesce for limits in choices.reuse)
         self.uncounted = 0

@@ -41,9 +41,9 @@ class Fillings:
     @classmethod
     def of(cls, choices: Choices, ways: Sequence[Filling]) -> Fillings:
         """Ways that are given one by one."""
-        slots = tuple(place for place, slot in enumerate(choices.slots) if slot.spatial)
+        slots = tuple(choices.spatial.values())
         factors = np.array([[way[place] for place in slots] for way in ways], dtype=np.int64)
-        levels = tuple(choices.slots[place].level for place in slots)
+        levels = tuple(choices.spatial)
         return cls(slots, levels, factors.reshape(len(ways), len(slots), len(choices.dimensions)))
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ def every_filling(
     choices: Choices, bounds: Sequence[int], most: int, deadline: Deadline | None = None
 ) -> Fillings | None:
     """Every way to fill the fanouts, or None where there are more than ``most`` (TimeUp at the deadline)."""
-    slots = tuple(place for place, slot in enumerate(choices.slots) if slot.spatial)
+    slots = tuple(choices.spatial.values())
     found = np.empty((1, 0, len(bounds)), dtype=np.int64)
     left = np.array([bounds], dtype=np.int64)
     for place in slots:
@@ -116,7 +116,7 @@ def every_filling(
         rows = np.repeat(np.arange(len(ways)), [len(some) for some in ways])
         chosen = factors[np.concatenate([_NONE, *ways])]
         found, left = np.concatenate([found[rows], chosen[:, None]], axis=1), left[rows] // chosen
-    return Fillings(slots, tuple(choices.slots[place].level for place in slots), found)
+    return Fillings(slots, tuple(choices.spatial), found)
 
 
 def told_apart(rows: Ints) -> tuple[Ints, Ints]:

@@ -82,8 +82,6 @@ class Relaxation:
         self._macs, self._dims = float(prod(whole)), len(whole)
         self._below_zero = facts.below_zero(whole)
         self._compute_energy = self._macs * choices.imperfect.least_computed(whole) * facts.compute_energy
-        self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
-        self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
         self._inside = [_always_inside(slot, self._dims) for slot in choices.slots]
         fillings = self._worked_out_fillings(filling, deadline, listed=looks_beyond)
         self.facts, self.crossings = facts, Crossings(facts, choices, keep, whole, fillings)
@@ -98,9 +96,9 @@ class Relaxation:
         if filling is not None:
             return {place: [factors] for place, factors in filling.items()}
         if not listed:
-            return dict.fromkeys(self._spatial.values())
+            return dict.fromkeys(self._choices.spatial.values())
         found: FanoutFactors = {}
-        for place in self._spatial.values():
+        for place in self._choices.spatial.values():
             some = fanout_factors(self._choices, place, [int(b) for b in self._bounds], _FILLINGS, deadline)
             found[place] = None if some is None else [tuple(row) for row in some.tolist()]
         return found
@@ -120,7 +118,7 @@ class Relaxation:
         if self._beyond is not None and decided < len(self._choices.slots):
             beyond, throttled = self._beyond(decided, tiles[:, -1])
         for child in range(-1, len(self.facts.levels) - 1):
-            if child >= 0 and self._temporal[child] >= decided:
+            if child >= 0 and self._choices.temporal[child] >= decided:
                 break
             traffic = self.crossings.operands(tiles) if child < 0 else self._boundary(child, tiles)
             if child < 0:
@@ -154,9 +152,9 @@ class Relaxation:
         """
         every: dict[int, Ints] = {}
         tiles = decided.tiles[row : row + 1]
-        moves = {level: self._choices.imperfect.move(tiles, slot)[0] for level, slot in self._temporal.items()}
+        moves = {level: self._choices.imperfect.move(tiles, slot)[0] for level, slot in self._choices.temporal.items()}
         for level in range(1, len(self.facts.levels)):
-            slot = self._temporal[level]
+            slot = self._choices.temporal[level]
             found = np.flatnonzero(decided.tiles[row, slot + 1] > decided.tiles[row, slot])
             if len(found):
                 every[level] = found
@@ -177,7 +175,7 @@ class Relaxation:
                 words[resource] = words.get(resource, 0.0) + more
         cycles = np.ceil(np.maximum(decided.steps[row], self._throttled(words)) * SLACK) + np.zeros(shape)
         energy = self.facts.total(energy, cycles, self._below_zero)
-        return energy, cycles + self.facts.latency, {self._temporal[v]: found for v, found in loops.items()}
+        return energy, cycles + self.facts.latency, {self._choices.temporal[v]: found for v, found in loops.items()}
 
     def _throttled(self, words: dict[Resource, Floats]) -> Floats | float:
         """Cycles that the bandwidths need for words over all instances of each level."""
@@ -197,14 +195,14 @@ class Relaxation:
 
     def _boundary(self, child: int, tiles: Ints) -> Traffic:
         """What crosses into a level whose tile is decided, for each loop that may be innermost above it."""
-        tile = tiles[:, self._temporal[child] + 1].astype(np.float64)
+        tile = tiles[:, self._choices.temporal[child] + 1].astype(np.float64)
         return self.crossings.into(child, tile, self._innermost(child, tiles), tiles)
 
     def _bare(self, child: int, tiles: Ints) -> Mask:
         """[n]: whether no temporal loop > 1 above a level is decided."""
         bare = np.ones(len(tiles), dtype=np.bool_)
-        for slot in self._temporal.values():
-            if self._temporal[child] < slot < tiles.shape[1] - 1:
+        for slot in self._choices.temporal.values():
+            if self._choices.temporal[child] < slot < tiles.shape[1] - 1:
                 bare &= (tiles[:, slot + 1] == tiles[:, slot]).all(axis=1)
         return bare
 
@@ -214,7 +212,7 @@ class Relaxation:
         possible = np.zeros((self._dims + 1, n), dtype=np.bool_)
         searching = np.ones(n, dtype=np.bool_)
         for level in range(child + 1, len(self.facts.levels)):
-            slot = self._temporal[level]
+            slot = self._choices.temporal[level]
             if slot >= decided:
                 break
             loops, moves = tiles[:, slot + 1] > tiles[:, slot], self._choices.imperfect.move(tiles, slot)
@@ -222,7 +220,7 @@ class Relaxation:
             searching &= ~moves.any(axis=1)
         rest = self._bounds / tiles[:, -1]
         possible[:-1] |= ((rest > 1) & searching[:, None]).T
-        spatial = prod(prod(self._choices.slots[s].extent) for s in self._spatial.values() if s >= decided)
+        spatial = prod(prod(self._choices.slots[s].extent) for s in self._choices.spatial.values() if s >= decided)
         possible[-1] = searching & (rest.prod(axis=1) <= spatial)
         return possible
 

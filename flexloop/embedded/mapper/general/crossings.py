@@ -76,8 +76,6 @@ class Crossings:
         self.bounds = np.array(bounds, dtype=np.float64)
         self._macs = float(prod(bounds))
         self._share = choices.imperfect.least_words(bounds, facts.steps)
-        self._temporal = {s.level: i for i, s in enumerate(choices.slots) if not s.spatial}
-        self._spatial = {s.level: i for i, s in enumerate(choices.slots) if s.spatial}
         # The MACs (-1) and each level that takes in a data space's tiles, and who gives them; see `shortest`.
         handing_on = np.array([[t in level.no_coalesce for t in range(keep.shape[1])] for level in facts.levels])
         holders = [np.flatnonzero(held).tolist() for held in (keep & ~handing_on).T]
@@ -108,7 +106,7 @@ class Crossings:
             rest: [n, dimensions] what the open ones may multiply to.
         """
         found = {}
-        for level, slot in self._spatial.items():
+        for level, slot in self.choices.spatial.items():
             options, is_decided = self._fillings[slot], True
             if tiles is not None and slot < tiles.shape[1] - 1:
                 factors = tiles[:, slot + 1] / tiles[:, slot]
@@ -126,7 +124,7 @@ class Crossings:
         fanouts = self.fanouts(tiles, self.bounds / tiles[:, -1])
         for t, parents in enumerate(self._parents):
             # Below a fanout to the MACs neighbours may pass on any operand that stays.
-            if 0 not in self._spatial and (parent := parents.get(-1)) is not None:
+            if 0 not in self.choices.spatial and (parent := parents.get(-1)) is not None:
                 words = self._share * self._macs / self._sharing(t, -1, parent, fanouts, n)
                 accesses = handed_out(self.facts.levels[parent], t, self.facts.tensors[t])
                 self._charge(traffic, t, parent, words[None], accesses, fanouts)
@@ -184,7 +182,7 @@ class Crossings:
             fills[d] = every * halo.get(d, 1.0)
             reads[d] = np.where(passed_on > 1, fills[d] / most / passed_on, np.maximum(fills[d] / most, own))
             # With fanouts outside, what neighbours pass on is spread over instances that do not get it.
-            if any(level > child + 1 for level in self._spatial):
+            if any(level > child + 1 for level in self.choices.spatial):
                 fills[d] /= passed_on
         return fills, reads
 
@@ -196,8 +194,8 @@ class Crossings:
         run = np.ones(len(tiles))
         staying = np.ones(len(tiles), dtype=np.bool_)
         still, relevant = self._moved[t].irrelevant, list(self._moved[t].relevant)
-        for slot in self._temporal.values():
-            if self._temporal[child] < slot < tiles.shape[1] - 1:
+        for slot in self.choices.temporal.values():
+            if self.choices.temporal[child] < slot < tiles.shape[1] - 1:
                 factors = tiles[:, slot + 1] / tiles[:, slot]
                 run *= np.where(staying, factors[:, still].prod(axis=1), 1.0)
                 staying &= ~self.choices.imperfect.move(tiles, slot)[:, relevant].any(axis=1)

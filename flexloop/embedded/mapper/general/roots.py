@@ -84,7 +84,7 @@ class Part:
         """pJ of each data space's words at the outermost level, where that surely hands them on."""
         choices, top = self.choices, self.facts.levels[-1]
         # Residuals may leave words out; neighbours may feed the MACs.
-        if choices.imperfect or any(slot.spatial and slot.level == 0 for slot in choices.slots):
+        if choices.imperfect or 0 in choices.spatial:
             return [0.0] * len(self.facts.tensors)
         given = [bool(kept) and t not in top.no_coalesce for t, kept in enumerate(choices.kept[-1])]
         return [
