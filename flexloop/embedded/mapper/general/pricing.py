@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -66,27 +67,29 @@ class Pricing:
             return root
         if not root.is_even and not (found.is_fine and root.is_small):
             return root
-        root = self._throttled(root, measure, coarse=coarse)
+        resources = root.part.facts.resources if self._is_slow(root, found) else ()
+        root = self._throttled(root, measure, coarse=coarse, resources=resources)
         if self._incumbent.is_hopeless(root.key) or len(root.which) > 1:
             return root
-        return self._blended(root, found, measure, coarse=coarse)
+        return self._blended(root, found, measure, resources or root.tight, coarse=coarse)
 
-    def _throttled(self, root: Root, measure: Measure, *, coarse: bool) -> Root:
+    def _throttled(self, root: Root, measure: Measure, *, coarse: bool, resources: Sequence[Resource] = ()) -> Root:
         """A root bounded by the cycles that bandwidths need; those that may need many are remembered.
 
-        Where fanouts are filled in ways that let more or fewer MACs work only the levels outside of all fanouts are
-        asked: they move much the same words in all of them.
+        Asked are some resources, or else those of the root that may be tight by what they needed elsewhere. Where
+        fanouts are filled in ways that let more or fewer MACs work only the levels outside of all fanouts are asked:
+        they move much the same words in all of them.
         """
         outermost = 0 if root.is_even or root.fillings is None else max(root.fillings.levels, default=0)
         alone, steps = len(root.which) == 1, root.least_cycles()
         tight = []
-        for resource in sorted(root.tight, key=lambda resource: -self._needed.get(resource, 0.0)):
+        for resource in sorted(resources or root.tight, key=lambda resource: -self._needed.get(resource, 0.0)):
             if self._incumbent.is_hopeless(root.key):
                 return root
             if resource[0] < outermost:
                 tight.append(resource)
                 continue
-            if not self._may_be_tight(root, resource):
+            if not resources and not self._may_be_tight(root, resource):
                 continue
             found = self._path(root, self._most_cycles(root), resource, coarse=coarse)
             if found is None:
@@ -106,10 +109,12 @@ class Pricing:
         """Whether a bandwidth may need about as many cycles as a root does, by what it needed elsewhere."""
         return self._needed.get(resource, np.inf) * root.least_cycles() >= _TIGHT * root.cycles
 
-    def _blended(self, root: Root, found: Shortest, measure: Measure, *, coarse: bool) -> Root:
+    def _blended(
+        self, root: Root, found: Shortest, measure: Measure, resources: Sequence[Resource], *, coarse: bool
+    ) -> Root:
         """A root bounded by energy and the cycles of a bandwidth at once; the blends that tell more are remembered."""
         blends = []
-        for resource in root.part.facts.resources if self._is_throttled(root, found) else root.tight:
+        for resource in resources:
             weights = Weights(self._incumbent, root)
             weights.hear(found)
             best = None
@@ -128,7 +133,7 @@ class Pricing:
             blends += [best] if best else []
         return replace(root, blends=tuple(blends))
 
-    def _is_throttled(self, root: Root, found: Shortest) -> bool:
+    def _is_slow(self, root: Root, found: Shortest) -> bool:
         """Whether the mapping of the least energy is known to need more cycles than a root does."""
         if found.genomes is None or isinstance(root.part, Arrays):
             return False
