@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from flexloop.embedded.mapper.paths.meetings import Beside
 from flexloop.embedded.mapper.paths.neighbours import Served, differences
 from flexloop.embedded.mapper.slots import Slot
 
@@ -47,7 +48,15 @@ def test_the_last_child_of_a_row_of_loops_is_beside_the_first_of_the_next_one() 
 def test_a_step_is_served_where_it_is_as_long_as_two_neighbours_are_apart(spanned: int, served: bool) -> None:
     # I[2p + r], three children along R, one place each: a step of P by one is two places of R; neighbours differ by as
     # much only where a child spans two places of R.
-    steps = Served(d=P, other=R, lengths=frozenset({(1, 2)}), inside=3, least=1, longest=np.inf, goes_on=True)
+    steps = Served(
+        d=P,
+        other=R,
+        lengths=frozenset({(1, 2)}),
+        inside=3,
+        least=1,
+        longest=np.inf,
+        beside=Beside((1,), 3, frozenset()),
+    )
     tiles = np.ones((1, 3))
     tiles[0, R], tiles[0, P] = 3 * spanned, 4
     assert steps.may_be(tiles)[0] == served

@@ -22,10 +22,11 @@ from flexloop.embedded.mapper.fillings import Filling, Fillings
 from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Shortest, knows_paths, shortest
+from flexloop.embedded.mapper.paths.sliding import Run, Sliding
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
-from flexloop.timeloop.constraints import Constraints, LoopConstraint
+from flexloop.timeloop.constraints import Constraints, DataspaceConstraint, LoopConstraint
 from flexloop.timeloop.reuse import ReuseLimits
 
 
@@ -235,3 +236,44 @@ def test_a_child_gets_the_gaps_that_a_stride_leaves_in_its_tile() -> None:
     place = int(words.grid.index(np.array([[2]]))[0])
     assert words.whole[0][place] == 6
     assert words.least[0][place] == 4
+
+
+@pytest.mark.parametrize("steps", [(1, 2), (2, 1), (1, 3), (1, 1)])
+def test_children_of_another_fanout_may_overlap_more_than_steps_say(steps: tuple[int, int]) -> None:
+    """I[p + 2r]: with two of p in a fanout inside, those outside lie two apart, as tiles along r do."""
+    bounds = (8, 6)
+    facts = Facts((), (TensorFacts((tuple(enumerate(steps)),), False),), 0.0)
+    words = Words(facts, Grid(bounds))
+    for d, inside in ((0, 2), (0, 4), (1, 2), (1, 3)):
+        apart = [[1, 1]]
+        apart[0][d] = inside
+        least = words.closer(0, words.lesser_of(0, np.array(apart)))[0]
+        for tile, needed in zip(words.grid.tiles.astype(int).tolist(), least.tolist(), strict=True):
+            stretch = [step * n for step, n in zip(steps, apart[0], strict=True)]
+            positions = {stretch[0] * p + stretch[1] * r for p in range(tile[0]) for r in range(tile[1])}
+            assert needed <= len(positions) * (bounds[0] / tile[0]) * (bounds[1] / tile[1])
+
+
+def test_steps_of_two_never_cancel_against_a_filter_of_three() -> None:
+    """I[2p + r], a register of one word: two outputs and then three filter rows bring six words, none twice."""
+    facts = Facts((), (TensorFacts((((0, 2), (1, 1)),), False),), 0.0)
+    words = Words(facts, Grid((8, 3)))
+    place = int(words.grid.index(np.array([[2, 1]]))[0])
+    run = Run(child=0, d=0, of_two=True)
+    assert Sliding(words, 0).ended(run, 1.0, by=1, prime=3)[place] == 2 * (8 / 2 * 3)
+
+
+def test_a_level_that_may_be_kept_is_thought_of_where_no_loop_stands_in_it() -> None:
+    """Two PEs below a buffer that may keep inputs or not: if it does, DRAM gives what its tile needs, no more."""
+    shape = {"Weights": [[["R"]]], "Inputs": [[["R"], ["P"]]], "Outputs": [[["P"]]]}
+    content = document([None, 64, 8], [1, 2, 1], {"R": 3, "P": 4}, shape)
+    for action in content["ERT"]["tables"][1]["actions"]:
+        action["energy"] = 0.0
+    space = space_of(content)
+    dram, buffer, pe = space.spec.level_names
+    kept = [DataspaceConstraint(name, space.spec.data_space_names) for name in (dram, pe)]
+    kept.append(DataspaceConstraint(buffer, ("Weights", "Outputs")))
+    loops = (LoopConstraint(buffer, factors={"R": 1, "P": 1}),)
+    space = replace(space, constraints=Constraints(loops, tuple(kept)))
+    for (bounds, _), (filling, energy, _) in least_of_each(space).items():
+        assert path(space, choices_of(space), bounds, filling).least <= energy * (1 + 1e-9)

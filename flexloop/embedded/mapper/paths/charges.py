@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from flexloop.embedded.mapper.paths.conditions import END, Charge, Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.kernels import priced
 from flexloop.embedded.mapper.paths.neighbours import Served, served
-from flexloop.embedded.mapper.paths.prices import Crossing, Price, Prices, least_of
-from flexloop.embedded.mapper.paths.sliding import Run, Sliding
+from flexloop.embedded.mapper.paths.prices import Crossing, Prices
+from flexloop.embedded.mapper.paths.rows import Price, least_of
+from flexloop.embedded.mapper.paths.sliding import NOT_APART, Apart, Sliding
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 
@@ -25,20 +26,25 @@ class Passing:
     """What neighbours may pass on.
 
     Attributes:
-        most: how many children may pass on to each other what all get together; 1: nothing is passed on.
+        most: how many children may pass on to each other what the loop brings that moves their tiles first.
+        around: how many may do so with what loops further out bring; 1: nothing is passed on.
         is_dense: whether all children together leave no gaps.
         is_apart: whether the loop that ends a run leads away from all of them.
-        whole: how far from a tile in the grid that one stands which the fanouts outside of these hand on whole.
+        whole: what the fanouts outside of these hand on whole.
         served: the steps that may be, where that is known.
     """
 
-    most: float
+    most: float = 1.0
+    around: float = 1.0
     is_dense: bool = False
     is_apart: bool = False
-    whole: int = 0
+    whole: Apart = NOT_APART
     served: Served | None = None
 
 
+Passed = tuple[float, float]
+"""How many children may pass on to each other what the first loop brings, and what loops further out do."""
+Aparts = dict[tuple[int, ...], Apart]
 _ASKED = 4096
 """Stages, in some ways to fill the fanouts each, whose kinds of words are kept."""
 
@@ -75,55 +81,51 @@ class Bank:
         """The most that a data space's tile which fits a level may span along a dimension of a shared rank."""
         return self._sliding[t].longest(level, d)
 
-    def other(self, charge: Charge, run: Run) -> int:
-        """The dimension that shares a rank with that of a run."""
-        return self._sliding[charge.t].other(run.d)
-
     def mates(self, charge: Charge) -> list[int]:
         """See `Sliding.mates`; none where no run is charged."""
         return [] if charge.run is None else self._sliding[charge.t].mates(charge.by, charge.run)
 
-    def kind(self, charge: Charge, inside: float, passing: Passing, whole: int, *, steady: bool, alone: bool) -> int:
+    def kind(self, charge: Charge, inside: float, passing: Passing, whole: Apart, *, alone: bool) -> int:
         """The row of the words that the innermost of a charge's boundaries brings.
 
         Args:
             charge: the charge.
-            inside: what the tile of the child may span along the dimension of the run, fanouts included, at most.
+            inside: see `Sliding.ended`.
             passing: what neighbours may pass on.
-            whole: how far from a tile in the grid that one stands which all fanouts hand on whole.
-            steady: see `Sliding.at_the_end`.
+            whole: what all fanouts hand on whole.
             alone: whether fanouts are filled in one way.
         """
         charged = charge.run, inside, charge.first, charge.by, charge.prime
-        key = (charge.t, passing, whole, steady, alone, *self._sliding[charge.t].kind(*charged))
-        if passing.most > 1.0:
+        key = (charge.t, passing, whole, alone, *self._sliding[charge.t].kind(*charged))
+        if passing.around > 1.0:
             key += (charge.by in self._relevant[charge.t], charge.by == END, charge.prime, charge.first)
         if key not in self._kinds:
-            self._kinds[key] = self._put(self._words(charge, inside, passing, whole, steady=steady, alone=alone))
+            self._kinds[key] = self._put(self._words(charge, inside, passing, whole, alone=alone))
         return self._kinds[key]
 
-    def _words(
-        self, charge: Charge, inside: float, passing: Passing, whole: int, *, steady: bool, alone: bool
-    ) -> Floats:
+    def _words(self, charge: Charge, inside: float, passing: Passing, whole: Apart, *, alone: bool) -> Floats:
         sliding, run = self._sliding[charge.t].moved(whole, whole=alone), charge.run
         if run is None:
             words = sliding.at_once(charge.first, charge.prime)
         elif charge.by == END:
-            words = sliding.at_the_end(run, inside, steady=steady)
+            words = sliding.at_the_end(run, inside)
         else:
             words = sliding.ended(run, inside, charge.by, charge.prime)
-        if passing.most == 1.0:
+        if passing.around == 1.0:
             return words
-        least = words / passing.most
+        if run is None:
+            least = sliding.at_once(charge.first, charge.prime, may_serve=True) / passing.most
+        else:
+            most, around = (np.full(self._size, n) for n in (passing.most, passing.around))
+            if (served := passing.served) is not None:
+                after, within = sliding.may_serve(run, inside, charge.by, charge.prime, served.beside)
+                most = np.where(served.may_be(self.grid.tiles) | within, passing.most, 1.0)
+                around = np.where(after, passing.around, 1.0)
+            least = sliding.shared_out(run, inside, words, most, around)
         if passing.is_dense:
             together = self._sliding[charge.t].moved(passing.whole, whole=False)
             new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=passing.is_apart)
             least = np.maximum(least, new)
-        if passing.served is not None and run is not None:
-            kept = sliding.kept(
-                words, run, inside, charge.by, charge.prime, passing.most, goes_on=passing.served.goes_on
-            )
-            least = np.where(passing.served.may_be(self.grid.tiles), least, np.maximum(least, kept))
         return least
 
     def _put(self, words: Floats) -> int:
@@ -187,13 +189,13 @@ class Charges:
 
     def _kinds(self, stage: Stage, prices: _Prices, ways: Ints) -> Ints:
         """[parts] the kinds of words of a stage's parts, in some ways to fill the fanouts."""
-        passing = prices.passing[:, ways].max(axis=1)[prices.part]
+        passing = prices.passing[:, :, ways].max(axis=2)[prices.part]
         key = stage, prices.crossings, prices.first.tobytes(), passing.tobytes(), self._what_counts(stage, ways)
         if key not in self._bank.asked:
-            first, shifts = prices.first.tolist(), dict[tuple[int, ...], int]()
+            first, passed, aparts = prices.first.tolist(), passing.tolist(), Aparts()
             self._bank.asked[key] = np.array(
                 [
-                    self._kind(charge, ways, prices.crossings[part], float(passing[part]), shifts)
+                    self._kind(charge, ways, prices.crossings[part], tuple(passed[part]), aparts)
                     for number, charge in enumerate(stage.charges)
                     for part in range(first[number], first[number + 1])
                 ],
@@ -215,7 +217,7 @@ class Charges:
         """The prices of a stage; what several charges have in common is held once: where ways are many it is large."""
         empty = np.empty((0, 3, len(self.prices.fillings)))
         held: dict[int, int] = {}
-        price, passing, crossings, part, first = [empty], [empty[:, 0]], list[Crossing](), list[int](), [0]
+        price, passing, crossings, part, first = [empty], [empty[:, :2]], list[Crossing](), list[int](), [0]
         for c in stage.charges:
             prices, some, passed = self.prices.moved(c.t, c.child, c.parent, c.level, c.first)
             if id(prices) not in held:
@@ -228,43 +230,41 @@ class Charges:
         numbers = np.array(part, dtype=np.int64), np.array(first, dtype=np.int64)
         return _Prices(np.concatenate(price), *numbers, tuple(crossings), np.concatenate(passing))
 
-    def _kind(
-        self, charge: Charge, ways: Ints, crossing: Crossing, passing: float, shifts: dict[tuple[int, ...], int]
-    ) -> int:
+    def _kind(self, charge: Charge, ways: Ints, crossing: Crossing, passing: Passed, aparts: Aparts) -> int:
         run, inside = charge.run, 1.0
-        if run is not None and not run.of_two:
+        if run is not None:
             most, child, d = self.prices.most_along, run.child, run.d
-            spanned = self._inside[child][d] * most(-1, charge.level, d, ways)
-            fitting = self._bank.longest(charge.t, child, d) * most(child, charge.level, d, ways)
-            inside = min(spanned, fitting)
-        whole = self._whole(charge, crossing.child, crossing.parent, ways, shifts)
-        steady = False
-        if run is not None and charge.by == END:
-            outside = self.prices.most_along(charge.level, len(self._inside), self._bank.other(charge, run), ways)
-            steady = outside == 1.0
-        passed = self._passing(charge, ways, crossing, passing, shifts)
-        return self._bank.kind(charge, inside, passed, whole, steady=steady, alone=len(ways) == 1)
+            inside = most(child, charge.level, d, ways)
+            if not run.of_two:
+                spanned = self._inside[child][d] * most(-1, charge.level, d, ways)
+                inside = min(spanned, self._bank.longest(charge.t, child, d) * inside)
+            own = [dims for slot, dims in self._slots if not slot.spatial and child < slot.level <= charge.level]
+            charge = replace(charge, run=replace(run, loops=sum(d in dims for dims in own)))
+        whole = self._whole(charge, crossing.child, crossing.parent, ways, aparts)
+        passed = self._passing(charge, ways, crossing, passing, aparts)
+        return self._bank.kind(charge, inside, passed, whole, alone=len(ways) == 1)
 
-    def _passing(
-        self, charge: Charge, ways: Ints, crossing: Crossing, most: float, shifts: dict[tuple[int, ...], int]
-    ) -> Passing:
-        if most == 1.0:
-            return Passing(1.0)
+    def _passing(self, charge: Charge, ways: Ints, crossing: Crossing, passed: Passed, aparts: Aparts) -> Passing:
+        if passed == (1.0, 1.0):
+            return Passing()
         child, run, served_ = crossing.child, charge.run, None
-        is_apart = all(self.prices.most_along(child, child + 1, d, ways) == 1.0 for d in self._bank.mates(charge))
-        if run is not None and len(ways) == 1 and self.prices.fillings.arrays is None:
+        last = self.prices.last_waiting(charge.t, child, crossing.parent, charge.level)
+        is_apart = all(self.prices.most_along(child, last + 1, d, ways) == 1.0 for d in self._bank.mates(charge))
+        if run is not None and len(ways) == 1 and last == child and self.prices.fillings.arrays is None:
             longest = self._inside[child][run.d]
             served_ = served(self.prices, self._slots, charge.t, child, run, charge.level, int(ways[0]), longest)
-        whole = self._whole(charge, child + 1, crossing.parent, ways, shifts)
+        whole = self._whole(charge, last + 1, crossing.parent, ways, aparts)
         is_dense = self.prices.words.is_dense(charge.t, charge.first)
-        return Passing(most, is_dense, is_apart, whole, served_)
+        return Passing(*passed, is_dense, is_apart, whole, served_)
 
-    def _whole(self, charge: Charge, child: int, parent: int, ways: Ints, shifts: dict[tuple[int, ...], int]) -> int:
-        """How far from a tile in the grid that one stands which is handed on whole (see `Prices.apart`)."""
-        if not self.prices.words.shared[charge.t] and not self.prices.words.spaced[charge.t]:
-            return 0
-        key = charge.t, child, parent, charge.level
-        if key not in shifts:
-            apart = np.gcd.reduce(self.prices.apart(*key)[ways], axis=0)
-            shifts[key] = int(self._bank.grid.index(apart[None])[0])
-        return shifts[key]
+    def _whole(self, charge: Charge, child: int, parent: int, ways: Ints, aparts: Aparts) -> Apart:
+        """What is handed on whole (see `Prices.apart`)."""
+        words, t = self.prices.words, charge.t
+        if not words.shared[t] and not words.spaced[t]:
+            return NOT_APART
+        key = t, child, parent, charge.level
+        if key not in aparts:
+            every = self.prices.apart(*key)[ways]
+            shift = int(self._bank.grid.index(np.gcd.reduce(every, axis=0)[None])[0])
+            aparts[key] = Apart(shift, words.lesser_of(t, every))
+        return aparts[key]

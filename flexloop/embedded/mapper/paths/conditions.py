@@ -21,14 +21,12 @@ from functools import lru_cache
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
-from flexloop.embedded.mapper.paths.grid import Grid
+from flexloop.embedded.mapper.paths.grid import Grid, Ints
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, NOWHERE, Keeping
 from flexloop.embedded.mapper.paths.sliding import Run
 from flexloop.embedded.mapper.slots import Slot
 
-Ints = npt.NDArray[np.int64]
 WAITS, SLIDES, SETTLED = range(3)
 Condition = tuple[int, ...]
 """(WAITS, child), (SLIDES, child, dimension, whether two steps so far) or (SETTLED, the level that gives)."""
@@ -140,7 +138,7 @@ class Transitions:
         """At the end of a slot runs end or go on; one that the level does not end by keeping what it brings goes on."""
         yield condition, None
         if condition[0] == SLIDES and level in self._keepers[t]:
-            run = _run(condition)
+            run = Run(condition[1], condition[2], bool(condition[3]))
             yield (SETTLED, level), Charge(t, run.child, level, level, run.d, run)
 
     def _changes(
@@ -153,7 +151,7 @@ class Transitions:
         elif condition[0] == WAITS and d in self._sliding[t]:
             yield (SLIDES, condition[1], d, int(prime == 2)), None
         else:
-            run = _run(condition) if condition[0] == SLIDES else None
+            run = Run(condition[1], condition[2], bool(condition[3])) if condition[0] == SLIDES else None
             for supplier in self.suppliers(t, level):
                 first = d if run is None else run.d
                 yield supplier, Charge(t, condition[1], supplier[1], level, first, run, d, prime)
@@ -287,10 +285,6 @@ def profiles(keeping: Keeping, moving: Sequence[Sequence[int]]) -> int:
         levels = int((keeping[:, t] != BYPASSED).sum())
         counts.append(levels * (1 + 2 * sum(count for count in ranks if count == 2)))
     return prod(counts)
-
-
-def _run(condition: Condition) -> Run:
-    return Run(condition[1], condition[2], bool(condition[3]))
 
 
 def _steps_left(profile: Profile) -> int:

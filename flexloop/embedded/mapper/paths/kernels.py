@@ -8,7 +8,7 @@ import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import F1, F2, I1, I2, I3, entry, i64, kernel
-from flexloop.embedded.mapper.paths.prices import WHOLE
+from flexloop.embedded.mapper.paths.rows import WHOLE
 
 OUTSIDE, FIRST_MOVE, ALIVE = range(3)
 """Columns of a stage's table."""

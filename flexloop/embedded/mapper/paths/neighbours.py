@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
 from flexloop.embedded.mapper.paths.grid import Floats
+from flexloop.embedded.mapper.paths.meetings import Beside
 from flexloop.embedded.mapper.paths.prices import Prices
 from flexloop.embedded.mapper.paths.sliding import Run
 from flexloop.embedded.mapper.slots import Slot
@@ -36,7 +37,7 @@ class Served:
         inside: children along the other dimension.
         least: children along the dimension of the run, at least.
         longest: places that a child may span along it.
-        goes_on: whether the next loop over its dimension takes steps as long, if the run has two iterations.
+        beside: the neighbours.
     """
 
     d: int
@@ -45,7 +46,7 @@ class Served:
     inside: int
     least: int
     longest: float
-    goes_on: bool
+    beside: Beside
 
     def may_be(self, tiles: Floats) -> npt.NDArray[np.bool_]:
         """[n]: whether a step of a run that ends at tiles [n, dimensions] may be served."""
@@ -93,8 +94,9 @@ def served(
     along = sorted({prices.along(child, p, d, way) for p in begins})
     lengths = {Fraction(j * step, (n - i) * own) for i, j in found if j > 0 for n in along}
     fractions = frozenset((length.numerator, length.denominator) for length in lengths)
-    goes_on = prices.along(begins[0], len(words.facts.levels), d, way) == 1
-    return Served(d, other, fractions, prices.along(child, level, other, way), along[0], longest, goes_on)
+    inside = prices.along(child, level, other, way)
+    beside = Beside(tuple(along), inside, found)
+    return Served(d, other, fractions, inside, along[0], longest, beside)
 
 
 @lru_cache(maxsize=4096)

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from flexloop.embedded.mapper.facts import SHARED, Resource
 from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
+from flexloop.embedded.mapper.paths.rows import Price, cost_of
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.relaxed import Access, handed_out, taken_in
 
@@ -35,10 +36,6 @@ BYPASSED, KEPT, OPEN, NOWHERE = range(4)
 """Whether a level keeps a data space: not, in any case, or as may be best. Loops outside of all levels that do move
 words from nowhere, at no cost (rule 7d): on paths from the outermost level."""
 Keeping = npt.NDArray[np.int8]
-WHOLE = 1 - 1e-12
-"""What a product may exceed a whole number by for being rounded."""
-Price = Floats
-"""[parts, 3, ways] what words cost at all levels that they pass, for each way to fill the fanouts."""
 
 
 class Crossing(NamedTuple):
@@ -51,21 +48,6 @@ class Crossing(NamedTuple):
 
     child: int
     parent: int
-
-
-def cost_of(price: Price, words: Floats | float) -> Floats:
-    """[ways]: the cost of words (pJ)."""
-    rows = np.ceil(np.maximum(words * price[:, 0] - price[:, 1], 0.0) * WHOLE)
-    return np.asarray((price[:, 2] * rows).sum(axis=0))
-
-
-def least_of(price: Price, ways: Ints) -> Floats:
-    """[parts, 3]: a price that is the least in some ways to fill the fanouts; of several ways it knows no rows."""
-    if len(ways) == 1:
-        return np.ascontiguousarray(price[:, :, ways[0]])
-    some = price[:, :, ways]
-    energy, less = some[:, 0] * some[:, 2], some[:, 1] * some[:, 2]
-    return np.stack([energy.min(axis=1), less.max(axis=1), np.zeros(len(some))], axis=1)
 
 
 class Prices:
@@ -91,6 +73,7 @@ class Prices:
         self._ones = np.ones(len(fillings))
         self._every = range(len(self._bounds))
         self.always = [[int(p) for p in np.flatnonzero(keeping[:, t] == KEPT)] for t in range(keeping.shape[1])]
+        self._open = [[int(p) for p in np.flatnonzero(keeping[:, t] == OPEN)] for t in range(keeping.shape[1])]
         self._products: dict[tuple[int, int, tuple[int, ...]], Floats] = {}
         self._memory: dict[tuple[int, ...], tuple[Price, list[Crossing], Floats]] = {}
         self._apart: dict[tuple[int, ...], Ints] = {}
@@ -124,7 +107,7 @@ class Prices:
         """
         key = t, child, parent, level
         if key not in self._apart:
-            found = np.ones((len(self._ones), len(self._bounds)))
+            found, child = np.ones((len(self._ones), len(self._bounds))), self.last_waiting(*key)
             shared = sorted(self.words.shared[t].keys() | self.words.spaced[t])
             for p, factors in self._fanouts.items():
                 if child < p <= level:
@@ -162,6 +145,23 @@ class Prices:
             if low < p <= high and t not in self.facts.levels[p].no_multicast_no_reduction
         ]
         return np.asarray(prod(shared, start=self._ones))
+
+    def last_waiting(self, t: int, child: int, parent: int, level: int) -> int:
+        """The outermost level in between that may keep what a child waits for: its parent then gives what it needs."""
+        return max((p for p in self._open[t] if child < p < min(parent, level)), default=child)
+
+    def _passed_on(self, t: int, children: Sequence[int], d: int) -> Floats:
+        """[2, ways]: by how much neighbours may divide what the innermost loop brings, over d, and what others do.
+
+        Those lead along shared ranks: along others steps are longer than all children together. Of several levels whose
+        tiles may be passed on the most counts.
+        """
+        moved, found = self.words.moved[t], np.stack([self._ones, self._ones])
+        for child in children:
+            if d in moved.shared and t not in self.facts.levels[child + 1].no_link_transfer:
+                both = moved.passing(d), sorted(moved.shared)
+                found = np.maximum(found, [self._factors(child, child + 1, dims) for dims in both])
+        return found
 
     def most_along(self, low: int, high: int, d: int, ways: Ints) -> float:
         """The most factors of a dimension in the fanouts of the levels above ``low`` up to ``high``."""
@@ -225,8 +225,8 @@ class Prices:
             first: the dimension of the innermost loop that moves the tile.
 
         Returns:
-            The price, the boundary that each part is for, and [parts, ways] how many children may pass on to each other
-            what all get together.
+            The price, the boundary that each part is for, and [parts, 2, ways] how many children may pass on to each
+            other what that loop brings to all together, and what loops further out do.
         """
         key = (t, child, parent, level, first if first in self.words.shared[t] else -1)
         if key not in self._memory:
@@ -237,19 +237,19 @@ class Prices:
             for inner, outer in self._boundaries(t, chain):
                 # Neighbours pass on words below the next level outside alone (rule 7b); with fanouts further out these
                 # are spread over instances that do not get them.
-                linked = t not in self.facts.levels[inner + 1].no_link_transfer
-                passed = self._factors(inner, inner + 1, self.words.moved[t].passing(first) if linked else ())
+                last = self.last_waiting(t, inner, outer, level)
+                passed, given = (self._passed_on(t, (inner, p), first) for p in (inner, last))
                 lost = np.where(self._factors(inner + 1, len(self.facts.levels), self._every) > 1, passed, 1.0)
-                rounded = self._rounded(t, inner, inner, inner + 1, passed)
+                rounded = self._rounded(t, inner, inner, inner + 1, passed[1])
                 parts += self._filling(t, inner, self._repeats(t, inner, level), rounded)
                 crossings += [Crossing(inner, inner)] * (len(parts) - len(crossings))
                 passing += [lost] * (len(parts) - len(passing))
                 times = 1.0 / self._sharing(t, level, parent) if outer == parent else self._repeats(t, outer, level)
-                rounded = self._rounded(t, outer, inner, outer, passed)
+                rounded = self._rounded(t, outer, inner, outer, given[1])
                 parts += self._giving(t, outer, times, rounded)
                 crossings += [Crossing(inner, outer)] * (len(parts) - len(crossings))
-                passing += [passed] * (len(parts) - len(passing))
-            passed_on = np.array(passing).reshape(len(parts), len(self._ones))
+                passing += [given] * (len(parts) - len(passing))
+            passed_on = np.array(passing).reshape(len(parts), 2, len(self._ones))
             self._memory[key] = self._price(parts), crossings, passed_on
         return self._memory[key]
 
@@ -271,7 +271,8 @@ class Prices:
 
     def _least_of_all(self, t: int, apart: Ints) -> Floats:
         """[ways]: words of a data space, at least, where so many tiles along each dimension are handed on whole."""
-        return self.words.whole[t][self.words.grid.index(np.array(self._bounds) // apart)]
+        words = self.words.closer(t, self.words.lesser_of(t, apart))[1]
+        return words[self.words.grid.index(np.array(self._bounds) // apart)]
 
     def operands(self, t: int, parent: int) -> Floats:
         """[ways]: what the MACs cost (pJ) at the first level that keeps a data space, if no neighbours feed them."""

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
-from flexloop.embedded.mapper.paths.conditions import SETTLED, Ints, Stage, Steps
-from flexloop.embedded.mapper.paths.grid import Floats, Window
+from flexloop.embedded.mapper.paths.conditions import SETTLED, Stage, Steps
+from flexloop.embedded.mapper.paths.grid import Floats, Ints, Window
 from flexloop.embedded.mapper.paths.kernels import ALIVE, through, through_fanout
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot

@@ -18,11 +18,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from flexloop.embedded.mapper.paths.grid import Floats
+from flexloop.embedded.mapper.paths.meetings import Along, Beside, after_first, after_run
 from flexloop.embedded.mapper.paths.words import Words
 
 Mask = npt.NDArray[np.bool_]
@@ -36,11 +38,28 @@ class Run:
         child: the level that takes in what the run brings.
         d: its dimension.
         of_two: whether it has two iterations so far, or more.
+        loops: how many loops it may consist of.
     """
 
     child: int
     d: int
     of_two: bool
+    loops: int = 1
+
+
+class Apart(NamedTuple):
+    """What fanouts hand on whole.
+
+    Attributes:
+        shift: how far from a tile in the grid that one stands which is handed on whole.
+        closer: the dimensions for which that may overlap more than steps say, see `Words.closer`.
+    """
+
+    shift: int
+    closer: frozenset[int]
+
+
+NOT_APART = Apart(0, frozenset())
 
 
 class Sliding:
@@ -49,15 +68,15 @@ class Sliding:
     Args:
         words: of the tiles.
         t: the data space.
-        shift: how far from a tile in the grid that one stands whose words count, for each tile; how long steps are, and
+        apart: how far from a tile in the grid that one stands whose words count, for each tile; how long steps are, and
             which there may still be, depends on the tile itself.
         whole: whether these are the tiles of one child alone, see `Words.whole`.
     """
 
-    def __init__(self, words: Words, t: int, shift: int = 0, *, whole: bool = False) -> None:
+    def __init__(self, words: Words, t: int, apart: Apart = NOT_APART, *, whole: bool = False) -> None:
         self._grid, self._every = words.grid, words
-        self._t, self._shift, self._whole = t, shift, whole
-        self.words = self._from((words.whole if whole else words.least)[t])
+        self._t, self._apart, self._whole = t, apart, whole
+        self.words = self._from(words.closer(t, apart.closer)[whole])
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
         dims = words.sliding_dims(t)
@@ -65,17 +84,13 @@ class Sliding:
 
     def _from(self, values: Floats) -> Floats:
         """Values of the tiles whose words count; of tiles that no such one belongs to they mean nothing."""
-        return values[np.maximum(np.arange(self._grid.size) - self._shift, 0)] if self._shift else values
+        shift = self._apart.shift
+        return values[np.maximum(np.arange(self._grid.size) - shift, 0)] if shift else values
 
-    def moved(self, shift: int, *, whole: bool) -> Sliding:
+    def moved(self, apart: Apart, *, whole: bool) -> Sliding:
         """The same where the words of other tiles count."""
-        return (
-            self if (shift, whole) == (self._shift, self._whole) else Sliding(self._every, self._t, shift, whole=whole)
-        )
-
-    def other(self, d: int) -> int:
-        """The dimension that shares a rank with one along which runs are followed."""
-        return self._other[d]
+        same = (apart, whole) == (self._apart, self._whole)
+        return self if same else Sliding(self._every, self._t, apart, whole=whole)
 
     def kind(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
         """What tells words apart that steps bring."""
@@ -113,9 +128,30 @@ class Sliding:
         short = self._coefficient(other) * tiles[:, other] <= self._coefficient(d) * bounds[d]
         return np.asarray(short & (tiles[:, other] < bounds[other]))
 
-    def _goes_on(self, run: Run) -> Mask:
-        """[size]: whether the same dimension may go on with a run after another loop."""
-        return np.asarray(run.of_two & self._has_left(run.d))
+    def _along(self, d: int) -> Along:
+        return Along(self._grid.bounds[d], self._coefficient(d))
+
+    def _of_tiles(self, d: int, of_extents: Mask) -> Mask:
+        """[size]: what is given by the divisors of the bounds that a tile spans along the two dimensions of a rank."""
+        codes = self._grid.codes
+        found: Mask = of_extents[codes[d], codes[self._other[d]]]
+        return found
+
+    def _meetings(self, run: Run, inside: float, by: int, prime: int, beside: Beside | None = None) -> list[Mask]:
+        """[size] each: see `Meetings`."""
+        own, other = self._along(run.d), self._along(self._other[run.d])
+        prime = prime if by == self._other[run.d] else 0
+        found = after_run(own, other, inside, prime, run.loops, beside, of_two=run.of_two)
+        every = (
+            found.nothing,
+            found.step,
+            found.later_nothing,
+            found.later_step,
+            found.again,
+            found.served,
+            found.served_inside,
+        )
+        return [self._of_tiles(run.d, mask) for mask in every]
 
     def _has_left(self, d: int) -> Mask:
         """[size]: whether something of a dimension is left for further loops."""
@@ -127,101 +163,84 @@ class Sliding:
         others = [d for d, bound in enumerate(bounds) if bound > 1 and d not in self._relevant]
         return np.asarray(np.any([tiles[:, d] < bounds[d] for d in others] or np.zeros((1, len(tiles))), axis=0))
 
-    def _cancels_other(self, d: int) -> tuple[Mask, Mask]:
-        """[size]: whether a step of the rank's other dimension may cancel against that of a run, or be equal to it."""
-        other = self._other[d]
-        length = self._coefficient(d) * self._grid.tiles[:, d]
-        step = self._coefficient(other) * self._grid.tiles[:, other]
-        return (length % step == 0) & (length >= 2 * step), (2 * length % step == 0) & (length >= step)
-
     def ended(self, run: Run, inside: float, by: int, prime: int) -> Floats:
         """[size]: words that a run brings which the first step of a loop with so many iterations or more ends.
 
+        Of the first tile of the run, what that loop and those outside of it bring is whole tiles, but where `Meetings`
+        says that it may be nothing, or a step.
+
         Args:
             run: the run.
-            inside: what the child's tile may span along its dimension, fanouts included, at most.
+            inside: what the child's tile may span along its dimension, fanouts included, at most; of a run of two
+                iterations what fanouts may.
             by: the dimension of the loop.
             prime: a factor of its iterations.
         """
         d = run.d
         if by in self._relevant and by != self._other[d]:
             return self.words
-        steps = self._steps(d, self._iterations(run, inside))
-        whole = 1.0 - (1.0 - steps) / prime
-        if by == self._other[d]:
-            cancels, equals = self._cancels_other(d)
-            new = steps + (self._steps(d, inf) - steps) * (1.0 - 1.0 / prime)
-            left = np.where(equals, new, np.where(self._meets_other(d), whole, 1.0))
-            left = np.where(cancels, steps, left)
-        else:
-            # Where the dimension goes on its steps are those of the run again.
-            again = 1.0 - (1.0 - 2.0 * steps) / prime
-            left = np.where(self._meets_other(d), whole, np.where(self._goes_on(run), again, 1.0))
-        return self.words * left
+        steps, share = self._steps(d, self._iterations(run, inside)), self._steps(d, inf)
+        nothing, step, later_nothing, later_step, again, *_ = self._meetings(run, inside, by, prime)
+        # Of the words of a run of n iterations share / n is a step, and 1 - share * (1 - 1 / n) the first tile.
+        left = np.where(later_step | again, 1.0 - (1.0 - share) / prime, 1.0)
+        left = np.where(later_nothing, 1.0 - (1.0 - steps) / prime, left)
+        one = np.where(later_nothing, steps + (share - steps) * (1.0 - 1.0 / prime), share)
+        left = np.where(step, np.minimum(left, one), left)
+        return self.words * np.where(nothing, steps, left)
 
-    def at_the_end(self, run: Run, inside: float, *, steady: bool) -> Floats:
+    def at_the_end(self, run: Run, inside: float) -> Floats:
         """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it.
 
         Args:
             run: the run.
             inside: see `ended`.
-            steady: whether the rank's other dimension has no fanout outside, so that its steps are known.
         """
-        steps = self._steps(run.d, self._iterations(run, inside))
-        longest = self._grid.whole_along(self.words, run.d)
-        meets = self._meets_other(run.d)
-        part = steps
-        if steady:
-            cancels, _ = self._cancels_other(run.d)
-            half = steps + (self._steps(run.d, inf) - steps) / 2
-            part = np.where(cancels | self._has_left(run.d), steps, half)
-        words = np.where(meets, part * longest, longest)
-        # Half of the steps outside of it, at least, bring whole tiles then, and the others what one of its own does.
-        again = np.where(meets, 0.5 + steps / 2, 0.5 + steps)
-        again = np.where(self._goes_on(run) & (meets | self._stays_later()), self.words * again, inf)
-        return np.minimum(words, again)
+        steps, share = self._steps(run.d, self._iterations(run, inside)), self._steps(run.d, inf)
+        _, _, nothing, step, again, *_ = self._meetings(run, inside, -1, 0)
+        # Where steps go on along its own dimension alone, least is brought if the run goes on to the end of that.
+        longest = np.where(again, self._grid.whole_along(self.words, run.d), self.words)
+        return np.where(nothing, self.words * steps, np.where(step, self.words * share, longest))
 
-    def kept(
-        self, words: Floats, run: Run, inside: float, by: int, prime: int, passing: float, *, goes_on: bool
-    ) -> Floats:
-        """[size]: words of a run, at least, none of whose steps neighbours serve.
-
-        Nor do they serve a loop that leads back over them. What further loops along the rank bring they may pass on.
+    def shared_out(self, run: Run, inside: float, words: Floats, steps: Floats, others: Floats) -> Floats:
+        """[size]: words of a run, at least, of which neighbours may serve some.
 
         Args:
+            run, inside: see `ended`.
             words: what the run brings, at least.
-            run, inside, by, prime: see `ended`; by -1 the end of the slot.
-            passing: how many children may pass on to each other what other loops bring.
-            goes_on: whether, where its dimension goes on, its steps are as long as those of the run.
+            steps: [size] by how much neighbours may divide what the steps of the run itself bring.
+            others: [size] by how much they may divide the rest.
         """
-        if by in self._relevant and by not in self._shared:
-            return words
-        d, other = run.d, self._other[run.d]
-        steps, left = self._steps(d, self._iterations(run, inside)), self._has_left(d) | self._has_left(other)
-        if by < 0:
-            known = np.where(self._goes_on(run) & goes_on, 0.5 + steps / 2, steps)
-            known = np.where(self._has_left(other), steps, known)
-            return np.where(left, np.minimum(words, known * self.words), words)
-        known = steps if by == other else steps + (1.0 - steps) * (1.0 - 1.0 / prime)
-        return np.where(left, words - self.words * (1.0 - known) * (1.0 - 1.0 / passing), words)
+        most = 2.0 if run.of_two else np.maximum(self._grid.tiles[:, run.d], 3.0)
+        ends = [self.words * self._steps(run.d, n) for n in (self._iterations(run, inside), most)]
+        ends = [np.minimum(own, words) for own in ends]
+        return np.minimum(*(own / steps + (words - own) / others for own in ends))
 
-    def at_once(self, d: int, prime: int) -> Floats:
+    def may_serve(self, run: Run, inside: float, by: int, prime: int, beside: Beside) -> tuple[Mask, Mask]:
+        """[size] each: whether neighbours may serve what comes after a run, and loops of the run but the innermost.
+
+        See `ended` for the arguments; by -1 the end of the slot.
+        """
+        *_, after, within = self._meetings(run, inside, by, prime, beside)
+        return after, within
+
+    def at_once(self, d: int, prime: int, *, may_serve: bool = False) -> Floats:
         """[size]: words that the loop brings which moves the tile first, where its run is not followed.
 
         Args:
             d: the dimension of the loop.
             prime: a factor of its iterations.
+            may_serve: whether neighbours may serve further loops along the rank's other dimension.
         """
         if d not in self._shared:
             return self.words
-        moves = self._grid.tiles[:, d] < self._grid.bounds[d]
+        moves = self._has_left(d)
         if d not in self._other:
             # Steps along the rank's other dimensions may cost nothing, and the loop have two iterations.
             return self.words * np.where(moves, self._steps(d, 2.0), 1.0)
         step = self._steps(d, inf)  # what every iteration brings but the first one
-        again = self._grid.tiles[:, d] * prime < self._grid.bounds[d]
-        least = np.where(again & (prime == 2), np.minimum(step, 0.25 + step / 2), step)
-        return self.words * np.where(moves, np.where(self._meets_other(d), step * (1.0 - 1.0 / prime), least), 1.0)
+        meets = self._of_tiles(d, after_first(self._along(d), self._along(self._other[d]), prime))
+        meets |= may_serve & self._has_left(self._other[d])
+        return self.words * np.where(moves, np.where(meets, step * (1.0 - 1.0 / prime), step), 1.0)
 
     def mates(self, by: int, run: Run) -> list[int]:
         """The dimensions whose fanouts may hide the step of a loop that ends a run, so that neighbours serve it.

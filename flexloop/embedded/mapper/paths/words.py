@@ -7,7 +7,7 @@ from math import gcd
 import numpy as np
 
 from flexloop.embedded.mapper.facts import Facts
-from flexloop.embedded.mapper.paths.grid import Floats, Grid
+from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints
 from flexloop.embedded.mapper.relaxed import Moved
 
 
@@ -26,6 +26,7 @@ class Words:
         spaced: for each data space the dimensions that move it alone in a rank, in steps of more than one word.
         whole: [tiles] for each data space: as ``least``, with the gaps that such steps leave; so it needs no less than
             the tiles that it consists of, and is right for the tile of one child alone.
+        lesser: for each data space the dimensions whose steps in a shared rank are shorter than the other's.
     """
 
     def __init__(self, facts: Facts, grid: Grid) -> None:
@@ -39,8 +40,13 @@ class Words:
             frozenset(d for rank in t.groups for d, c in rank if c > 1 and bounds[d] > 1).difference(shared)
             for t, shared in zip(facts.tensors, self.shared, strict=True)
         ]
+        self.lesser = [
+            frozenset(d for d, rank in shared.items() if dict(rank)[d] < max(c for i, c in rank if bounds[i] > 1))
+            for shared in self.shared
+        ]
         self.least = [self._least(t) for t in tensors]
-        self.whole = [self._whole(t) for t in tensors]
+        self.whole = [self._whole(t, self.least[t]) for t in tensors]
+        self._closer: dict[tuple[int, frozenset[int]], tuple[Floats, Floats]] = {}
 
     def sliding_dims(self, t: int) -> list[int]:
         """The dimensions along which tiles overlap; a rank that more than two dimensions share is not followed."""
@@ -52,9 +58,25 @@ class Words:
         rank = [(i, c) for i, c in self.shared[t].get(d, ()) if self.grid.bounds[i] > 1]
         return len(rank) == 2 and all(c == 1 for _, c in rank) and not self.facts.tensors[t].is_diagonal
 
-    def _whole(self, t: int) -> Floats:
+    def lesser_of(self, t: int, apart: Ints) -> frozenset[int]:
+        """Those of the ``lesser`` dimensions along which tiles are handed on whole, in any of [ways, dimensions]."""
+        return frozenset(d for d in self.lesser[t] if apart[:, d].max() > 1)
+
+    def closer(self, t: int, dims: frozenset[int]) -> tuple[Floats, Floats]:
+        """``least`` and ``whole`` where what counts is tiles further apart along some of the ``lesser`` dimensions.
+
+        Their steps may be as long as the other's then, so that more of them overlap: of a sum of two sets of positions
+        there are no fewer than of both together, less one.
+        """
+        if not dims:
+            return self.least[t], self.whole[t]
+        if (t, dims) not in self._closer:
+            least = self._least(t, dims)
+            self._closer[t, dims] = least, self._whole(t, least)
+        return self._closer[t, dims]
+
+    def _whole(self, t: int, words: Floats) -> Floats:
         """See ``whole``."""
-        words = self.least[t]
         if self.spaced[t] and not self.facts.tensors[t].is_diagonal:
             for d, coefficient in (loop for rank in self.facts.tensors[t].ranks for loop in rank):
                 if d in self.spaced[t]:
@@ -62,7 +84,7 @@ class Words:
                     words = words * ((1.0 + coefficient * (tiles - 1.0)) / tiles)
         return words
 
-    def _least(self, t: int) -> Floats:
+    def _least(self, t: int, closer: frozenset[int] = frozenset()) -> Floats:
         """What a tile needs at least, gaps left out, so that it never needs more than the tiles that it consists of."""
         tiles = self.grid.tiles
         words: Floats = np.asarray((np.array(self.grid.bounds) / tiles).prod(axis=1))
@@ -75,6 +97,7 @@ class Words:
             steps = [coefficient // common for _, coefficient in moving]
             if len(moving) == 2 and min(steps) == 1:
                 # Positions side by side in steps of one dimension, as many as these span, or else none twice.
+                steps = [1, 1] if any(d in closer for d, _ in moving) else steps
                 box = 1.0 + sum(step * (tiles[:, d] - 1.0) for step, (d, _) in zip(steps, moving, strict=True))
                 words = words * np.minimum(box, extents[0] * extents[1])
             elif moving:
