@@ -60,7 +60,7 @@ def less_than_whole(bounds: tuple[int, int], coefficients: tuple[int, int]) -> i
         at = [tuple(divisors(n).index(k) for n, k in zip(bounds, tile, strict=True)) for tile in inside]
         _, factor, step = found[0]
         if any(away == 0 for _, _, away in found):
-            assert after_first(own, other, largest_prime(factor))[at[0]]
+            assert after_first(own, other, largest_prime(factor))[0][at[0]]
         ended = next((k for k, (d, _, _) in enumerate(found) if d == OTHER), None)
         if ended is None:
             continue

@@ -114,16 +114,19 @@ def after_run(
 
 
 @lru_cache(maxsize=4096)
-def after_first(own: Along, other: Along, prime: int) -> Mask:
-    """Whether a loop outside of the one that moves a tile first may cost nothing, given the tile.
+def after_first(own: Along, other: Along, prime: int) -> tuple[Mask, Mask]:
+    """Whether a loop outside of the one that moves a tile first may cost nothing, or what a step does, given the tile.
+
+    The latter with one along the other dimension inside of it, or that loop itself.
 
     Args:
-        own: the dimension of that loop.
+        own: the dimension of the loop that moves the tile first.
         other: the one that shares its rank.
         prime: a factor of its iterations.
     """
     d, o = _extents(own, other)
-    return _comes_to(own.coefficient * d, own, d * prime, other, o)
+    length, after = own.coefficient * d, d * prime
+    return _comes_to(length, own, after, other, o), _comes_to(2 * length, own, after, other, o, others_too=True)
 
 
 @lru_cache(maxsize=1024)

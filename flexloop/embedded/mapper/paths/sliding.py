@@ -238,9 +238,12 @@ class Sliding:
             # Steps along the rank's other dimensions may cost nothing, and the loop have two iterations.
             return self.words * np.where(moves, self._steps(d, 2.0), 1.0)
         step = self._steps(d, inf)  # what every iteration brings but the first one
-        meets = self._of_tiles(d, after_first(self._along(d), self._along(self._other[d]), prime))
-        meets |= may_serve & self._has_left(self._other[d])
-        return self.words * np.where(moves, np.where(meets, step * (1.0 - 1.0 / prime), step), 1.0)
+        nothing, same = after_first(self._along(d), self._along(self._other[d]), prime)
+        meets = self._of_tiles(d, nothing) | (may_serve & self._has_left(self._other[d]))
+        # Along the dimension itself steps go on at best to its end; loops of others bring whole tiles.
+        first = (1.0 - step) * self._grid.tiles[:, d] / self._grid.bounds[d]
+        least = step + np.where(self._of_tiles(d, same), 0.0, first)
+        return self.words * np.where(moves, np.where(meets, step * (1.0 - 1.0 / prime), least), 1.0)
 
     def mates(self, by: int, run: Run) -> list[int]:
         """The dimensions whose fanouts may hide the step of a loop that ends a run, so that neighbours serve it.
