@@ -58,6 +58,7 @@ class Bank:
 
     def __init__(self, words: Words) -> None:
         self.grid, self._size, self._relevant = words.grid, words.grid.size, words.relevant
+        self._moved = words.shared
         self._sliding = [Sliding(words, t) for t in range(len(words.facts.tensors))]
         every = range(len(words.facts.tensors))
         self.overlapping = sorted({d for t in every for d in (*words.shared[t], *words.spaced[t])})
@@ -84,6 +85,12 @@ class Bank:
     def mates(self, charge: Charge) -> list[int]:
         """See `Sliding.mates`; none where no run is charged."""
         return [] if charge.run is None else self._sliding[charge.t].mates(charge.by, charge.run)
+
+    def words_of(self, charge: Charge, crossing: Crossing) -> Hashable:
+        """What the words that cross a boundary depend on, of a charge of one level."""
+        if charge.run is None and charge.first not in self._moved[charge.t]:
+            return charge.t, crossing
+        return charge.t, crossing, charge.run, charge.first, charge.by, charge.prime
 
     def kind(self, charge: Charge, inside: float, passing: Passing, whole: Apart, *, alone: bool) -> int:
         """The row of the words that the innermost of a charge's boundaries brings.
@@ -140,13 +147,18 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class _Prices:
-    """The prices of a stage's charges: all parts, which of them each charge consists of, and what these are for."""
+    """The prices of a stage's charges: all parts, which of them each charge consists of, and what these are for.
+
+    Parts of the same words are alike: ``different`` has one of each kind with its charge, ``alike`` says which it is.
+    """
 
     price: Price
     part: Ints
     first: Ints
     crossings: tuple[Crossing, ...]
     passing: Floats
+    different: list[tuple[Charge, int]]
+    alike: Ints
 
 
 class Charges:
@@ -192,15 +204,12 @@ class Charges:
         passing = prices.passing[:, :, ways].max(axis=2)[prices.part]
         key = stage, prices.crossings, prices.first.tobytes(), passing.tobytes(), self._what_counts(stage, ways)
         if key not in self._bank.asked:
-            first, passed, aparts = prices.first.tolist(), passing.tolist(), Aparts()
-            self._bank.asked[key] = np.array(
-                [
-                    self._kind(charge, ways, prices.crossings[part], tuple(passed[part]), aparts)
-                    for number, charge in enumerate(stage.charges)
-                    for part in range(first[number], first[number + 1])
-                ],
-                dtype=np.int64,
-            )
+            passed, aparts = passing.tolist(), Aparts()
+            different = [
+                self._kind(charge, ways, prices.crossings[part], tuple(passed[part]), aparts)
+                for charge, part in prices.different
+            ]
+            self._bank.asked[key] = np.array(different, dtype=np.int64)[prices.alike]
         return self._bank.asked[key]
 
     def _what_counts(self, stage: Stage, ways: Ints) -> Hashable:
@@ -218,6 +227,7 @@ class Charges:
         empty = np.empty((0, 3, len(self.prices.fillings)))
         held: dict[int, int] = {}
         price, passing, crossings, part, first = [empty], [empty[:, :2]], list[Crossing](), list[int](), [0]
+        owners: list[Charge] = []
         for c in stage.charges:
             prices, some, passed = self.prices.moved(c.t, c.child, c.parent, c.level, c.first)
             if id(prices) not in held:
@@ -225,10 +235,18 @@ class Charges:
                 price.append(prices)
                 passing.append(passed)
             part += range(held[id(prices)], held[id(prices)] + len(prices))
+            owners += [c] * len(prices)
             crossings += some
             first.append(len(part))
         numbers = np.array(part, dtype=np.int64), np.array(first, dtype=np.int64)
-        return _Prices(np.concatenate(price), *numbers, tuple(crossings), np.concatenate(passing))
+        found: dict[Hashable, int] = {}
+        alike = [found.setdefault(key, len(found)) for key in map(self._bank.words_of, owners, crossings)]
+        places = np.unique(np.array(alike, dtype=np.int64), return_index=True)[1].tolist()
+        different = [(owners[place], place) for place in places]
+        return _Prices(
+            np.concatenate(price), *numbers, tuple(crossings), np.concatenate(passing), different,
+            np.array(alike, dtype=np.int64),
+        )  # fmt: skip
 
     def _kind(self, charge: Charge, ways: Ints, crossing: Crossing, passing: Passed, aparts: Aparts) -> int:
         run, inside = charge.run, 1.0
