@@ -107,12 +107,14 @@ class Prices:
         """
         key = t, child, parent, level
         if key not in self._apart:
-            found, child = np.ones((len(self._ones), len(self._bounds))), self.last_waiting(*key)
-            shared = sorted(self.words.shared[t].keys() | self.words.spaced[t])
+            found, last = np.ones((len(self._ones), len(self._bounds))), self.last_waiting(*key)
+            shared, spaced = sorted(self.words.shared[t]), sorted(self.words.spaced[t])
             for p, factors in self._fanouts.items():
-                if child < p <= level:
+                if last < p <= level:
                     within = self._pairs(t, p)[:, shared] & (p <= parent)
                     found[:, shared] *= np.where(within, 1.0, factors[:, shared])
+                if child < p <= level:  # a level in between would take in the gaps too
+                    found[:, spaced] *= factors[:, spaced]
             self._apart[key] = found.astype(np.int64)
         return self._apart[key]
 
