@@ -157,6 +157,10 @@ class Sliding:
         """[size]: whether something of a dimension is left for further loops."""
         return np.asarray(self._grid.tiles[:, d] < self._grid.bounds[d])
 
+    def _left(self, d: int) -> Floats:
+        """[size]: how many iterations and instances of a dimension are left."""
+        return np.asarray(self._grid.bounds[d] / self._grid.tiles[:, d])
+
     def _stays_later(self) -> Mask:
         """[size]: whether some loop outside may leave the tile in place."""
         tiles, bounds = self._grid.tiles, self._grid.bounds
@@ -167,7 +171,8 @@ class Sliding:
         """[size]: words that a run brings which the first step of a loop with so many iterations or more ends.
 
         Of the first tile of the run, what that loop and those outside of it bring is whole tiles, but where `Meetings`
-        says that it may be nothing, or a step.
+        says that it may be nothing, or a step. That ends where a loop of another rank comes next: of the runs along all
+        that is left of the two dimensions one at least begins with a first tile.
 
         Args:
             run: the run.
@@ -186,7 +191,9 @@ class Sliding:
         left = np.where(later_nothing, 1.0 - (1.0 - steps) / prime, left)
         one = np.where(later_nothing, steps + (share - steps) * (1.0 - 1.0 / prime), share)
         left = np.where(step, np.minimum(left, one), left)
-        return self.words * np.where(nothing, steps, left)
+        along = np.where(later_nothing, self._left(d), 1.0) * self._left(self._other[d])
+        first = (np.where(later_step | again, share, 1.0) - steps) / along
+        return self.words * np.where(nothing, steps + first, left)
 
     def at_the_end(self, run: Run, inside: float) -> Floats:
         """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it.
@@ -199,7 +206,8 @@ class Sliding:
         _, _, nothing, step, again, *_ = self._meetings(run, inside, -1, 0)
         # Where steps go on along its own dimension alone, least is brought if the run goes on to the end of that.
         longest = np.where(again, self._grid.whole_along(self.words, run.d), self.words)
-        return np.where(nothing, self.words * steps, np.where(step, self.words * share, longest))
+        first = (np.where(step | again, share, 1.0) - steps) / (self._left(run.d) * self._left(self._other[run.d]))
+        return np.where(nothing, self.words * (steps + first), np.where(step, self.words * share, longest))
 
     def shared_out(self, run: Run, inside: float, words: Floats, steps: Floats, others: Floats) -> Floats:
         """[size]: words of a run, at least, of which neighbours may serve some.
