@@ -109,6 +109,10 @@ class Incumbent:
         possible &= (primary < best * _AS_GOOD) | ((primary <= best) & (tie < least_tie * _AS_GOOD))
         return possible
 
+    def may_tie(self, primary: float) -> bool:
+        """Whether mappings of this objective, at least, are as good as the best one at best: the tie-break decides."""
+        return self.best_key[0] * _AS_GOOD <= primary
+
     def leave(self, key: Key) -> None:
         """Hear that nothing more will be learnt of what a bound stands for."""
         self.open = min(self.open, max(key, self.floor))

@@ -67,7 +67,7 @@ class Measure:
             least = np.where(possible, line.least, 0.0)
             most = np.maximum(energy, least - line.weight * (cycles - self._latency))
             begin = self._search.keys(self.total(most, cycles), cycles)
-            last = np.maximum(cycles, (least - energy) / line.weight * SLACK + self._latency)
+            last = np.maximum(cycles, np.ceil((least * SLACK - energy) / line.weight) + self._latency)
             end = self._search.keys(self.total(energy, last), last)
             primary, tie = _later((primary, tie), _earlier(begin, end))
         return np.where(possible, primary, np.inf), tie

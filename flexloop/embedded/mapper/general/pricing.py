@@ -63,7 +63,7 @@ class Pricing:
         energy = float(measure.total(np.array([found.least]), np.array([root.cycles]))[0])
         stage = Stage.PRICED if found.is_fine else Stage.COARSE
         root = self.bounded(replace(root, has_paths=True), stage, energy, 0.0)
-        if self._incumbent.objective == "energy" or energy == np.inf:
+        if energy == np.inf or not self._ask_cycles(root):
             return root
         if not root.is_even and not (found.is_fine and root.is_small):
             return root
@@ -133,6 +133,12 @@ class Pricing:
             blends += [best] if best else []
         return replace(root, blends=tuple(blends))
 
+    def _ask_cycles(self, root: Root) -> bool:
+        """Whether cycles matter: for energy where they decide between mappings that are as good."""
+        if self._incumbent.objective != "energy":
+            return True
+        return len(root.which) == 1 and self._incumbent.may_tie(root.key[0])
+
     def _is_slow(self, root: Root, found: Shortest) -> bool:
         """Whether the mapping of the least energy is known to need more cycles than a root does."""
         if found.genomes is None or isinstance(root.part, Arrays):
@@ -144,7 +150,7 @@ class Pricing:
         """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
         fresh = self._fresh if root.order == self._fresh_of else {}
         found = [fresh.get(None) or self._path(root, self._most_energy(root), coarse=False)]
-        if self._incumbent.objective != "energy":
+        if self._ask_cycles(root):
             for resource in root.tight:
                 found.append(fresh.get(resource) or self._path(root, self._most_cycles(root), resource, coarse=False))
             found += [self._path(root, np.inf, *blend, coarse=False) for blend in root.blends]
@@ -178,8 +184,9 @@ class Pricing:
 
     def _most_cycles(self, root: Root) -> float:
         """The cycles above which a mapping of a root is of no interest."""
+        best, tie = self._incumbent.best_key
         if self._incumbent.objective == "energy":
-            return np.inf
-        best, _ = self._incumbent.best_key
-        most = best if self._incumbent.objective == "latency" else best / root.energy if root.energy > 0 else np.inf
+            most = tie
+        else:
+            most = best if self._incumbent.objective == "latency" else best / root.energy if root.energy > 0 else np.inf
         return most - root.part.facts.latency

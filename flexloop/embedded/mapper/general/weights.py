@@ -10,6 +10,8 @@ from flexloop.embedded.mapper.paths.shortest import Shortest
 
 _MOST = 4
 """Weights that are tried for a bandwidth."""
+_SMALL = 1e-2
+"""By how much less a cycle is worth each time where it only decides between mappings of the same energy."""
 
 
 class Weights:
@@ -17,7 +19,8 @@ class Weights:
 
     The line begins at the least cycles, with the energy of a mapping that would be as good as the best one. It ends at
     a mapping of less energy and more cycles: that of the path found last; or, for EDP, where the energy is the least
-    one and the cycles are such that it would be as good as the best one too.
+    one and the cycles are such that it would be as good as the best one too. For energy, where cycles decide between
+    mappings of the least, a cycle is worth less and less.
 
     Args:
         incumbent: the best mapping yet.
@@ -42,6 +45,10 @@ class Weights:
         (best, tie), root = self._incumbent.best_key, self._root
         if best == inf or root.energy <= 0 or len(self._tried) == _MOST:
             return 0.0
+        if self._incumbent.objective == "energy":
+            weight = root.energy / root.cycles * _SMALL ** (1 + len(self._tried))
+            self._tried.append(weight)
+            return weight
         if self._incumbent.objective == "latency":
             begin = tie if root.cycles >= best else 0.0
             energy, cycles = self._end
