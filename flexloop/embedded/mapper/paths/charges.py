@@ -242,11 +242,18 @@ class Charges:
         found: dict[Hashable, int] = {}
         alike = [found.setdefault(key, len(found)) for key in map(self._bank.words_of, owners, crossings)]
         places = np.unique(np.array(alike, dtype=np.int64), return_index=True)[1].tolist()
-        different = [(owners[place], place) for place in places]
+        different = [(self._with_loops(owners[place]), place) for place in places]
         return _Prices(
             np.concatenate(price), *numbers, tuple(crossings), np.concatenate(passing), different,
             np.array(alike, dtype=np.int64),
         )  # fmt: skip
+
+    def _with_loops(self, charge: Charge) -> Charge:
+        """A charge that says how many loops its run may consist of."""
+        if (run := charge.run) is None:
+            return charge
+        own = [dims for slot, dims in self._slots if not slot.spatial and run.child < slot.level <= charge.level]
+        return replace(charge, run=replace(run, loops=sum(run.d in dims for dims in own)))
 
     def _kind(self, charge: Charge, ways: Ints, crossing: Crossing, passing: Passed, aparts: Aparts) -> int:
         run, inside = charge.run, 1.0
@@ -256,8 +263,6 @@ class Charges:
             if not run.of_two:
                 spanned = self._inside[child][d] * most(-1, charge.level, d, ways)
                 inside = min(spanned, self._bank.longest(charge.t, child, d) * inside)
-            own = [dims for slot, dims in self._slots if not slot.spatial and child < slot.level <= charge.level]
-            charge = replace(charge, run=replace(run, loops=sum(d in dims for dims in own)))
         whole = self._whole(charge, crossing.child, crossing.parent, ways, aparts)
         passed = self._passing(charge, ways, crossing, passing, aparts)
         return self._bank.kind(charge, inside, passed, whole, alone=len(ways) == 1)

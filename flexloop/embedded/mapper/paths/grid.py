@@ -52,6 +52,7 @@ class Grid:
         strides = [prod(self.shape[k + 1 :]) for k in range(len(axes))]
         self.axes = np.array([strides, self.shape], dtype=np.int64).T.reshape(-1, 2).copy()
         """[axes, 2]: how far a step leads, and how many tiles lie along the axis."""
+        self._pairs: dict[tuple[int, int], tuple[Ints, Ints]] = {}
         self._windows: dict[tuple[int, ...], Window] = {}
         self._divisors = [np.array(divisors(bound), dtype=np.int64) for bound in bounds]
         self._places = [
@@ -84,6 +85,20 @@ class Grid:
         for codes, known, some in zip(self.codes, self._divisors, extents, strict=True):
             found &= np.array([n in some for n in known.tolist()])[codes[where]]
         return found
+
+    def pairs(self, d: int, other: int) -> tuple[Ints, Ints]:
+        """Where one tile for each pair of extents along two dimensions stands, and which pair each tile [size] has.
+
+        The former span all of the other dimensions; those of the same extent along the first come together.
+        """
+        if (d, other) not in self._pairs:
+            tiles = np.tile(
+                np.array(self.bounds, dtype=np.int64), (len(self._divisors[d]) * len(self._divisors[other]), 1)
+            )
+            tiles[:, d] = np.repeat(self._divisors[d], len(self._divisors[other]))
+            tiles[:, other] = np.tile(self._divisors[other], len(self._divisors[d]))
+            self._pairs[d, other] = self.index(tiles), self.codes[d] * len(self._divisors[other]) + self.codes[other]
+        return self._pairs[d, other]
 
     def window(self, factors: Sequence[int]) -> Window:
         """What is left of the grid where some factors are taken: the tiles of the bounds divided by them."""

@@ -18,16 +18,17 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.embedded.mapper.paths.grid import Floats
+from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.meetings import Along, Beside, after_first, after_run
 from flexloop.embedded.mapper.paths.words import Words
 
 Mask = npt.NDArray[np.bool_]
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Sliding:
     def __init__(self, words: Words, t: int, apart: Apart = NOT_APART, *, whole: bool = False) -> None:
         self._grid, self._every = words.grid, words
         self._t, self._apart, self._whole = t, apart, whole
-        self.words = self._from(words.closer(t, apart.closer)[whole])
+        self.words: Floats = self._from(words.closer(t, apart.closer)[whole])
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
         dims = words.sliding_dims(t)
@@ -108,37 +109,40 @@ class Sliding:
         capacity = self._levels[level].capacity
         return min(float(self._grid.bounds[d]), (max(capacity, 1.0) - 1.0) / self._coefficient(d) + 1.0)
 
+    def _places(self, d: int) -> Ints:
+        """Where one tile stands for each pair of extents along the dimensions of a rank of two; else where all do."""
+        return self._grid.pairs(d, self._other[d])[0] if d in self._other else np.arange(self._grid.size)
+
+    def _for_all(self, d: int, values: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
+        """[size] of [places]: values of all tiles."""
+        return values[self._grid.pairs(d, self._other[d])[1]] if d in self._other else values
+
     def _iterations(self, run: Run, inside: float) -> Floats | float:
-        """[size]: iterations of a run, at least: what the child's tile and the fanouts leave."""
+        """[places]: iterations of a run, at least: what the child's tile and the fanouts leave."""
         if run.of_two:
             return 2.0
-        return np.maximum(self._grid.tiles[:, run.d] / inside, 3.0)
+        return np.asarray(np.maximum(self._grid.tiles[self._places(run.d), run.d] / inside, 3.0))
 
     def _steps(self, d: int, iterations: Floats | float) -> Floats:
-        """[size]: what part of a run's words is brought by its steps, at least."""
-        spanned = {i: coefficient * self._from(self._grid.tiles[:, i]) for i, coefficient in self._shared[d]}
+        """[places]: what part of a run's words is brought by its steps, at least."""
+        tiles = self._grid.tiles[np.maximum(self._places(d) - self._apart.shift, 0)]
+        spanned = {i: coefficient * tiles[:, i] for i, coefficient in self._shared[d]}
         extent = 1.0 + sum(spanned[i] - coefficient for i, coefficient in self._shared[d])
         share = np.minimum(spanned[d] / extent, 1.0)
         return np.asarray(share * (1.0 - 1.0 / iterations))
 
     def _meets_other(self, d: int) -> Mask:
-        """[size]: whether steps of the rank's other dimension may yet equal those of a run or cancel against them."""
+        """[places]: whether steps of the rank's other dimension may yet equal those of a run or cancel against them."""
         other = self._other[d]
-        tiles, bounds = self._grid.tiles, self._grid.bounds
+        tiles, bounds = self._grid.tiles[self._places(d)], self._grid.bounds
         short = self._coefficient(other) * tiles[:, other] <= self._coefficient(d) * bounds[d]
         return np.asarray(short & (tiles[:, other] < bounds[other]))
 
     def _along(self, d: int) -> Along:
         return Along(self._grid.bounds[d], self._coefficient(d))
 
-    def _of_tiles(self, d: int, of_extents: Mask) -> Mask:
-        """[size]: what is given by the divisors of the bounds that a tile spans along the two dimensions of a rank."""
-        codes = self._grid.codes
-        found: Mask = of_extents[codes[d], codes[self._other[d]]]
-        return found
-
     def _meetings(self, run: Run, inside: float, by: int, prime: int, beside: Beside | None = None) -> list[Mask]:
-        """[size] each: see `Meetings`."""
+        """[places] each: see `Meetings`."""
         own, other = self._along(run.d), self._along(self._other[run.d])
         prime = prime if by == self._other[run.d] else 0
         found = after_run(own, other, inside, prime, run.loops, beside, of_two=run.of_two)
@@ -151,15 +155,11 @@ class Sliding:
             found.served,
             found.served_inside,
         )
-        return [self._of_tiles(run.d, mask) for mask in every]
+        return [mask.ravel() for mask in every]
 
-    def _has_left(self, d: int) -> Mask:
-        """[size]: whether something of a dimension is left for further loops."""
-        return np.asarray(self._grid.tiles[:, d] < self._grid.bounds[d])
-
-    def _left(self, d: int) -> Floats:
-        """[size]: how many iterations and instances of a dimension are left."""
-        return np.asarray(self._grid.bounds[d] / self._grid.tiles[:, d])
+    def _left(self, d: int, rank: int) -> Floats:
+        """[places] of a rank, given by a dimension: how many iterations and instances of another one of it are left."""
+        return np.asarray(self._grid.bounds[d] / self._grid.tiles[self._places(rank), d])
 
     def _stays_later(self) -> Mask:
         """[size]: whether some loop outside may leave the tile in place."""
@@ -191,9 +191,9 @@ class Sliding:
         left = np.where(later_nothing, 1.0 - (1.0 - steps) / prime, left)
         one = np.where(later_nothing, steps + (share - steps) * (1.0 - 1.0 / prime), share)
         left = np.where(step, np.minimum(left, one), left)
-        along = np.where(later_nothing, self._left(d), 1.0) * self._left(self._other[d])
+        along = np.where(later_nothing, self._left(d, d), 1.0) * self._left(self._other[d], d)
         first = (np.where(later_step | again, share, 1.0) - steps) / along
-        return self.words * np.where(nothing, steps + first, left)
+        return np.asarray(self.words * self._for_all(d, np.where(nothing, steps + first, left)))
 
     def at_the_end(self, run: Run, inside: float) -> Floats:
         """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it.
@@ -204,10 +204,14 @@ class Sliding:
         """
         steps, share = self._steps(run.d, self._iterations(run, inside)), self._steps(run.d, inf)
         _, _, nothing, step, again, *_ = self._meetings(run, inside, -1, 0)
-        # Where steps go on along its own dimension alone, least is brought if the run goes on to the end of that.
-        longest = np.where(again, self._grid.whole_along(self.words, run.d), self.words)
-        first = (np.where(step | again, share, 1.0) - steps) / (self._left(run.d) * self._left(self._other[run.d]))
-        return np.where(nothing, self.words * (steps + first), np.where(step, self.words * share, longest))
+        first = (np.where(step | again, share, 1.0) - steps) / (
+            self._left(run.d, run.d) * self._left(self._other[run.d], run.d)
+        )
+        words = self.words * self._for_all(run.d, np.where(nothing, steps + first, np.where(step, share, 1.0)))
+        if (goes_on := again & ~nothing & ~step).any():
+            # Where steps go on along its own dimension alone, least is brought if the run goes on to the end of that.
+            words = np.where(self._for_all(run.d, goes_on), self._grid.whole_along(self.words, run.d), words)
+        return np.asarray(words)
 
     def shared_out(self, run: Run, inside: float, words: Floats, steps: Floats, others: Floats) -> Floats:
         """[size]: words of a run, at least, of which neighbours may serve some.
@@ -218,8 +222,8 @@ class Sliding:
             steps: [size] by how much neighbours may divide what the steps of the run itself bring.
             others: [size] by how much they may divide the rest.
         """
-        most = 2.0 if run.of_two else np.maximum(self._grid.tiles[:, run.d], 3.0)
-        ends = [self.words * self._steps(run.d, n) for n in (self._iterations(run, inside), most)]
+        every = (self._iterations(run, inside), self._iterations(run, 1.0))
+        ends = [self.words * self._for_all(run.d, self._steps(run.d, iterations)) for iterations in every]
         ends = [np.minimum(own, words) for own in ends]
         return np.minimum(*(own / steps + (words - own) / others for own in ends))
 
@@ -229,7 +233,7 @@ class Sliding:
         See `ended` for the arguments; by -1 the end of the slot.
         """
         *_, after, within = self._meetings(run, inside, by, prime, beside)
-        return after, within
+        return self._for_all(run.d, after), self._for_all(run.d, within)
 
     def at_once(self, d: int, prime: int, *, may_serve: bool = False) -> Floats:
         """[size]: words that the loop brings which moves the tile first, where its run is not followed.
@@ -241,17 +245,17 @@ class Sliding:
         """
         if d not in self._shared:
             return self.words
-        moves = self._has_left(d)
+        left = self._left(d, d)
         if d not in self._other:
             # Steps along the rank's other dimensions may cost nothing, and the loop have two iterations.
-            return self.words * np.where(moves, self._steps(d, 2.0), 1.0)
+            return self.words * np.where(left > 1.0, self._steps(d, 2.0), 1.0)
         step = self._steps(d, inf)  # what every iteration brings but the first one
         nothing, same = after_first(self._along(d), self._along(self._other[d]), prime)
-        meets = self._of_tiles(d, nothing) | (may_serve & self._has_left(self._other[d]))
+        meets = nothing.ravel() | (may_serve & (self._left(self._other[d], d) > 1.0))
         # Along the dimension itself steps go on at best to its end; loops of others bring whole tiles.
-        first = (1.0 - step) * self._grid.tiles[:, d] / self._grid.bounds[d]
-        least = step + np.where(self._of_tiles(d, same), 0.0, first)
-        return self.words * np.where(moves, np.where(meets, step * (1.0 - 1.0 / prime), least), 1.0)
+        least = step + np.where(same.ravel(), 0.0, (1.0 - step) / left)
+        brought = np.where(left > 1.0, np.where(meets, step * (1.0 - 1.0 / prime), least), 1.0)
+        return np.asarray(self.words * self._for_all(d, brought))
 
     def mates(self, by: int, run: Run) -> list[int]:
         """The dimensions whose fanouts may hide the step of a loop that ends a run, so that neighbours serve it.
@@ -269,16 +273,19 @@ class Sliding:
         that ends it, by the way back, as much of the first tile, or all of it where it leads apart (see `mates`). What
         lies outside of that loop may bring nothing. Arguments are those of `kind`.
         """
+        d = first if run is None else run.d
         if run is None:
-            return self.words * self._steps(first, float(prime))
-        steps = self._steps(run.d, self._iterations(run, inside))
+            return self.words * self._for_all(d, self._steps(d, float(prime)))
+        steps = self._steps(d, self._iterations(run, inside))
         back = np.minimum(steps, 1.0 - steps)
+        if by == self._other[d]:
+            return self.words * self._for_all(d, steps)
         if by >= 0:
-            if by == self._other[run.d]:
-                return self.words * steps
-            return self.words * (
-                steps + (1.0 - 1.0 / prime) * (1.0 - steps if apart and by in self._relevant else back)
-            )
-        ended = steps + (np.where(self._stays_later(), back, 1.0 - steps) if apart else back) / 2
-        ended = np.minimum(ended, self._steps(run.d, inf))
-        return self.words * np.where(self._meets_other(run.d), steps, ended)
+            rest = 1.0 - steps if apart and by in self._relevant else back
+            return self.words * self._for_all(d, steps + (1.0 - 1.0 / prime) * rest)
+        most, meets = self._steps(d, inf), self._meets_other(d)
+        ended, whole = (np.where(meets, steps, np.minimum(steps + n / 2, most)) for n in (back, 1.0 - steps))
+        brought = self._for_all(d, ended)
+        if apart:
+            brought = np.where(self._stays_later(), brought, self._for_all(d, whole))
+        return np.asarray(self.words * brought)
