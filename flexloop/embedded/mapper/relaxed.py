@@ -6,13 +6,17 @@ children together receive the words of a tile times the iterations and instances
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from functools import lru_cache
+from math import gcd, prod
 from typing import NamedTuple
 
 import numpy as np
 
 from flexloop.embedded.arrays import Floats
 from flexloop.embedded.mapper.facts import READ, WRITE, LevelFacts, TensorFacts
+from flexloop.integers import divisors
 
 
 class Access(NamedTuple):
@@ -60,7 +64,7 @@ class Moved:
     """
 
     def __init__(self, tensor: TensorFacts, bounds: Sequence[int]) -> None:
-        self.tensor = tensor
+        self.tensor, self._bounds = tensor, tuple(bounds)
         self.relevant = frozenset(d for rank in tensor.ranks for d, _ in rank if bounds[d] > 1)
         self.irrelevant = [d for d in range(len(bounds)) if d not in self.relevant]
         self.shared = {
@@ -73,7 +77,17 @@ class Moved:
         self.everything = float(tensor.box(np.array([bounds], dtype=np.float64))[0])
 
     def sharing(self, factors: Floats) -> Floats:
-        """[n]: how many children get the same tile at most: those along a rank differ as its longest loop does."""
+        """[n]: how many children get the same tile at most, of fanouts with these factors."""
+        share: Floats = factors[:, self.irrelevant].prod(axis=1)
+        for rank in set(self.shared.values()):
+            ways, which = np.unique(factors[:, [d for d, _ in rank]].astype(np.int64), axis=0, return_inverse=True)
+            loops = tuple((self._bounds[d], coefficient) for d, coefficient in rank)
+            alike = [prod(way) if self.tensor.is_diagonal else most_alike(loops, tuple(way)) for way in ways.tolist()]
+            share = share * np.array(alike, dtype=np.float64)[which.ravel()]
+        return share
+
+    def most_sharing(self, factors: Floats) -> Floats:
+        """[n]: the same of fanouts with these factors or less: those along a rank differ as its longest loop does."""
         share: Floats = factors[:, self.irrelevant].prod(axis=1)
         for rank in set(self.shared.values()):
             along = factors[:, [d for d, _ in rank]]
@@ -87,3 +101,23 @@ class Moved:
         and the last of them has no neighbour to take its words from.
         """
         return [i for i, _ in self.shared.get(d, ()) if i != d or self.tensor.is_diagonal]
+
+
+@lru_cache(maxsize=65536)
+def most_alike(loops: tuple[tuple[int, int], ...], factors: tuple[int, ...]) -> int:
+    """How many children of a fanout may have the same offset along a rank, at most: they share a tile (rule 4a).
+
+    Of two loops the steps are s1 and s2 long, as what lies inside the fanout along their dimensions: any divisors of
+    what the factors leave. Two children have the same offset where they are s2 / g steps apart along the one and s1 / g
+    along the other, g being the greatest common divisor. Of more loops all but the longest may lead back.
+
+    Args:
+        loops: for each dimension of the rank its bound and its coefficient.
+        factors: what the fanout has of each.
+    """
+    moving = [(bound, coefficient, n) for (bound, coefficient), n in zip(loops, factors, strict=True) if n > 1]
+    if len(moving) != 2 or any(bound % n for bound, _, n in moving):
+        return prod(factors) // max(factors)
+    (one, c, n), (other, k, m) = moving
+    steps = itertools.product((c * span for span in divisors(one // n)), (k * span for span in divisors(other // m)))
+    return max(min(-(-n * gcd(s, z) // z), -(-m * gcd(s, z) // s)) for s, z in steps)

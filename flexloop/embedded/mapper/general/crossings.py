@@ -226,7 +226,7 @@ class Crossings:
         most = np.ones(n)
         for level, fanout in fanouts.items():
             if child < level <= parent and t not in self.facts.levels[level].no_multicast_no_reduction:
-                most = most * np.minimum(fanout.room, self._moved[t].sharing(fanout.factors))
+                most = most * np.minimum(fanout.room, self._moved[t].most_sharing(fanout.factors))
         return most
 
     def _charge(
