@@ -21,7 +21,7 @@ from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.proof import Proof
 from flexloop.embedded.mapper.general.roots import Root, Stage
 from flexloop.embedded.mapper.paths.prices import KEPT
-from flexloop.embedded.mapper.paths.shortest import knows_paths, shortest
+from flexloop.embedded.mapper.paths.shortest import Decided, knows_paths, shortest
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, SearchOptions
@@ -50,7 +50,7 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
         filling = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
         keeping = np.where(genomes.keep[row], KEPT, 0).astype(np.int8)
         ways = Fillings.of(choices, [filling]), np.array([0])
-        found = shortest(facts_of(space.spec, choices.reuse), choices, keeping, bounds, *ways)
+        found = shortest(Decided(facts_of(space.spec, choices.reuse), choices, keeping, bounds), *ways)
         assert found is not None
         root = Root((0.0, 0.0), 0, search.parts[0], bounds, keeping, Stage.PRICED, 0.0, 0.0, *ways)
         labels = Labels(search, root, Proof(search, are_paths=True)._relaxation(root, looks_beyond=False), [found])

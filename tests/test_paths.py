@@ -21,7 +21,7 @@ from flexloop.embedded.mapper.facts import Facts, TensorFacts
 from flexloop.embedded.mapper.fillings import Filling, Fillings
 from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import keeping_of
-from flexloop.embedded.mapper.paths.shortest import Shortest, knows_paths, shortest
+from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, knows_paths, shortest
 from flexloop.embedded.mapper.paths.sliding import Run, Sliding
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.sampler import choices_of
@@ -61,7 +61,7 @@ def least_of_each(space: Space) -> dict[tuple[tuple[int, ...], tuple[int, ...]],
 def path(space: Space, choices: Choices, bounds: tuple[int, ...], filling: Filling) -> Shortest:
     keeping = keeping_of(choices.kept, choices.free_bypass)
     ways = Fillings.of(choices, [filling]), np.array([0])
-    found = shortest(exact(facts_of(space.spec, choices.reuse)), choices, keeping, bounds, *ways)
+    found = shortest(Decided(exact(facts_of(space.spec, choices.reuse)), choices, keeping, bounds), *ways)
     assert found is not None
     return found
 
@@ -94,8 +94,8 @@ def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None
         fillings = Fillings.of(choices, [filling for filling, _ in some])
         most = min(energy for _, energy in some) * (1 + 1e-9) + facts_of(space.spec).below_zero(bounds)
         for coarse in (False, True):
-            together = shortest(facts, choices, keeping, bounds, fillings, np.arange(len(some)), coarse=coarse)
-            one = shortest(facts, choices, keeping, bounds, fillings, np.array([0]), coarse=coarse)
+            together = shortest(Decided(facts, choices, keeping, bounds), fillings, np.arange(len(some)), coarse=coarse)
+            one = shortest(Decided(facts, choices, keeping, bounds), fillings, np.array([0]), coarse=coarse)
             assert together is not None and one is not None
             assert together.least <= min(most, one.least * (1 + 1e-9))
 
@@ -114,7 +114,7 @@ def test_no_mapping_lies_below_a_line_of_energy_and_cycles(seed: int, times: flo
         ways = Fillings.of(choices, [filling]), np.array([0])
         for resource in facts.resources:
             weight = times * least / prod(bounds)
-            found = shortest(facts, choices, keeping, bounds, *ways, resource=resource, weight=weight)
+            found = shortest(Decided(facts, choices, keeping, bounds), *ways, charged=Charged(resource, weight))
             assert found is not None
             for others, other, energy, one in mappings(space):
                 if (others, other) == (bounds, filling):
@@ -192,10 +192,10 @@ def test_energies_above_the_best_known_are_of_no_interest() -> None:
     facts = facts_of(space.spec, choices.reuse)
     filling: Filling = {next(i for i, s in enumerate(choices.slots) if s.spatial): (16, 1, 1)}
     ways = Fillings.of(choices, [filling]), np.array([0])
-    whole = shortest(facts, choices, keeping, (64, 64, 64), *ways)
+    whole = shortest(Decided(facts, choices, keeping, (64, 64, 64)), *ways)
     assert whole is not None
-    cut = shortest(facts, choices, keeping, (64, 64, 64), *ways, most=whole.least * 1.001)
-    none = shortest(facts, choices, keeping, (64, 64, 64), *ways, most=whole.least * 0.5)
+    cut = shortest(Decided(facts, choices, keeping, (64, 64, 64)), *ways, most=whole.least * 1.001)
+    none = shortest(Decided(facts, choices, keeping, (64, 64, 64)), *ways, most=whole.least * 0.5)
     assert cut is not None and none is not None
     assert cut.least == whole.least
     assert none.least == np.inf

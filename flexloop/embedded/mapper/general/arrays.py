@@ -82,7 +82,7 @@ def as_arrays(parts: Sequence[Part]) -> list[Part]:
 
 
 def members_of(root: Root, numbers: Iterator[int]) -> list[Root]:
-    """A root of several arrays, for each of those alone that hold its fanouts' factors, or for all where many do."""
+    """A root of several arrays for each of them alone that holds its factors; for all where these are not listed."""
     assert isinstance(root.part, Arrays)
     if root.fillings is None:
         return [replace(root, part=m, stage=Stage.LISTED, order=next(numbers)) for m in root.part.members]

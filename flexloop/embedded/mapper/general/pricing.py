@@ -13,7 +13,7 @@ from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.measure import Line, Measure
 from flexloop.embedded.mapper.general.roots import Root, Stage
 from flexloop.embedded.mapper.general.weights import Weights
-from flexloop.embedded.mapper.paths.shortest import Shortest, shortest
+from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
 
 _TIGHT = 0.6
 """The least share of a root's cycles for which a bandwidth is looked into."""
@@ -161,11 +161,9 @@ class Pricing:
     ) -> Shortest | None:
         """The shortest path of a root, where there are not too many; none above a limit."""
         assert root.fillings is not None
-        facts, choices = root.part.facts, root.part.choices
+        mapspace = Decided(root.part.facts, root.part.choices, root.keeping, root.bounds)
         ways = root.fillings, root.which, most, self._incumbent.deadline
-        return shortest(
-            facts, choices, root.keeping, root.bounds, *ways, coarse=coarse, resource=resource, weight=weight
-        )
+        return shortest(mapspace, *ways, coarse=coarse, charged=Charged(resource, weight))
 
     def note_path(self, root: Root, found: Shortest) -> None:
         """Cost the mapping of a path."""

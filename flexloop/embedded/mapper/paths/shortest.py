@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,37 @@ _MOST = 40_000_000
 """Values at a time that a programme is run for."""
 _FOLLOWED = 8_000_000
 """Values at a time of which those of all slots are kept, and for which runs along shared ranks are followed."""
+
+
+class Decided(NamedTuple):
+    """A mapspace with its bounds decided.
+
+    Attributes:
+        facts: architecture and problem.
+        choices: the mapspace's slots.
+        keeping: [levels, data spaces] what is kept, bypassed, open.
+        bounds: the bound of each dimension.
+    """
+
+    facts: Facts
+    choices: Choices
+    keeping: Keeping
+    bounds: Sequence[int]
+
+
+class Charged(NamedTuple):
+    """What is charged on a path.
+
+    Attributes:
+        resource: a bandwidth whose cycles take the place of energy; None: energy.
+        weight: pJ for each of its cycles, which are then charged beside energy; 0: they alone are.
+    """
+
+    resource: Resource | None = None
+    weight: float = 0.0
+
+
+ENERGY = Charged()
 
 
 @dataclass(frozen=True)
@@ -58,34 +90,27 @@ class Shortest:
 
 
 def shortest(
-    facts: Facts,
-    choices: Choices,
-    keeping: Keeping,
-    bounds: Sequence[int],
+    mapspace: Decided,
     fillings: Fillings,
     which: Ints,
     most: float = inf,
     deadline: Deadline | None = None,
     *,
     coarse: bool = False,
-    resource: Resource | None = None,
-    weight: float = 0.0,
+    charged: Charged = ENERGY,
 ) -> Shortest | None:
-    """The shortest path, or None where there are too many tiles, or what paths do not know: limits of reuse, residuals.
+    """The shortest path, or None where there are too many tiles, or what paths do not know: residuals.
 
     Args:
-        facts: architecture and problem.
-        choices: the mapspace's slots.
-        keeping: [levels, data spaces] what is kept, bypassed, open.
-        bounds: the bound of each dimension.
+        mapspace: the mapspace.
         fillings: ways to fill the fanouts.
         which: one of them, or several, in none of which a mapping costs less.
         most: energies (pJ) above this one are of no interest.
         deadline: when to give up, with `TimeUp`.
         coarse: whether to leave out what takes long: following runs along shared ranks, and tracing the path.
-        resource: a bandwidth whose cycles take the place of energy; None: energy.
-        weight: pJ for each of its cycles, which are then charged beside energy.
+        charged: what is charged.
     """
+    facts, choices, keeping, bounds = mapspace
     if not knows_paths(choices):
         return None
     factorizations = [
@@ -103,13 +128,12 @@ def shortest(
     if ways is None:
         return None
     ways.bank.tidy()
-    charges: Charges | Blend = _charges(ways, kept, fillings, resource)
-    if weight:
-        charges = Blend(_charges(ways, kept, fillings, None), _charges(ways, kept, fillings, resource), weight)
-    programme = Programme(ways, charges, which, most, deadline)
+    own = _charges(ways, kept, fillings, charged.resource)
+    blend = Blend(_charges(ways, kept, fillings, None), own, charged.weight) if charged.weight else None
+    programme = Programme(ways, blend or own, which, most, deadline)
     walk = Walk(choices, keeping, fillings.one(int(which[0])), programme) if programme.traced else None
     genomes = walk.genomes() if walk is not None else None
-    return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept, resource, weight)
+    return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept, *charged)
 
 
 @lru_cache(maxsize=16)
