@@ -96,7 +96,7 @@ class Pricing:
                 continue
             self.note_path(root, found)
             cycles = float(measure.cycles(np.zeros(1), np.array([found.least]))[0])
-            if cycles >= _TIGHT * root.cycles or not root.is_even:
+            if resources or cycles >= _TIGHT * root.cycles or not root.is_even:
                 tight.append(resource)
             root = self.bounded(root, root.stage, 0.0, cycles)
             if alone:
@@ -140,9 +140,11 @@ class Pricing:
         return len(root.which) == 1 and self._incumbent.may_tie(root.key[0])
 
     def _is_slow(self, root: Root, found: Shortest) -> bool:
-        """Whether the mapping of the least energy is known to need more cycles than a root does."""
-        if found.genomes is None or isinstance(root.part, Arrays):
+        """Whether the mapping of the least energy needs more cycles than a root does, or may where it is not traced."""
+        if isinstance(root.part, Arrays) or len(root.which) > 1 or not found.is_fine:
             return False
+        if found.genomes is None:
+            return True
         costs = root.part.costing.cost(found.genomes, self._incumbent.deadline)
         return bool(len(costs) and costs.cycles[0] > root.cycles)
 
