@@ -21,7 +21,7 @@ from flexloop.integers import divisors
 
 Masks = list[npt.NDArray[np.bool_]]
 Row = tuple[int, ...]
-TRACED = 2_000_000
+TRACED = 4_000_000
 """Values at a time of which those within slots are kept too, for a path to be traced."""
 _MASKS = 256
 """Products of the fanouts' factors for which it is kept which tiles are reached."""

@@ -133,6 +133,7 @@ def shortest(
     programme = Programme(ways, blend or own, which, most, deadline)
     walk = Walk(choices, keeping, fillings.one(int(which[0])), programme) if programme.traced else None
     genomes = walk.genomes() if walk is not None else None
+    programme.within.clear()  # nobody else needs them, and they are most of what is held
     return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept, *charged)
 
 
