@@ -56,12 +56,11 @@ class Fillings:
 
     def on(self, choices: Choices, ways: Ints) -> tuple[Fillings, Ints]:
         """Some of them on one of the arrays, which may lack fanouts, and which these are."""
-        slots = {slot.level: place for place, slot in enumerate(choices.slots) if slot.spatial}
-        if tuple(slots) == self.levels:
+        if tuple(choices.spatial) == self.levels:
             return self._of_one, ways
-        fanouts = [self.levels.index(level) for level in slots]
-        alone = Fillings(tuple(slots.values()), tuple(slots), self.factors[ways][:, fanouts])
-        return alone, np.arange(len(ways))
+        fanouts = [self.levels.index(level) for level in choices.spatial]
+        slots = tuple(choices.spatial.values()), tuple(choices.spatial)
+        return Fillings(*slots, self.factors[ways][:, fanouts]), np.arange(len(ways))
 
     @cached_property
     def _of_one(self) -> Fillings:

@@ -6,6 +6,7 @@ Equal arguments give equal answers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +42,12 @@ class Found:
     genomes: Genomes
 
 
-def choices_of(space: Space) -> Choices:
-    """What a space leaves open."""
+def choices_of(space: Space, fanouts: Sequence[tuple[int, int]] | None = None) -> Choices:
+    """What a space leaves open, or would with other fanouts."""
     spec = space.spec
     bounds = {d: space.bounds[d] for d in spec.problem.dimensions}
-    return Choices(spec.level_names, spec.fanout_xy, bounds, spec.data_space_names, space.constraints, space.most_loops)
+    names = spec.level_names, fanouts or spec.fanout_xy, bounds, spec.data_space_names
+    return Choices(*names, space.constraints, space.most_loops)
 
 
 def sample(

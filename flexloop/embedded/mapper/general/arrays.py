@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.fillings import Fillings, told_apart
 from flexloop.embedded.mapper.general.roots import MOST_WAYS, Part, Root, Stage
+from flexloop.embedded.mapper.sampler import choices_of
 
 
 @dataclass
@@ -40,23 +40,20 @@ class Arrays(Part):
         """The mapspaces as one."""
         first = members[0]
         fanouts = np.array([member.choices.fanouts for member in members]).max(axis=0).tolist()
-        dimensions = {d: first.space.bounds[d] for d in first.choices.dimensions}
-        choices = Choices(
-            first.choices.levels, fanouts, dimensions, first.choices.data_spaces, first.space.constraints,
-            first.space.most_loops,
-        )  # fmt: skip
-        return cls(first.index, first.space, choices, first.costing, first.proved, tuple(members))
+        return cls(
+            first.index, first.space, choices_of(first.space, fanouts), first.costing, first.proved, tuple(members)
+        )
 
     def _fillings_of(self, bounds: Sequence[int], deadline: Deadline) -> Fillings | None:
         """The ways of all members, and which of these each of them belongs to."""
-        slots = [(place, slot.level) for place, slot in enumerate(self.choices.slots) if slot.spatial]
+        levels = list(self.choices.spatial)
         found: list[npt.NDArray[np.int64]] = []
         for member in self.members:
             own = member.fillings(bounds, deadline)
             if own is None:
                 return None
-            factors = np.ones((len(own), len(slots), len(bounds)), dtype=np.int64)
-            factors[:, [[level for _, level in slots].index(level) for level in own.levels]] = own.factors
+            factors = np.ones((len(own), len(levels), len(bounds)), dtype=np.int64)
+            factors[:, [levels.index(level) for level in own.levels]] = own.factors
             found.append(factors)
         every = np.concatenate(found)
         first, which = told_apart(every.reshape(len(every), -1))
@@ -64,7 +61,7 @@ class Arrays(Part):
             return None
         arrays = np.zeros((len(first), len(self.members)), dtype=np.bool_)
         arrays[which, np.repeat(np.arange(len(found)), [len(some) for some in found])] = True
-        return Fillings(tuple(place for place, _ in slots), tuple(level for _, level in slots), every[first], arrays)
+        return Fillings(tuple(self.choices.spatial.values()), tuple(levels), every[first], arrays)
 
 
 def as_arrays(parts: Sequence[Part]) -> list[Part]:

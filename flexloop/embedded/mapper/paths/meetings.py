@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +34,7 @@ class Along:
     coefficient: int
 
 
-@dataclass(frozen=True)
-class Meetings:
+class Meetings(NamedTuple):
     """What may be, by the divisors of the bounds that a tile spans: [of the run's dimension, of the other one].
 
     Attributes:

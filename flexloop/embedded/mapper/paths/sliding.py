@@ -77,16 +77,15 @@ class Sliding:
     def __init__(self, words: Words, t: int, apart: Apart = NOT_APART, *, whole: bool = False) -> None:
         self._grid, self._every = words.grid, words
         self._t, self._apart, self._whole = t, apart, whole
-        self.words: Floats = self._from(words.closer(t, apart.closer)[whole])
+        self.words: Floats = words.closer(t, apart.closer)[whole][self._whole_of(np.arange(self._grid.size))]
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
         dims = words.sliding_dims(t)
         self._other = {d: next(i for i, _ in self._shared[d] if i != d and self._grid.bounds[i] > 1) for d in dims}
 
-    def _from(self, values: Floats) -> Floats:
-        """Values of the tiles whose words count; of tiles that no such one belongs to they mean nothing."""
-        shift = self._apart.shift
-        return values[np.maximum(np.arange(self._grid.size) - shift, 0)] if shift else values
+    def _whole_of(self, places: Ints) -> Ints:
+        """Where the tiles stand whose words count, of tiles at some places; without any it means nothing."""
+        return np.maximum(places - self._apart.shift, 0)
 
     def moved(self, apart: Apart, *, whole: bool) -> Sliding:
         """The same where the words of other tiles count."""
@@ -125,7 +124,7 @@ class Sliding:
 
     def _steps(self, d: int, iterations: Floats | float) -> Floats:
         """[places]: what part of a run's words is brought by its steps, at least."""
-        tiles = self._grid.tiles[np.maximum(self._places(d) - self._apart.shift, 0)]
+        tiles = self._grid.tiles[self._whole_of(self._places(d))]
         spanned = {i: coefficient * tiles[:, i] for i, coefficient in self._shared[d]}
         extent = 1.0 + sum(spanned[i] - coefficient for i, coefficient in self._shared[d])
         share = np.minimum(spanned[d] / extent, 1.0)
@@ -146,16 +145,7 @@ class Sliding:
         own, other = self._along(run.d), self._along(self._other[run.d])
         prime = prime if by == self._other[run.d] else 0
         found = after_run(own, other, inside, prime, run.loops, beside, of_two=run.of_two)
-        every = (
-            found.nothing,
-            found.step,
-            found.later_nothing,
-            found.later_step,
-            found.again,
-            found.served,
-            found.served_inside,
-        )
-        return [mask.ravel() for mask in every]
+        return [mask.ravel() for mask in found]
 
     def _left(self, d: int, rank: int) -> Floats:
         """[places] of a rank, given by a dimension: how many iterations and instances of another one of it are left."""
