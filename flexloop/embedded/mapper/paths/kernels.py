@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from math import inf
+from typing import NamedTuple
 
 import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
-from flexloop.embedded.jit import F1, F2, I1, I2, I3, entry, i64, kernel
+from flexloop.embedded.jit import F1, F2, I1, I2, I3, entry, i64, kernel, types
 from flexloop.embedded.mapper.paths.rows import WHOLE
 
 OUTSIDE, FIRST_MOVE, ALIVE = range(3)
 """Columns of a stage's table."""
 _AXIS, _AFTER, _CHARGE = range(3)
 """Columns of a stage's moves."""
+
+
+class Tiles(NamedTuple):
+    """The tiles that values stand at.
+
+    Attributes:
+        axes: [axes, 2] how far a step leads, and how many tiles lie along it.
+        ends: [axes, tiles] infinite at tiles from which no step leads along an axis, or 0.
+        limit: [tiles] values above this are left out.
+    """
+
+    axes: Ints
+    ends: Floats
+    limit: Floats
+
+
+_TILES = types.NamedTuple([I2, F2, F1], Tiles)
 
 
 @entry(F2, I1, I1, I1, F2, F1, F2)
@@ -50,24 +68,21 @@ def priced(
                     cost[i] += max(here[i] * times - less, 0.0) * WHOLE
 
 
-@entry(I2, I1, I2, I2, F2, F2, F1, F2, F2)
+@entry(_TILES, I2, I2, F2, I1, F2, F2)
 def through(
-    table: Ints, alive: Ints, moves: Ints, axes: Ints, ends: Floats,
-    costs: Floats, limit: Floats, outside: Floats, inside: Floats,
-) -> None:  # fmt: skip
+    tiles: Tiles, table: Ints, moves: Ints, costs: Floats, alive: Ints, outside: Floats, inside: Floats
+) -> None:
     """Work out the least values inside some loops.
 
     Args:
-        table: of the stage; its last column receives whether a row has any value.
-        alive: [rows outside] whether a row has any value.
-        moves: of the stage.
-        axes: [axes, 2] of the grid: how far a step leads, and how many tiles lie along it.
-        ends: [axes, tiles] infinite at tiles from which no step leads along an axis, or 0.
+        tiles: where the values stand.
+        table, moves: of the stage; the last column of the table receives whether a row has any value.
         costs: [charges, tiles].
-        limit: [tiles] values above this are left out.
+        alive: [rows outside] whether a row has any value.
         outside: [rows outside, tiles].
         inside: [rows inside, tiles] receives the values.
     """
+    axes = tiles.axes
     for row in range(len(table) - 1):
         here, source = inside[row], table[row, OUTSIDE]
         any_here = source >= 0 and alive[source] > 0
@@ -83,9 +98,9 @@ def through(
                     _charged(here, outside[after], costs, moves[m])
                     any_here = True
             elif table[after, ALIVE]:
-                _step(here, inside[after], costs, moves[m], axes[axis, 0], ends[axis])
+                _step(here, inside[after], costs, moves[m], axes[axis, 0], tiles.ends[axis])
                 any_here = True
-        table[row, ALIVE] = any_here and _within(here, limit)
+        table[row, ALIVE] = any_here and _within(here, tiles.limit)
 
 
 @entry(F2, I1, i64, F2)

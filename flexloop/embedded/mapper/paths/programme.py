@@ -14,7 +14,7 @@ from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Bank, Charges
 from flexloop.embedded.mapper.paths.conditions import SETTLED, Stage, Steps
 from flexloop.embedded.mapper.paths.grid import Floats, Ints, Window
-from flexloop.embedded.mapper.paths.kernels import ALIVE, through, through_fanout
+from flexloop.embedded.mapper.paths.kernels import ALIVE, Tiles, through, through_fanout
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 from flexloop.integers import divisors
@@ -159,9 +159,8 @@ class Programme:
         self.window, self._offsets, reachable = self._tiles()
         self.traced = alone and ways.is_fine and self.window.size * ways.profiles <= TRACED
         self.start = self._operands()
-        self._limit = np.full(self.window.size, inf)
-        if most < inf:
-            self._limit[:] = (most - self.start.min(initial=inf)) * (1 + 1e-9)
+        limit = inf if most == inf else (most - self.start.min(initial=inf)) * (1 + 1e-9)
+        self._at = Tiles(self.window.axes, self.window.ends, np.full(self.window.size, limit))
         self.within: dict[int, list[Floats]] = {}
         self.values: list[Floats] = [self._at_the_end()]
         self.least = inf
@@ -260,8 +259,7 @@ class Programme:
         for stage in stages:
             self._look()
             table, inside = stage.table.copy(), np.empty((len(stage.rows), self.window.size))
-            axes, ends = self.window.axes, self.window.ends
-            through(table, alive, stage.moves, axes, ends, self.costs(stage), self._limit, values, inside)
+            through(self._at, table, stage.moves, self.costs(stage), alive, values, inside)
             values, alive = inside, np.ascontiguousarray(table[:-1, ALIVE])
             if self.traced:
                 self.within[place].append(values)
