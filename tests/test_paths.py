@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 import pytest
@@ -263,17 +264,34 @@ def test_steps_of_two_never_cancel_against_a_filter_of_three() -> None:
     assert Sliding(words, 0).ended(run, 1.0, by=1, prime=3)[place] == 2 * (8 / 2 * 3)
 
 
+def with_open_inputs(content: dict[str, Any], without_loops: Sequence[int]) -> Space:
+    """Three levels, the middle one of which may keep inputs or not, and some of which have no loops."""
+    space = space_of(content)
+    names, data_spaces = space.spec.level_names, space.spec.data_space_names
+    kept = [DataspaceConstraint(names[i], data_spaces) for i in (0, 2)]
+    kept.append(DataspaceConstraint(names[1], ("Weights", "Outputs")))
+    loops = (LoopConstraint(names[i], factors={"R": 1, "P": 1}) for i in without_loops)
+    return replace(space, constraints=Constraints(tuple(loops), tuple(kept)))
+
+
 def test_a_level_that_may_be_kept_is_thought_of_where_no_loop_stands_in_it() -> None:
     """Two PEs below a buffer that may keep inputs or not: if it does, DRAM gives what its tile needs, no more."""
     shape = {"Weights": [[["R"]]], "Inputs": [[["R"], ["P"]]], "Outputs": [[["P"]]]}
     content = document([None, 64, 8], [1, 2, 1], {"R": 3, "P": 4}, shape)
     for action in content["ERT"]["tables"][1]["actions"]:
         action["energy"] = 0.0
-    space = space_of(content)
-    dram, buffer, pe = space.spec.level_names
-    kept = [DataspaceConstraint(name, space.spec.data_space_names) for name in (dram, pe)]
-    kept.append(DataspaceConstraint(buffer, ("Weights", "Outputs")))
-    loops = (LoopConstraint(buffer, factors={"R": 1, "P": 1}),)
-    space = replace(space, constraints=Constraints(loops, tuple(kept)))
+    space = with_open_inputs(content, without_loops=(1,))
     for (bounds, _), (filling, energy, _) in least_of_each(space).items():
         assert path(space, choices_of(space), bounds, filling).least <= energy * (1 + 1e-9)
+
+
+def test_gaps_between_the_tiles_of_a_fanout_are_handed_on_by_no_level_that_may_be_bypassed() -> None:
+    """I[r][2p], four PEs of a word each: DRAM gives them 4 words, 7 only to a buffer that keeps inputs for all four."""
+    shape = {"Weights": [[["R"]]], "Inputs": [[["R"]], [["P", "stride"]]], "Outputs": [[["P"]]]}
+    content = document([None, 64, 8], [1, 4, 1], {"R": 2, "P": 8}, shape)
+    content["problem"]["shape"]["coefficients"] = [{"name": "stride", "default": 2}]
+    space = with_open_inputs(content, without_loops=(0, 1))
+    found = least_of_each(space)
+    assert len(found) == 5
+    for (bounds, _), (filling, energy, _) in found.items():
+        assert path(space, choices_of(space), bounds, filling).least == pytest.approx(energy, rel=1e-9)
