@@ -169,6 +169,23 @@ def test_sampling_without_a_valid_mapping_proves_nothing(fake: Path, tmp_path: P
         search("T0O1P1S0", tmp_path)
 
 
+TOO_LARGE = "echo 'ERROR: overflow detected: mapspace size appears to be greater than 2^128. Please add.' >&2; exit 1"
+
+
+def test_paddings_too_large_for_timeloop_are_left_out_and_named(fake: Path, tmp_path: Path) -> None:
+    """Bounds padded to powers of two have far more factorisations than the layer's own, which it still searches."""
+    fake_timeloop.install(fake, mapper=f'case "$PWD" in *-X) {TOO_LARGE};; esac; {fake_timeloop.ANSWER}')
+    winner = search("T1O1P1S0", tmp_path)
+    assert winner.evaluation.cycles == 1_474_817
+    assert "more mappings than Timeloop agrees to search (2^128), so not searched: 000-2x2-X" in winner.notes
+
+
+def test_mapspace_that_is_too_large_in_every_padding(fake: Path, tmp_path: Path) -> None:
+    fake_timeloop.install(fake, mapper=TOO_LARGE)
+    with pytest.raises(EngineError, match="timeloop-mapper failed on layer conv: overflow detected: mapspace size"):
+        search("T1O1P1S0", tmp_path)
+
+
 def test_search_that_is_stopped_keeps_its_best_so_far(fake: Path, tmp_path: Path) -> None:
     fake_timeloop.install(fake, mapper=f"trap '{fake_timeloop.ANSWER}; exit 0' INT; sleep 600 & wait")
     winner = search("T0O0P0S0", tmp_path, timeout_s=1.0)

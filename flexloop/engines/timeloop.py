@@ -24,6 +24,8 @@ from flexloop.timeloop.mapping import Mapping
 from flexloop.timeloop.stats import read_stats
 
 _INVALID = ("couldn't map level ", "parsing mapping: product of all factors")
+_TOO_LARGE = "overflow detected: mapspace size"
+"""How Timeloop refuses to search more than 2^128 mappings."""
 _FAILURE = re.compile(r"  Level: (\S+)\n    Fail count: (\d+)\n.*?    Fail reason: ([^\n]+)", re.DOTALL)
 
 
@@ -39,12 +41,13 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came out of a run: a mapping, or none; and whether the run saw its whole mapspace."""
+    """What came out of a run: a mapping, or none; whether the run saw its whole mapspace, or refused to search it."""
 
     run: _Run
     found: tuple[Candidate, Evaluation] | None
     complete: bool
     statements: tuple[str, ...]
+    refused: bool = False
 
 
 class TimeloopEngine:
@@ -117,6 +120,8 @@ class TimeloopEngine:
         ]
         if any(outcome.found for outcome in outcomes):
             return _best(space, outcomes, options)
+        if all(outcome.refused for outcome in outcomes):
+            raise EngineError(f"{MAPPER} failed on layer {space.layer.name}: {outcomes[0].statements[0]}")
         if all(outcome.complete for outcome in outcomes):
             reason = self._diagnose(outcomes[0].run, space, energy, options, run_dir)
             raise UnmappableError(f"{space.flexclass} on layer {space.layer.name}: no valid mapping; {reason}")
@@ -136,6 +141,8 @@ class TimeloopEngine:
         job = Job(MAPPER, list(files), run_dir / run.name, label, options.threads, options.timeout_s)
         finished = self._start(job, files)
         if (reason := failure(finished)) is not None and not finished.timed_out:
+            if reason.startswith(_TOO_LARGE):
+                return _Outcome(run, None, complete=False, statements=(reason,), refused=True)
             raise EngineError(f"{MAPPER} failed on layer {space.layer.name}: {reason}")
         complete = run.settings.algorithm == "linear_pruned" and not finished.timed_out
         return _Outcome(run, self._result(run, job.folder), complete, tuple(_statements(finished)))
@@ -199,7 +206,11 @@ def _mapspaces(
 def _best(space: MapSpace, outcomes: Sequence[_Outcome], options: SearchOptions) -> Winner:
     found = [outcome.found for outcome in outcomes if outcome.found]
     candidate, evaluation = min(found, key=lambda pair: cost(options.objective, pair[1]))
-    runs = f"best of {len(outcomes)} Timeloop runs: " + ", ".join(outcome.run.name for outcome in outcomes)
+    notes = []
+    if len(outcomes) > 1:
+        notes.append(f"best of {len(outcomes)} Timeloop runs: " + ", ".join(outcome.run.name for outcome in outcomes))
+    if refused := [outcome.run.name for outcome in outcomes if outcome.refused]:
+        notes.append(f"more mappings than Timeloop agrees to search (2^128), so not searched: {', '.join(refused)}")
     unpadded = all(variant.paddings == 1 for variant in space.variants)
     optimal = unpadded and all(outcome.complete for outcome in outcomes)
     return Winner(
@@ -207,7 +218,7 @@ def _best(space: MapSpace, outcomes: Sequence[_Outcome], options: SearchOptions)
         evaluation,
         optimal=optimal,
         lower_bound=cost(options.objective, evaluation)[0] if optimal else None,
-        notes=(runs,) if len(outcomes) > 1 else (),
+        notes=tuple(notes),
     )
 
 
