@@ -43,7 +43,7 @@ format: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format .
 
 # Those that end within minutes; benchmarks/README.md has the others.
-BENCHMARKS := $(filter-out benchmarks/_% benchmarks/quality.py benchmarks/scaling.py benchmarks/fault_table.py benchmarks/load.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/_% benchmarks/designs.py benchmarks/quality.py benchmarks/scaling.py benchmarks/fault_table.py benchmarks/load.py,$(wildcard benchmarks/*.py))
 
 bench: $(VENV)/.installed-dev
 	for script in $(BENCHMARKS); do $(VENV)/bin/python "$$script" || exit 1; done

@@ -25,27 +25,21 @@ from datetime import date
 from pathlib import Path
 
 import _timeloop
+from _contest import LEAST_RUN_S, ROUNDING, Contest, contest
+from pydantic import TypeAdapter
 
 from flexloop.arch.load import load_arch
 from flexloop.classes import FlexClass, all_classes
 from flexloop.energysources.choose import energy_tables
-from flexloop.engines.base import Objective, SearchOptions, Winner, cost
+from flexloop.engines.base import Objective, SearchOptions, Winner
 from flexloop.engines.embedded import EmbeddedEngine
 from flexloop.engines.timeloop import TimeloopEngine
-from flexloop.errors import NoVerdictError, UnmappableError
-from flexloop.evaluation import Evaluation
 from flexloop.mapspace import MapSpace, mapspace
 from flexloop.networks import load_network, network_names
-from flexloop.rendering.bundle import run_variants
 
 OBJECTIVES: tuple[Objective, ...] = ("edp", "energy", "latency")
 LONGEST_S = 300.0
 TIMES = 100
-MIN_RUN_S = 2.0
-"""Seconds that every mapspace of a cell gets at least: starting ``timeloop-mapper`` takes a part of them."""
-
-ROUNDING = 1e-8
-"""Relative; Timeloop prints the energies of a level to 0.01 pJ."""
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "quality.md"
 
@@ -68,35 +62,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """What came out for one cell; costs in the cell's objective (cycles, pJ, or pJ * cycles) and its tie-break.
+    """What came out for one cell.
 
     Attributes:
         cell: the cell.
-        embedded: cost of the embedded mapper's mapping by ``timeloop-model``.
-        embedded_s: wall time of its search.
+        embedded_s: wall time of the embedded mapper's search.
         optimal: whether it proved its mapping optimal.
-        timeloop: cost of ``timeloop-mapper``'s best mapping by ``timeloop-model``; None where it found none.
-        timeloop_s: wall time of its runs together.
-        runs: of ``timeloop-mapper``, one for each array shape and padding.
+        contest: its mapping and ``timeloop-mapper``'s.
     """
 
     cell: Cell
-    embedded: tuple[float, float]
     embedded_s: float
     optimal: bool
-    timeloop: tuple[float, float] | None
-    timeloop_s: float
-    runs: int
-
-    @property
-    def worse(self) -> bool:
-        """Whether the embedded mapping costs more, ties decided by the tie-break."""
-        if self.timeloop is None:
-            return False
-        for own, theirs in zip(self.embedded, self.timeloop, strict=True):
-            if abs(own - theirs) > ROUNDING * theirs:
-                return own > theirs
-        return False
+    contest: Contest
 
 
 def choose(count: int, archs: Sequence[str], seed: int) -> list[Cell]:
@@ -121,32 +99,11 @@ def compare(cell: Cell, threads: int) -> Row:
     """Search a cell with both mappers and let ``timeloop-model`` evaluate what they found."""
     space = cell.space()
     energy = energy_tables("table", space.arch)
-    real = TimeloopEngine()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        winner, embedded_s = _embedded(cell, space, folder)
-        embedded = real.evaluate(winner.candidate, energy, folder / "embedded")
-        runs = len(list(run_variants(space.variants)))
-        share = max(min(TIMES * embedded_s, LONGEST_S) / runs, MIN_RUN_S)
-        options = SearchOptions(objective=cell.objective, effort="thorough", threads=threads, timeout_s=share)
-        began = time.monotonic()
-        timeloop: Evaluation | None = None
-        try:
-            theirs = real.map(space, energy, options, (), folder / "search").candidate
-        except (NoVerdictError, UnmappableError):
-            pass
-        else:
-            timeloop = real.evaluate(theirs, energy, folder / "timeloop")
-        timeloop_s = time.monotonic() - began
-    return Row(
-        cell,
-        cost(cell.objective, embedded),
-        embedded_s,
-        winner.optimal,
-        cost(cell.objective, timeloop) if timeloop is not None else None,
-        timeloop_s,
-        runs,
-    )
+        winner, embedded_s = _embedded(cell, space, Path(name))
+    seconds = min(TIMES * embedded_s, LONGEST_S)
+    found = contest(space, energy, cell.objective, winner.candidate, seconds, threads)
+    return Row(cell, embedded_s, winner.optimal, found)
 
 
 def _embedded(cell: Cell, space: MapSpace, folder: Path) -> tuple[Winner, float]:
@@ -169,10 +126,7 @@ def rows(cells: Sequence[Cell], threads: int, kept: Path) -> Iterator[Row]:
         for line in kept.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
             if entry.pop("version") == version:
-                entry["cell"] = Cell(**entry["cell"])
-                for name in ("embedded", "timeloop"):
-                    entry[name] = entry[name] and tuple(entry[name])
-                row = Row(**entry)
+                row = TypeAdapter(Row).validate_python(entry)
                 known[row.cell] = row
     for cell in cells:
         if cell not in known:
@@ -184,8 +138,8 @@ def rows(cells: Sequence[Cell], threads: int, kept: Path) -> Iterator[Row]:
 
 def document(found: Sequence[Row], command: str, timeloop: str) -> str:
     """The page with the table."""
-    worse = sum(row.worse for row in found)
-    better = sum(row.timeloop is None or _ratio(row) > 1 + ROUNDING for row in found)
+    worse = sum(row.contest.worse for row in found)
+    better = sum(row.contest.ratio is None or row.contest.ratio > 1 + ROUNDING for row in found)
     info = TimeloopEngine().info()
     lines = [
         "# Embedded mapper against timeloop-mapper",
@@ -194,7 +148,7 @@ def document(found: Sequence[Row], command: str, timeloop: str) -> str:
         "(wall time of the search in one thread, kernels compiled). Then `timeloop-mapper` (`random_pruned`; small",
         f"mapspaces are enumerated) searches the same mapspaces for {TIMES} times that time or {LONGEST_S / 60:.0f}",
         "minutes, whichever is less, shared among its runs (one for each array shape and padding, at least",
-        f"{MIN_RUN_S:.0f} s each). `timeloop-model` evaluates both mappings. The ratio is Timeloop's cost over the",
+        f"{LEAST_RUN_S:.0f} s each). `timeloop-model` evaluates both mappings. The ratio is Timeloop's cost over the",
         "embedded mapper's: above 1 the embedded mapping is better.",
         "",
         f"**{len(found)} cells: the embedded mapping is better in {better}, equal in {len(found) - better - worse}, "
@@ -213,20 +167,15 @@ def document(found: Sequence[Row], command: str, timeloop: str) -> str:
 
 
 def _line(row: Row) -> str:
-    cell = row.cell
-    theirs = "found none" if row.timeloop is None else _figure(row.timeloop[0])
-    ratio = "" if row.timeloop is None else f"{_ratio(row):.4f}"
+    cell, own = row.cell, row.contest
+    theirs = "found none" if own.timeloop is None else _figure(own.timeloop[0])
+    ratio = "" if own.ratio is None else f"{own.ratio:.4f}"
     cells = [
         *(cell.arch, cell.network, cell.layer, cell.flexclass, cell.objective),
-        *(_figure(row.embedded[0]), f"{row.embedded_s:.3f}", "yes" if row.optimal else "no"),
-        *(theirs, f"{row.timeloop_s:.1f}", str(row.runs), ratio + " (worse)" * row.worse),
+        *(_figure(own.embedded[0]), f"{row.embedded_s:.3f}", "yes" if row.optimal else "no"),
+        *(theirs, f"{own.seconds:.1f}", str(own.runs), ratio + " (worse)" * own.worse),
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _ratio(row: Row) -> float:
-    assert row.timeloop is not None
-    return row.timeloop[0] / row.embedded[0]
 
 
 def _figure(value: float) -> str:
@@ -264,7 +213,7 @@ def main() -> int:
         print(f"{len(found)}/{len(cells)} {_line(row)}", flush=True)
     command = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
     options.output.write_text(document(found, command, options.timeloop), encoding="utf-8")
-    worse = sum(row.worse for row in found)
+    worse = sum(row.contest.worse for row in found)
     print(f"{options.output}: {len(found)} cells, embedded worse in {worse}")
     return 1 if worse else 0
 
