@@ -85,7 +85,9 @@ def cpu_seconds() -> float:
 def comparison(networks: tuple[str, ...], arch: str, objective: str, *, degrees: bool) -> bool:
     """Compare classes on networks and print the certificates; whether every cell was proved."""
     begin, cpu = time.perf_counter(), cpu_seconds()
-    results = flexloop.compare(networks, arch, objective=objective, degrees=degrees, use_store=False)
+    results = flexloop.compare(
+        networks, arch, engine="embedded", objective=objective, degrees=degrees, use_store=False
+    )  # fmt: skip
     took = f"{time.perf_counter() - begin:.1f} s, {cpu_seconds() - cpu:.1f} CPU s"
     rows = results.rows.drop_duplicates(["class", "mapping", "macs", "energy_pj", "cycles"])
     mapped = rows[rows["status"] == "ok"]
