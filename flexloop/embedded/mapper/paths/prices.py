@@ -78,6 +78,7 @@ class Prices:
         self._memory: dict[tuple[int, ...], tuple[Price, list[Crossing], Floats]] = {}
         self._apart: dict[tuple[int, ...], Ints] = {}
         self._paired: dict[tuple[int, int], npt.NDArray[np.bool_]] = {}
+        self._shared: dict[tuple[int, int], Floats] = {}
         self._ends: dict[tuple[int, int], Floats] = {}
         self._starts: dict[tuple[int, int], Floats] = {}
 
@@ -141,12 +142,15 @@ class Prices:
 
     def _sharing(self, t: int, low: int, high: int) -> Floats:
         """[ways]: how many children get the same tile at most."""
-        shared = [
-            self.words.moved[t].sharing(factors)
-            for p, factors in self._fanouts.items()
-            if low < p <= high and t not in self.facts.levels[p].no_multicast_no_reduction
-        ]
-        return np.asarray(prod(shared, start=self._ones))
+        among = [p for p in self._fanouts if low < p <= high]
+        some = [p for p in among if t not in self.facts.levels[p].no_multicast_no_reduction]
+        return np.asarray(prod((self._sharing_below(t, p) for p in some), start=self._ones))
+
+    def _sharing_below(self, t: int, level: int) -> Floats:
+        """[ways]: how many children of the fanout below a level get the same tile at most."""
+        if (t, level) not in self._shared:
+            self._shared[t, level] = self.words.moved[t].sharing(self._fanouts[level])
+        return self._shared[t, level]
 
     def last_waiting(self, t: int, child: int, parent: int, level: int) -> int:
         """The outermost level in between that may keep what a child waits for: its parent then gives what it needs."""

@@ -271,6 +271,8 @@ class Sliding:
         if by == self._other[d]:
             return self.words * self._for_all(d, steps)
         if by >= 0:
+            if by in self._relevant and by not in self._shared:
+                return self.words  # nothing else moves the tile in its rank: nothing outside leads to where it began
             rest = 1.0 - steps if apart and by in self._relevant else back
             return self.words * self._for_all(d, steps + (1.0 - 1.0 / prime) * rest)
         most, meets = self._steps(d, inf), self._meets_other(d)
