@@ -12,7 +12,7 @@ from enumeration import best_of_all, find_best_general
 from golden_specs import golden_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nasty_spaces import document, space_of
+from nasty_spaces import CONVOLUTION, document, space_of
 from random_spaces import some_arrays, some_space
 
 from flexloop.deadline import Deadline
@@ -239,6 +239,22 @@ def test_free_bypass_is_part_of_the_search() -> None:
     assert pinned.cost[0] == pytest.approx(4.463058153996e13)
     assert free.cost[0] == pytest.approx(2.939781724766e13)
     assert free.certificate.lower_bound == free.cost[0]
+
+
+def test_bandwidths_are_asked_where_paths_take_long_too(no_shortcuts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked when a root's turn comes again; what is found and proved is the same."""
+    content = document(
+        [None, 256, 16], [1, 4, 1], {"N": 1, "C": 4, "M": 8, "R": 3, "S": 1, "P": 8, "Q": 1}, CONVOLUTION
+    )
+    outer = content["architecture"]["subtree"][0]
+    outer["subtree"][0]["local"][0]["attributes"] |= {"read_bandwidth": 2, "write_bandwidth": 1}
+    space = space_of(content, keep=True)
+    at_once = find_best_general([space], "edp", samples=0)
+    monkeypatch.setattr("flexloop.embedded.mapper.paths.programme.LONG", 0)
+    later = find_best_general([space], "edp", samples=0)
+    assert at_once.certificate.optimal
+    assert later.certificate.optimal
+    assert later.cost == pytest.approx(at_once.cost)
 
 
 def test_at_the_time_limit_the_gap_is_stated(no_shortcuts: None) -> None:

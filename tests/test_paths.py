@@ -161,6 +161,20 @@ def test_the_mapping_of_a_path_costs_little_more_than_the_path(bounds: dict[str,
     assert found.least <= costs.energy_pj[0] <= 1.02 * found.least
 
 
+def test_a_path_gives_a_mapping_for_each_place_where_neighbours_may_be() -> None:
+    """Two filters side by side, or all positions: of these neighbours pass inputs on."""
+    bounds = {"N": 1, "C": 1, "M": 2, "R": 3, "S": 1, "P": 8, "Q": 1}
+    space = space_of(document([None, 3], [16, 1], bounds, CONVOLUTION), keep=True)
+    choices = choices_of(space)
+    filling: Filling = {next(i for i, s in enumerate(choices.slots) if s.spatial): (1, 1, 2, 1, 1, 8, 1)}
+    found = path(space, choices, tuple(bounds.values()), filling).genomes
+    assert found is not None
+    costs = Costing(space.spec, choices).cost(found)
+    assert len(found) == 2
+    assert costs.valid.all()
+    assert costs.energy_pj.min() < costs.energy_pj.max()
+
+
 def test_a_path_gives_no_mapping_that_breaks_a_pinned_factor() -> None:
     """The least path from tile to tile takes no heed of the loops of two iterations that are pinned in the buffer."""
     space = chain(A=64, B=64, C=64)
@@ -201,6 +215,38 @@ def test_energies_above_the_best_known_are_of_no_interest() -> None:
     assert cut.least == whole.least
     assert none.least == np.inf
     assert (none.beyond(0, np.ones((1, 3), dtype=np.int64)) == np.inf).all()
+
+
+def test_runs_are_followed_where_the_tiles_that_the_fanouts_leave_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole grid of a convolution has too many tiles; what one way to fill the fanout leaves is a fifth of them."""
+    bounds = {"N": 1, "C": 16, "M": 16, "R": 3, "S": 1, "P": 16, "Q": 1}
+    space = space_of(document([None, 64, 4], [1, 16, 1], bounds, CONVOLUTION))
+    choices = choices_of(space)
+    filling: Filling = {next(i for i, s in enumerate(choices.slots) if s.spatial): (1, 16, 1, 1, 1, 1, 1)}
+    with_runs = path(space, choices, tuple(bounds.values()), filling)
+    sizes = with_runs.programme.window.size, with_runs.programme.window.grid.size
+    assert sizes == (50, 250)
+    profiles = max(len(rows) for rows in with_runs.programme.steps.rows)
+    for factor, follows in ((2, True), (0.5, False)):
+        monkeypatch.setattr("flexloop.embedded.mapper.paths.shortest.FOLLOWED", factor * sizes[0] * profiles)
+        found = path(space, choices, tuple(bounds.values()), filling)
+        assert (found.least == with_runs.least) == follows
+        assert found.least <= with_runs.least
+
+
+def test_words_at_some_tiles_are_those_at_all_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where words at all tiles are too many to be kept, those at the tiles of a single way are worked out alone."""
+    bounds = {"N": 1, "C": 8, "M": 8, "R": 3, "S": 3, "P": 16, "Q": 4}
+    space = space_of(document([None, 64, 4], [4, 8, 1], bounds, CONVOLUTION))
+    choices = choices_of(space)
+    inner, outer = (i for i, s in enumerate(choices.slots) if s.spatial)
+    filling: Filling = {inner: (1, 4, 1, 1, 1, 2, 1), outer: (1, 1, 1, 1, 1, 4, 1)}
+    at_all = path(space, choices, tuple(bounds.values()), filling)
+    monkeypatch.setattr("flexloop.embedded.mapper.paths.bank._HELD", 0)
+    at_some = path(space, choices, tuple(bounds.values()), filling)
+    assert at_some.least == at_all.least
+    for some, every in zip(at_some.programme.values, at_all.programme.values, strict=True):
+        assert (some == every).all()
 
 
 def test_a_window_of_a_grid_holds_the_tiles_that_some_factors_leave() -> None:
@@ -262,6 +308,15 @@ def test_steps_of_two_never_cancel_against_a_filter_of_three() -> None:
     place = int(words.grid.index(np.array([[2, 1]]))[0])
     run = Run(child=0, d=0, of_two=True)
     assert Sliding(words, 0).ended(run, 1.0, by=1, prime=3)[place] == 2 * (8 / 2 * 3)
+
+
+def test_a_loop_over_channels_makes_all_children_begin_anew() -> None:
+    """I[c][p + r], four children along P, three steps along R: of six words a channel neighbours hold none before."""
+    facts = Facts((), (TensorFacts((((2, 1),), ((0, 1), (1, 1))), False),), 0.0)
+    words = Words(facts, Grid((4, 3, 4)))
+    place = int(words.grid.index(np.array([[4, 3, 1]]))[0])
+    run = Run(child=0, d=1, of_two=False)
+    assert Sliding(words, 0).new(run, 1.0, first=1, by=2, prime=2, apart=True)[place] == 6 * 4
 
 
 def with_open_inputs(content: dict[str, Any], without_loops: Sequence[int]) -> Space:

@@ -14,6 +14,7 @@ from flexloop.embedded.mapper.general.measure import Line, Measure
 from flexloop.embedded.mapper.general.roots import Root, Stage
 from flexloop.embedded.mapper.general.weights import Weights
 from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
+from flexloop.embedded.mapper.sampler import best_of
 
 _TIGHT = 0.6
 """The least share of a root's cycles for which a bandwidth is looked into."""
@@ -59,7 +60,7 @@ class Pricing:
         if found is None:
             return replace(root, stage=Stage.COARSE if coarse else Stage.PRICED, has_paths=False)
         self.note_path(root, found)
-        self._fresh, self._fresh_of = {None: found} if len(root.which) == 1 and root.is_small else {}, root.order
+        self._remember(root, found)
         energy = float(measure.total(np.array([found.least]), np.array([root.cycles]))[0])
         stage = Stage.PRICED if found.is_fine else Stage.COARSE
         root = self.bounded(replace(root, has_paths=True), stage, energy, 0.0)
@@ -67,6 +68,20 @@ class Pricing:
             return root
         if not root.is_even and not (found.is_fine and root.is_small):
             return root
+        if found.is_fine and found.programme.takes_long and len(root.which) == 1 and not isinstance(root.part, Arrays):
+            return replace(root, asks=True)
+        return self._asked(root, found, measure, coarse=coarse)
+
+    def asked(self, root: Root) -> Root:
+        """A root whose path is known, bounded by the cycles of its bandwidths too: they may take several more paths."""
+        root, measure = replace(root, asks=False), Measure(self._incumbent, root.part.facts, root.bounds)
+        found = self._paths_of(root).get(None) or self._path(root, self._most_energy(root), coarse=False)
+        if found is None or found.least == np.inf:
+            return root if found is None else self.bounded(root, root.stage, np.inf, 0.0)
+        self._remember(root, found)
+        return self._asked(root, found, measure, coarse=False)
+
+    def _asked(self, root: Root, found: Shortest, measure: Measure, *, coarse: bool) -> Root:
         resources = root.part.facts.resources if self._is_slow(root, found) else ()
         root = self._throttled(root, measure, coarse=coarse, resources=resources)
         if self._incumbent.is_hopeless(root.key) or len(root.which) > 1:
@@ -146,17 +161,25 @@ class Pricing:
         if found.genomes is None:
             return True
         costs = root.part.costing.cost(found.genomes, self._incumbent.deadline)
-        return bool(len(costs) and costs.cycles[0] > root.cycles)
+        best = best_of(found.genomes, costs, "energy")
+        return best is not None and best.key[1] > root.cycles
 
     def paths(self, root: Root) -> list[Shortest]:
         """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
-        fresh = self._fresh if root.order == self._fresh_of else {}
+        fresh = self._paths_of(root)
         found = [fresh.get(None) or self._path(root, self._most_energy(root), coarse=False)]
         if self._ask_cycles(root):
             for resource in root.tight:
                 found.append(fresh.get(resource) or self._path(root, self._most_cycles(root), resource, coarse=False))
             found += [self._path(root, np.inf, *blend, coarse=False) for blend in root.blends]
         return [path for path in found if path is not None]
+
+    def _remember(self, root: Root, found: Shortest) -> None:
+        self._fresh, self._fresh_of = {None: found} if len(root.which) == 1 and root.is_small else {}, root.order
+
+    def _paths_of(self, root: Root) -> dict[Resource | None, Shortest]:
+        """The paths that are remembered, if these are a root's."""
+        return self._fresh if root.order == self._fresh_of else {}
 
     def _path(
         self, root: Root, most: float, resource: Resource | None = None, weight: float = 0.0, *, coarse: bool

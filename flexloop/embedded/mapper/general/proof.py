@@ -95,7 +95,7 @@ class Proof:
             while root.stage < Stage.PRICED or len(root.which) > 1 or isinstance(root.part, Arrays):
                 self._incumbent.deadline.check()
                 parts = self._taken_apart(root, roots.numbers)
-                if len(root.which) > 1 and len(parts) <= root.most_alone:  # which is better is not known yet
+                if 1 < len(root.which) <= root.most_alone:  # which is better is not known yet
                     parts = [self._pricing.priced(part) if part.stage == Stage.FILLED else part for part in parts]
                 parts.sort()
                 if not parts:
@@ -129,6 +129,8 @@ class Proof:
             return [self._pricing.least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
             return [self._pricing.priced(root)]
+        if root.asks:
+            return [self._pricing.asked(root)]
         if not root.is_decided:
             return root.halves(numbers)
         if root.stage == Stage.PRICED and not root.has_paths:
@@ -137,7 +139,7 @@ class Proof:
             )
             return [self._pricing.bounded(root, Stage.BOUNDED, float(energy[0]), float(cycles[0]))]
         found = self._pricing.paths(root) if root.has_paths else []
-        if not found or not found[0].is_kept:
+        if not found or not found[0].programme.is_kept:
             Branch(self._incumbent, root, self._relaxation(root, looks_beyond=True)).run()
         elif all(path.least < np.inf for path in found):
             for path in found:

@@ -22,6 +22,7 @@ from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts, Resource
 from flexloop.embedded.mapper.fillings import Filling, Fillings, every_filling
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
+from flexloop.embedded.mapper.paths.programme import LONG
 from flexloop.embedded.mapper.paths.shortest import are_few
 from flexloop.embedded.mapper.relaxed import certain, handed_out
 from flexloop.embedded.mapper.space import Space
@@ -131,6 +132,7 @@ class Root:
         tight: bandwidths that may need more cycles than the MACs do.
         blends: bandwidths whose cycles are charged beside energy, with pJ a cycle.
         by_lanes: whether it matters how many MACs work at once.
+        asks: whether cycles of bandwidths are still to be asked for.
     """
 
     key: Key
@@ -147,6 +149,7 @@ class Root:
     tight: tuple[Resource, ...] = field(compare=False, default=())
     blends: tuple[tuple[Resource, float], ...] = field(compare=False, default=())
     by_lanes: bool = field(compare=False, default=True)
+    asks: bool = field(compare=False, default=False)
 
     def least_cycles(self) -> float:
         """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
@@ -181,7 +184,8 @@ class Root:
     @property
     def most_alone(self) -> int:
         """So many ways to fill the fanouts, and fewer, are bounded one by one."""
-        return _FEW if self.is_small else _MANY
+        few = self.fillings is not None and are_few(self.part.facts, self.keeping, self.bounds, LONG)
+        return _FEW if few else _MANY
 
     @property
     def is_even(self) -> bool:

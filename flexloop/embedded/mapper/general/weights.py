@@ -7,6 +7,7 @@ from math import inf
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.roots import Root
 from flexloop.embedded.mapper.paths.shortest import Shortest
+from flexloop.embedded.mapper.sampler import best_of
 
 _MOST = 4
 """Weights that are tried for a bandwidth."""
@@ -37,8 +38,9 @@ class Weights:
         if found.genomes is None or self._incumbent.objective != "latency":
             return
         costs = self._root.part.costing.cost(found.genomes, self._incumbent.deadline)
-        if len(costs) and costs.valid[0] and costs.cycles[0] > self._root.cycles:
-            self._end = float(costs.energy_pj[0]), float(costs.cycles[0])
+        best = best_of(found.genomes, costs, "energy")
+        if best is not None and best.key[1] > self._root.cycles:
+            self._end = best.key[0], best.key[1]
 
     def next(self) -> float:
         """The weight to be tried next; 0 where there is none."""

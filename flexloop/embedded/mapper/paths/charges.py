@@ -1,4 +1,4 @@
-"""What steps are charged: kinds of words, each worked out once for a grid."""
+"""What the steps of a path are charged: the prices of kinds of words."""
 
 from __future__ import annotations
 
@@ -7,142 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flexloop.embedded.mapper.paths.conditions import END, Charge, Stage
+from flexloop.embedded.mapper.paths.bank import Bank, Passing
+from flexloop.embedded.mapper.paths.conditions import Charge, Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.kernels import priced
-from flexloop.embedded.mapper.paths.neighbours import Served, served
+from flexloop.embedded.mapper.paths.neighbours import served
 from flexloop.embedded.mapper.paths.prices import Crossing, Prices
 from flexloop.embedded.mapper.paths.rows import Price, least_of
-from flexloop.embedded.mapper.paths.sliding import NOT_APART, Apart, Sliding
-from flexloop.embedded.mapper.paths.words import Words
+from flexloop.embedded.mapper.paths.sliding import NOT_APART, Apart
 from flexloop.embedded.mapper.slots import Slot
-
-_HELD = 1 << 21
-"""Words that are kept for further ways to fill the fanouts."""
-
-
-@dataclass(frozen=True)
-class Passing:
-    """What neighbours may pass on.
-
-    Attributes:
-        most: how many children may pass on to each other what the loop brings that moves their tiles first.
-        around: how many may do so with what loops further out bring; 1: nothing is passed on.
-        is_dense: whether all children together leave no gaps.
-        is_apart: whether the loop that ends a run leads away from all of them.
-        whole: what the fanouts outside of these hand on whole.
-        served: the steps that may be, where that is known.
-    """
-
-    most: float = 1.0
-    around: float = 1.0
-    is_dense: bool = False
-    is_apart: bool = False
-    whole: Apart = NOT_APART
-    served: Served | None = None
-
 
 Passed = tuple[float, float]
 """How many children may pass on to each other what the first loop brings, and what loops further out do."""
 Aparts = dict[tuple[int, ...], Apart]
-_ASKED = 4096
-"""Stages, in some ways to fill the fanouts each, whose kinds of words are kept."""
-
-
-class Bank:
-    """Kinds of words at all tiles of a grid.
-
-    Args:
-        words: of the tiles.
-    """
-
-    def __init__(self, words: Words) -> None:
-        self.grid, self._size, self._relevant = words.grid, words.grid.size, words.relevant
-        self._moved = words.shared
-        self._sliding = [Sliding(words, t) for t in range(len(words.facts.tensors))]
-        every = range(len(words.facts.tensors))
-        self.overlapping = sorted({d for t in every for d in (*words.shared[t], *words.spaced[t])})
-        """The dimensions along which tiles of some data space overlap or leave gaps."""
-        self._kinds: dict[Hashable, int] = {}
-        self.rows = np.empty((0, self._size))
-        """[kinds, tiles]: words, and more rows than there are kinds."""
-        self.asked: dict[Hashable, Ints] = {}
-        """The kinds of a stage's parts, by what they depend on."""
-
-    def tidy(self) -> None:
-        """Forget what is held, where that is much."""
-        if len(self.asked) > _ASKED:
-            self.asked.clear()
-        if self.rows.size > _HELD:
-            self.asked.clear()
-            self._kinds.clear()
-            self.rows = np.empty((0, self._size))
-
-    def longest(self, t: int, level: int, d: int) -> float:
-        """The most that a data space's tile which fits a level may span along a dimension of a shared rank."""
-        return self._sliding[t].longest(level, d)
-
-    def mates(self, charge: Charge) -> list[int]:
-        """See `Sliding.mates`; none where no run is charged."""
-        return [] if charge.run is None else self._sliding[charge.t].mates(charge.by, charge.run)
-
-    def words_of(self, charge: Charge, crossing: Crossing) -> Hashable:
-        """What the words that cross a boundary depend on, of a charge of one level."""
-        if charge.run is None and charge.first not in self._moved[charge.t]:
-            return charge.t, crossing
-        return charge.t, crossing, charge.run, charge.first, charge.by, charge.prime
-
-    def kind(self, charge: Charge, inside: float, passing: Passing, whole: Apart, *, alone: bool) -> int:
-        """The row of the words that the innermost of a charge's boundaries brings.
-
-        Args:
-            charge: the charge.
-            inside: see `Sliding.ended`.
-            passing: what neighbours may pass on.
-            whole: what all fanouts hand on whole.
-            alone: whether fanouts are filled in one way.
-        """
-        charged = charge.run, inside, charge.first, charge.by, charge.prime
-        key = (charge.t, passing, whole, alone, *self._sliding[charge.t].kind(*charged))
-        if passing.around > 1.0:
-            key += (charge.by in self._relevant[charge.t], charge.by == END, charge.prime, charge.first)
-        if key not in self._kinds:
-            self._kinds[key] = self._put(self._words(charge, inside, passing, whole, alone=alone))
-        return self._kinds[key]
-
-    def _words(self, charge: Charge, inside: float, passing: Passing, whole: Apart, *, alone: bool) -> Floats:
-        sliding, run = self._sliding[charge.t].moved(whole, whole=alone), charge.run
-        if run is None:
-            words = sliding.at_once(charge.first, charge.prime)
-        elif charge.by == END:
-            words = sliding.at_the_end(run, inside)
-        else:
-            words = sliding.ended(run, inside, charge.by, charge.prime)
-        if passing.around == 1.0:
-            return words
-        if run is None:
-            least = sliding.at_once(charge.first, charge.prime, may_serve=True) / passing.most
-        else:
-            most, around = (np.full(self._size, n) for n in (passing.most, passing.around))
-            if (served := passing.served) is not None:
-                after, within = sliding.may_serve(run, inside, charge.by, charge.prime, served.beside)
-                most = np.where(served.may_be(self.grid.tiles) | within, passing.most, 1.0)
-                around = np.where(after, passing.around, 1.0)
-            least = sliding.shared_out(run, inside, words, most, around)
-        if passing.is_dense:
-            together = self._sliding[charge.t].moved(passing.whole, whole=False)
-            new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=passing.is_apart)
-            least = np.maximum(least, new)
-        return least
-
-    def _put(self, words: Floats) -> int:
-        number = len(self._kinds)
-        if number == len(self.rows):
-            grown = np.empty((2 * number + 8, self._size))
-            grown[:number] = self.rows
-            self.rows = grown
-        self.rows[number] = words
-        return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,23 +71,24 @@ class Charges:
         found = self._stages.get(id(stage))
         if found is None:
             found = self._stages[id(stage)] = self._of(stage)
-        which = self._kinds(stage, found, ways)
+        bank, places = self._bank.near(places, len(found.different))
+        which = self._kinds(stage, found, ways, bank)
         costs, here = np.empty((len(stage.charges), len(places))), np.empty(len(places))
-        priced(self._bank.rows, which, places, found.first, least_of(found.price, ways)[found.part], here, costs)
+        priced(bank.rows, which, places, found.first, least_of(found.price, ways)[found.part], here, costs)
         return costs
 
-    def _kinds(self, stage: Stage, prices: _Prices, ways: Ints) -> Ints:
+    def _kinds(self, stage: Stage, prices: _Prices, ways: Ints, bank: Bank) -> Ints:
         """[parts] the kinds of words of a stage's parts, in some ways to fill the fanouts."""
         passing = prices.passing[:, :, ways].max(axis=2)[prices.part]
         key = stage, prices.crossings, prices.first.tobytes(), passing.tobytes(), self._what_counts(stage, ways)
-        if key not in self._bank.asked:
+        if key not in bank.asked:
             passed, aparts = passing.tolist(), Aparts()
             different = [
-                self._kind(charge, ways, prices.crossings[part], tuple(passed[part]), aparts)
+                bank.kind(charge, *self._asked(charge, ways, prices.crossings[part], tuple(passed[part]), aparts))
                 for charge, part in prices.different
             ]
-            self._bank.asked[key] = np.array(different, dtype=np.int64)[prices.alike]
-        return self._bank.asked[key]
+            bank.asked[key] = np.array(different, dtype=np.int64)[prices.alike]
+        return bank.asked[key]
 
     def _what_counts(self, stage: Stage, ways: Ints) -> Hashable:
         """What the kinds of a stage's words depend on, of ways to fill the fanouts.
@@ -255,7 +133,10 @@ class Charges:
         own = [dims for slot, dims in self._slots if not slot.spatial and run.child < slot.level <= charge.level]
         return replace(charge, run=replace(run, loops=sum(run.d in dims for dims in own)))
 
-    def _kind(self, charge: Charge, ways: Ints, crossing: Crossing, passing: Passed, aparts: Aparts) -> int:
+    def _asked(
+        self, charge: Charge, ways: Ints, crossing: Crossing, passing: Passed, aparts: Aparts
+    ) -> tuple[float, Passing, Apart, bool]:
+        """What a bank is asked of a charge, see `Bank.kind`."""
         run, inside = charge.run, 1.0
         if run is not None:
             most, child, d = self.prices.most_along, run.child, run.d
@@ -265,7 +146,7 @@ class Charges:
                 inside = min(spanned, self._bank.longest(charge.t, child, d) * inside)
         whole = self._whole(charge, crossing.child, crossing.parent, ways, aparts)
         passed = self._passing(charge, ways, crossing, passing, aparts)
-        return self._bank.kind(charge, inside, passed, whole, alone=len(ways) == 1)
+        return inside, passed, whole, len(ways) == 1
 
     def _passing(self, charge: Charge, ways: Ints, crossing: Crossing, passed: Passed, aparts: Aparts) -> Passing:
         if passed == (1.0, 1.0):

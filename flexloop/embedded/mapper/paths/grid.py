@@ -75,6 +75,11 @@ class Grid:
         return index
 
     @cached_property
+    def everywhere(self) -> Ints:
+        """[size]: where all tiles stand."""
+        return np.arange(self.size)
+
+    @cached_property
     def codes(self) -> Ints:
         """[dimensions, size]: which divisor of a bound a tile's extent is."""
         return np.array([np.searchsorted(some, self.tiles[:, d]) for d, some in enumerate(self._divisors)])

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.mapper.paths.bank import Bank
 from flexloop.embedded.mapper.paths.blend import Blend
-from flexloop.embedded.mapper.paths.charges import Bank, Charges
+from flexloop.embedded.mapper.paths.charges import Charges
 from flexloop.embedded.mapper.paths.conditions import SETTLED, Stage, Steps
 from flexloop.embedded.mapper.paths.grid import Floats, Ints, Window
 from flexloop.embedded.mapper.paths.kernels import ALIVE, Tiles, through, through_fanout
@@ -21,8 +22,12 @@ from flexloop.integers import divisors
 
 Masks = list[npt.NDArray[np.bool_]]
 Row = tuple[int, ...]
+FOLLOWED = 8_000_000
+"""Values at a time of which those of all slots are kept, and for which runs along shared ranks are followed."""
 TRACED = 4_000_000
 """Values at a time of which those within slots are kept too, for a path to be traced."""
+LONG = 1_000_000
+"""Values at a time for which a programme takes long."""
 _MASKS = 256
 """Products of the fanouts' factors for which it is kept which tiles are reached."""
 
@@ -36,9 +41,7 @@ class Ways:
         limits: for each dimension the least and the greatest factors in the slots.
         words: of the tiles.
         steps: between the tiles' profiles.
-        kept: whether the values of all slots are kept, for branch and bound along paths.
         profiles: how many of them there may be at once.
-        is_fine: whether nothing is left out.
         bank: kinds of words.
     """
 
@@ -46,9 +49,7 @@ class Ways:
     limits: tuple[tuple[Row, Row], ...]
     words: Words
     steps: Steps
-    kept: bool
     profiles: int
-    is_fine: bool
     bank: Bank
     _masks: dict[Row, Masks] = field(default_factory=dict)
     _through: dict[tuple[int, Row], Ints] = field(default_factory=dict)
@@ -139,8 +140,11 @@ class Programme:
         which: of the ways to fill the fanouts.
         most: energies (pJ) above this one are of no interest.
         deadline: when to give up, with `TimeUp`.
+        may_be_traced: whether the path is wanted, if values are not too many.
 
     Attributes:
+        takes_long: whether it takes long.
+        is_kept: whether the values of all slots are kept, for branch and bound along paths.
         least: the least energy (pJ), MACs included.
         start: [rows] energy (pJ) of MACs and operands in each profile that a path may begin with.
         traced: whether the path may be followed: the values within slots are kept.
@@ -151,13 +155,16 @@ class Programme:
     """
 
     def __init__(
-        self, ways: Ways, charges: Charges | Blend, which: Ints, most: float = inf, deadline: Deadline | None = None
-    ) -> None:
+        self, ways: Ways, charges: Charges | Blend, which: Ints, most: float = inf, deadline: Deadline | None = None,
+        *, may_be_traced: bool = True,
+    ) -> None:  # fmt: skip
         self.steps, self._ways, self._charges, self._which, self._deadline = ways.steps, ways, charges, which, deadline
         alone = len(which) == 1
-        self._kept, self._costs = ways.kept and alone, dict[int, Floats]()
+        self._costs = dict[int, Floats]()
         self.window, self._offsets, reachable = self._tiles()
-        self.traced = alone and ways.is_fine and self.window.size * ways.profiles <= TRACED
+        self.is_kept = alone and self.window.size * ways.profiles <= FOLLOWED
+        self.traced = alone and may_be_traced and self.window.size * ways.profiles <= TRACED
+        self.takes_long = self.window.size * ways.profiles > LONG
         self.start = self._operands()
         limit = inf if most == inf else (most - self.start.min(initial=inf)) * (1 + 1e-9)
         self._at = Tiles(self.window.axes, self.window.ends, np.full(self.window.size, limit))
@@ -172,7 +179,7 @@ class Programme:
             else:
                 values, alive = self._slot(place, alive)
             self.values.insert(0, np.where(reachable[place], values, inf))
-            if not self._kept:
+            if not self.is_kept:
                 del self.values[1:]
             if not alive.any():
                 return

@@ -14,20 +14,19 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.facts import Facts, Resource
 from flexloop.embedded.mapper.fillings import Fillings
+from flexloop.embedded.mapper.paths.bank import Bank
 from flexloop.embedded.mapper.paths.blend import Blend
-from flexloop.embedded.mapper.paths.charges import Bank, Charges
+from flexloop.embedded.mapper.paths.charges import Charges
 from flexloop.embedded.mapper.paths.conditions import Steps, profiles
 from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
 from flexloop.embedded.mapper.paths.prices import BYPASSED, NOWHERE, Keeping, Prices
-from flexloop.embedded.mapper.paths.programme import TRACED, Programme, Row, Ways
+from flexloop.embedded.mapper.paths.programme import FOLLOWED, TRACED, Programme, Row, Ways
 from flexloop.embedded.mapper.paths.trace import Walk
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Genomes, Slot
 
 _MOST = 40_000_000
 """Values at a time that a programme is run for."""
-_FOLLOWED = 8_000_000
-"""Values at a time of which those of all slots are kept, and for which runs along shared ranks are followed."""
 
 
 class Decided(NamedTuple):
@@ -67,10 +66,9 @@ class Shortest:
 
     Attributes:
         least: the least energy (pJ), leakage left out; infinite where there is none of interest.
-        genomes: the mapping that this stands for, as a batch of one, where it is traced.
+        genomes: the mappings that this stands for, by where loops lie on fanouts, where it is traced.
         programme: the values of all paths.
         is_fine: whether this is the best that can be said.
-        is_kept: whether the values of all slots are.
         resource: whose cycles are charged; None: energy is.
         weight: pJ for each of these cycles, which are then charged beside energy; 0: they alone are.
     """
@@ -79,7 +77,6 @@ class Shortest:
     genomes: Genomes | None
     programme: Programme
     is_fine: bool
-    is_kept: bool
     resource: Resource | None = None
     weight: float = 0.0
 
@@ -124,17 +121,22 @@ def shortest(
     if ((held == BYPASSED) | (held == NOWHERE)).all(axis=0).any():
         return None
     kept = tuple(map(tuple, held.tolist()))
-    ways = _ways(facts, choices.slots, limits, kept, tuple(bounds), coarse)
-    if ways is None:
+    taken = fillings.factors[which[0]].prod(axis=0) if len(which) == 1 else 1
+    tiles, (plain, followed) = size_of((np.array(bounds) // taken).tolist()), _profiles(facts, kept, bounds)
+    if tiles * plain > _MOST:
         return None
+    # What several ways have in common is bounded without runs anyway where tiles are many.
+    may_follow = tiles * followed <= FOLLOWED
+    ways = _ways(facts, choices.slots, limits, kept, tuple(bounds), may_follow and not coarse)
+    is_fine = not coarse or plain == followed or not may_follow
     ways.bank.tidy()
     own = _charges(ways, kept, fillings, charged.resource)
     blend = Blend(_charges(ways, kept, fillings, None), own, charged.weight) if charged.weight else None
-    programme = Programme(ways, blend or own, which, most, deadline)
-    walk = Walk(choices, keeping, fillings.one(int(which[0])), programme) if programme.traced else None
+    programme = Programme(ways, blend or own, which, most, deadline, may_be_traced=is_fine)
+    walk = Walk(choices, keeping, fillings.one(int(which[0])), programme, ways.words) if programme.traced else None
     genomes = walk.genomes() if walk is not None else None
     programme.within.clear()  # nobody else needs them, and they are most of what is held
-    return Shortest(programme.least, genomes, programme, ways.is_fine, ways.kept, *charged)
+    return Shortest(programme.least, genomes, programme, is_fine, *charged)
 
 
 @lru_cache(maxsize=16)
@@ -148,34 +150,32 @@ def knows_paths(choices: Choices) -> bool:
     return not choices.imperfect
 
 
-def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int]) -> bool:
+def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int], most: int = TRACED) -> bool:
     """Whether paths are few enough to be found in a fraction of a second."""
-    return size_of(bounds) * profiles(keeping, [[] for _ in facts.tensors]) <= TRACED
+    return size_of(bounds) * profiles(keeping, [[] for _ in facts.tensors]) <= most
+
+
+def _profiles(facts: Facts, keeping: tuple[Row, ...], bounds: Sequence[int]) -> tuple[int, int]:
+    """How many profiles there may be at once, without following runs and with."""
+    moving = [[sum(bounds[d] > 1 for d, _ in rank) for rank in t.ranks] for t in facts.tensors]
+    kept = np.array(keeping, dtype=np.int8)
+    return profiles(kept, [[] for _ in moving]), profiles(kept, moving)
 
 
 @lru_cache(maxsize=16)
 def _ways(
     facts: Facts, slots: tuple[Slot, ...], limits: tuple[tuple[Row, Row], ...], keeping: tuple[Row, ...], bounds: Row,
-    coarse: bool,
-) -> Ways | None:  # fmt: skip
-    """Tiles and steps of a mapspace, or None where they are too many."""
-    kept = np.array(keeping, dtype=np.int8)
-    moving = [[sum(bounds[d] > 1 for d, _ in rank) for rank in t.ranks] for t in facts.tensors]
-    followed: list[list[int]] = [[] for _ in moving]
-    fewest, most = (size_of(bounds) * profiles(kept, dims) for dims in (followed, moving))
-    if fewest > _MOST:
-        return None
-    runs = not coarse and most <= _FOLLOWED
+    follows: bool,
+) -> Ways:  # fmt: skip
+    """Tiles and steps of a mapspace, following runs or not."""
     words = _words(facts, bounds)
     # Steps know nothing of what fanouts hold: arrays of other shapes have the same.
     plain = tuple(replace(slot, extent=(1, 1), split=None) if slot.spatial else slot for slot in slots)
     highs = tuple(zip(*(high for _, high in limits), strict=True))
     temporal = tuple(() if slot.spatial else high for slot, high in zip(slots, highs, strict=True))
-    sliding = tuple(tuple(words.sliding_dims(t)) if runs else () for t in range(len(facts.tensors)))
+    sliding = tuple(tuple(words.sliding_dims(t)) if follows else () for t in range(len(facts.tensors)))
     steps = _steps(plain, temporal, keeping, words.grid, tuple(words.relevant), sliding)
-    is_fine = not coarse or most == fewest or most > _FOLLOWED
-    values = most if runs else fewest
-    return Ways(slots, limits, words, steps, values <= _FOLLOWED, values // size_of(bounds), is_fine, _bank(words))
+    return Ways(slots, limits, words, steps, _profiles(facts, keeping, bounds)[follows], _bank(words))
 
 
 @lru_cache(maxsize=64)

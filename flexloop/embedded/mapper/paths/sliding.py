@@ -72,16 +72,24 @@ class Sliding:
         apart: how far from a tile in the grid that one stands whose words count, for each tile; how long steps are, and
             which there may still be, depends on the tile itself.
         whole: whether these are the tiles of one child alone, see `Words.whole`.
+        at: [tiles] where those stand in the grid that are of interest; None: all are.
     """
 
-    def __init__(self, words: Words, t: int, apart: Apart = NOT_APART, *, whole: bool = False) -> None:
+    def __init__(
+        self, words: Words, t: int, apart: Apart = NOT_APART, *, whole: bool = False, at: Ints | None = None
+    ) -> None:
         self._grid, self._every = words.grid, words
         self._t, self._apart, self._whole = t, apart, whole
-        self.words: Floats = words.closer(t, apart.closer)[whole][self._whole_of(np.arange(self._grid.size))]
+        self._at = words.grid.everywhere if at is None else at
+        self.words: Floats = self._words_at(self._at)
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
         dims = words.sliding_dims(t)
         self._other = {d: next(i for i, _ in self._shared[d] if i != d and self._grid.bounds[i] > 1) for d in dims}
+
+    def _words_at(self, places: Ints) -> Floats:
+        words: Floats = self._every.closer(self._t, self._apart.closer)[self._whole][self._whole_of(places)]
+        return words
 
     def _whole_of(self, places: Ints) -> Ints:
         """Where the tiles stand whose words count, of tiles at some places; without any it means nothing."""
@@ -90,7 +98,7 @@ class Sliding:
     def moved(self, apart: Apart, *, whole: bool) -> Sliding:
         """The same where the words of other tiles count."""
         same = (apart, whole) == (self._apart, self._whole)
-        return self if same else Sliding(self._every, self._t, apart, whole=whole)
+        return self if same else Sliding(self._every, self._t, apart, whole=whole, at=self._at)
 
     def kind(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
         """What tells words apart that steps bring."""
@@ -110,11 +118,11 @@ class Sliding:
 
     def _places(self, d: int) -> Ints:
         """Where one tile stands for each pair of extents along the dimensions of a rank of two; else where all do."""
-        return self._grid.pairs(d, self._other[d])[0] if d in self._other else np.arange(self._grid.size)
+        return self._grid.pairs(d, self._other[d])[0] if d in self._other else self._at
 
     def _for_all(self, d: int, values: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
-        """[size] of [places]: values of all tiles."""
-        return values[self._grid.pairs(d, self._other[d])[1]] if d in self._other else values
+        """[tiles] of [places]: values of all tiles."""
+        return values[self._grid.pairs(d, self._other[d])[1][self._at]] if d in self._other else values
 
     def _iterations(self, run: Run, inside: float) -> Floats | float:
         """[places]: iterations of a run, at least: what the child's tile and the fanouts leave."""
@@ -152,13 +160,13 @@ class Sliding:
         return np.asarray(self._grid.bounds[d] / self._grid.tiles[self._places(rank), d])
 
     def _stays_later(self) -> Mask:
-        """[size]: whether some loop outside may leave the tile in place."""
-        tiles, bounds = self._grid.tiles, self._grid.bounds
+        """[tiles]: whether some loop outside may leave the tile in place."""
+        tiles, bounds = self._grid.tiles[self._at], self._grid.bounds
         others = [d for d, bound in enumerate(bounds) if bound > 1 and d not in self._relevant]
         return np.asarray(np.any([tiles[:, d] < bounds[d] for d in others] or np.zeros((1, len(tiles))), axis=0))
 
     def ended(self, run: Run, inside: float, by: int, prime: int) -> Floats:
-        """[size]: words that a run brings which the first step of a loop with so many iterations or more ends.
+        """[tiles]: words that a run brings which the first step of a loop with so many iterations or more ends.
 
         Of the first tile of the run, what that loop and those outside of it bring is whole tiles, but where `Meetings`
         says that it may be nothing, or a step. That ends where a loop of another rank comes next: of the runs along all
@@ -186,7 +194,7 @@ class Sliding:
         return np.asarray(self.words * self._for_all(d, np.where(nothing, steps + first, left)))
 
     def at_the_end(self, run: Run, inside: float) -> Floats:
-        """[size]: words that a run brings which reaches the end of its slot, whatever comes outside of it.
+        """[tiles]: words that a run brings which reaches the end of its slot, whatever comes outside of it.
 
         Args:
             run: the run.
@@ -200,17 +208,18 @@ class Sliding:
         words = self.words * self._for_all(run.d, np.where(nothing, steps + first, np.where(step, share, 1.0)))
         if (goes_on := again & ~nothing & ~step).any():
             # Where steps go on along its own dimension alone, least is brought if the run goes on to the end of that.
-            words = np.where(self._for_all(run.d, goes_on), self._grid.whole_along(self.words, run.d), words)
+            ends = self._grid.whole_along(self._words_at(self._grid.everywhere), run.d)[self._at]
+            words = np.where(self._for_all(run.d, goes_on), ends, words)
         return np.asarray(words)
 
     def shared_out(self, run: Run, inside: float, words: Floats, steps: Floats, others: Floats) -> Floats:
-        """[size]: words of a run, at least, of which neighbours may serve some.
+        """[tiles]: words of a run, at least, of which neighbours may serve some.
 
         Args:
             run, inside: see `ended`.
             words: what the run brings, at least.
-            steps: [size] by how much neighbours may divide what the steps of the run itself bring.
-            others: [size] by how much they may divide the rest.
+            steps: [tiles] by how much neighbours may divide what the steps of the run itself bring.
+            others: [tiles] by how much they may divide the rest.
         """
         every = (self._iterations(run, inside), self._iterations(run, 1.0))
         ends = [self.words * self._for_all(run.d, self._steps(run.d, iterations)) for iterations in every]
@@ -218,7 +227,7 @@ class Sliding:
         return np.minimum(*(own / steps + (words - own) / others for own in ends))
 
     def may_serve(self, run: Run, inside: float, by: int, prime: int, beside: Beside) -> tuple[Mask, Mask]:
-        """[size] each: whether neighbours may serve what comes after a run, and loops of the run but the innermost.
+        """[tiles] each: whether neighbours may serve what comes after a run, and loops of the run but the innermost.
 
         See `ended` for the arguments; by -1 the end of the slot.
         """
@@ -226,7 +235,7 @@ class Sliding:
         return self._for_all(run.d, after), self._for_all(run.d, within)
 
     def at_once(self, d: int, prime: int, *, may_serve: bool = False) -> Floats:
-        """[size]: words that the loop brings which moves the tile first, where its run is not followed.
+        """[tiles]: words that the loop brings which moves the tile first, where its run is not followed.
 
         Args:
             d: the dimension of the loop.
@@ -257,7 +266,7 @@ class Sliding:
         return sorted(d for d in self._shared if d not in (run.d, self._other[run.d]))
 
     def new(self, run: Run | None, inside: float, first: int, by: int, prime: int, *, apart: bool) -> Floats:
-        """[size]: words of a run that no child had a step before: neighbours have none of them to pass on.
+        """[tiles]: words of a run that no child had a step before: neighbours have none of them to pass on.
 
         The tiles of all children leave no gaps. So each step of a run brings a step's length of new words, and a loop
         that ends it, by the way back, as much of the first tile, or all of it where it leads apart (see `mates`). What

@@ -1,20 +1,24 @@
-"""The mapping that a least path stands for."""
+"""The mappings that a least path stands for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import inf
+from math import inf, prod
 
 import numpy as np
 
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.fillings import Filling
+from flexloop.embedded.mapper.fillings import Filling, arrangements
 from flexloop.embedded.mapper.paths.conditions import END, FREE, SETTLED, Stage
 from flexloop.embedded.mapper.paths.grid import Floats
 from flexloop.embedded.mapper.paths.kernels import FIRST_MOVE, OUTSIDE
 from flexloop.embedded.mapper.paths.prices import KEPT, OPEN, Keeping
 from flexloop.embedded.mapper.paths.programme import Programme
-from flexloop.embedded.mapper.slots import Genomes
+from flexloop.embedded.mapper.paths.words import Words
+from flexloop.embedded.mapper.slots import Genomes, picked
+
+_PLACEMENTS = 64
+"""Ways to place the loops of fanouts that are tried, at most."""
 
 
 class Walk:
@@ -25,21 +29,26 @@ class Walk:
         keeping: what is kept, bypassed, open.
         filling: the factors of the fanouts, by slot.
         programme: the programme.
+        words: of the tiles.
     """
 
-    def __init__(self, choices: Choices, keeping: Keeping, filling: Filling, programme: Programme) -> None:
+    def __init__(
+        self, choices: Choices, keeping: Keeping, filling: Filling, programme: Programme, words: Words
+    ) -> None:
         self._choices, self._filling, self._programme = choices, filling, programme
         grid = programme.window.grid
         self._bounds, self._moves = grid.bounds, programme.window.axes.tolist()
         self._tile, self._row = 0, 0
         self._axes = {grid.axis(d, prime): (d, prime) for d, primes in enumerate(grid.primes) for prime in primes}
         self._loops: list[dict[int, int]] = [{} for _ in choices.slots]
+        self._shared = frozenset(d for shared in words.shared for d in shared)
         self._keep, self._open = keeping == KEPT, keeping == OPEN
 
     def genomes(self) -> Genomes | None:
-        """The mapping as a batch of one; None where there is no path, or its loops break a limit or fit no fanout.
+        """The mappings; None where there is no path, or its loops break a limit or fit no fanout.
 
-        A path knows which tiles there may be outside of a slot, not which factors there may be in it.
+        A path knows which tiles there may be outside of a slot, not which factors there may be in it. Nor does it know
+        where the loops of a fanout lie, which decides what neighbours pass on: there is one for each of these ways.
         """
         programme = self._programme
         if programme.least == inf:
@@ -56,7 +65,7 @@ class Walk:
             for t, condition in enumerate(keeps.rows[self._row]):
                 self._keep[slot.level, t] |= self._open[slot.level, t] and condition == (SETTLED, slot.level)
             self._row = int(keeps.after[self._row])
-        return self._mapping()
+        return self._mappings()
 
     def _through(self, stage: Stage, outside: Floats, inside: Floats) -> None:
         """Go through some loops, and note them.
@@ -94,25 +103,26 @@ class Walk:
                 at += stride
             yield axis, self._row if after == FREE else after, [c for c in charges if c >= 0], at
 
-    def _mapping(self) -> Genomes | None:
+    def _mappings(self) -> Genomes | None:
         dims = range(len(self._bounds))
         factors = np.array([[loops.get(d, 1) for d in dims] for loops in self._loops], dtype=np.int64)
         low, high = self._choices.limits
         if (factors < low).any() or (factors > high).any():
             return None
-        orders, splits = [], []
-        for slot, loops, row in zip(self._choices.slots, self._loops, factors, strict=True):
+        options = []
+        for slot, loops, row in zip(self._choices.slots, self._loops, factors.tolist(), strict=True):
             if slot.spatial:
-                placed = slot.placed(row.tolist())
-                if placed is None:
-                    return None
-                orders.append(placed[0])
-                splits.append(placed[1])
+                moving = tuple((d, factor) for d, factor in enumerate(row) if factor > 1)
+                options.append(arrangements(slot, moving, all_orders=any(d in self._shared for d, _ in moving)))
                 continue
             inner = [d for d in loops if d in slot.middle]
-            orders.append((*slot.prefix, *inner, *(d for d in slot.middle if d not in inner), *slot.suffix))
-            splits.append(0)
-        return Genomes(
-            factors[None], np.array(orders, dtype=np.int64)[None], np.array(splits, dtype=np.int64)[None],
-            self._keep[None],
-        )  # fmt: skip
+            order = (*slot.prefix, *inner, *(d for d in slot.middle if d not in inner), *slot.suffix)
+            options.append((np.array([order], dtype=np.int64), np.zeros(1, dtype=np.int64)))
+        sizes = [len(splits) for _, splits in options]
+        count = prod(sizes)
+        if not count:
+            return None
+        numbers = np.arange(0, count, -(-count // _PLACEMENTS))
+        orders, splits = picked(options, np.unravel_index(numbers, sizes))
+        n = len(splits)
+        return Genomes(np.repeat(factors[None], n, axis=0), orders, splits, np.repeat(self._keep[None], n, axis=0))

@@ -1,0 +1,158 @@
+"""Kinds of words that steps bring, each worked out once for all tiles of a grid, or for some."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from flexloop.embedded.mapper.paths.conditions import END, Charge
+from flexloop.embedded.mapper.paths.grid import Floats, Ints
+from flexloop.embedded.mapper.paths.neighbours import Served
+from flexloop.embedded.mapper.paths.prices import Crossing
+from flexloop.embedded.mapper.paths.sliding import NOT_APART, Apart, Sliding
+from flexloop.embedded.mapper.paths.words import Words
+
+_FEW = 4
+"""How many times the tiles of interest a grid has at least for words to be worked out at those alone."""
+_NEAR = 4
+"""Banks of some tiles that are kept: the fanouts of one mapping stand between so many."""
+_HELD = 1 << 21
+"""Words that are kept for further ways to fill the fanouts."""
+_ASKED = 4096
+"""Stages, in some ways to fill the fanouts each, whose kinds of words are kept."""
+
+
+@dataclass(frozen=True)
+class Passing:
+    """What neighbours may pass on.
+
+    Attributes:
+        most: how many children may pass on to each other what the loop brings that moves their tiles first.
+        around: how many may do so with what loops further out bring; 1: nothing is passed on.
+        is_dense: whether all children together leave no gaps.
+        is_apart: whether the loop that ends a run leads away from all of them.
+        whole: what the fanouts outside of these hand on whole.
+        served: the steps that may be, where that is known.
+    """
+
+    most: float = 1.0
+    around: float = 1.0
+    is_dense: bool = False
+    is_apart: bool = False
+    whole: Apart = NOT_APART
+    served: Served | None = None
+
+
+class Bank:
+    """Kinds of words at all tiles of a grid, or at some.
+
+    Args:
+        words: of the tiles.
+        at: [tiles] where those stand in the grid that are of interest; None: all are.
+    """
+
+    def __init__(self, words: Words, at: Ints | None = None) -> None:
+        self.grid, self._every, self._relevant = words.grid, words, words.relevant
+        self._at = words.grid.everywhere if at is None else at
+        self._size = len(self._at)
+        self._near: dict[bytes, Bank] = {}
+        self._moved = words.shared
+        self._sliding = [Sliding(words, t, at=at) for t in range(len(words.facts.tensors))]
+        every = range(len(words.facts.tensors))
+        self.overlapping = sorted({d for t in every for d in (*words.shared[t], *words.spaced[t])})
+        """The dimensions along which tiles of some data space overlap or leave gaps."""
+        self._kinds: dict[Hashable, int] = {}
+        self.rows = np.empty((0, self._size))
+        """[kinds, tiles]: words, and more rows than there are kinds."""
+        self.asked: dict[Hashable, Ints] = {}
+        """The kinds of a stage's parts, by what they depend on."""
+
+    def tidy(self) -> None:
+        """Forget what is held, where that is much."""
+        if len(self.asked) > _ASKED:
+            self.asked.clear()
+        if self.rows.size > _HELD:
+            self.asked.clear()
+            self._kinds.clear()
+            self.rows = np.empty((0, self._size))
+
+    def near(self, places: Ints, kinds: int) -> tuple[Bank, Ints]:
+        """A bank of some tiles, given where they stand, and where they do in the bank.
+
+        It is this one unless they are few and so many kinds of words too much to be kept for other tiles.
+        """
+        if _FEW * len(places) > self._size or kinds * self._size < _HELD // 2:
+            return self, places
+        if (key := places.tobytes()) not in self._near:
+            if len(self._near) == _NEAR:
+                self._near.clear()
+            self._near[key] = Bank(self._every, places)
+        return self._near[key], np.arange(len(places))
+
+    def longest(self, t: int, level: int, d: int) -> float:
+        """The most that a data space's tile which fits a level may span along a dimension of a shared rank."""
+        return self._sliding[t].longest(level, d)
+
+    def mates(self, charge: Charge) -> list[int]:
+        """See `Sliding.mates`; none where no run is charged."""
+        return [] if charge.run is None else self._sliding[charge.t].mates(charge.by, charge.run)
+
+    def words_of(self, charge: Charge, crossing: Crossing) -> Hashable:
+        """What the words that cross a boundary depend on, of a charge of one level."""
+        if charge.run is None and charge.first not in self._moved[charge.t]:
+            return charge.t, crossing
+        return charge.t, crossing, charge.run, charge.first, charge.by, charge.prime
+
+    def kind(self, charge: Charge, inside: float, passing: Passing, whole: Apart, alone: bool) -> int:
+        """The row of the words that the innermost of a charge's boundaries brings.
+
+        Args:
+            charge: the charge.
+            inside: see `Sliding.ended`.
+            passing: what neighbours may pass on.
+            whole: what all fanouts hand on whole.
+            alone: whether fanouts are filled in one way.
+        """
+        charged = charge.run, inside, charge.first, charge.by, charge.prime
+        key = (charge.t, passing, whole, alone, *self._sliding[charge.t].kind(*charged))
+        if passing.around > 1.0:
+            key += (charge.by in self._relevant[charge.t], charge.by == END, charge.prime, charge.first)
+        if key not in self._kinds:
+            self._kinds[key] = self._put(self._words(charge, inside, passing, whole, alone=alone))
+        return self._kinds[key]
+
+    def _words(self, charge: Charge, inside: float, passing: Passing, whole: Apart, *, alone: bool) -> Floats:
+        sliding, run = self._sliding[charge.t].moved(whole, whole=alone), charge.run
+        if run is None:
+            words = sliding.at_once(charge.first, charge.prime)
+        elif charge.by == END:
+            words = sliding.at_the_end(run, inside)
+        else:
+            words = sliding.ended(run, inside, charge.by, charge.prime)
+        if passing.around == 1.0:
+            return words
+        if run is None:
+            least = sliding.at_once(charge.first, charge.prime, may_serve=True) / passing.most
+        else:
+            most, around = (np.full(self._size, n) for n in (passing.most, passing.around))
+            if (served := passing.served) is not None:
+                after, within = sliding.may_serve(run, inside, charge.by, charge.prime, served.beside)
+                most = np.where(served.may_be(self.grid.tiles[self._at]) | within, passing.most, 1.0)
+                around = np.where(after, passing.around, 1.0)
+            least = sliding.shared_out(run, inside, words, most, around)
+        if passing.is_dense:
+            together = self._sliding[charge.t].moved(passing.whole, whole=False)
+            new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=passing.is_apart)
+            least = np.maximum(least, new)
+        return least
+
+    def _put(self, words: Floats) -> int:
+        number = len(self._kinds)
+        if number == len(self.rows):
+            grown = np.empty((2 * number + 8, self._size))
+            grown[:number] = self.rows
+            self.rows = grown
+        self.rows[number] = words
+        return number
