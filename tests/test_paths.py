@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
@@ -20,10 +21,12 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts, TensorFacts
 from flexloop.embedded.mapper.fillings import Filling, Fillings
+from flexloop.embedded.mapper.paths.bank import Bank, Passing
+from flexloop.embedded.mapper.paths.conditions import END, Charge
 from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, knows_paths, shortest
-from flexloop.embedded.mapper.paths.sliding import Run, Sliding
+from flexloop.embedded.mapper.paths.sliding import NOT_APART, Run, Sliding
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
@@ -317,6 +320,22 @@ def test_a_loop_over_channels_makes_all_children_begin_anew() -> None:
     place = int(words.grid.index(np.array([[4, 3, 1]]))[0])
     run = Run(child=0, d=1, of_two=False)
     assert Sliding(words, 0).new(run, 1.0, first=1, by=2, prime=2, apart=True)[place] == 6 * 4
+
+
+def test_what_neighbours_pass_on_is_asked_of_each_run_and_of_what_ends_it() -> None:
+    """I[c][p + r][q + s], three neighbours: runs of two steps or more along R that Q, channels or a slot's end end."""
+    facts = Facts((), (TensorFacts((((4, 1),), ((0, 1), (1, 1)), ((2, 1), (3, 1))), False),), 0.0)
+    words = Words(facts, Grid((6, 6, 3, 4, 2)))
+    passing = Passing(most=1.0, around=3.0, is_dense=True, is_apart=True)
+    bank, seen = Bank(words), []
+    for of_two, by in itertools.product((False, True), (3, 4, END)):
+        charge = Charge(t=0, child=0, parent=1, level=1, first=0, run=Run(0, 0, of_two), by=by, prime=2)
+        one = Bank(words)
+        asked, kind = (some.kind(charge, 1.0, passing, NOT_APART, True) for some in (bank, one))
+        of_all, alone = bank.rows[asked], one.rows[kind]
+        assert (of_all == alone).all()
+        seen.append(alone.tolist())
+    assert len({tuple(some) for some in seen}) > 4
 
 
 def with_open_inputs(content: dict[str, Any], without_loops: Sequence[int]) -> Space:

@@ -54,7 +54,7 @@ class Bank:
     """
 
     def __init__(self, words: Words, at: Ints | None = None) -> None:
-        self.grid, self._every, self._relevant = words.grid, words, words.relevant
+        self.grid, self._every = words.grid, words
         self._at = words.grid.everywhere if at is None else at
         self._size = len(self._at)
         self._near: dict[bytes, Bank] = {}
@@ -116,9 +116,9 @@ class Bank:
             alone: whether fanouts are filled in one way.
         """
         charged = charge.run, inside, charge.first, charge.by, charge.prime
-        key = (charge.t, passing, whole, alone, *self._sliding[charge.t].kind(*charged))
-        if passing.around > 1.0:
-            key += (charge.by in self._relevant[charge.t], charge.by == END, charge.prime, charge.first)
+        sliding = self._sliding[charge.t]
+        told = sliding.kind(*charged) if passing.around == 1.0 else sliding.passed_kind(*charged)
+        key = charge.t, passing, whole, alone, told
         if key not in self._kinds:
             self._kinds[key] = self._put(self._words(charge, inside, passing, whole, alone=alone))
         return self._kinds[key]

@@ -108,6 +108,13 @@ class Sliding:
             return ()
         return run, inside, by if by < 0 else by == self._other[run.d], prime
 
+    def passed_kind(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
+        """The same where neighbours may pass words on: that depends on the run whatever ends it."""
+        if run is None:
+            return first, prime
+        ends = by if by < 0 or by == self._other[run.d] else (by in self._relevant, by in self._shared)
+        return run, inside, ends, prime
+
     def _coefficient(self, d: int) -> int:
         return next(coefficient for i, coefficient in self._shared[d] if i == d)
 
