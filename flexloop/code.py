@@ -54,6 +54,7 @@ EVERY_CELL = (
     "embedded.mapper.factors",
     "embedded.mapper.few_loops",
     "embedded.mapper.imperfect",
+    "embedded.mapper.shares",
     "embedded.mapper.slots",
     "engines.base",
     "engines.carry",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -17,17 +17,13 @@ from random_spaces import some_arrays, some_space
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space
-from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.drawing import draw
+from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.fillings import every_filling
-from flexloop.embedded.mapper.general import known_forms, listing, orders
+from flexloop.embedded.mapper.general import known_forms, orders
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.arrays import as_arrays
-from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.sampler import choices_of
-from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import BestSoFar, Objective
 from flexloop.embedded.model import evaluate
 from flexloop.errors import UnmappableError, UnsupportedError
@@ -40,9 +36,8 @@ objectives = st.sampled_from(["latency", "energy", "edp"])
 
 @pytest.fixture
 def no_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Branch and bound alone: no enumeration of small mapspaces or of factors, no exact search."""
+    """Branch and bound alone: no enumeration of small mapspaces, no exact search."""
     monkeypatch.setattr(general_module, "_ENUMERATED", 0)
-    monkeypatch.setattr(listing, "_MOST", 0)
     monkeypatch.setattr(known_forms, "recognise", lambda space: None)
 
 
@@ -184,35 +179,6 @@ def test_the_cost_is_what_the_model_says_of_the_mapping(seed: int, objective: Ob
     costs = {"latency": evaluation.cycles, "energy": evaluation.energy_pj, "edp": evaluation.edp}
     assert evaluation.valid
     assert found.cost[0] == costs[objective]
-
-
-def partial_mappings(choices: Choices, genomes: Genomes, row: int) -> Iterator[np.ndarray]:
-    """What a mapping's innermost slots span, for every number of decided slots."""
-    factors = genomes.factors[row]
-    spans = np.concatenate([np.ones((1, factors.shape[1]), dtype=np.int64), np.cumprod(factors, axis=0)])
-    for decided in range(len(choices.slots) + 1):
-        yield spans[None, : decided + 1]
-
-
-@pytest.mark.slow
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([0.2, 1.0]))
-def test_bounds_never_exceed_the_cost_of_a_completion(seed: int, networks: float) -> None:
-    space = some_space(seed, 100_000, networks)
-    choices = choices_of(space)
-    costing = Costing(space.spec, choices)
-    genomes = draw(choices, np.random.default_rng(seed), 60)
-    genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
-    costs = costing.cost(genomes)
-    for row in np.flatnonzero(costs.valid)[:15]:
-        bounds = genomes.factors[row].prod(axis=0).tolist()
-        filling = {i: tuple(genomes.factors[row, i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
-        for decided in (None, filling):
-            relaxation = Relaxation(facts_of(space.spec, choices.reuse), choices, genomes.keep[row], bounds, decided)
-            for spans in partial_mappings(choices, genomes, int(row)):
-                energy, cycles = relaxation.bound(spans)
-                assert energy[0] <= costs.energy_pj[row]
-                assert cycles[0] <= costs.cycles[row]
 
 
 @given(st.lists(st.tuples(*[st.frozensets(st.integers(0, 5))] * 2), min_size=1, max_size=30, unique=True))

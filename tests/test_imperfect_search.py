@@ -22,12 +22,16 @@ import random_spaces
 from enumeration import best_of_all, find_best_general
 
 from flexloop.dropin.mapper import space_of
+from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.drawing import draw
-from flexloop.embedded.mapper.general import listing
+from flexloop.embedded.mapper.fillings import Fillings
+from flexloop.embedded.mapper.general import labels, pricing
 from flexloop.embedded.mapper.general import search as general
-from flexloop.embedded.mapper.general.bounds import Relaxation
 from flexloop.embedded.mapper.imperfect import Remainders, padded_table, residuals
+from flexloop.embedded.mapper.paths.follow import Follow
+from flexloop.embedded.mapper.paths.prices import KEPT
+from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective, Space
 from flexloop.embedded.metrics import OBJECTIVES
@@ -186,19 +190,26 @@ def random_space(seed: int, most: int) -> Space | None:
     return space if fits else None
 
 
+def apart(*arguments: Any, **options: Any) -> Shortest | None:
+    """The shortest path of each data space alone, as where they are too many together."""
+    return shortest(*arguments, **{**options, "apart": True})
+
+
 def some_space(seed: int, most: int) -> Space:
     """The first of the random spaces from a seed on."""
     return next(space for k in itertools.count() if (space := random_space(1000 * seed + k, most)) is not None)
 
 
-@pytest.mark.parametrize("listed", [20_000, 0], ids=["factors listed", "slot by slot"])
+@pytest.mark.parametrize("is_coarse", [False, True], ids=["one path", "one of each data space, orders bounded"])
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
 @pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow if n % 3 else ()) for n in range(16)])
 def test_branch_and_bound_finds_the_best_of_an_enumeration(
-    seed: int, objective: Objective, listed: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, objective: Objective, is_coarse: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(general, "_ENUMERATED", 0)
-    monkeypatch.setattr(listing, "_MOST", listed)
+    if is_coarse:
+        monkeypatch.setattr(pricing, "shortest", apart)
+        monkeypatch.setattr(labels, "BATCH", 1)
     space = some_space(seed, 1500)
     choices = choices_of(space)
     best = best_of_all(Costing(space.spec, choices), choices, objective)
@@ -221,17 +232,33 @@ def test_bounds_of_partial_mappings_hold(seed: int) -> None:
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
     if not len(genomes):
         return
-    costs = costing.cost(genomes)
+    costs, facts = costing.cost(genomes), facts_of(space.spec, choices.reuse)
     for row in np.flatnonzero(costs.valid)[:10]:
         factors = genomes.factors[row]
-        relaxation = Relaxation(
-            facts_of(space.spec, choices.reuse), choices, genomes.keep[row], factors.prod(axis=0).tolist()
-        )
-        spans = np.concatenate([np.ones((1, factors.shape[1]), np.int64), np.cumprod(factors, axis=0)])
-        for decided in range(len(choices.slots) + 1):
-            energy, cycles = relaxation.bound(spans[None, : decided + 1])
-            assert energy[0] <= costs.energy_pj[row] * (1 + 1e-12)
-            assert cycles[0] <= costs.cycles[row]
+        bounds = tuple(factors.prod(axis=0).tolist())
+        filling = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
+        mapspace = Decided(facts, choices, np.where(genomes.keep[row], KEPT, 0).astype(np.int8), bounds)
+        ways = Fillings.of(choices, [filling]), np.array([0])
+        for resource, apart in itertools.product((None, *facts.resources), (False, True)):
+            found = shortest(mapspace, *ways, charged=Charged(resource), apart=apart)
+            assert found is not None
+            most = costs.energy_pj[row] + facts.below_zero(bounds) if resource is None else costs.cycles[row]
+            for decided in range(len(choices.slots) + 1):
+                assert found.beyond(decided, factors[:decided].prod(axis=0)[None])[0] <= most * (1 + 1e-12)
+            assert in_order(choices, found, factors, genomes.orders[row]) <= most * (1 + 1e-12)
+
+
+def in_order(choices: Choices, found: Shortest, factors: np.ndarray, orders: np.ndarray) -> float:
+    """What the path costs that follows the loops of one mapping in their order."""
+    least = 0.0
+    for followed in map(Follow, found.programmes):
+        tile, reached = np.ones((1, factors.shape[1]), dtype=np.int64), followed.start
+        for place, slot in enumerate(choices.slots):
+            if not slot.spatial:
+                reached = followed.through(place, tile, factors[place][None], reached, orders[place][None])
+            tile = tile * factors[place]
+        least += float(followed.beyond(len(choices.slots), tile, reached)[0])
+    return least
 
 
 @pytest.mark.parametrize("seed", range(12))

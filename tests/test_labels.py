@@ -18,10 +18,9 @@ from flexloop.embedded.mapper.drawing import draw
 from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.labels import Labels
-from flexloop.embedded.mapper.general.proof import Proof
 from flexloop.embedded.mapper.general.roots import Root, Stage
 from flexloop.embedded.mapper.paths.prices import KEPT
-from flexloop.embedded.mapper.paths.shortest import Decided, knows_paths, shortest
+from flexloop.embedded.mapper.paths.shortest import Decided, shortest
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.energysources.choose import energy_tables
 from flexloop.engines.base import Objective, SearchOptions
@@ -38,8 +37,6 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
     """Of random mappings every slot is decided in turn; the path's energy so far and beyond stays below the whole."""
     space = some_space(seed, 100_000)
     choices = choices_of(space)
-    if not knows_paths(choices):
-        return
     search = Incumbent([space], "energy", Deadline(600.0))
     genomes = draw(choices, np.random.default_rng(seed), 40)
     genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
@@ -53,15 +50,15 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
         found = shortest(Decided(facts_of(space.spec, choices.reuse), choices, keeping, bounds), *ways)
         assert found is not None
         root = Root((0.0, 0.0), 0, search.parts[0], bounds, keeping, Stage.PRICED, 0.0, 0.0, *ways)
-        labels = Labels(search, root, Proof(search, are_paths=True)._relaxation(root, looks_beyond=False), [found])
+        labels = Labels(search, root, [found])
         below_zero = facts_of(space.spec).below_zero(bounds)
-        tile, reached = np.ones((1, len(bounds)), dtype=np.int64), found.programme.start[None]
+        tile, reached = np.ones((1, len(bounds)), dtype=np.int64), labels.followed[0].start
         for place, slot in enumerate(choices.slots):
             if not slot.spatial:
-                reached = labels._forward(place, tile, factors[None, place], reached)
+                reached = labels.followed[0].through(place, tile, factors[None, place], reached)
             tile = tile * factors[place]
-            beyond = found.programme.values[place + 1][:, found.programme.index(place + 1, tile)].T
-            assert (reached + beyond).min() <= costs.energy_pj[row] * (1 + 1e-12) + below_zero
+            least = labels.followed[0].beyond(place + 1, tile, reached)[0]
+            assert least <= costs.energy_pj[row] * (1 + 1e-12) + below_zero
 
 
 @pytest.mark.parametrize("objective", ["latency", "edp"])

@@ -12,7 +12,7 @@ from nasty_spaces import document, space_of
 from flexloop.embedded.mapper import Space
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.fillings import every_filling
-from flexloop.embedded.mapper.general import known_forms, listing
+from flexloop.embedded.mapper.general import known_forms
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
 from flexloop.embedded.mapper.sampler import choices_of
@@ -63,7 +63,6 @@ def test_of_every_way_to_fill_the_fanouts_one_is_left() -> None:
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
 def test_nothing_better_is_among_the_mirrored(objective: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(general_module, "_ENUMERATED", 0)
-    monkeypatch.setattr(listing, "_MOST", 0)
     monkeypatch.setattr(known_forms, "recognise", lambda space: None)
     some = space()
     choices = choices_of(some)

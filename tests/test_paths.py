@@ -25,7 +25,7 @@ from flexloop.embedded.mapper.paths.bank import Bank, Passing
 from flexloop.embedded.mapper.paths.conditions import END, Charge
 from flexloop.embedded.mapper.paths.grid import Grid
 from flexloop.embedded.mapper.paths.prices import keeping_of
-from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, knows_paths, shortest
+from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
 from flexloop.embedded.mapper.paths.sliding import NOT_APART, Run, Sliding
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.sampler import choices_of
@@ -75,8 +75,6 @@ def path(space: Space, choices: Choices, bounds: tuple[int, ...], filling: Filli
 def test_no_mapping_costs_less_than_the_shortest_path(seed: int) -> None:
     space = some_space(seed, 2_000)
     choices = choices_of(space)
-    if not knows_paths(choices):
-        return
     for (bounds, _), (filling, energy, _) in least_of_each(space).items():
         below_zero = facts_of(space.spec).below_zero(bounds)
         assert path(space, choices, bounds, filling).least <= energy * (1 + 1e-9) + below_zero
@@ -88,8 +86,6 @@ def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None
     """Without runs along shared ranks, and for several ways to fill the fanouts at a time, bounds are lower still."""
     space = some_space(seed, 2_000)
     choices = choices_of(space)
-    if not knows_paths(choices):
-        return
     facts, keeping = exact(facts_of(space.spec, choices.reuse)), keeping_of(choices.kept, choices.free_bypass)
     found: dict[tuple[int, ...], list[tuple[Filling, float]]] = {}
     for (bounds, _), (filling, energy, _) in least_of_each(space).items():
@@ -111,7 +107,7 @@ def test_no_mapping_lies_below_a_line_of_energy_and_cycles(seed: int, times: flo
     space = some_space(seed, 2_000)
     choices = choices_of(space)
     facts = facts_of(space.spec, choices.reuse)
-    if not knows_paths(choices) or not facts.resources:
+    if not facts.resources:
         return
     keeping, costing = keeping_of(choices.kept, choices.free_bypass), Costing(space.spec, choices)
     for (bounds, _), (filling, least, _) in list(least_of_each(space).items())[:10]:
@@ -132,8 +128,6 @@ def test_no_mapping_lies_below_a_line_of_energy_and_cycles(seed: int, times: flo
 def test_what_is_left_of_a_mapping_costs_no_less_than_the_path_from_there(seed: int) -> None:
     space = some_space(seed, 2_000)
     choices = choices_of(space)
-    if not knows_paths(choices):
-        return
     for (bounds, _), (filling, energy, one) in list(least_of_each(space).items())[:20]:
         found = path(space, choices, bounds, filling)
         most = energy * (1 + 1e-9) + facts_of(space.spec).below_zero(bounds)
@@ -227,9 +221,9 @@ def test_runs_are_followed_where_the_tiles_that_the_fanouts_leave_are_few(monkey
     choices = choices_of(space)
     filling: Filling = {next(i for i, s in enumerate(choices.slots) if s.spatial): (1, 16, 1, 1, 1, 1, 1)}
     with_runs = path(space, choices, tuple(bounds.values()), filling)
-    sizes = with_runs.programme.window.size, with_runs.programme.window.grid.size
+    sizes = with_runs.programmes[0].window.size, with_runs.programmes[0].window.grid.size
     assert sizes == (50, 250)
-    profiles = max(len(rows) for rows in with_runs.programme.steps.rows)
+    profiles = max(len(rows) for rows in with_runs.programmes[0].steps.rows)
     for factor, follows in ((2, True), (0.5, False)):
         monkeypatch.setattr("flexloop.embedded.mapper.paths.shortest.FOLLOWED", factor * sizes[0] * profiles)
         found = path(space, choices, tuple(bounds.values()), filling)
@@ -248,7 +242,7 @@ def test_words_at_some_tiles_are_those_at_all_tiles(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("flexloop.embedded.mapper.paths.bank._HELD", 0)
     at_some = path(space, choices, tuple(bounds.values()), filling)
     assert at_some.least == at_all.least
-    for some, every in zip(at_some.programme.values, at_all.programme.values, strict=True):
+    for some, every in zip(at_some.programmes[0].values, at_all.programmes[0].values, strict=True):
         assert (some == every).all()
 
 

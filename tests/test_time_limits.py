@@ -27,7 +27,8 @@ from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.mapper import BestSoFar, Objective, Optimum, Space, costing, find_best
 from flexloop.embedded.mapper.exact import work
 from flexloop.embedded.mapper.factors import Factorizations
-from flexloop.embedded.mapper.general.bounds import Relaxation
+from flexloop.embedded.mapper.general.labels import Labels
+from flexloop.embedded.mapper.paths.programme import Programme
 from flexloop.embedded.model import evaluate
 from flexloop.errors import NoVerdictError, SpecError, UnknownNameError
 from flexloop.timeloop import yamlio
@@ -69,8 +70,8 @@ def measured(meter: Meter) -> Iterator[None]:
             patch.setattr(owner, name, counted)
 
         counting(costing, "evaluate_batch", lambda spec, batch, limits: len(batch))
-        counting(Relaxation, "bound", lambda relaxation, tiles: len(tiles))
-        counting(Relaxation, "_at_level", lambda relaxation, level, lattice, possible: len(lattice))
+        counting(Labels, "keys", lambda labels, place, tiles, reached: len(tiles))
+        counting(Programme, "costs", lambda programme, stage: programme.window.size)
         counting(Factorizations, "sample", lambda factorizations, rng, n: n)
         counting(work, "gather", lambda *arguments: 1000)
         counting(work, "settle", lambda *arguments: 1000)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import inf, prod
+from typing import Any
 
 import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
+from flexloop.timeloop.reuse import ReuseLimits
 
 SLACK = 1 - 1e-12
 """What the rounding of sums in another order than the cost model's can take away."""
 READ, WRITE, SHARED = range(3)
 Resource = tuple[int, int]
 """A bandwidth: the level, and READ, WRITE or SHARED."""
+
+
+_LIMITS = tuple(limit.name for limit in fields(ReuseLimits))
+"""The kinds of reuse that a level may not make of some data spaces."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,11 @@ class LevelFacts:
     no_temporal_reuse: frozenset[int] = frozenset()
     rmw_first_update: frozenset[int] = frozenset()
     no_coalesce: frozenset[int] = frozenset()
+
+    def of_one(self, t: int) -> LevelFacts:
+        """The same of one of the data spaces alone."""
+        limits: dict[str, Any] = {name: frozenset({0} if t in getattr(self, name) else ()) for name in _LIMITS}
+        return replace(self, scale=(self.scale[t],), **limits)
 
     def bandwidth(self, kind: int) -> float:
         """Words a cycle that an instance reads, writes, or does both of."""
@@ -114,10 +125,15 @@ class Facts:
         anew = t in self.levels[child].no_temporal_reuse
         return anew and t not in self.levels[child + 1].no_link_transfer
 
-    @cached_property
-    def steps(self) -> dict[int, int]:
-        """By how many words a step of each dimension moves a data space in a rank, at most."""
-        return dict(sorted((d, c) for tensor in self.tensors for rank in tensor.ranks for d, c in rank))
+    def of_one(self, t: int) -> Facts:
+        """The same of a problem with one of the data spaces alone; of the first with all MACs."""
+        levels = tuple(level.of_one(t) for level in self.levels)
+        computing = 0.0 if t else self.compute_energy
+        return replace(self, levels=levels, tensors=(self.tensors[t],), compute_energy=computing)
+
+    def rereads(self, level: int) -> bool:
+        """Whether the fanout below a level feeds something that is read again at every step: MACs, or limited tiles."""
+        return level == 0 or bool(self.levels[level - 1].no_temporal_reuse)
 
     @cached_property
     def leakage(self) -> float:

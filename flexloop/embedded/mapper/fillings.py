@@ -115,7 +115,7 @@ def every_filling(
         rows = np.repeat(np.arange(len(ways)), [len(some) for some in ways])
         chosen = factors[np.concatenate([_NONE, *ways])]
         found, left = np.concatenate([found[rows], chosen[:, None]], axis=1), left[rows] // chosen
-    return Fillings(slots, tuple(choices.spatial), found)
+    return Fillings(slots, tuple(choices.spatial), found[choices.imperfect.may_fill(found)])
 
 
 def told_apart(rows: Ints) -> tuple[Ints, Ints]:
@@ -146,17 +146,35 @@ def fanout_factors(
     slot = choices.slots[place]
     lows, highs = choices.limits[0][place].tolist(), choices.limits[1][place].tolist()
     options = [[f for f in divisors(n) if low <= f <= high] for n, low, high in zip(bounds, lows, highs, strict=True)]
+    for d, known in choices.imperfect.factors_of(place):
+        options[d] = [f for f in options[d] if f in known]
     # In one row or column loops may stand in any order, unless a pinned split says where they do.
     any_order = min(slot.extent) == 1 and slot.split is None
     found: list[tuple[int, ...]] = []
     for factors in _within(options, prod(slot.extent)):
         if deadline is not None:
             deadline.check()
-        if any_order or slot.placed(factors) is not None:
+        if any_order or _fits(slot, factors):
             found.append(factors)
         if len(found) > most:
             return None
     return np.array(found, dtype=np.int64).reshape(len(found), len(bounds))
+
+
+def _fits(slot: Slot, factors: Sequence[int]) -> bool:
+    """Whether a fanout's extents hold loops of some factors."""
+    if slot.split is None and not slot.prefix and not slot.suffix:
+        return _fit(tuple(sorted(factor for factor in factors if factor > 1)), *slot.extent)
+    return slot.placed(factors) is not None
+
+
+@lru_cache(maxsize=4096)
+def _fit(factors: tuple[int, ...], x: int, y: int) -> bool:
+    """Whether some factors can be parted in two products that are no more than two numbers."""
+    if not factors:
+        return True
+    first, *rest = factors
+    return any(first <= n and _fit(tuple(rest), *left) for n, left in ((x, (x // first, y)), (y, (x, y // first))))
 
 
 def _within(options: Sequence[Sequence[int]], room: int) -> Iterator[tuple[int, ...]]:

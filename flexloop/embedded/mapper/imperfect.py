@@ -8,7 +8,7 @@ up to n iterations with any residual. Either way factors and bound determine the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from flexloop.embedded.arrays import Bools, Ints
 from flexloop.embedded.mapper.factors import Factorizations, factorizations, patterns_of
+from flexloop.embedded.mapper.shares import WHOLE, Left, Shares, left_of
 from flexloop.errors import UnsupportedError
 from flexloop.integers import divisors
 
@@ -70,20 +71,11 @@ class Listed:
         self.table, self.lows, self.highs = table, lows, highs
         self.bound = int(table[0].prod())
         self.count = len(table)
-        self.divisors = divisors(self.bound)
 
     @cached_property
     def patterns(self) -> Mapping[tuple[bool, ...], int]:
         """How many have a factor > 1 in just the slots that a pattern names."""
         return patterns_of(self.table)
-
-    def steps(self, slot: int) -> tuple[Ints, Ints]:
-        """See `factors.Factorizations.steps`; what slots inside and outside make may not be in the list together."""
-        spans = np.cumprod(self.table, axis=1)
-        inside = spans[:, slot - 1] if slot else np.ones(self.count, dtype=np.int64)
-        pairs = np.unique(np.stack([inside, spans[:, slot]], axis=1), axis=0)
-        ranges = np.searchsorted(pairs[:, 0], np.array(self.divisors)[:, None] + [0, 1])
-        return ranges, pairs[:, 1]
 
     def first(self) -> tuple[int, ...]:
         """The one with the smallest tiles inside."""
@@ -123,24 +115,38 @@ class Imperfect:
     def __init__(self, spatial: Sequence[bool]) -> None:
         self._spatial = np.flatnonzero(spatial)
         self._bounds: dict[int, int] = {}
-        self._rows: dict[int, npt.NDArray[np.void]] = {}
-        self._spread = 0
+        self._tables: dict[int, Ints] = {}
+        self._left: dict[tuple[int, int], Left] = {}
+        self._rows: dict[tuple[int, int], npt.NDArray[np.void]] = {}
 
     def add(self, d: int, bound: int, table: Ints) -> None:
         """Have dimension d be one of them, with the factors [k, slots] of a table."""
-        self._bounds[d] = bound
-        self._rows[d] = np.sort(_as_bytes(table))
-        self._spread += bool((table[:, self._spatial] > 1).any())
+        self._bounds[d], self._tables[d] = bound, table
 
     def __bool__(self) -> bool:
         return bool(self._bounds)
 
     def contain(self, factors: Ints) -> Bools:
-        """[n]: whether factors [n, slots, dimensions] are among those of the tables."""
-        found = np.ones(len(factors), dtype=np.bool_)
-        for d, known in self._rows.items():
-            rows = _as_bytes(factors[:, :, d])
+        """[n]: whether factors [n, innermost slots, dimensions] are among those of the tables, or begin one of them."""
+        found, slots = np.ones(len(factors), dtype=np.bool_), factors.shape[1]
+        for d, table in self._tables.items():
+            if (d, slots) not in self._rows:
+                self._rows[d, slots] = np.unique(_as_bytes(table[:, :slots]))
+            known, rows = self._rows[d, slots], _as_bytes(factors[:, :, d])
             found &= len(known) > 0 and known[np.minimum(np.searchsorted(known, rows), len(known) - 1)] == rows
+        return found
+
+    def factors_of(self, slot: int) -> Iterator[tuple[int, set[int]]]:
+        """The dimensions with the factors that they may have in a slot."""
+        for d, table in self._tables.items():
+            yield d, set(table[:, slot].tolist())
+
+    def may_fill(self, fanouts: Ints) -> Bools:
+        """[n]: whether the factors [n, fanouts, dimensions] of all fanouts are those of some factors of the tables."""
+        found = np.ones(len(fanouts), dtype=np.bool_)
+        for d, table in self._tables.items():
+            known, rows = np.unique(table[:, self._spatial], axis=0), fanouts[:, :, d]
+            found &= (rows[:, None] == known).all(axis=2).any(axis=1)
         return found
 
     def residuals(self, factors: Ints) -> Ints:
@@ -150,22 +156,6 @@ class Imperfect:
             found[:, :, d] = residuals(factors[:, :, d], bound)
         return found
 
-    def move(self, tiles: Ints, slot: int) -> Bools:
-        """[n, dimensions]: whether a slot's loops have iterations in every pass, given [n, slots, dimensions] of tiles.
-
-        In the last pass a loop may have a residual of one: then the next loop outside of it is the innermost.
-        """
-        factors = tiles[:, slot + 1] // tiles[:, slot]
-        moves: Bools = factors > 1
-        for d, bound in self._bounds.items():
-            moves[:, d] = (-(-bound // tiles[:, slot, d]) - 1) % factors[:, d] > 0
-        return moves
-
-    @property
-    def dimensions(self) -> list[int]:
-        """The dimensions."""
-        return list(self._bounds)
-
     def true_bounds(self, factors: Ints) -> Ints:
         """[n, dimensions]: the bounds that loops make with their residuals."""
         bounds: Ints = factors.prod(axis=1)
@@ -173,22 +163,25 @@ class Imperfect:
             bounds[:, d] = bound
         return bounds
 
-    def least_words(self, products: Sequence[int], steps: Mapping[int, int]) -> float:
-        """Of the words that loops of these products move without residuals, the share that is left.
+    def shares(self, products: Sequence[int]) -> Shares:
+        """What residuals leave of loops of these products, one of each dimension."""
+        left = (self._left_of(d, products[d]) if d in self._tables else WHOLE for d in range(len(products)))
+        return Shares(*(tuple(column) for column in zip(*left, strict=True)))
 
-        Iterations and words that lie side by side shrink by no more than bound over product. Of positions some words
-        apart (``steps``, by dimension) a tile of n has steps * (n - 1) + 1 words, and tiles of two lose the most.
-        Timeloop cuts off the average number of instances in use, which are at least one.
+    def least_computed(self) -> float:
+        """Of the computations of the true bounds, the share that Timeloop counts at least, whatever the factors.
+
+        It cuts off the average number of instances in use.
         """
-        left = 0.5 if self._spread else 1.0
-        for d, bound in self._bounds.items():
-            share, step = bound / products[d], steps.get(d, 1)
-            left *= max(share / step, 1.0 - (1.0 - share) * 2 * step / (step + 1))
-        return left
+        products = {d: np.unique(rows.prod(axis=1)).tolist() for d, rows in self._tables.items()}
+        spread = prod(min(self._left_of(d, product)[3] for product in some) for d, some in products.items() if some)
+        return spread if spread == 1.0 else spread / 2
 
-    def least_computed(self, products: Sequence[int]) -> float:
-        """The same share of the computations; below a fanout with a residual Timeloop counts at least half of them."""
-        return self.least_words(products, {}) * 0.5**self._spread
+    def _left_of(self, d: int, product: int) -> Left:
+        """The shares of one dimension."""
+        if (d, product) not in self._left:
+            self._left[d, product] = left_of(self._tables[d], self._bounds[d], product, self._spatial)
+        return self._left[d, product]
 
 
 def _as_bytes(rows: Ints) -> npt.NDArray[np.void]:

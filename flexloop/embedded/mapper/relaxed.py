@@ -86,14 +86,6 @@ class Moved:
             share = share * np.array(alike, dtype=np.float64)[which.ravel()]
         return share
 
-    def most_sharing(self, factors: Floats) -> Floats:
-        """[n]: the same of fanouts with these factors or less: those along a rank differ as its longest loop does."""
-        share: Floats = factors[:, self.irrelevant].prod(axis=1)
-        for rank in set(self.shared.values()):
-            along = factors[:, [d for d, _ in rank]]
-            share = share * (along.prod(axis=1) / (1.0 if self.tensor.is_diagonal else along.max(axis=1)))
-        return share
-
     def passing(self, d: int) -> list[int]:
         """The dimensions along which neighbours may pass words on where the innermost loop is over d.
 

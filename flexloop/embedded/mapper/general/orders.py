@@ -151,15 +151,6 @@ def shared_dims(view: TensorView) -> frozenset[int]:
     return frozenset(d for d, rank in view.rank if rank in view.shared)
 
 
-def starting_with(options: tuple[Ints, Ints], first: int | None, factors: Ints) -> tuple[Ints, Ints]:
-    """The orders whose innermost loop > 1 is the given one."""
-    orders, splits = options
-    if first is None:
-        return options
-    innermost = np.take_along_axis(orders, (factors[orders] > 1).argmax(axis=1)[:, None], axis=1)[:, 0]
-    return orders[innermost == first], splits[innermost == first]
-
-
 @lru_cache(maxsize=65536)
 def temporal_orders(
     slot: Slot, loops: tuple[int, ...], views: tuple[TensorView, ...], *, linked: bool

@@ -68,7 +68,7 @@ class Pricing:
             return root
         if not root.is_even and not (found.is_fine and root.is_small):
             return root
-        if found.is_fine and found.programme.takes_long and len(root.which) == 1 and not isinstance(root.part, Arrays):
+        if found.is_fine and found.takes_long and len(root.which) == 1 and not isinstance(root.part, Arrays):
             return replace(root, asks=True)
         return self._asked(root, found, measure, coarse=coarse)
 
@@ -165,14 +165,25 @@ class Pricing:
         return best is not None and best.key[1] > root.cycles
 
     def paths(self, root: Root) -> list[Shortest]:
-        """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth."""
+        """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth.
+
+        None where those for energy have too many values to be kept.
+        """
         fresh = self._paths_of(root)
         found = [fresh.get(None) or self._path(root, self._most_energy(root), coarse=False)]
         if self._ask_cycles(root):
             for resource in root.tight:
                 found.append(fresh.get(resource) or self._path(root, self._most_cycles(root), resource, coarse=False))
             found += [self._path(root, np.inf, *blend, coarse=False) for blend in root.blends]
-        return [path for path in found if path is not None]
+        energy, *others = (self._kept(root, path) for path in found)
+        return [] if energy is None else [energy, *(path for path in others if path is not None)]
+
+    def _kept(self, root: Root, path: Shortest | None) -> Shortest | None:
+        """A path with the values of all slots: of each data space alone, where of all together they are too many."""
+        if path is None or path.is_kept:
+            return path
+        least = self._most_cycles(root) if path.resource and not path.weight else np.inf
+        return self._path(root, least, path.resource, path.weight, coarse=True, apart=True)
 
     def _remember(self, root: Root, found: Shortest) -> None:
         self._fresh, self._fresh_of = {None: found} if len(root.which) == 1 and root.is_small else {}, root.order
@@ -182,13 +193,14 @@ class Pricing:
         return self._fresh if root.order == self._fresh_of else {}
 
     def _path(
-        self, root: Root, most: float, resource: Resource | None = None, weight: float = 0.0, *, coarse: bool
-    ) -> Shortest | None:
+        self, root: Root, most: float, resource: Resource | None = None, weight: float = 0.0, *,
+        coarse: bool, apart: bool = False,
+    ) -> Shortest | None:  # fmt: skip
         """The shortest path of a root, where there are not too many; none above a limit."""
         assert root.fillings is not None
         mapspace = Decided(root.part.facts, root.part.choices, root.keeping, root.bounds)
         ways = root.fillings, root.which, most, self._incumbent.deadline
-        return shortest(mapspace, *ways, coarse=coarse, charged=Charged(resource, weight))
+        return shortest(mapspace, *ways, coarse=coarse, charged=Charged(resource, weight), apart=apart)
 
     def note_path(self, root: Root, found: Shortest) -> None:
         """Cost the mapping of a path."""

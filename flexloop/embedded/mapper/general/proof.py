@@ -1,7 +1,7 @@
 """The proof: whatever is left of the mapspaces is cut off or costed, in the order of the bounds.
 
-A root is bounded by its shortest path, or by its tiles (`general.bounds`) where paths are too many or do not apply.
-What is then still hopeful is taken apart by its fanouts and its bypass, and searched by branch and bound.
+A root is bounded by its shortest path. What is then still hopeful is taken apart by its fanouts and its bypass, and
+searched by branch and bound.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ import numpy as np
 
 from flexloop.deadline import Deadline, TimeUp
 from flexloop.embedded.mapper.general.arrays import Arrays, as_arrays, members_of
-from flexloop.embedded.mapper.general.bounds import Relaxation
-from flexloop.embedded.mapper.general.branch import Branch
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
 from flexloop.embedded.mapper.general.pricing import Pricing
 from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage
 from flexloop.embedded.mapper.paths.prices import keeping_of
-from flexloop.embedded.mapper.paths.shortest import are_few, knows_paths
+from flexloop.embedded.mapper.paths.shortest import are_few
 
 SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
@@ -36,8 +34,10 @@ def has_paths(part: Part, deadline: Deadline) -> bool:
     choices = part.choices
     bounds = [options[0].bound for options in choices.factorizations]
     keeping = keeping_of(choices.kept, choices.free_bypass)
-    if not knows_paths(choices) or not are_few(part.facts, keeping, bounds):
+    if not are_few(part.facts, keeping, bounds):
         return False
+    if choices.imperfect:  # fanouts are mostly filled in few ways then, which time enough is to list later
+        return True
     try:
         return part.fillings(bounds, deadline) is not None
     except TimeUp:
@@ -129,29 +129,21 @@ class Proof:
             return [self._pricing.least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
             return [self._pricing.priced(root)]
+        if not root.has_paths:
+            self._incumbent.leave(root.key)
+            return []
         if root.asks:
             return [self._pricing.asked(root)]
         if not root.is_decided:
             return root.halves(numbers)
-        if root.stage == Stage.PRICED and not root.has_paths:
-            energy, cycles = self._relaxation(root, looks_beyond=True).bound(
-                np.ones((1, 1, len(root.bounds)), dtype=np.int64)
-            )
-            return [self._pricing.bounded(root, Stage.BOUNDED, float(energy[0]), float(cycles[0]))]
-        found = self._pricing.paths(root) if root.has_paths else []
-        if not found or not found[0].programme.is_kept:
-            Branch(self._incumbent, root, self._relaxation(root, looks_beyond=True)).run()
+        found = self._pricing.paths(root)
+        if not found:
+            self._incumbent.leave(root.key)
         elif all(path.least < np.inf for path in found):
             for path in found:
                 self._pricing.note_path(root, path)
-            Labels(self._incumbent, root, self._relaxation(root, looks_beyond=False), found).run()
+            Labels(self._incumbent, root, found).run()
         return []
-
-    def _relaxation(self, root: Root, *, looks_beyond: bool) -> Relaxation:
-        decided = root.keep, root.bounds, root.filling
-        return Relaxation(
-            root.part.facts, root.part.choices, *decided, self._incumbent.deadline, looks_beyond=looks_beyond
-        )
 
     def _fill(self, root: Root, numbers: Iterator[int]) -> list[Root]:
         """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""

@@ -32,8 +32,8 @@ Key = tuple[float, float]
 _FEW, _MANY = 8, 256
 """Ways to fill the fanouts that are not bounded together: so few are sooner done one by one. Of one way the tiles are
 those that its factors leave, so that this is far less work where there are many tiles and profiles."""
-MOST_WAYS = 50_000
-"""Ways to fill the fanouts that are told apart from the start; where there are more, they are decided slot by slot."""
+MOST_WAYS = 200_000
+"""Ways to fill the fanouts that are told apart; where there are more, compulsory work alone bounds them."""
 NOTHING: Key = (inf, inf)
 """The key that bounds nothing at all."""
 Mask = npt.NDArray[np.bool_]
@@ -75,10 +75,14 @@ class Part:
 
     def compulsory(self, bounds: Sequence[int]) -> float:
         """Energy (pJ) that no mapping can do without: all MACs, and each word handed on once by the outermost level."""
-        computed = self.choices.imperfect.least_computed(bounds)
+        computed = self._least_computed * prod(self.choices.imperfect.shares(bounds).positions)
         words = (max(t.surely_moved(bounds) - self.facts.levels[-1].instances, 0) for t in self.facts.tensors)
         moved = sum(pj * count for pj, count in zip(self._per_word, words, strict=True))
         return prod(bounds) * computed * self.facts.compute_energy + moved
+
+    @cached_property
+    def _least_computed(self) -> float:
+        return self.choices.imperfect.least_computed()
 
     @cached_property
     def _per_word(self) -> list[float]:
@@ -108,7 +112,7 @@ class Part:
 class Stage(IntEnum):
     """How much of a root is known."""
 
-    LISTED, FILLED, COARSE, PRICED, BOUNDED = range(5)
+    LISTED, FILLED, COARSE, PRICED = range(4)
 
 
 @dataclass(order=True)
@@ -123,7 +127,7 @@ class Root:
         keeping: [levels, data spaces] what is kept, bypassed, open.
         stage: LISTED: bounds decided; FILLED: the factors of the fanouts are among some, if these could be listed;
             COARSE: bounded by a shortest path that knows nothing of overlap; PRICED: bounded by the shortest path, if
-            there are not too many; BOUNDED: bypass decided, and bounded by its tiles where paths are too many.
+            there are not too many.
         energy: the least energy known (pJ).
         cycles: the least cycles known.
         fillings: ways to fill the fanouts, or None where there are too many.

@@ -1,9 +1,8 @@
 """The general mapper: any chain of storage levels, several fanouts, any constraints, free bypass.
 
-Small mapspaces are enumerated, and where factors are few each choice of them is bounded (`general.listing`). Others are
-searched by branch and bound: bypass and bounds first, then factors slot by slot from the innermost outwards, then
-orders. Partial mappings whose bound (see `general.bounds`) is no better than the best mapping known are cut off with
-everything below them. At the time limit the least bound left open certifies.
+Small mapspaces are enumerated. Others are searched by branch and bound: bypass and bounds first, then factors slot by
+slot from the innermost outwards, then orders. Partial mappings whose bound (see `paths`) is no better than the best
+mapping known are cut off with everything below them. At the time limit the least bound left open certifies.
 """
 
 from __future__ import annotations
@@ -13,16 +12,12 @@ from collections.abc import Sequence
 from flexloop.deadline import TimeUp
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.known_forms import KnownForms
-from flexloop.embedded.mapper.general.listing import prove_listed
 from flexloop.embedded.mapper.general.proof import SAMPLED, Proof, has_paths
-from flexloop.embedded.mapper.paths.shortest import knows_paths
 from flexloop.embedded.mapper.slots import concatenate
 from flexloop.embedded.mapper.space import Seed
 
-_ENUMERATED = 200_000
+_ENUMERATED = 50_000
 """Mapspaces of at most this many mappings together are enumerated."""
-_DEARER = 4
-"""By how much fewer where that takes longer, with residuals, or where the search takes less, with shortest paths."""
 _SAMPLES = 20_000
 """Mappings sampled before branch and bound, over all spaces, where nothing else is asked."""
 _FEWER = 20
@@ -43,7 +38,6 @@ def search_general(
     incumbent.start(seeds)
     if incumbent.is_done or _enumerated(incumbent):
         return
-    prove_listed(incumbent)
     forms = KnownForms.of(incumbent)
     # Where shortest paths lead to good mappings few need be sampled, but the exact search needs a good incumbent.
     are_paths = (
@@ -52,11 +46,14 @@ def search_general(
         and all(has_paths(part, incumbent.deadline) for part in incumbent.filled if part.is_open)
     )
     samples = samples // _FEWER if are_paths else samples
+    at_first = samples
+    if are_paths and any(part.choices.imperfect for part in incumbent.filled):
+        at_first = 0  # costing loops with residuals takes long
     # A bad incumbent makes the exact search prove much about patterns of bypass that a good one excludes at once.
-    _sample(incumbent, seeds, samples // 3, rng_seed)
+    _sample(incumbent, seeds, at_first // 3, rng_seed)
     if forms is not None:
         forms.prove(incumbent)
-    _sample(incumbent, seeds, samples - samples // 3, rng_seed + 1)
+    _sample(incumbent, seeds, at_first - at_first // 3, rng_seed + 1)
     Proof(incumbent, are_paths=are_paths).run(samples, rng_seed + 2)
 
 
@@ -64,8 +61,7 @@ def _enumerated(incumbent: Incumbent) -> bool:
     """Cost everything if that is little and there is time for it; return whether all was costed."""
     left: float = _ENUMERATED
     for part in incumbent.filled:
-        choices = part.choices
-        left -= choices.size(left) * (_DEARER if choices.imperfect or knows_paths(choices) else 1)
+        left -= part.choices.size(left)
         if left < 0 or incumbent.deadline.passed():
             return False
     try:

@@ -30,8 +30,8 @@ class BlendedPrices:
         return self.energy.fillings
 
     @property
-    def computing(self) -> float:
-        """The price of all MACs."""
+    def computing(self) -> Floats:
+        """[ways]: the price of all MACs."""
         return self.energy.computing
 
     def operands(self, t: int, parent: int) -> Floats:

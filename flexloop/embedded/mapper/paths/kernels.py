@@ -185,8 +185,8 @@ def forward(
     Args:
         reached: [n, rows inside] the least cost of what lies inside, in each profile; infinite: it cannot be.
         tiles: [n] where the tiles inside stand.
-        loops: [n, loops, 3] how far a loop leads (0: there is none), the axis of its largest prime, and the axis of one
-            more step (-1: none).
+        loops: [n, loops, 4] how far a loop leads (0: there is none), the axis of its largest prime, the axis of one
+            more step (-1: none), and the loops, as bits, that must lie inside of it.
         table, moves: of the stage.
         costs: [charges, tiles].
         best: [2^loops, rows inside] to work with.
@@ -211,7 +211,7 @@ def forward(
             for row in range(rows):
                 if best[some, row] < inf:
                     for j in range(loops.shape[1]):
-                        if whole >> j & 1 and not some >> j & 1:
+                        if whole >> j & 1 and not some >> j & 1 and loops[i, j, 3] & ~some == 0:
                             _loop(row, tile, best[some, row], loops[i, j], table, moves, costs, best[some | 1 << j])
         tile = tiles[i]
         for j in range(loops.shape[1]):

@@ -60,7 +60,7 @@ class Prices:
         resource: whose cycles are the price; None: energy is.
 
     Attributes:
-        computing: the price of all MACs.
+        computing: [ways] the price of all MACs.
     """
 
     def __init__(self, words: Words, keeping: Keeping, fillings: Fillings, resource: Resource | None = None) -> None:
@@ -68,10 +68,8 @@ class Prices:
         self.words, self.facts, self.fillings = words, words.facts, fillings
         self._bounds = words.grid.bounds
         self.macs = float(prod(self._bounds))
-        self.computing = self.macs * self.facts.compute_energy if resource is None else 0.0
         self._fanouts = fillings.by_level
-        self._ones = np.ones(len(fillings))
-        self._every = range(len(self._bounds))
+        self._ones, self._every = np.ones(len(fillings)), range(len(self._bounds))
         self.always = [[int(p) for p in np.flatnonzero(keeping[:, t] == KEPT)] for t in range(keeping.shape[1])]
         self._open = [[int(p) for p in np.flatnonzero(keeping[:, t] == OPEN)] for t in range(keeping.shape[1])]
         self._products: dict[tuple[int, int, tuple[int, ...]], Floats] = {}
@@ -81,6 +79,9 @@ class Prices:
         self._shared: dict[tuple[int, int], Floats] = {}
         self._ends: dict[tuple[int, int], Floats] = {}
         self._starts: dict[tuple[int, int], Floats] = {}
+        lanes = self._factors(-1, len(self.facts.levels), self._every)
+        picojoules = self.facts.compute_energy if resource is None else 0.0
+        self.computing: Floats = words.shares.computed(self.macs, lanes) * picojoules
 
     def _factors(self, low: int, high: int, dims: Sequence[int]) -> Floats:
         """[ways]: the product of some dimensions' factors in the fanouts of the levels above ``low`` up to ``high``."""
@@ -127,10 +128,10 @@ class Prices:
         """[ways]: the words over all instances of a level that rounding may take off a count.
 
         Counts are whole numbers where children get equally many words: where no tiles of one fanout overlap, and no
-        neighbour passes anything on, which divides what they get by ``passed``. Fanouts above ``low`` up to ``high``
-        count.
+        neighbour passes anything on, which divides what they get by ``passed``, and without residuals. Fanouts above
+        ``low`` up to ``high`` count.
         """
-        whole = (0 not in self._fanouts) & (self._ones == passed)
+        whole = (0 not in self._fanouts) & (self._ones == passed) & self.words.shares.are_whole
         for p in self._fanouts:
             if low < p <= high:
                 whole &= ~self._pairs(t, p).any(axis=1)
@@ -187,24 +188,22 @@ class Prices:
         """
         facts = self.facts.levels[level]
         used = self._factors(level, len(self.facts.levels), self._every)
-        less = rounded + self._first(t, level) if access.spares_first else rounded
+        working = self.words.shares.working(used)
+        less = rounded + self._first(t, level) / working if access.spares_first else rounded
         if self._resource is not None:
             cycles = facts.scale[t] / facts.bandwidth(self._resource[1])
-            if self._resource not in ((level, access.kind), (level, SHARED)) or not cycles:
-                return []
-            return [np.stack([times / used, less / used, cycles * self._ones])]
-        if not access.energy:
-            return []
+            is_asked = self._resource in ((level, access.kind), (level, SHARED)) and cycles
+            return [np.stack([times * working / used, less / used, cycles * self._ones])] if is_asked else []
         words = used * facts.block
         rows = facts.block * facts.cluster * np.minimum(used, facts.clusters)
-        return [np.stack([times / words, less / words, access.energy * rows])]
+        return [np.stack([times / words, less / words, access.energy * rows * working])] if access.energy else []
 
-    def _filling(self, t: int, level: int, times: Floats, rounded: Floats) -> list[Floats]:
-        return [p for a in taken_in(self.facts.levels[level], t) for p in self._parts(t, level, a, times, rounded)]
+    def _filling(self, t: int, level: int, *moved: Floats) -> list[Floats]:
+        return [p for access in taken_in(self.facts.levels[level], t) for p in self._parts(t, level, access, *moved)]
 
-    def _giving(self, t: int, level: int, times: Floats, rounded: Floats) -> list[Floats]:
+    def _giving(self, t: int, level: int, *moved: Floats) -> list[Floats]:
         accesses = handed_out(self.facts.levels[level], t, self.facts.tensors[t])
-        return [p for a in accesses for p in self._parts(t, level, a, times, rounded)]
+        return [p for access in accesses for p in self._parts(t, level, access, *moved)]
 
     def _price(self, parts: list[Floats]) -> Price:
         return np.stack(parts) if parts else np.empty((0, 3, len(self._ones)))
@@ -234,8 +233,10 @@ class Prices:
             The price, the boundary that each part is for, and [parts, 2, ways] how many children may pass on to each
             other what that loop brings to all together, and what loops further out do.
         """
-        key = (t, child, parent, level, first if first in self.words.shared[t] else -1)
+        is_any = self.words.shares.are_whole and first not in self.words.shared[t]
+        key = (t, child, parent, level, -1 if is_any else first)
         if key not in self._memory:
+            left = self.words.left(t, first)
             parts: list[Floats] = []
             crossings: list[Crossing] = []
             passing: list[Floats] = []
@@ -247,12 +248,12 @@ class Prices:
                 passed, given = (self._passed_on(t, (inner, p), first) for p in (inner, last))
                 lost = np.where(self._factors(inner + 1, len(self.facts.levels), self._every) > 1, passed, 1.0)
                 rounded = self._rounded(t, inner, inner, inner + 1, passed[1])
-                parts += self._filling(t, inner, self._repeats(t, inner, level), rounded)
+                parts += self._filling(t, inner, left * self._repeats(t, inner, level), rounded)
                 crossings += [Crossing(inner, inner)] * (len(parts) - len(crossings))
                 passing += [lost] * (len(parts) - len(passing))
                 times = 1.0 / self._sharing(t, level, parent) if outer == parent else self._repeats(t, outer, level)
                 rounded = self._rounded(t, outer, inner, outer, given[1])
-                parts += self._giving(t, outer, times, rounded)
+                parts += self._giving(t, outer, left * times, rounded)
                 crossings += [Crossing(inner, outer)] * (len(parts) - len(crossings))
                 passing += [given] * (len(parts) - len(passing))
             passed_on = np.array(passing).reshape(len(parts), 2, len(self._ones))
@@ -262,16 +263,12 @@ class Prices:
     def never_moved(self, t: int, child: int) -> Floats:
         """[ways]: what the boundaries from a child on cost (pJ) where no loop moves its tile."""
         if (t, child) not in self._ends:
-            top = len(self.facts.levels)
-            cost = 0.0 * self._ones
+            top, left, cost = len(self.facts.levels), self.words.left(t), 0.0 * self._ones
             for inner, outer in self._boundaries(t, self._chain(t, child, top)):
-                rounded = self._rounded(t, inner, inner, inner + 1)
-                filling = self._price(self._filling(t, inner, self._repeats(t, inner, top), rounded))
-                rounded = self._rounded(t, outer, inner, outer)
-                giving = self._price(self._giving(t, outer, self._repeats(t, outer, top), rounded))
-                for price, within in ((filling, inner), (giving, outer)):
-                    if len(price):
-                        cost = cost + cost_of(price, self._least_of_all(t, self.apart(t, inner, within, top)))
+                for level, last, charged in ((inner, inner + 1, self._filling), (outer, outer, self._giving)):
+                    moved = left * self._repeats(t, level, top), self._rounded(t, level, inner, last)
+                    price = self._price(charged(t, level, *moved))
+                    cost = cost + cost_of(price, self._least_of_all(t, self.apart(t, inner, level, top)))
             self._ends[t, child] = cost
         return self._ends[t, child]
 
@@ -281,11 +278,14 @@ class Prices:
         return words[self.words.grid.index(np.array(self._bounds) // apart)]
 
     def operands(self, t: int, parent: int) -> Floats:
-        """[ways]: what the MACs cost (pJ) at the first level that keeps a data space, if no neighbours feed them."""
-        if 0 in self._fanouts:
+        """[ways]: what the MACs cost (pJ) at the first level that keeps a data space, if no neighbours feed them.
+
+        What is only handed on (rule 16) is left out.
+        """
+        if 0 in self._fanouts or np.isin(self._keeping[:, t], (BYPASSED, NOWHERE)).all():
             return 0.0 * self._ones
         if (t, parent) not in self._starts:
-            words = self.macs / self._sharing(t, -1, parent)
+            words = self.macs * prod(self.words.shares.positions) / self._sharing(t, -1, parent)
             passed = self._factors(-1, parent, sorted(self.words.shared[t]))
             rounded = self._rounded(t, parent, -1, parent, passed)
             self._starts[t, parent] = cost_of(self._price(self._giving(t, parent, self._ones, rounded)), words)

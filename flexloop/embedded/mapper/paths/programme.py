@@ -220,7 +220,7 @@ class Programme:
         """What the MACs cost, and what they read and write."""
         prices = self._charges.prices
         known: dict[tuple[int, int], float] = {}
-        start = np.full(len(self.steps.rows[0]), prices.computing)
+        start = np.full(len(self.steps.rows[0]), float(prices.computing[self._which].min()))
         for row, profile in enumerate(self.steps.rows[0]):
             for t, condition in enumerate(profile):
                 if condition[0] != SETTLED:

@@ -23,6 +23,7 @@ from flexloop.embedded.mapper.paths.prices import BYPASSED, NOWHERE, Keeping, Pr
 from flexloop.embedded.mapper.paths.programme import FOLLOWED, TRACED, Programme, Row, Ways
 from flexloop.embedded.mapper.paths.trace import Walk
 from flexloop.embedded.mapper.paths.words import Words
+from flexloop.embedded.mapper.shares import Shares
 from flexloop.embedded.mapper.slots import Genomes, Slot
 
 _MOST = 40_000_000
@@ -62,27 +63,34 @@ ENERGY = Charged()
 
 @dataclass(frozen=True)
 class Shortest:
-    """What a programme has found.
+    """What a programme has found, or several that bound a part of the data spaces each.
 
     Attributes:
         least: the least energy (pJ), leakage left out; infinite where there is none of interest.
         genomes: the mappings that this stands for, by where loops lie on fanouts, where it is traced.
-        programme: the values of all paths.
+        programmes: the values of all paths, which add up.
         is_fine: whether this is the best that can be said.
+        is_kept: whether the values of all slots are kept, for branch and bound along paths.
         resource: whose cycles are charged; None: energy is.
         weight: pJ for each of these cycles, which are then charged beside energy; 0: they alone are.
     """
 
     least: float
     genomes: Genomes | None
-    programme: Programme
+    programmes: tuple[Programme, ...]
     is_fine: bool
+    is_kept: bool
     resource: Resource | None = None
     weight: float = 0.0
 
+    @property
+    def takes_long(self) -> bool:
+        """Whether it takes long to be found."""
+        return any(programme.takes_long for programme in self.programmes)
+
     def beyond(self, slot: int, tiles: Ints) -> Floats:
         """[n]: least energy (pJ) of all that lies outside of tiles [n, dimensions], from a slot on."""
-        found: Floats = self.programme.beyond[slot][self.programme.index(slot, tiles)]
+        found: Floats = np.sum([p.beyond[slot][p.index(slot, tiles)] for p in self.programmes], axis=0)
         return found
 
 
@@ -95,8 +103,11 @@ def shortest(
     *,
     coarse: bool = False,
     charged: Charged = ENERGY,
+    apart: bool = False,
 ) -> Shortest | None:
-    """The shortest path, or None where there are too many tiles, or what paths do not know: residuals.
+    """The shortest path, or None where there are too many tiles.
+
+    Where there are too many in too many profiles each data space has a path of its own.
 
     Args:
         mapspace: the mapspace.
@@ -106,37 +117,40 @@ def shortest(
         deadline: when to give up, with `TimeUp`.
         coarse: whether to leave out what takes long: following runs along shared ranks, and tracing the path.
         charged: what is charged.
+        apart: whether each data space has a path of its own.
     """
-    facts, choices, keeping, bounds = mapspace
-    if not knows_paths(choices):
-        return None
-    factorizations = [
-        next(f for f in options if f.bound == bound)
-        for options, bound in zip(choices.factorizations, bounds, strict=True)
-    ]
-    limits = tuple((tuple(f.lows), tuple(f.highs)) for f in factorizations)
-    handed_on = [[t in level.no_coalesce for t in range(len(facts.tensors))] for level in facts.levels]
-    held = np.where(handed_on, BYPASSED, keeping)  # levels that hand accesses on count for no boundary
+    tensors, levels = range(len(mapspace.facts.tensors)), mapspace.facts.levels
+    # Levels that hand accesses on count for no boundary.
+    held = np.where([[t in level.no_coalesce for t in tensors] for level in levels], BYPASSED, mapspace.keeping)
     held[-1, held[-1] == BYPASSED] = NOWHERE
-    if ((held == BYPASSED) | (held == NOWHERE)).all(axis=0).any():
-        return None
-    kept = tuple(map(tuple, held.tolist()))
+    spaces = [mapspace._replace(keeping=held)]
     taken = fillings.factors[which[0]].prod(axis=0) if len(which) == 1 else 1
-    tiles, (plain, followed) = size_of((np.array(bounds) // taken).tolist()), _profiles(facts, kept, bounds)
-    if tiles * plain > _MOST:
+    tiles = size_of((np.array(mapspace.bounds) // taken).tolist())
+    if apart or tiles * _profiles(spaces[0])[0] > _MOST:
+        spaces = [mapspace._replace(facts=mapspace.facts.of_one(t), keeping=held[:, [t]]) for t in tensors]
+    if any(tiles * _profiles(space)[0] > _MOST for space in spaces):
         return None
-    # What several ways have in common is bounded without runs anyway where tiles are many.
-    may_follow = tiles * followed <= FOLLOWED
-    ways = _ways(facts, choices.slots, limits, kept, tuple(bounds), may_follow and not coarse)
+    plain, followed = _profiles(spaces[0])
+    # What several ways have in common is bounded without runs anyway where tiles are many. Runs are those of perfect
+    # loops.
+    may_follow = tiles * followed <= FOLLOWED and len(spaces) == 1 and _shares(mapspace).are_whole
     is_fine = not coarse or plain == followed or not may_follow
-    ways.bank.tidy()
-    own = _charges(ways, kept, fillings, charged.resource)
-    blend = Blend(_charges(ways, kept, fillings, None), own, charged.weight) if charged.weight else None
-    programme = Programme(ways, blend or own, which, most, deadline, may_be_traced=is_fine)
-    walk = Walk(choices, keeping, fillings.one(int(which[0])), programme, ways.words) if programme.traced else None
-    genomes = walk.genomes() if walk is not None else None
-    programme.within.clear()  # nobody else needs them, and they are most of what is held
-    return Shortest(programme.least, genomes, programme, is_fine, *charged)
+    programmes = []
+    for space in spaces:
+        ways, kept = _ways(space, follows=may_follow and not coarse), tuple(map(tuple, space.keeping.tolist()))
+        ways.bank.tidy()
+        own = _charges(ways, kept, fillings, charged.resource)
+        blend = Blend(_charges(ways, kept, fillings, None), own, charged.weight) if charged.weight else None
+        traced = is_fine and len(spaces) == 1
+        programmes.append(Programme(ways, blend or own, which, most, deadline, may_be_traced=traced))
+    first, genomes = programmes[0], None
+    if first.traced:
+        walk = Walk(mapspace.choices, mapspace.keeping, fillings.one(int(which[0])), first, _words_of(mapspace))
+        genomes = walk.genomes()
+    for programme in programmes:
+        programme.within.clear()  # nobody else needs them, and they are most of what is held
+    least, is_kept = sum(p.least for p in programmes), all(p.is_kept for p in programmes)
+    return Shortest(least, genomes, tuple(programmes), is_fine, is_kept, *charged)
 
 
 @lru_cache(maxsize=16)
@@ -145,37 +159,46 @@ def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings, resource:
     return Charges(ways.bank, prices, ways.movable, ways.inside)
 
 
-def knows_paths(choices: Choices) -> bool:
-    """Whether a mapspace has nothing that paths do not know."""
-    return not choices.imperfect
-
-
 def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int], most: int = TRACED) -> bool:
     """Whether paths are few enough to be found in a fraction of a second."""
     return size_of(bounds) * profiles(keeping, [[] for _ in facts.tensors]) <= most
 
 
-def _profiles(facts: Facts, keeping: tuple[Row, ...], bounds: Sequence[int]) -> tuple[int, int]:
+def _profiles(mapspace: Decided) -> tuple[int, int]:
     """How many profiles there may be at once, without following runs and with."""
+    facts, _, keeping, bounds = mapspace
     moving = [[sum(bounds[d] > 1 for d, _ in rank) for rank in t.ranks] for t in facts.tensors]
-    kept = np.array(keeping, dtype=np.int8)
-    return profiles(kept, [[] for _ in moving]), profiles(kept, moving)
+    return profiles(keeping, [[] for _ in moving]), profiles(keeping, moving)
+
+
+def _shares(mapspace: Decided) -> Shares:
+    return mapspace.choices.imperfect.shares(mapspace.bounds)
+
+
+def _words_of(mapspace: Decided) -> Words:
+    return _words(mapspace.facts, tuple(mapspace.bounds), _shares(mapspace))
+
+
+def _ways(mapspace: Decided, *, follows: bool) -> Ways:
+    """Tiles and steps of a mapspace, following runs or not."""
+    choices, bounds = mapspace.choices, mapspace.bounds
+    limits = tuple((tuple(f.lows), tuple(f.highs)) for f in choices.of_bounds(bounds))
+    kept, count = tuple(map(tuple, mapspace.keeping.tolist())), _profiles(mapspace)[follows]
+    return _ways_of(_words_of(mapspace), choices.slots, limits, kept, count, follows)
 
 
 @lru_cache(maxsize=16)
-def _ways(
-    facts: Facts, slots: tuple[Slot, ...], limits: tuple[tuple[Row, Row], ...], keeping: tuple[Row, ...], bounds: Row,
+def _ways_of(
+    words: Words, slots: tuple[Slot, ...], limits: tuple[tuple[Row, Row], ...], keeping: tuple[Row, ...], count: int,
     follows: bool,
 ) -> Ways:  # fmt: skip
-    """Tiles and steps of a mapspace, following runs or not."""
-    words = _words(facts, bounds)
     # Steps know nothing of what fanouts hold: arrays of other shapes have the same.
     plain = tuple(replace(slot, extent=(1, 1), split=None) if slot.spatial else slot for slot in slots)
     highs = tuple(zip(*(high for _, high in limits), strict=True))
     temporal = tuple(() if slot.spatial else high for slot, high in zip(slots, highs, strict=True))
-    sliding = tuple(tuple(words.sliding_dims(t)) if follows else () for t in range(len(facts.tensors)))
+    sliding = tuple(tuple(words.sliding_dims(t)) if follows else () for t in range(len(words.moved)))
     steps = _steps(plain, temporal, keeping, words.grid, tuple(words.relevant), sliding)
-    return Ways(slots, limits, words, steps, _profiles(facts, keeping, bounds)[follows], _bank(words))
+    return Ways(slots, limits, words, steps, count, _bank(words))
 
 
 @lru_cache(maxsize=64)
@@ -192,8 +215,8 @@ def _grid(bounds: tuple[int, ...]) -> Grid:
 
 
 @lru_cache(maxsize=16)
-def _words(facts: Facts, bounds: tuple[int, ...]) -> Words:
-    return Words(facts, _grid(bounds))
+def _words(facts: Facts, bounds: tuple[int, ...], shares: Shares) -> Words:
+    return Words(facts, _grid(bounds), shares)
 
 
 @lru_cache(maxsize=16)

@@ -252,9 +252,9 @@ class Sliding:
         if d not in self._shared:
             return self.words
         left = self._left(d, d)
-        if d not in self._other:
-            # Steps along the rank's other dimensions may cost nothing, and the loop have two iterations.
-            return self.words * np.where(left > 1.0, self._steps(d, 2.0), 1.0)
+        if d not in self._other or not self._every.shares.are_whole:
+            # Steps along the rank's other dimensions may cost nothing.
+            return np.asarray(self.words * self._for_all(d, np.where(left > 1.0, self._steps(d, float(prime)), 1.0)))
         step = self._steps(d, inf)  # what every iteration brings but the first one
         nothing, same = after_first(self._along(d), self._along(self._other[d]), prime)
         meets = nothing.ravel() | (may_serve & (self._left(self._other[d], d) > 1.0))

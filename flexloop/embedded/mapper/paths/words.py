@@ -9,6 +9,7 @@ import numpy as np
 from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints
 from flexloop.embedded.mapper.relaxed import Moved
+from flexloop.embedded.mapper.shares import NONE, Shares
 
 
 class Words:
@@ -17,6 +18,7 @@ class Words:
     Args:
         facts: architecture and problem.
         grid: the tiles.
+        shares: what residuals leave.
 
     Attributes:
         moved: for each data space what moves it.
@@ -29,8 +31,8 @@ class Words:
         lesser: for each data space the dimensions whose steps in a shared rank are shorter than the other's.
     """
 
-    def __init__(self, facts: Facts, grid: Grid) -> None:
-        self.facts, self.grid = facts, grid
+    def __init__(self, facts: Facts, grid: Grid, shares: Shares = NONE) -> None:
+        self.facts, self.grid, self.shares = facts, grid, shares
         bounds = grid.bounds
         tensors = range(len(facts.tensors))
         self.moved = [Moved(t, bounds) for t in facts.tensors]
@@ -52,6 +54,22 @@ class Words:
         """The dimensions along which tiles overlap; a rank that more than two dimensions share is not followed."""
         moving = {d: sum(self.grid.bounds[i] > 1 for i, _ in rank) for d, rank in self.shared[t].items()}
         return [d for d, count in moving.items() if count == 2 and not self.facts.tensors[t].is_diagonal]
+
+    def left(self, t: int, first: int | None = None) -> float:
+        """The share of words that residuals leave, where a loop over some dimension moves the tiles first.
+
+        Of positions some words apart a tile of n has steps * (n - 1) + 1 words, and tiles of two lose the most.
+        """
+        if self.shares.are_whole:
+            return 1.0
+        apart = {d: c for rank in self.facts.tensors[t].ranks for d, c in rank}
+        left = 1.0
+        for d, positions in enumerate(self.shares.positions):
+            if d == first:
+                positions = (self.shares.stepping if d in self.shared[t] else self.shares.moving)[d]
+            step = apart.get(d, 1)
+            left *= max(positions / step, 1.0 - (1.0 - positions) * 2 * step / (step + 1))
+        return left
 
     def is_dense(self, t: int, d: int) -> bool:
         """Whether tiles that lie side by side along a dimension's rank leave no gaps, two dimensions sharing it."""
