@@ -282,7 +282,7 @@ class Prices:
 
         What is only handed on (rule 16) is left out.
         """
-        if 0 in self._fanouts or np.isin(self._keeping[:, t], (BYPASSED, NOWHERE)).all():
+        if 0 in self._fanouts or not (self.always[t] or self._open[t]):
             return 0.0 * self._ones
         if (t, parent) not in self._starts:
             words = self.macs * prod(self.words.shares.positions) / self._sharing(t, -1, parent)

@@ -166,7 +166,12 @@ def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int], most: int = T
 
 def _profiles(mapspace: Decided) -> tuple[int, int]:
     """How many profiles there may be at once, without following runs and with."""
-    facts, _, keeping, bounds = mapspace
+    return _profiles_of(mapspace.facts, tuple(map(tuple, mapspace.keeping.tolist())), tuple(mapspace.bounds))
+
+
+@lru_cache(maxsize=16)
+def _profiles_of(facts: Facts, kept: tuple[Row, ...], bounds: Row) -> tuple[int, int]:
+    keeping = np.array(kept, dtype=np.int8)
     moving = [[sum(bounds[d] > 1 for d, _ in rank) for rank in t.ranks] for t in facts.tensors]
     return profiles(keeping, [[] for _ in moving]), profiles(keeping, moving)
 
