@@ -108,7 +108,39 @@ def _reshaped(spec: Spec, fanouts: list[tuple[int, int]]) -> Spec:
     return replace(spec, levels=tuple(reversed(levels)), mac=replace(spec.mac, instances=x * y, mesh_x=x))
 
 
-def random_spec(rng: random.Random, networks: float = 0.2) -> Spec:
+SQUARE = (
+    ["R", "S", "P", "Q"],
+    {
+        "Weights": [[["R"]], [["S"]]],
+        "Inputs": [[["R", "dilation"], ["P", "stride"]], [["S", "dilation"], ["Q", "stride"]]],
+        "Outputs": [[["P"]], [["Q"]]],
+    },
+)
+
+
+def square_space(seed: int, most: int) -> Space:
+    """A random space of which nothing tells rows and columns apart, with padded bounds and orders of no loops."""
+    for k in itertools.count():
+        rng = random.Random(seed + k)
+        kernel, image = rng.choice([1, 2, 3]), rng.choice([2, 3, 4, 6])
+        bounds = {"R": kernel, "S": kernel, "P": image, "Q": image}
+        spec = random_spec(rng, problem=_problem_of(rng, *SQUARE, bounds))
+        padded = (image,) if rng.random() < 0.4 else (image, image + 1)
+        orders = tuple(
+            LoopConstraint(name, spatial, dict.fromkeys("RSPQ", 1), permutation=tuple(rng.sample("RSPQ", 3)))
+            for name in spec.level_names[1:]
+            for spatial in ((False, True) if name in spec.fanouts else (False,))
+            if rng.random() < 0.3
+        )
+        every = {"R": (kernel,), "S": (kernel,), "P": padded, "Q": padded}
+        space = Space(spec, every, Constraints(orders, bypass(rng, spec)))
+        choices = choices_of(space)
+        if not choices.empty_dimension and choices.size() <= most:
+            return space
+    raise AssertionError
+
+
+def random_spec(rng: random.Random, networks: float = 0.2, problem: dict[str, Any] | None = None) -> Spec:
     """Levels with tiny buffers and bandwidths, fanouts anywhere, and a small problem with strides and dilations."""
     levels = rng.choice([2, 3, 3, 4])
     root: dict[str, Any] = {"version": 0.4}
@@ -128,7 +160,7 @@ def random_spec(rng: random.Random, networks: float = 0.2) -> Spec:
         node["subtree"] = [{"name": name, "local": [component]}]
         node = node["subtree"][0]
         tables.append({"name": ".".join([*path, component["name"]]), "actions": _actions(rng, storage=i > 0)})
-    problem = _problem(rng)
+    problem = problem or _problem(rng)
     if rng.random() < 0.3:
         _beyond_plain(rng, root, [space["name"] for space in problem["shape"]["data_spaces"]])
     if rng.random() < networks:
@@ -220,11 +252,16 @@ def _actions(rng: random.Random, *, storage: bool) -> list[dict[str, Any]]:
 
 def _problem(rng: random.Random) -> dict[str, Any]:
     dims, projections = SHAPES[rng.choice(sorted(SHAPES))]
+    return _problem_of(rng, dims, projections, {d: rng.choice(BOUNDS.get(d, [1, 2, 3, 4, 6])) for d in dims})
+
+
+def _problem_of(
+    rng: random.Random, dims: list[str], projections: dict[str, list[list[list[str]]]], bounds: dict[str, int]
+) -> dict[str, Any]:
     spaces = [{"name": name, "projection": projection} for name, projection in projections.items()]
     spaces[-1]["read_write"] = True  # type: ignore[assignment]
     coefficients = [{"name": "stride", "default": 1}, {"name": "dilation", "default": 1}]
-    instance = {d: rng.choice(BOUNDS.get(d, [1, 2, 3, 4, 6])) for d in dims}
-    instance |= {"stride": rng.choice([1, 1, 2, 3]), "dilation": rng.choice([1, 1, 2])}
+    instance = bounds | {"stride": rng.choice([1, 1, 2, 3]), "dilation": rng.choice([1, 1, 2])}
     shape = {"name": "shape", "dimensions": dims, "coefficients": coefficients, "data_spaces": spaces}
     return {"shape": shape, "instance": instance}
 

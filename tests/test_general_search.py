@@ -13,7 +13,7 @@ from golden_specs import golden_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty_spaces import CONVOLUTION, document, space_of
-from random_spaces import some_arrays, some_space
+from random_spaces import some_arrays, some_space, square_space
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space
@@ -77,6 +77,16 @@ def test_arrays_of_several_shapes_are_searched_as_one(no_shortcuts: None, exampl
     @given(st.integers(0, 2**32), objectives)
     def check(seed: int, objective: Objective) -> None:
         compare_with_enumeration(some_arrays(seed, 500), objective)
+
+    check()
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_of_what_mirrors_each_other_in_a_square_problem_one_is_enough(no_shortcuts: None, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(st.integers(0, 2**32), objectives)
+    def check(seed: int, objective: Objective) -> None:
+        compare_with_enumeration([square_space(seed, 500)], objective)
 
     check()
 

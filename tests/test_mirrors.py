@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.fillings import every_filling
 from flexloop.embedded.mapper.general import known_forms
 from flexloop.embedded.mapper.general import search as general_module
-from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
+from flexloop.embedded.mapper.general.mirrors import mirrored, mirrors, without_mirrored
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
+from flexloop.timeloop.constraints import LoopConstraint
 
 DEPTHWISE: dict[str, Any] = {
     "Weights": [[["R"]], [["S"]]],
@@ -34,7 +36,7 @@ def space(r: int = 2, s: int = 2, p: int = 2, q: int = 2) -> Space:
 
 def swaps(some: Space) -> list[tuple[int, ...]]:
     choices = choices_of(some)
-    return mirrors(choices, facts_of(some.spec), [options[0].bound for options in choices.factorizations])
+    return mirrors(choices, facts_of(some.spec), choices.factorizations)
 
 
 def test_rows_and_columns_of_a_square_layer_change_places_together() -> None:
@@ -46,6 +48,27 @@ def test_rows_and_columns_of_a_square_layer_change_places_together() -> None:
 def test_what_is_not_square_has_no_mirror() -> None:
     assert swaps(space(q=4)) == []
     assert swaps(space(s=3)) == []
+
+
+def padded(**bounds: tuple[int, ...]) -> Space:
+    some = space(p=3, q=3)
+    return replace(some, bounds=dict(some.bounds) | bounds)
+
+
+def test_of_padded_bounds_that_mirror_each_other_one_is_left() -> None:
+    some = padded(P=(3, 4), Q=(3, 4))
+    assert mirrored((2, 2, 4, 3), swaps(some)) != mirrored((2, 2, 3, 4), swaps(some))
+    assert not mirrored((2, 2, 4, 4), swaps(some))
+    assert swaps(padded(P=(3, 4))) == []
+
+
+def test_an_order_without_loops_tells_nothing_apart() -> None:
+    some = space()
+    level = some.spec.level_names[1]
+    ordered = LoopConstraint(level, permutation=("R", "P"))
+    unlooped = replace(ordered, factors=dict.fromkeys("RSPQ", 1))
+    assert swaps(replace(some, constraints=replace(some.constraints, loops=(ordered,)))) == []
+    assert (S, R, Q, P) in swaps(replace(some, constraints=replace(some.constraints, loops=(unlooped,))))
 
 
 def test_of_every_way_to_fill_the_fanouts_one_is_left() -> None:

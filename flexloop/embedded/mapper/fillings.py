@@ -19,6 +19,7 @@ from flexloop.integers import divisors
 Filling = dict[int, tuple[int, ...]]
 """The factor of each dimension in each fanout, by slot."""
 _NONE = np.empty(0, dtype=np.int64)
+_MULTIPLIERS = np.random.default_rng(0).integers(1, 1 << 62, 1 << 10)
 Ranks = tuple[tuple[tuple[int, int], ...], ...]
 
 
@@ -83,17 +84,21 @@ class Fillings:
 
     def halved(self, ways: Ints, tensors: Sequence[Ranks]) -> tuple[Ints, Ints]:
         """Some of the ways in two parts that differ in what costs most: how often fanouts repeat a data space."""
-        columns = []
-        for factors in self.by_level.values():
-            for ranks in tensors:
-                moving = {d for rank in ranks for d, _ in rank}
-                columns.append(factors[ways][:, [d for d in range(factors.shape[1]) if d not in moving]].prod(axis=1))
-        columns += [self.factors[ways].prod(axis=1)[:, d] for d in range(self.factors.shape[2])]
-        widest = max(columns, key=lambda column: float(column.max() / column.min()))
+        columns = _what_costs(self, tuple(tensors))[:, ways]
+        widest = columns[np.argmax(columns.max(axis=1) / columns.min(axis=1))]
         order = np.argsort(widest, kind="stable")
         place = np.searchsorted(widest[order], np.sqrt(widest.max() * widest.min()), side="right")
         cut = int(place) if 0 < place < len(ways) else len(ways) // 2
         return ways[order[:cut]], ways[order[cut:]]
+
+
+@lru_cache(maxsize=8)
+def _what_costs(fillings: Fillings, tensors: tuple[Ranks, ...]) -> Floats:
+    """[figures, ways]: how often each fanout repeats each data space, and the factors of each dimension."""
+    moving = [{d for rank in ranks for d, _ in rank} for ranks in tensors]
+    still = [[d for d in range(fillings.factors.shape[2]) if d not in dims] for dims in moving]
+    repeats = [factors[:, dims].prod(axis=1) for factors in fillings.by_level.values() for dims in still]
+    return np.array([*repeats, *fillings.factors.prod(axis=1, dtype=np.float64).T])
 
 
 def every_filling(
@@ -120,6 +125,10 @@ def every_filling(
 
 def told_apart(rows: Ints) -> tuple[Ints, Ints]:
     """One place of each different row of [n, columns], and which of these each row equals."""
+    hashed = rows @ _MULTIPLIERS[: rows.shape[1]]
+    _, first, which = np.unique(hashed, return_index=True, return_inverse=True)
+    if (rows[first[which]] == rows).all():
+        return first, which
     order = np.lexsort((np.zeros(len(rows)), *rows.T))  # there may be no columns
     new = np.ones(len(rows), dtype=np.bool_)
     new[1:] = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)

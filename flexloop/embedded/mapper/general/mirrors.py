@@ -1,4 +1,4 @@
-"""Dimensions that can change places: of two ways to fill the fanouts that mirror each other one is enough.
+"""Dimensions that can change places: of two parts of a mapspace that mirror each other one is enough.
 
 Rows and columns of a square convolution are alike where no constraint tells them apart: with P and Q, R and S exchanged
 everywhere a mapping costs the same, for no count of the cost model depends on which dimension a loop is over.
@@ -16,20 +16,28 @@ from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.fillings import Fillings
+from flexloop.embedded.mapper.imperfect import Products
 
 Swap = tuple[int, ...]
 """For each dimension the one whose place it takes; applied twice nothing has changed."""
 
 
-def mirrors(choices: Choices, facts: Facts, bounds: Sequence[int]) -> list[Swap]:
-    """The exchanges of one or two pairs of dimensions that leave a mapspace with these bounds as it is."""
+def mirrors(choices: Choices, facts: Facts, options: Sequence[Sequence[Products]]) -> list[Swap]:
+    """The exchanges of one or two pairs of dimensions that leave a mapspace as it is.
+
+    Args:
+        choices: what it leaves open.
+        facts: its problem.
+        options: for each dimension its bounds, one or several, and how they may be split.
+    """
     if choices.imperfect:
         return []
-    alike = [pair for pair in itertools.combinations(range(len(bounds)), 2) if _alike(choices, bounds, *pair)]
+    alike = [pair for pair in itertools.combinations(range(len(options)), 2) if _alike(choices, options, *pair)]
     found = []
     for pairs in [*((pair,) for pair in alike), *itertools.combinations(alike, 2)]:
-        if len(set(itertools.chain(*pairs))) == 2 * len(pairs):
-            swap = list(range(len(bounds)))
+        different = len(set(itertools.chain(*pairs))) == 2 * len(pairs)
+        if different and any(options[a][-1].bound > 1 for a, _ in pairs):
+            swap = list(range(len(options)))
             for a, b in pairs:
                 swap[a], swap[b] = b, a
             if all(_is_same(tensor.ranks, swap) for tensor in facts.tensors):
@@ -37,15 +45,17 @@ def mirrors(choices: Choices, facts: Facts, bounds: Sequence[int]) -> list[Swap]
     return found
 
 
-def _alike(choices: Choices, bounds: Sequence[int], a: int, b: int) -> bool:
-    """Whether two dimensions have the same bound, more than 1, and the same factors in all slots, in a free order."""
-    if bounds[a] != bounds[b] or bounds[a] == 1:
-        return False
-    # The bounds are the same, so that limits alone can tell their factors apart.
-    one, other = (choices.of_bounds(bounds)[d] for d in (a, b))
-    if tuple(one.lows) != tuple(other.lows) or tuple(one.highs) != tuple(other.highs):
-        return False
-    return all({a, b} <= set(slot.middle) or not slot.counted for slot in choices.slots)
+def _alike(choices: Choices, options: Sequence[Sequence[Products]], a: int, b: int) -> bool:
+    """Whether two dimensions have the same bounds, and the same factors in all slots, in a free order."""
+    one, other = ([(f.bound, tuple(f.lows), tuple(f.highs)) for f in options[d]] for d in (a, b))
+    looped = [max(f.highs[place] for f in options[a]) > 1 for place in range(len(choices.slots))]
+    free = ({a, b} <= set(slot.middle) or not slot.counted for slot in choices.slots)
+    return one == other and all(is_free for is_free, has_loops in zip(free, looped, strict=True) if has_loops)
+
+
+def mirrored(bounds: Sequence[int], swaps: Sequence[Swap]) -> bool:
+    """Whether bounds come, in their order, after one of their mirror images, which is looked at in their place."""
+    return any(tuple(bounds[d] for d in swap) < tuple(bounds) for swap in swaps)
 
 
 def _is_same(ranks: Sequence[Sequence[tuple[int, int]]], swap: Sequence[int]) -> bool:

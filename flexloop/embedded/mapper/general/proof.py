@@ -25,6 +25,8 @@ SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
 _TOGETHER = 5_000
 """Ways that are priced together; what paths cost in each of them is held in memory."""
+_OPENED = 25
+"""Roots that are opened before the search plunges once more, and twice as many each time."""
 _AGAIN = 0.5
 """Seconds of sampling for a second of proving, where proving takes long."""
 
@@ -65,9 +67,13 @@ class Proof:
             rng_seed: seed of the sampler.
         """
         roots = Roots(as_arrays(self._incumbent.filled), self._incumbent.key)
-        self._plunge(roots)
-        begun, sampled = self._incumbent.deadline.now(), 0.0
+        begun, sampled, opened, plunge = self._incumbent.deadline.now(), 0.0, 0, 0
         while (least := roots.least()) is not None:
+            if opened >= plunge:
+                self._plunge(roots)
+                plunge = 2 * opened + _OPENED
+                continue
+            opened += 1
             proving = self._incumbent.deadline.now() - begun - sampled
             if samples and not self._pricing.are_paths and proving > 1.0 and sampled < _AGAIN * proving:
                 before, rng_seed = self._incumbent.deadline.now(), rng_seed + 1
@@ -93,6 +99,8 @@ class Proof:
         root = roots.pop()
         try:
             while root.stage < Stage.PRICED or len(root.which) > 1 or isinstance(root.part, Arrays):
+                if self._incumbent.is_hopeless(root.key):
+                    return
                 self._incumbent.deadline.check()
                 parts = self._taken_apart(root, roots.numbers)
                 if 1 < len(root.which) <= root.most_alone:  # which is better is not known yet
@@ -149,9 +157,12 @@ class Proof:
         """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
         fillings = root.part.fillings(root.bounds, self._incumbent.deadline)
         if fillings is None:
-            self._pricing.are_paths = False
+            if not isinstance(root.part, Arrays):  # of which each alone may have few
+                self._pricing.are_paths = False
             return [replace(root, stage=Stage.FILLED)]
-        fillings = fillings.some(without_mirrored(fillings, mirrors(root.part.choices, root.part.facts, root.bounds)))
+        choices = root.part.choices
+        swaps = mirrors(choices, root.part.facts, [[f] for f in choices.of_bounds(root.bounds)])
+        fillings = fillings.some(without_mirrored(fillings, swaps))
         which, by_lanes = np.arange(len(fillings)), self._incumbent.objective != "energy"
         every = replace(root, fillings=fillings, which=which, stage=Stage.FILLED, by_lanes=by_lanes)
         if not len(fillings):

@@ -21,6 +21,7 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts, Resource
 from flexloop.embedded.mapper.fillings import Filling, Fillings, every_filling
+from flexloop.embedded.mapper.general.mirrors import mirrored, mirrors
 from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.paths.programme import LONG
 from flexloop.embedded.mapper.paths.shortest import are_few
@@ -242,7 +243,10 @@ class Roots:
         # Only the next one is looked at: keys must not fall as bounds rise, so that nothing better hides behind it.
         less = part.facts.below_zero([options[-1].bound for options in part.choices.factorizations])
         keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
+        swaps = mirrors(part.choices, part.facts, part.choices.factorizations)
         for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
+            if mirrored(bounds, swaps):
+                continue
             energy = part.compulsory(bounds) * (1 - 1e-12) - less
             root = Root(
                 (0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy, tight=part.facts.resources

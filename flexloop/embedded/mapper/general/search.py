@@ -20,8 +20,6 @@ _ENUMERATED = 50_000
 """Mapspaces of at most this many mappings together are enumerated."""
 _SAMPLES = 20_000
 """Mappings sampled before branch and bound, over all spaces, where nothing else is asked."""
-_FEWER = 20
-"""By how much fewer mappings are sampled where shortest paths lead to good ones."""
 
 
 def search_general(
@@ -39,16 +37,13 @@ def search_general(
     if incumbent.is_done or _enumerated(incumbent):
         return
     forms = KnownForms.of(incumbent)
-    # Where shortest paths lead to good mappings few need be sampled, but the exact search needs a good incumbent.
+    # Where shortest paths lead to good mappings none need be sampled, but the exact search needs a good incumbent.
     are_paths = (
         forms is not None
         and not forms.forms
         and all(has_paths(part, incumbent.deadline) for part in incumbent.filled if part.is_open)
     )
-    samples = samples // _FEWER if are_paths else samples
-    at_first = samples
-    if are_paths and any(part.choices.imperfect for part in incumbent.filled):
-        at_first = 0  # costing loops with residuals takes long
+    at_first = 0 if are_paths else samples
     # A bad incumbent makes the exact search prove much about patterns of bypass that a good one excludes at once.
     _sample(incumbent, seeds, at_first // 3, rng_seed)
     if forms is not None:
