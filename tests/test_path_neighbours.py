@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flexloop.embedded.mapper.paths.meetings import Beside
-from flexloop.embedded.mapper.paths.neighbours import Served, differences
+from flexloop.embedded.mapper.paths.neighbours import Served, differences, divided
 from flexloop.embedded.mapper.slots import Slot
 
 M, R, P = range(3)
@@ -51,7 +51,7 @@ def test_a_step_is_served_where_it_is_as_long_as_two_neighbours_are_apart(spanne
     steps = Served(
         d=P,
         other=R,
-        lengths=frozenset({(1, 2)}),
+        lengths=((1, 2, 3.0),),
         inside=3,
         least=1,
         longest=np.inf,
@@ -59,4 +59,15 @@ def test_a_step_is_served_where_it_is_as_long_as_two_neighbours_are_apart(spanne
     )
     tiles = np.ones((1, 3))
     tiles[0, R], tiles[0, P] = 3 * spanned, 4
-    assert steps.may_be(tiles)[0] == served
+    assert steps.divided(tiles)[0] == (3.0 if served else 1.0)
+
+
+def test_a_word_is_sent_where_one_of_the_children_that_want_it_is_at_an_edge() -> None:
+    # Four children along P in a row: of a step by one place the last one's word alone is sent.
+    four = fanout(4, 1), (1, 1, 4), ((P, 1), (R, 1)), 1, frozenset[int]()
+    assert divided(*four, fills=False) == 4.0
+    # A step by two places: no neighbour of one copy. Of two copies of three children, side by side, one child of the
+    # second is beside the last of the first, which is two places ahead: its word is sent all the same, to the other.
+    two = fanout(6, 1), (2, 1, 3), ((P, 1), (R, 1)), 2, frozenset[int]()
+    assert divided(*two, fills=True) == 6 / 5
+    assert divided(*two, fills=False) == 1.0

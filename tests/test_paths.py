@@ -304,7 +304,8 @@ def test_steps_of_two_never_cancel_against_a_filter_of_three() -> None:
     words = Words(facts, Grid((8, 3)))
     place = int(words.grid.index(np.array([[2, 1]]))[0])
     run = Run(child=0, d=0, of_two=True)
-    assert Sliding(words, 0).ended(run, 1.0, by=1, prime=3)[place] == 2 * (8 / 2 * 3)
+    sliding = Sliding(words, 0)
+    assert sliding.brought(0, sliding.ended(run, 1.0, by=1, prime=3))[place] == 2 * (8 / 2 * 3)
 
 
 def test_a_loop_over_channels_makes_all_children_begin_anew() -> None:

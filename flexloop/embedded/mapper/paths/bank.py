@@ -125,23 +125,24 @@ class Bank:
 
     def _words(self, charge: Charge, inside: float, passing: Passing, whole: Apart, *, alone: bool) -> Floats:
         sliding, run = self._sliding[charge.t].moved(whole, whole=alone), charge.run
+        d = charge.first if run is None else run.d
         if run is None:
-            words = sliding.at_once(charge.first, charge.prime)
+            part = sliding.at_once(d, charge.prime)
         elif charge.by == END:
-            words = sliding.at_the_end(run, inside)
+            part = sliding.at_the_end(run, inside)
         else:
-            words = sliding.ended(run, inside, charge.by, charge.prime)
+            part = sliding.ended(run, inside, charge.by, charge.prime)
         if passing.around == 1.0:
-            return words
+            return sliding.brought(d, part)
         if run is None:
-            least = sliding.at_once(charge.first, charge.prime, may_serve=True) / passing.most
+            part = sliding.at_once(d, charge.prime, may_serve=True) / passing.most
+        elif (served := passing.served) is None:
+            part = sliding.shared_out(run, inside, part, passing.most, passing.around)
         else:
-            most, around = (np.full(self._size, n) for n in (passing.most, passing.around))
-            if (served := passing.served) is not None:
-                after, within = sliding.may_serve(run, inside, charge.by, charge.prime, served.beside)
-                most = np.where(served.may_be(self.grid.tiles[self._at]) | within, passing.most, 1.0)
-                around = np.where(after, passing.around, 1.0)
-            least = sliding.shared_out(run, inside, words, most, around)
+            after, within = sliding.may_serve(run, inside, charge.by, charge.prime, served.beside)
+            most = np.where(within, passing.most, np.minimum(served.divided(sliding.tiles(d)), passing.most))
+            part = sliding.shared_out(run, inside, part, most, np.where(after, passing.around, 1.0))
+        least = sliding.brought(d, part)
         if passing.is_dense:
             together = self._sliding[charge.t].moved(passing.whole, whole=False)
             new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=passing.is_apart)

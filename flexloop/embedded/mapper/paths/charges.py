@@ -156,7 +156,7 @@ class Charges:
         is_apart = all(self.prices.most_along(child, last + 1, d, ways) == 1.0 for d in self._bank.mates(charge))
         if run is not None and len(ways) == 1 and last == child and self.prices.fillings.arrays is None:
             longest = self._inside[child][run.d]
-            served_ = served(self.prices, self._slots, charge.t, child, run, charge.level, int(ways[0]), longest)
+            served_ = served(self.prices, self._slots, charge.t, crossing, run, charge.level, int(ways[0]), longest)
         whole = self._whole(charge, last + 1, crossing.parent, ways, aparts)
         is_dense = self.prices.words.is_dense(charge.t, charge.first)
         return Passing(*passed, is_dense, is_apart, whole, served_)

@@ -2,7 +2,8 @@
 
 A neighbour serves a step if its tile lies as far from a child's as the step is long (rule 5b). Neighbours are next to
 each other in the order of the fanout's loops, or a row apart: mostly they differ in one index of one loop. So a step
-that is as long as two of them is served by nobody, although some child has the words.
+that is as long as two of them is served by nobody, although some child has the words; and of those that are served some
+children lie at an edge.
 """
 
 from __future__ import annotations
@@ -11,20 +12,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from math import inf
 
 import numpy as np
-import numpy.typing as npt
 
+from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
 from flexloop.embedded.mapper.paths.grid import Floats
 from flexloop.embedded.mapper.paths.meetings import Beside
-from flexloop.embedded.mapper.paths.prices import Prices
+from flexloop.embedded.mapper.paths.prices import Crossing, Prices
 from flexloop.embedded.mapper.paths.sliding import Run
 from flexloop.embedded.mapper.slots import Slot
 
-Ints = npt.NDArray[np.int64]
 Difference = tuple[int, int]
 """By how many places along the two dimensions of a rank the tiles of two neighbours differ."""
+_MUCH = 1_000_000
+"""Pairs of neighbours in all ways that a fanout's loops may lie; of more any child may be served."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Served:
 
     Attributes:
         d, other: the dimension of the run, and the one that shares a rank with it.
-        lengths: what a child may span along the one for each place that it spans along the other, as fractions.
+        lengths: what a child may span along the one for each place that it spans along the other, as fractions, and by
+            how much neighbours may divide then what a step brings.
         inside: children along the other dimension.
         least: children along the dimension of the run, at least.
         longest: places that a child may span along it.
@@ -42,19 +46,20 @@ class Served:
 
     d: int
     other: int
-    lengths: frozenset[tuple[int, int]]
+    lengths: tuple[tuple[int, int, float], ...]
     inside: int
     least: int
     longest: float
     beside: Beside
 
-    def may_be(self, tiles: Floats) -> npt.NDArray[np.bool_]:
-        """[n]: whether a step of a run that ends at tiles [n, dimensions] may be served."""
-        found = np.zeros(len(tiles), dtype=np.bool_)
-        for numerator, denominator in self.lengths:
+    def divided(self, tiles: Floats) -> Floats:
+        """[n]: by how much neighbours may divide what the steps of a run bring that ends at tiles [n, dimensions]."""
+        found = np.ones(len(tiles))
+        for numerator, denominator, by in self.lengths:
             spanned = tiles[:, self.other] / self.inside * numerator / denominator
             iterations = tiles[:, self.d] / np.maximum(spanned, 1.0) / self.least
-            found |= (spanned >= 1.0) & (spanned <= self.longest) & (spanned % 1.0 == 0.0) & (iterations >= 2.0)
+            is_served = (spanned >= 1.0) & (spanned <= self.longest) & (spanned % 1.0 == 0.0) & (iterations >= 2.0)
+            found[is_served] = np.maximum(found[is_served], by)
         return found
 
 
@@ -62,7 +67,7 @@ def served(
     prices: Prices,
     slots: Sequence[tuple[Slot, frozenset[int]]],
     t: int,
-    child: int,
+    crossing: Crossing,
     run: Run,
     level: int,
     way: int,
@@ -74,29 +79,33 @@ def served(
         prices: of the ways to fill the fanouts.
         slots: the mapspace's, each with the dimensions that it may have loops over.
         t: the data space.
-        child: the level whose tiles move.
+        crossing: the boundary; what counts is what each child is sent, or each word that the parent sends to any.
         run: the run.
         level: where it ends.
         way: the way.
         longest: what the child may span along the run's dimension.
     """
-    words, fillings = prices.words, prices.fillings
+    words, fillings, child = prices.words, prices.fillings, crossing.child
     rank = [(d, step) for d, step in words.shared[t][run.d] if words.grid.bounds[d] > 1]
     (d, own), (other, step) = sorted(rank, key=lambda loop: loop[0] != run.d)
     movable = {slot.level: slot_dims for slot, slot_dims in slots if not slot.spatial}
     place = fillings.levels.index(child + 1)
-    factors = tuple(fillings.factors[way, place].tolist())
+    fanout = slots[fillings.slots[place]][0], tuple(fillings.factors[way, place].tolist())
     apart = frozenset(words.relevant[t].difference(words.shared[t]))
-    found = differences(slots[fillings.slots[place]][0], factors, (d, other), apart)
+    found = differences(*fanout, (d, other), apart)
     if found is None:
         return None
     begins = [p for p in range(child + 1, level + 1) if d in movable[p] or p == level]
     along = sorted({prices.along(child, p, d, way) for p in begins})
-    lengths = {Fraction(j * step, (n - i) * own) for i, j in found if j > 0 for n in along}
-    fractions = frozenset((length.numerator, length.denominator) for length in lengths)
+    lengths: dict[tuple[int, int], float] = {}
+    for n, length in {(n, Fraction(j * step, (n - i) * own)) for i, j in found if j > 0 for n in along}:
+        lying = (d, own * length.numerator), (other, step * length.denominator)
+        by = divided(*fanout, lying, n * own * length.numerator, apart, fills=child == crossing.parent)
+        key = length.numerator, length.denominator
+        lengths[key] = max(by, lengths.get(key, 1.0))
     inside = prices.along(child, level, other, way)
-    beside = Beside(tuple(along), inside, found)
-    return Served(d, other, fractions, inside, along[0], longest, beside)
+    by_length = tuple((*key, by) for key, by in sorted(lengths.items()))
+    return Served(d, other, by_length, inside, along[0], longest, Beside(tuple(along), inside, found))
 
 
 @lru_cache(maxsize=4096)
@@ -111,33 +120,72 @@ def differences(
         rank: two dimensions that move tiles in it.
         apart: dimensions along which only tiles of the same place are of interest.
     """
-    loops = tuple((d, factor) for d, factor in enumerate(factors) if factor > 1)
-    if len(loops) > MOST_LOOPS:
+    ways = _neighbours(slot, factors)
+    if ways is None:
         return None
-    found: set[Difference] = set()
-    for order, split in zip(*arrangements(slot, loops, all_orders=True), strict=True):
-        on_x = [d for d in order[:split].tolist() if factors[d] > 1]
-        on_y = [d for d in order[split:].tolist() if factors[d] > 1]
-        row = max(slot.extent[0], int(np.prod([factors[d] for d in on_x], dtype=np.int64)))
-        found |= _differences([*on_x, *on_y], factors, rank, apart, row)
+    places, found = _places(factors), set[Difference]()
+    for here, there in ways:
+        moved = places[:, there] - places[:, here]
+        same = (moved[sorted(apart)] == 0).all(axis=0)
+        found |= set(zip(*moved[list(rank)][:, same].tolist(), strict=True))
     return frozenset(found)
 
 
-def _differences(
-    dims: Sequence[int], factors: Sequence[int], rank: tuple[int, int], apart: frozenset[int], row: int
-) -> set[Difference]:
-    """The same for loops that lie in one way, from the innermost outwards, ``row`` children in a row."""
-    shape = [factors[d] for d in reversed(dims)]
-    places = dict(zip(reversed(dims), np.indices(shape).reshape(len(dims), -1), strict=True))
-    children = np.arange(int(np.prod(shape, dtype=np.int64)))
-    found: set[Difference] = set()
-    for ahead in {1, row}:
-        here = children[: len(children) - ahead] if ahead < len(children) else children[:0]
-        if ahead == 1 and row > 1:
-            here = here[here % row != row - 1]
-        moved = {d: place[here + ahead] - place[here] for d, place in places.items()}
-        same = np.all([moved[d] == 0 for d in dims if d in apart] or [here >= 0], axis=0)
-        some = [moved[d][same] if d in moved else np.zeros(int(same.sum()), dtype=np.int64) for d in rank]
-        pairs = set(zip(*(part.tolist() for part in some), strict=True))
-        found |= pairs | {(-i, -j) for i, j in pairs}
-    return found
+@lru_cache(maxsize=4096)
+def divided(
+    slot: Slot, factors: tuple[int, ...], lengths: tuple[tuple[int, int], tuple[int, int]], step: int,
+    apart: frozenset[int], *, fills: bool,
+) -> float:  # fmt: skip
+    """By how much neighbours divide what a step brings, at most, wherever the loops of a fanout lie.
+
+    Args:
+        slot: the fanout.
+        factors: of all dimensions.
+        lengths: two dimensions that move tiles in a rank, each with the words between two places.
+        step: words that the step leads on in it.
+        apart: dimensions along which only tiles of the same place are of interest.
+        fills: whether what each child is sent counts, or each word that is sent to any.
+    """
+    ways, places = _neighbours(slot, factors), _places(factors)
+    if ways is None or sum(len(here) for here, _ in ways) > _MUCH:
+        return inf
+    tile = sum(places[d] * length for d, length in lengths)
+    _, others = np.unique(places[sorted(apart)], axis=1, return_inverse=True)
+    _, tiles = np.unique(np.stack([tile, others.ravel()]), axis=1, return_inverse=True)
+    every = len(tiles) if fills else int(tiles.max()) + 1
+    least = every
+    for here, there in ways:
+        are_served = np.zeros(len(tiles), dtype=np.bool_)
+        are_served[here[(tile[there] - tile[here] == step) & (others[there] == others[here])]] = True
+        sent = tiles[~are_served]
+        least = min(least, len(sent) if fills else len(np.unique(sent)))
+    return every / least if least else inf
+
+
+def _places(factors: tuple[int, ...]) -> Ints:
+    """[dimensions, children] where the children of a fanout stand along each dimension."""
+    return np.indices(factors).reshape(len(factors), -1)
+
+
+@lru_cache(maxsize=256)
+def _neighbours(slot: Slot, factors: tuple[int, ...]) -> list[tuple[Ints, Ints]] | None:
+    """All pairs of a child and a neighbour, for each way that loops may lie; None: there may be any."""
+    loops = tuple((d, factor) for d, factor in enumerate(factors) if factor > 1)
+    if len(loops) > MOST_LOOPS:
+        return None
+    places, found = _places(factors), dict[bytes, tuple[Ints, Ints]]()
+    for order, split in zip(*arrangements(slot, loops, all_orders=True), strict=True):
+        on_x = int(np.prod([factors[d] for d in order[:split].tolist()], dtype=np.int64))
+        row, number, stride = max(slot.extent[0], on_x), np.zeros(places.shape[1], dtype=np.int64), 1
+        for d in order.tolist():  # the innermost loop counts fastest
+            number, stride = number + places[d] * stride, stride * factors[d]
+        children = np.argsort(number)
+        pairs = []
+        for ahead in {1, row}:
+            here = np.arange(max(len(children) - ahead, 0))
+            if ahead == 1 and row > 1:
+                here = here[here % row != row - 1]
+            pairs += [(children[here], children[here + ahead]), (children[here + ahead], children[here])]
+        here, there = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+        found[np.stack([here, there]).tobytes()] = here, there
+    return list(found.values())

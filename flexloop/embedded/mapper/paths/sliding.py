@@ -61,6 +61,8 @@ class Apart(NamedTuple):
 
 
 NOT_APART = Apart(0, frozenset())
+_HELD = 1 << 20
+"""Words of other tiles that are kept."""
 
 
 class Sliding:
@@ -81,6 +83,7 @@ class Sliding:
         self._grid, self._every = words.grid, words
         self._t, self._apart, self._whole = t, apart, whole
         self._at = words.grid.everywhere if at is None else at
+        self._others = dict[tuple[Apart, bool], Sliding]()
         self.words: Floats = self._words_at(self._at)
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
@@ -97,8 +100,17 @@ class Sliding:
 
     def moved(self, apart: Apart, *, whole: bool) -> Sliding:
         """The same where the words of other tiles count."""
-        same = (apart, whole) == (self._apart, self._whole)
-        return self if same else Sliding(self._every, self._t, apart, whole=whole, at=self._at)
+        if (key := (apart, whole)) == (self._apart, self._whole):
+            return self
+        if key not in self._others:
+            if len(self._others) * len(self._at) > _HELD:
+                self._others.clear()
+            self._others[key] = Sliding(self._every, self._t, apart, whole=whole, at=self._at)
+        return self._others[key]
+
+    def brought(self, d: int, share: Floats | float) -> Floats:
+        """[tiles] from [places]: words where so much of them is brought in a run along a dimension."""
+        return np.asarray(self.words * (share if isinstance(share, float) else self._for_all(d, share)))
 
     def kind(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
         """What tells words apart that steps bring."""
@@ -126,6 +138,10 @@ class Sliding:
     def _places(self, d: int) -> Ints:
         """Where one tile stands for each pair of extents along the dimensions of a rank of two; else where all do."""
         return self._grid.pairs(d, self._other[d])[0] if d in self._other else self._at
+
+    def tiles(self, d: int) -> Floats:
+        """[places, dimensions]: the tiles for which shares of words are given along a dimension."""
+        return self._grid.tiles[self._places(d)]
 
     def _for_all(self, d: int, values: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
         """[tiles] of [places]: values of all tiles."""
@@ -172,8 +188,8 @@ class Sliding:
         others = [d for d, bound in enumerate(bounds) if bound > 1 and d not in self._relevant]
         return np.asarray(np.any([tiles[:, d] < bounds[d] for d in others] or np.zeros((1, len(tiles))), axis=0))
 
-    def ended(self, run: Run, inside: float, by: int, prime: int) -> Floats:
-        """[tiles]: words that a run brings which the first step of a loop with so many iterations or more ends.
+    def ended(self, run: Run, inside: float, by: int, prime: int) -> Floats | float:
+        """[places]: what part of its words a run brings which a loop with so many iterations or more ends.
 
         Of the first tile of the run, what that loop and those outside of it bring is whole tiles, but where `Meetings`
         says that it may be nothing, or a step. That ends where a loop of another rank comes next: of the runs along all
@@ -188,7 +204,7 @@ class Sliding:
         """
         d = run.d
         if by in self._relevant and by != self._other[d]:
-            return self.words
+            return 1.0
         steps, share = self._steps(d, self._iterations(run, inside)), self._steps(d, inf)
         nothing, step, later_nothing, later_step, again, *_ = self._meetings(run, inside, by, prime)
         # Of the words of a run of n iterations share / n is a step, and 1 - share * (1 - 1 / n) the first tile.
@@ -198,10 +214,10 @@ class Sliding:
         left = np.where(step, np.minimum(left, one), left)
         along = np.where(later_nothing, self._left(d, d), 1.0) * self._left(self._other[d], d)
         first = (np.where(later_step | again, share, 1.0) - steps) / along
-        return np.asarray(self.words * self._for_all(d, np.where(nothing, steps + first, left)))
+        return np.where(nothing, steps + first, left)
 
     def at_the_end(self, run: Run, inside: float) -> Floats:
-        """[tiles]: words that a run brings which reaches the end of its slot, whatever comes outside of it.
+        """[places]: what part of its words a run brings which reaches the end of its slot.
 
         Args:
             run: the run.
@@ -212,37 +228,38 @@ class Sliding:
         first = (np.where(step | again, share, 1.0) - steps) / (
             self._left(run.d, run.d) * self._left(self._other[run.d], run.d)
         )
-        words = self.words * self._for_all(run.d, np.where(nothing, steps + first, np.where(step, share, 1.0)))
+        part = np.where(nothing, steps + first, np.where(step, share, 1.0))
         if (goes_on := again & ~nothing & ~step).any():
             # Where steps go on along its own dimension alone, least is brought if the run goes on to the end of that.
-            ends = self._grid.whole_along(self._words_at(self._grid.everywhere), run.d)[self._at]
-            words = np.where(self._for_all(run.d, goes_on), ends, words)
-        return np.asarray(words)
+            every, places = self._words_at(self._grid.everywhere), self._places(run.d)
+            part = np.where(goes_on, self._grid.whole_along(every, run.d)[places] / every[places], part)
+        return part
 
-    def shared_out(self, run: Run, inside: float, words: Floats, steps: Floats, others: Floats) -> Floats:
-        """[tiles]: words of a run, at least, of which neighbours may serve some.
+    def shared_out(
+        self, run: Run, inside: float, brought: Floats | float, steps: Floats | float, others: Floats | float
+    ) -> Floats:
+        """[places]: what part of its words a run brings, at least, of which neighbours may serve some.
 
         Args:
             run, inside: see `ended`.
-            words: what the run brings, at least.
-            steps: [tiles] by how much neighbours may divide what the steps of the run itself bring.
-            others: [tiles] by how much they may divide the rest.
+            brought: [places] what the run brings, at least.
+            steps: [places] by how much neighbours may divide what the steps of the run itself bring.
+            others: [places] by how much they may divide the rest.
         """
         every = (self._iterations(run, inside), self._iterations(run, 1.0))
-        ends = [self.words * self._for_all(run.d, self._steps(run.d, iterations)) for iterations in every]
-        ends = [np.minimum(own, words) for own in ends]
-        return np.minimum(*(own / steps + (words - own) / others for own in ends))
+        ends = [np.minimum(self._steps(run.d, iterations), brought) for iterations in every]
+        return np.minimum(*(own / steps + (brought - own) / others for own in ends))
 
     def may_serve(self, run: Run, inside: float, by: int, prime: int, beside: Beside) -> tuple[Mask, Mask]:
-        """[tiles] each: whether neighbours may serve what comes after a run, and loops of the run but the innermost.
+        """[places] each: whether neighbours may serve what comes after a run, and loops of the run but the innermost.
 
         See `ended` for the arguments; by -1 the end of the slot.
         """
         *_, after, within = self._meetings(run, inside, by, prime, beside)
-        return self._for_all(run.d, after), self._for_all(run.d, within)
+        return after, within
 
-    def at_once(self, d: int, prime: int, *, may_serve: bool = False) -> Floats:
-        """[tiles]: words that the loop brings which moves the tile first, where its run is not followed.
+    def at_once(self, d: int, prime: int, *, may_serve: bool = False) -> Floats | float:
+        """[places]: what part of its words the loop brings which moves the tile first, where its run is not followed.
 
         Args:
             d: the dimension of the loop.
@@ -250,18 +267,17 @@ class Sliding:
             may_serve: whether neighbours may serve further loops along the rank's other dimension.
         """
         if d not in self._shared:
-            return self.words
+            return 1.0
         left = self._left(d, d)
         if d not in self._other or not self._every.shares.are_whole:
             # Steps along the rank's other dimensions may cost nothing.
-            return np.asarray(self.words * self._for_all(d, np.where(left > 1.0, self._steps(d, float(prime)), 1.0)))
+            return np.where(left > 1.0, self._steps(d, float(prime)), 1.0)
         step = self._steps(d, inf)  # what every iteration brings but the first one
         nothing, same = after_first(self._along(d), self._along(self._other[d]), prime)
         meets = nothing.ravel() | (may_serve & (self._left(self._other[d], d) > 1.0))
         # Along the dimension itself steps go on at best to its end; loops of others bring whole tiles.
         least = step + np.where(same.ravel(), 0.0, (1.0 - step) / left)
-        brought = np.where(left > 1.0, np.where(meets, step * (1.0 - 1.0 / prime), least), 1.0)
-        return np.asarray(self.words * self._for_all(d, brought))
+        return np.where(left > 1.0, np.where(meets, step * (1.0 - 1.0 / prime), least), 1.0)
 
     def mates(self, by: int, run: Run) -> list[int]:
         """The dimensions whose fanouts may hide the step of a loop that ends a run, so that neighbours serve it.

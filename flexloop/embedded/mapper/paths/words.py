@@ -72,9 +72,13 @@ class Words:
         return left
 
     def is_dense(self, t: int, d: int) -> bool:
-        """Whether tiles that lie side by side along a dimension's rank leave no gaps, two dimensions sharing it."""
+        """Whether tiles that lie side by side leave no gaps that a step along a dimension could fill.
+
+        Two dimensions share its rank. Where steps of the other one are a word long, tiles either leave no gaps at all,
+        or reach less far than one step of this one.
+        """
         rank = [(i, c) for i, c in self.shared[t].get(d, ()) if self.grid.bounds[i] > 1]
-        return len(rank) == 2 and all(c == 1 for _, c in rank) and not self.facts.tensors[t].is_diagonal
+        return len(rank) == 2 and all(c == 1 for i, c in rank if i != d) and not self.facts.tensors[t].is_diagonal
 
     def lesser_of(self, t: int, apart: Ints) -> frozenset[int]:
         """Those of the ``lesser`` dimensions along which tiles are handed on whole, in any of [ways, dimensions]."""
