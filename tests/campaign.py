@@ -1,8 +1,8 @@
 """Random mapspaces, searched without shortcuts and listed whole: the search must find what the list holds.
 
 Every seed makes one mapspace of perfect factors, the same on arrays of several shapes, one with residuals and one of a
-problem whose rows and columns are alike; of odd seeds each data space has a shortest path of its own, and orders are bounded
-however few they are.
+problem whose rows and columns are alike; of odd seeds each data space has a shortest path of its own, and orders are
+bounded however few they are.
 
 ``python tests/campaign.py --first 0 --seconds 600`` goes on from seed to seed, and prints those that are wrong; `make
 campaign` does so for a minute.

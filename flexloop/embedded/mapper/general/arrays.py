@@ -16,11 +16,8 @@ import numpy.typing as npt
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.fillings import Fillings, told_apart
-from flexloop.embedded.mapper.general.roots import Part, Root, Stage
+from flexloop.embedded.mapper.general.roots import MOST_WAYS, Part, Root, Stage
 from flexloop.embedded.mapper.sampler import choices_of
-
-_MOST_WAYS = 200_000
-"""Ways to fill the fanouts of all arrays that are told apart."""
 
 
 @dataclass
@@ -60,7 +57,7 @@ class Arrays(Part):
             found.append(factors)
         every = np.concatenate(found)
         first, which = told_apart(every.reshape(len(every), -1))
-        if len(first) > _MOST_WAYS:
+        if len(first) > MOST_WAYS:
             return None
         arrays = np.zeros((len(first), len(self.members)), dtype=np.bool_)
         arrays[which, np.repeat(np.arange(len(found)), [len(some) for some in found])] = True
