@@ -30,7 +30,7 @@ from flexloop.embedded.mapper.general import labels, pricing
 from flexloop.embedded.mapper.general import search as general
 from flexloop.embedded.mapper.imperfect import Remainders, padded_table, residuals
 from flexloop.embedded.mapper.paths.follow import Follow
-from flexloop.embedded.mapper.paths.prices import KEPT
+from flexloop.embedded.mapper.paths.keeping import KEPT
 from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective, Space

@@ -19,7 +19,7 @@ from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.roots import Root, Stage
-from flexloop.embedded.mapper.paths.prices import KEPT
+from flexloop.embedded.mapper.paths.keeping import KEPT
 from flexloop.embedded.mapper.paths.shortest import Decided, shortest
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.energysources.choose import energy_tables

@@ -24,9 +24,10 @@ from flexloop.embedded.mapper.fillings import Filling, Fillings
 from flexloop.embedded.mapper.paths.bank import Bank, Passing
 from flexloop.embedded.mapper.paths.conditions import END, Charge
 from flexloop.embedded.mapper.paths.grid import Grid
-from flexloop.embedded.mapper.paths.prices import keeping_of
+from flexloop.embedded.mapper.paths.keeping import keeping_of
+from flexloop.embedded.mapper.paths.runs import NOT_APART, Run
 from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
-from flexloop.embedded.mapper.paths.sliding import NOT_APART, Run, Sliding
+from flexloop.embedded.mapper.paths.sliding import Sliding
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
@@ -291,7 +292,7 @@ def test_children_of_another_fanout_may_overlap_more_than_steps_say(steps: tuple
     for d, inside in ((0, 2), (0, 4), (1, 2), (1, 3)):
         apart = [[1, 1]]
         apart[0][d] = inside
-        least = words.closer(0, words.lesser_of(0, np.array(apart)))[0]
+        least = words.closer(0, words.lesser[0] & {d})[0]
         for tile, needed in zip(words.grid.tiles.astype(int).tolist(), least.tolist(), strict=True):
             stretch = [step * n for step, n in zip(steps, apart[0], strict=True)]
             positions = {stretch[0] * p + stretch[1] * r for p in range(tile[0]) for r in range(tile[1])}

@@ -76,13 +76,22 @@ class Moved:
         self.repeating = [*self.irrelevant, *self.shared]
         self.everything = float(tensor.box(np.array([bounds], dtype=np.float64))[0])
 
-    def sharing(self, factors: Floats) -> Floats:
-        """[n]: how many children get the same tile at most, of fanouts with these factors."""
+    def sharing(self, factors: Floats, inside: Floats) -> Floats:
+        """[n]: how many children get the same tile at most, of fanouts with these factors.
+
+        Args:
+            factors: of the fanouts.
+            inside: [n, dimensions] what lies inside of them may span, at most.
+        """
         share: Floats = factors[:, self.irrelevant].prod(axis=1)
         for rank in set(self.shared.values()):
-            ways, which = np.unique(factors[:, [d for d, _ in rank]].astype(np.int64), axis=0, return_inverse=True)
-            loops = tuple((self._bounds[d], coefficient) for d, coefficient in rank)
-            alike = [prod(way) if self.tensor.is_diagonal else most_alike(loops, tuple(way)) for way in ways.tolist()]
+            dims, loops = [d for d, _ in rank], tuple((self._bounds[d], coefficient) for d, coefficient in rank)
+            both = np.stack([factors[:, dims], inside[:, dims]], axis=1).astype(np.int64)
+            ways, which = np.unique(both, axis=0, return_inverse=True)
+            alike = [
+                prod(way) if self.tensor.is_diagonal else most_alike(loops, tuple(way), tuple(span))
+                for way, span in ways.tolist()
+            ]
             share = share * np.array(alike, dtype=np.float64)[which.ravel()]
         return share
 
@@ -96,20 +105,23 @@ class Moved:
 
 
 @lru_cache(maxsize=65536)
-def most_alike(loops: tuple[tuple[int, int], ...], factors: tuple[int, ...]) -> int:
+def most_alike(loops: tuple[tuple[int, int], ...], factors: tuple[int, ...], inside: tuple[int, ...]) -> int:
     """How many children of a fanout may have the same offset along a rank, at most: they share a tile (rule 4a).
 
     Of two loops the steps are s1 and s2 long, as what lies inside the fanout along their dimensions: any divisors of
-    what the factors leave. Two children have the same offset where they are s2 / g steps apart along the one and s1 / g
-    along the other, g being the greatest common divisor. Of more loops all but the longest may lead back.
+    what the factors leave, as far as that may span. Two children have the same offset where they are s2 / g steps apart
+    along the one and s1 / g along the other, g being the greatest common divisor. Of more loops all but the longest may
+    lead back.
 
     Args:
         loops: for each dimension of the rank its bound and its coefficient.
         factors: what the fanout has of each.
+        inside: what lies inside of it may span along each, at most.
     """
-    moving = [(bound, coefficient, n) for (bound, coefficient), n in zip(loops, factors, strict=True) if n > 1]
-    if len(moving) != 2 or any(bound % n for bound, _, n in moving):
+    moving = [(*loop, n, most) for loop, n, most in zip(loops, factors, inside, strict=True) if n > 1]
+    if len(moving) != 2 or any(bound % n for bound, _, n, _ in moving):
         return prod(factors) // max(factors)
-    (one, c, n), (other, k, m) = moving
-    steps = itertools.product((c * span for span in divisors(one // n)), (k * span for span in divisors(other // m)))
+    (_, _, n, _), (_, _, m, _) = moving
+    spans = [[c * span for span in divisors(bound // n) if span <= most] for bound, c, n, most in moving]
+    steps = itertools.product(*spans)
     return max(min(-(-n * gcd(s, z) // z), -(-m * gcd(s, z) // s)) for s, z in steps)

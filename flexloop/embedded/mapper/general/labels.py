@@ -19,6 +19,8 @@ from flexloop.embedded.mapper.general.roots import Root
 from flexloop.embedded.mapper.paths.shortest import Shortest
 from flexloop.embedded.mapper.slots import picked
 
+_HELD = 8_000_000
+"""Numbers that orders of loops which were met before may take."""
 _CHUNK = 64
 """Partial mappings that are taken one slot further together."""
 
@@ -31,7 +33,7 @@ class Labels(Leaves):
         self._filling, self._bounds = root.filling or {}, root.bounds
         self._programme = paths[0].programmes[0]
         self._tiles: dict[int, Ints] = {}
-        self._orders: dict[bytes, tuple[Ints, Ints] | None] = {}
+        self._orders, self._held = dict[bytes, tuple[Ints, Ints] | None](), 0
 
     def run(self) -> None:
         """Search everything below the root."""
@@ -115,6 +117,8 @@ class Labels(Leaves):
     def _orders_of(self, loops: bytes, factors: Ints) -> tuple[Ints, Ints] | None:
         """Orders and splits [orders, slots, ...] of loops, of each kind one; None where they are many."""
         if loops not in self._orders:
+            if self._held > _HELD:
+                self._orders, self._held = {}, 0
             linked = self.is_linked(factors)
             options = [self.arranged(s, row, linked) for s, row in enumerate(factors)]
             sizes = [len(option.splits) for option in options]
@@ -122,5 +126,6 @@ class Labels(Leaves):
             if prod(sizes) <= BATCH and all(option.complete for option in options):
                 index = np.unravel_index(np.arange(prod(sizes)), sizes)
                 found = picked([(option.orders, option.splits) for option in options], index)
+                self._held += found[0].size
             self._orders[loops] = found
         return self._orders[loops]

@@ -18,7 +18,7 @@ from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
 from flexloop.embedded.mapper.general.pricing import Pricing
 from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage
-from flexloop.embedded.mapper.paths.prices import keeping_of
+from flexloop.embedded.mapper.paths.keeping import keeping_of
 from flexloop.embedded.mapper.paths.shortest import are_few
 
 SAMPLED = 0.2

@@ -22,7 +22,7 @@ from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts, Resource
 from flexloop.embedded.mapper.fillings import Filling, Fillings, every_filling
 from flexloop.embedded.mapper.general.mirrors import mirrored, mirrors
-from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, OPEN, Keeping, keeping_of
+from flexloop.embedded.mapper.paths.keeping import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.paths.programme import LONG
 from flexloop.embedded.mapper.paths.shortest import are_few
 from flexloop.embedded.mapper.relaxed import certain, handed_out

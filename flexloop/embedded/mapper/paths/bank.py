@@ -9,9 +9,10 @@ import numpy as np
 
 from flexloop.embedded.mapper.paths.conditions import END, Charge
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
+from flexloop.embedded.mapper.paths.keeping import Crossing
 from flexloop.embedded.mapper.paths.neighbours import Served
-from flexloop.embedded.mapper.paths.prices import Crossing
-from flexloop.embedded.mapper.paths.sliding import NOT_APART, Apart, Sliding
+from flexloop.embedded.mapper.paths.runs import NOT_APART, Apart
+from flexloop.embedded.mapper.paths.sliding import Sliding
 from flexloop.embedded.mapper.paths.words import Words
 
 _FEW = 4

@@ -10,11 +10,12 @@ import numpy as np
 from flexloop.embedded.mapper.paths.bank import Bank, Passing
 from flexloop.embedded.mapper.paths.conditions import Charge, Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
+from flexloop.embedded.mapper.paths.keeping import Crossing
 from flexloop.embedded.mapper.paths.kernels import priced
 from flexloop.embedded.mapper.paths.neighbours import served
-from flexloop.embedded.mapper.paths.prices import Crossing, Prices
+from flexloop.embedded.mapper.paths.prices import Prices
 from flexloop.embedded.mapper.paths.rows import Price, least_of
-from flexloop.embedded.mapper.paths.sliding import NOT_APART, Apart
+from flexloop.embedded.mapper.paths.runs import NOT_APART, Apart
 from flexloop.embedded.mapper.slots import Slot
 
 Passed = tuple[float, float]
@@ -45,18 +46,10 @@ class Charges:
         bank: words.
         prices: of words.
         slots: the mapspace's, each with the dimensions that it may have loops over.
-        inside: for each level and dimension what the slots up to the level's may span.
     """
 
-    def __init__(
-        self,
-        bank: Bank,
-        prices: Prices,
-        slots: Sequence[tuple[Slot, frozenset[int]]],
-        inside: Sequence[Sequence[float]],
-    ) -> None:
-        self.prices, self._slots = prices, slots
-        self._bank, self._inside = bank, inside
+    def __init__(self, bank: Bank, prices: Prices, slots: Sequence[tuple[Slot, frozenset[int]]]) -> None:
+        self.prices, self._slots, self._bank = prices, slots, bank
         self._extents = tuple(slot.extent for slot, _ in slots)
         self._stages: dict[int, _Prices] = {}
 
@@ -142,7 +135,7 @@ class Charges:
             most, child, d = self.prices.most_along, run.child, run.d
             inside = most(child, charge.level, d, ways)
             if not run.of_two:
-                spanned = self._inside[child][d] * most(-1, charge.level, d, ways)
+                spanned = self.prices.inside[child][d] * most(-1, charge.level, d, ways)
                 inside = min(spanned, self._bank.longest(charge.t, child, d) * inside)
         whole = self._whole(charge, crossing.child, crossing.parent, ways, aparts)
         passed = self._passing(charge, ways, crossing, passing, aparts)
@@ -155,7 +148,7 @@ class Charges:
         last = self.prices.last_waiting(charge.t, child, crossing.parent, charge.level)
         is_apart = all(self.prices.most_along(child, last + 1, d, ways) == 1.0 for d in self._bank.mates(charge))
         if run is not None and len(ways) == 1 and last == child and self.prices.fillings.arrays is None:
-            longest = self._inside[child][run.d]
+            longest = self.prices.inside[child][run.d]
             served_ = served(self.prices, self._slots, charge.t, crossing, run, charge.level, int(ways[0]), longest)
         whole = self._whole(charge, last + 1, crossing.parent, ways, aparts)
         is_dense = self.prices.words.is_dense(charge.t, charge.first)
@@ -170,5 +163,5 @@ class Charges:
         if key not in aparts:
             every = self.prices.apart(*key)[ways]
             shift = int(self._bank.grid.index(np.gcd.reduce(every, axis=0)[None])[0])
-            aparts[key] = Apart(shift, words.lesser_of(t, every))
+            aparts[key] = Apart(shift, self.prices.lesser_of(t, child, every, ways))
         return aparts[key]

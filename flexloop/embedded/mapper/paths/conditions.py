@@ -23,8 +23,8 @@ from math import prod
 import numpy as np
 
 from flexloop.embedded.mapper.paths.grid import Grid, Ints
-from flexloop.embedded.mapper.paths.prices import BYPASSED, KEPT, NOWHERE, Keeping
-from flexloop.embedded.mapper.paths.sliding import Run
+from flexloop.embedded.mapper.paths.keeping import BYPASSED, KEPT, NOWHERE, Keeping
+from flexloop.embedded.mapper.paths.runs import Run
 from flexloop.embedded.mapper.slots import Slot
 
 WAITS, SLIDES, SETTLED = range(3)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import inf, prod
 
 import numpy as np
@@ -18,6 +18,7 @@ from flexloop.integers import divisors
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Row = tuple[int, ...]
 
 
 _HELD = 1 << 22
@@ -168,3 +169,18 @@ class Window:
         """[n]: where tiles stand in the window that stand at an index of the grid."""
         found: Ints = self._places[index]
         return found
+
+
+@lru_cache(maxsize=4096)
+def spans(bound: int, lows: Row, highs: Row) -> tuple[frozenset[int], ...]:
+    """For each slot what the slots inside it may multiply to so that the others complete the bound."""
+    every = divisors(bound)
+    allowed = [[f for f in every if low <= f <= high] for low, high in zip(lows, highs, strict=True)]
+    beyond = [{bound}]
+    for factors in reversed(allowed):
+        beyond.insert(0, {n for n in every if any(n * f in beyond[0] for f in factors)})
+    found, inside = [], {1}
+    for factors, completed in zip(allowed, beyond, strict=False):
+        found.append(frozenset(inside & completed))
+        inside = {n * f for n in inside for f in factors if bound % (n * f) == 0}
+    return tuple(found)

@@ -19,9 +19,10 @@ import numpy as np
 from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
 from flexloop.embedded.mapper.paths.grid import Floats
+from flexloop.embedded.mapper.paths.keeping import Crossing
 from flexloop.embedded.mapper.paths.meetings import Beside
-from flexloop.embedded.mapper.paths.prices import Crossing, Prices
-from flexloop.embedded.mapper.paths.sliding import Run
+from flexloop.embedded.mapper.paths.prices import Prices
+from flexloop.embedded.mapper.paths.runs import Run
 from flexloop.embedded.mapper.slots import Slot
 
 Difference = tuple[int, int]

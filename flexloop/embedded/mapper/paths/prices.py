@@ -20,7 +20,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,26 +27,10 @@ import numpy.typing as npt
 from flexloop.embedded.mapper.facts import SHARED, Resource
 from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
+from flexloop.embedded.mapper.paths.keeping import KEPT, NOWHERE, OPEN, Crossing, Keeping
 from flexloop.embedded.mapper.paths.rows import Price, cost_of
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.relaxed import Access, handed_out, taken_in
-
-BYPASSED, KEPT, OPEN, NOWHERE = range(4)
-"""Whether a level keeps a data space: not, in any case, or as may be best. Loops outside of all levels that do move
-words from nowhere, at no cost (rule 7d): on paths from the outermost level."""
-Keeping = npt.NDArray[np.int8]
-
-
-class Crossing(NamedTuple):
-    """A boundary that words cross.
-
-    Attributes:
-        child: the level that gets them.
-        parent: the level whose reads are charged, or the child where its fills are.
-    """
-
-    child: int
-    parent: int
 
 
 class Prices:
@@ -55,16 +38,24 @@ class Prices:
 
     Args:
         words: of the tiles.
-        keeping: [levels, data spaces], see above.
+        keeping: [levels, data spaces], see `keeping`.
         fillings: the ways.
+        inside: for each level and dimension what the loops up to the level's own may span, fanouts left out.
         resource: whose cycles are the price; None: energy is.
 
     Attributes:
         computing: [ways] the price of all MACs.
     """
 
-    def __init__(self, words: Words, keeping: Keeping, fillings: Fillings, resource: Resource | None = None) -> None:
-        self._resource, self._keeping = resource, keeping
+    def __init__(
+        self,
+        words: Words,
+        keeping: Keeping,
+        fillings: Fillings,
+        inside: Sequence[Sequence[float]],
+        resource: Resource | None = None,
+    ) -> None:
+        self._resource, self._keeping, self.inside = resource, keeping, inside
         self.words, self.facts, self.fillings = words, words.facts, fillings
         self._bounds = words.grid.bounds
         self.macs = float(prod(self._bounds))
@@ -120,6 +111,18 @@ class Prices:
             self._apart[key] = found.astype(np.int64)
         return self._apart[key]
 
+    def lesser_of(self, t: int, child: int, apart: Ints, ways: Ints) -> frozenset[int]:
+        """The ``lesser`` dimensions along which what is handed on whole may be tiles far apart, see `Words.closer`.
+
+        It may not where fanouts have all of a dimension, and what they do not hand on whole lies within the child.
+        """
+        found = set()
+        for d in self.words.lesser[t]:
+            far = self._factors(-1, child, (d,))[ways] * apart[:, d] < self._bounds[d]
+            if np.where(far, apart[:, d], 1).max() > 1:
+                found.add(d)
+        return frozenset(found)
+
     def along(self, low: int, high: int, d: int, way: int) -> int:
         """The factors of a dimension in the fanouts of the levels above ``low`` up to ``high``, in one way."""
         return int(self._factors(low, high, (d,))[way])
@@ -150,7 +153,9 @@ class Prices:
     def _sharing_below(self, t: int, level: int) -> Floats:
         """[ways]: how many children of the fanout below a level get the same tile at most."""
         if (t, level) not in self._shared:
-            self._shared[t, level] = self.words.moved[t].sharing(self._fanouts[level])
+            fanouts = [self._factors(-1, level - 1, (d,)) for d in self._every]
+            inside = np.stack(fanouts, axis=1) * (self.inside[level - 1] if level else 1.0)
+            self._shared[t, level] = self.words.moved[t].sharing(self._fanouts[level], inside)
         return self._shared[t, level]
 
     def last_waiting(self, t: int, child: int, parent: int, level: int) -> int:
@@ -268,13 +273,13 @@ class Prices:
                 for level, last, charged in ((inner, inner + 1, self._filling), (outer, outer, self._giving)):
                     moved = left * self._repeats(t, level, top), self._rounded(t, level, inner, last)
                     price = self._price(charged(t, level, *moved))
-                    cost = cost + cost_of(price, self._least_of_all(t, self.apart(t, inner, level, top)))
+                    cost = cost + cost_of(price, self._least_of_all(t, inner, self.apart(t, inner, level, top)))
             self._ends[t, child] = cost
         return self._ends[t, child]
 
-    def _least_of_all(self, t: int, apart: Ints) -> Floats:
+    def _least_of_all(self, t: int, child: int, apart: Ints) -> Floats:
         """[ways]: words of a data space, at least, where so many tiles along each dimension are handed on whole."""
-        words = self.words.closer(t, self.words.lesser_of(t, apart))[1]
+        words = self.words.closer(t, self.lesser_of(t, child, apart, np.arange(len(apart))))[1]
         return words[self.words.grid.index(np.array(self._bounds) // apart)]
 
     def operands(self, t: int, parent: int) -> Floats:
@@ -290,11 +295,3 @@ class Prices:
             rounded = self._rounded(t, parent, -1, parent, passed)
             self._starts[t, parent] = cost_of(self._price(self._giving(t, parent, self._ones, rounded)), words)
         return self._starts[t, parent]
-
-
-def keeping_of(kept: npt.NDArray[np.bool_], open_places: Sequence[tuple[int, int]]) -> Keeping:
-    """What is kept in any case, what is open, what is bypassed."""
-    keeping = kept.astype(np.int8)
-    for place in open_places:
-        keeping[place] = OPEN
-    return keeping

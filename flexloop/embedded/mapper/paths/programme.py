@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import inf, prod
 
 import numpy as np
@@ -14,14 +14,13 @@ from flexloop.embedded.mapper.paths.bank import Bank
 from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Charges
 from flexloop.embedded.mapper.paths.conditions import SETTLED, Stage, Steps
-from flexloop.embedded.mapper.paths.grid import Floats, Ints, Window
+from flexloop.embedded.mapper.paths.grid import Floats, Ints, Row, Window, spans
+from flexloop.embedded.mapper.paths.keeping import KEPT
 from flexloop.embedded.mapper.paths.kernels import ALIVE, Tiles, through, through_fanout
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
-from flexloop.integers import divisors
 
 Masks = list[npt.NDArray[np.bool_]]
-Row = tuple[int, ...]
 FOLLOWED = 8_000_000
 """Values at a time of which those of all slots are kept, and for which runs along shared ranks are followed."""
 TRACED = 4_000_000
@@ -40,6 +39,7 @@ class Ways:
         slots: the mapspace's.
         limits: for each dimension the least and the greatest factors in the slots.
         words: of the tiles.
+        keeping: [levels][data spaces] what is kept, bypassed, open.
         steps: between the tiles' profiles.
         profiles: how many of them there may be at once.
         bank: kinds of words.
@@ -48,6 +48,7 @@ class Ways:
     slots: tuple[Slot, ...]
     limits: tuple[tuple[Row, Row], ...]
     words: Words
+    keeping: tuple[Row, ...]
     steps: Steps
     profiles: int
     bank: Bank
@@ -106,11 +107,20 @@ class Ways:
     @cached_property
     def inside(self) -> list[list[float]]:
         """For each level and dimension what the loops up to the level's own may span, fanouts left out."""
-        found = []
-        for level in range(len(self.words.facts.levels)):
+        found, least = list[list[float]](), [float(bound) for bound in self.words.grid.bounds]
+        for level, facts in reversed(list(enumerate(self.words.facts.levels))):
             own = [place for place, slot in enumerate(self.slots) if not slot.spatial and slot.level <= level]
-            spanned = [prod(high[place] for place in own) for _, high in self.limits]
-            found.append([float(min(n, bound)) for n, bound in zip(spanned, self.words.grid.bounds, strict=True)])
+            least = [
+                min(most, prod(high[place] for place in own))
+                for most, (_, high) in zip(least, self.limits, strict=True)
+            ]
+            # A tile that a level keeps has a word at least for each place along a dimension that moves it.
+            kept = [
+                t for t, keeping in zip(self.words.facts.tensors, self.keeping[level], strict=True) if keeping == KEPT
+            ]
+            for d, step in (loop for t in kept for rank in t.ranks for loop in rank):
+                least[d] = min(least[d], (max(facts.capacity, 1.0) - 1.0) // step + 1.0)
+            found.insert(0, least)
         return found
 
     def reachable_in(self, window: Window, taken: Row) -> Masks:
@@ -280,18 +290,3 @@ class Programme:
             if self.traced:
                 self._costs[id(stage)] = found
         return found
-
-
-@lru_cache(maxsize=4096)
-def spans(bound: int, lows: Row, highs: Row) -> tuple[frozenset[int], ...]:
-    """For each slot what the slots inside it may multiply to so that the others complete the bound."""
-    every = divisors(bound)
-    allowed = [[f for f in every if low <= f <= high] for low, high in zip(lows, highs, strict=True)]
-    beyond = [{bound}]
-    for factors in reversed(allowed):
-        beyond.insert(0, {n for n in every if any(n * f in beyond[0] for f in factors)})
-    found, inside = [], {1}
-    for factors, completed in zip(allowed, beyond, strict=False):
-        found.append(frozenset(inside & completed))
-        inside = {n * f for n in inside for f in factors if bound % (n * f) == 0}
-    return tuple(found)

@@ -18,9 +18,10 @@ from flexloop.embedded.mapper.paths.bank import Bank
 from flexloop.embedded.mapper.paths.blend import Blend
 from flexloop.embedded.mapper.paths.charges import Charges
 from flexloop.embedded.mapper.paths.conditions import Steps, profiles
-from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, size_of
-from flexloop.embedded.mapper.paths.prices import BYPASSED, NOWHERE, Keeping, Prices
-from flexloop.embedded.mapper.paths.programme import FOLLOWED, TRACED, Programme, Row, Ways
+from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints, Row, size_of
+from flexloop.embedded.mapper.paths.keeping import BYPASSED, NOWHERE, Keeping
+from flexloop.embedded.mapper.paths.prices import Prices
+from flexloop.embedded.mapper.paths.programme import FOLLOWED, TRACED, Programme, Ways
 from flexloop.embedded.mapper.paths.trace import Walk
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.shares import Shares
@@ -155,8 +156,8 @@ def shortest(
 
 @lru_cache(maxsize=16)
 def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings, resource: Resource | None) -> Charges:
-    prices = Prices(ways.words, np.array(keeping, dtype=np.int8), fillings, resource)
-    return Charges(ways.bank, prices, ways.movable, ways.inside)
+    prices = Prices(ways.words, np.array(keeping, dtype=np.int8), fillings, ways.inside, resource)
+    return Charges(ways.bank, prices, ways.movable)
 
 
 def are_few(facts: Facts, keeping: Keeping, bounds: Sequence[int], most: int = TRACED) -> bool:
@@ -203,7 +204,7 @@ def _ways_of(
     temporal = tuple(() if slot.spatial else high for slot, high in zip(slots, highs, strict=True))
     sliding = tuple(tuple(words.sliding_dims(t)) if follows else () for t in range(len(words.moved)))
     steps = _steps(plain, temporal, keeping, words.grid, tuple(words.relevant), sliding)
-    return Ways(slots, limits, words, steps, count, _bank(words))
+    return Ways(slots, limits, words, keeping, steps, count, _bank(words))
 
 
 @lru_cache(maxsize=64)

@@ -16,51 +16,21 @@ the run itself, which are the larger a part of it the longer the run is, and who
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from math import inf
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.meetings import Along, Beside, after_first, after_run
+from flexloop.embedded.mapper.paths.runs import NOT_APART, Apart, Run
 from flexloop.embedded.mapper.paths.words import Words
 
 Mask = npt.NDArray[np.bool_]
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run of steps.
-
-    Attributes:
-        child: the level that takes in what the run brings.
-        d: its dimension.
-        of_two: whether it has two iterations so far, or more.
-        loops: how many loops it may consist of.
-    """
-
-    child: int
-    d: int
-    of_two: bool
-    loops: int = 1
-
-
-class Apart(NamedTuple):
-    """What fanouts hand on whole.
-
-    Attributes:
-        shift: how far from a tile in the grid that one stands which is handed on whole.
-        closer: the dimensions for which that may overlap more than steps say, see `Words.closer`.
-    """
-
-    shift: int
-    closer: frozenset[int]
-
-
-NOT_APART = Apart(0, frozenset())
 _HELD = 1 << 20
 """Words of other tiles that are kept."""
 

@@ -11,8 +11,8 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.fillings import Filling, arrangements
 from flexloop.embedded.mapper.paths.conditions import END, FREE, SETTLED, Stage
 from flexloop.embedded.mapper.paths.grid import Floats
+from flexloop.embedded.mapper.paths.keeping import KEPT, OPEN, Keeping
 from flexloop.embedded.mapper.paths.kernels import FIRST_MOVE, OUTSIDE
-from flexloop.embedded.mapper.paths.prices import KEPT, OPEN, Keeping
 from flexloop.embedded.mapper.paths.programme import Programme
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Genomes, picked

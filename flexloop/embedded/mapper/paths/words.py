@@ -7,7 +7,7 @@ from math import gcd
 import numpy as np
 
 from flexloop.embedded.mapper.facts import Facts
-from flexloop.embedded.mapper.paths.grid import Floats, Grid, Ints
+from flexloop.embedded.mapper.paths.grid import Floats, Grid
 from flexloop.embedded.mapper.relaxed import Moved
 from flexloop.embedded.mapper.shares import NONE, Shares
 
@@ -79,10 +79,6 @@ class Words:
         """
         rank = [(i, c) for i, c in self.shared[t].get(d, ()) if self.grid.bounds[i] > 1]
         return len(rank) == 2 and all(c == 1 for i, c in rank if i != d) and not self.facts.tensors[t].is_diagonal
-
-    def lesser_of(self, t: int, apart: Ints) -> frozenset[int]:
-        """Those of the ``lesser`` dimensions along which tiles are handed on whole, in any of [ways, dimensions]."""
-        return frozenset(d for d in self.lesser[t] if apart[:, d].max() > 1)
 
     def closer(self, t: int, dims: frozenset[int]) -> tuple[Floats, Floats]:
         """``least`` and ``whole`` where what counts is tiles further apart along some of the ``lesser`` dimensions.
