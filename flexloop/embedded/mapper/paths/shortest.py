@@ -29,6 +29,9 @@ from flexloop.embedded.mapper.slots import Genomes, Slot
 
 _MOST = 40_000_000
 """Values at a time that a programme is run for."""
+_TABLES = 4
+"""Tables of a kind that are kept, each of a mapspace with its bounds decided, or of ways to fill its fanouts: one may
+take a hundred megabytes."""
 
 
 class Decided(NamedTuple):
@@ -154,7 +157,7 @@ def shortest(
     return Shortest(least, genomes, tuple(programmes), is_fine, is_kept, *charged)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_TABLES)
 def _charges(ways: Ways, keeping: tuple[Row, ...], fillings: Fillings, resource: Resource | None) -> Charges:
     prices = Prices(ways.words, np.array(keeping, dtype=np.int8), fillings, ways.inside, resource)
     return Charges(ways.bank, prices, ways.movable)
@@ -170,7 +173,7 @@ def _profiles(mapspace: Decided) -> tuple[int, int]:
     return _profiles_of(mapspace.facts, tuple(map(tuple, mapspace.keeping.tolist())), tuple(mapspace.bounds))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_TABLES)
 def _profiles_of(facts: Facts, kept: tuple[Row, ...], bounds: Row) -> tuple[int, int]:
     keeping = np.array(kept, dtype=np.int8)
     moving = [[sum(bounds[d] > 1 for d, _ in rank) for rank in t.ranks] for t in facts.tensors]
@@ -193,7 +196,7 @@ def _ways(mapspace: Decided, *, follows: bool) -> Ways:
     return _ways_of(_words_of(mapspace), choices.slots, limits, kept, count, follows)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_TABLES)
 def _ways_of(
     words: Words, slots: tuple[Slot, ...], limits: tuple[tuple[Row, Row], ...], keeping: tuple[Row, ...], count: int,
     follows: bool,
@@ -207,7 +210,7 @@ def _ways_of(
     return Ways(slots, limits, words, keeping, steps, count, _bank(words))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=_TABLES)
 def _steps(
     slots: tuple[Slot, ...], highs: tuple[Row, ...], keeping: tuple[Row, ...], grid: Grid,
     relevant: tuple[frozenset[int], ...], sliding: tuple[Row, ...],
@@ -215,16 +218,16 @@ def _steps(
     return Steps(slots, highs, np.array(keeping, dtype=np.int8), grid, relevant, sliding)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_TABLES)
 def _grid(bounds: tuple[int, ...]) -> Grid:
     return Grid(bounds)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_TABLES)
 def _words(facts: Facts, bounds: tuple[int, ...], shares: Shares) -> Words:
     return Words(facts, _grid(bounds), shares)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_TABLES)
 def _bank(words: Words) -> Bank:
     return Bank(words)
