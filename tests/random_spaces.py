@@ -72,14 +72,21 @@ def random_space(seed: int, most: int, networks: float = 0.2) -> Space | None:
     loops = [loop for name in names for loop in _loops(rng, name, dims, fanout=name in spec.fanouts)]
     least = ParallelismConstraint(names[0], rng.choice([0.25, 0.5])) if rng.random() < 0.1 else None
     limits = reuse_limits(rng, spec) if rng.random() < 0.4 else {}
-    space = Space(spec, bounds, Constraints(tuple(loops), bypass(rng, spec), least, limits))
+    return _if_small(Space(spec, bounds, Constraints(tuple(loops), bypass(rng, spec), least, limits)), most)
+
+
+def _if_small(space: Space, most: int) -> Space | None:
+    """The space, if it has mappings, and not too many."""
     choices = choices_of(space)
     return None if choices.empty_dimension or choices.size() > most else space
 
 
 def some_space(seed: int, most: int, networks: float = 0.2) -> Space:
     """The first of the random spaces from a seed on."""
-    spaces = (random_space(seed + k, most, networks) for k in itertools.count())
+    return _first(random_space(seed + k, most, networks) for k in itertools.count())
+
+
+def _first(spaces: Iterator[Space | None]) -> Space:
     return next(space for space in spaces if space is not None)
 
 
@@ -91,9 +98,7 @@ def some_arrays(seed: int, most: int) -> list[Space]:
         fanouts = [
             (x, y) if x * y == 1 else rng.choice([(y, x), (x * y, 1), (1, 1), (2, 2)]) for x, y in spec.fanout_xy
         ]
-        space = replace(found[0], spec=_reshaped(spec, fanouts))
-        choices = choices_of(space)
-        if not choices.empty_dimension and choices.size() <= most:
+        if space := _if_small(replace(found[0], spec=_reshaped(spec, fanouts)), most):
             found.append(space)
     return found
 
@@ -120,24 +125,22 @@ SQUARE = (
 
 def square_space(seed: int, most: int) -> Space:
     """A random space of which nothing tells rows and columns apart, with padded bounds and orders of no loops."""
-    for k in itertools.count():
-        rng = random.Random(seed + k)
-        kernel, image = rng.choice([1, 2, 3]), rng.choice([2, 3, 4, 6])
-        bounds = {"R": kernel, "S": kernel, "P": image, "Q": image}
-        spec = random_spec(rng, problem=_problem_of(rng, *SQUARE, bounds))
-        padded = (image,) if rng.random() < 0.4 else (image, image + 1)
-        orders = tuple(
-            LoopConstraint(name, spatial, dict.fromkeys("RSPQ", 1), permutation=tuple(rng.sample("RSPQ", 3)))
-            for name in spec.level_names[1:]
-            for spatial in ((False, True) if name in spec.fanouts else (False,))
-            if rng.random() < 0.3
-        )
-        every = {"R": (kernel,), "S": (kernel,), "P": padded, "Q": padded}
-        space = Space(spec, every, Constraints(orders, bypass(rng, spec)))
-        choices = choices_of(space)
-        if not choices.empty_dimension and choices.size() <= most:
-            return space
-    raise AssertionError
+    return _first(_if_small(_square_space(random.Random(seed + k)), most) for k in itertools.count())
+
+
+def _square_space(rng: random.Random) -> Space:
+    kernel, image = rng.choice([1, 2, 3]), rng.choice([2, 3, 4, 6])
+    bounds = {"R": kernel, "S": kernel, "P": image, "Q": image}
+    spec = random_spec(rng, problem=_problem_of(rng, *SQUARE, bounds))
+    padded = (image,) if rng.random() < 0.4 else (image, image + 1)
+    orders = tuple(
+        LoopConstraint(name, spatial, dict.fromkeys("RSPQ", 1), permutation=tuple(rng.sample("RSPQ", 3)))
+        for name in spec.level_names[1:]
+        for spatial in ((False, True) if name in spec.fanouts else (False,))
+        if rng.random() < 0.3
+    )
+    every = {"R": (kernel,), "S": (kernel,), "P": padded, "Q": padded}
+    return Space(spec, every, Constraints(orders, bypass(rng, spec)))
 
 
 def random_spec(rng: random.Random, networks: float = 0.2, problem: dict[str, Any] | None = None) -> Spec:

@@ -364,4 +364,4 @@ def test_gaps_between_the_tiles_of_a_fanout_are_handed_on_by_no_level_that_may_b
     found = least_of_each(space)
     assert len(found) == 5
     for (bounds, _), (filling, energy, _) in found.items():
-        assert path(space, choices_of(space), bounds, filling).least == pytest.approx(energy, rel=1e-9)
+        assert path(space, choices_of(space), bounds, filling).least == pytest.approx(energy, rel=1e-12)

@@ -58,6 +58,10 @@ class LevelFacts:
         limits: dict[str, Any] = {name: frozenset({0} if t in getattr(self, name) else ()) for name in _LIMITS}
         return replace(self, scale=(self.scale[t],), **limits)
 
+    def longest(self, step: int) -> float:
+        """The most places that a tile which fits may span along a dimension, ``step`` words between two of them."""
+        return (max(self.capacity, 1.0) - 1.0) // step + 1.0 if self.capacity < inf else inf
+
     def bandwidth(self, kind: int) -> float:
         """Words a cycle that an instance reads, writes, or does both of."""
         return (self.read_bandwidth, self.write_bandwidth, self.shared_bandwidth)[kind]

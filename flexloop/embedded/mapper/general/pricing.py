@@ -12,9 +12,8 @@ from flexloop.embedded.mapper.general.arrays import Arrays
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.measure import Line, Measure
 from flexloop.embedded.mapper.general.roots import Root, Stage
-from flexloop.embedded.mapper.general.weights import Weights
+from flexloop.embedded.mapper.general.weights import Weights, slow_end
 from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
-from flexloop.embedded.mapper.sampler import best_of
 
 _TIGHT = 0.6
 """The least share of a root's cycles for which a bandwidth is looked into."""
@@ -158,11 +157,7 @@ class Pricing:
         """Whether the mapping of the least energy needs more cycles than a root does, or may where it is not traced."""
         if isinstance(root.part, Arrays) or len(root.which) > 1 or not found.is_fine:
             return False
-        if found.genomes is None:
-            return True
-        costs = root.part.costing.cost(found.genomes, self._incumbent.deadline)
-        best = best_of(found.genomes, costs, "energy")
-        return best is not None and best.key[1] > root.cycles
+        return found.genomes is None or slow_end(self._incumbent, root, found) is not None
 
     def paths(self, root: Root) -> list[Shortest]:
         """The shortest paths of a root whose fanouts are filled, for energy and for each tight bandwidth.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from flexloop.embedded.mapper.general.incumbent import Incumbent
-from flexloop.embedded.mapper.general.roots import Root
+from flexloop.embedded.mapper.general.roots import Key, Root
 from flexloop.embedded.mapper.paths.shortest import Shortest
 from flexloop.embedded.mapper.sampler import best_of
 
@@ -13,6 +13,14 @@ _MOST = 4
 """Weights that are tried for a bandwidth."""
 _SMALL = 1e-2
 """By how much less a cycle is worth each time where it only decides between mappings of the same energy."""
+
+
+def slow_end(incumbent: Incumbent, root: Root, found: Shortest) -> Key | None:
+    """Energy (pJ) and cycles of the mapping of a path, if it is traced and needs more cycles than its root does."""
+    if found.genomes is None:
+        return None
+    best = best_of(found.genomes, root.part.costing.cost(found.genomes, incumbent.deadline), "energy")
+    return (best.key[0], best.key[1]) if best is not None and best.key[1] > root.cycles else None
 
 
 class Weights:
@@ -35,12 +43,8 @@ class Weights:
 
     def hear(self, found: Shortest) -> None:
         """Hear of a path."""
-        if found.genomes is None or self._incumbent.objective != "latency":
-            return
-        costs = self._root.part.costing.cost(found.genomes, self._incumbent.deadline)
-        best = best_of(found.genomes, costs, "energy")
-        if best is not None and best.key[1] > self._root.cycles:
-            self._end = best.key[0], best.key[1]
+        if self._incumbent.objective == "latency":
+            self._end = slow_end(self._incumbent, self._root, found) or self._end
 
     def next(self) -> float:
         """The weight to be tried next; 0 where there is none."""

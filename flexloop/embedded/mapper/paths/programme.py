@@ -119,7 +119,7 @@ class Ways:
                 t for t, keeping in zip(self.words.facts.tensors, self.keeping[level], strict=True) if keeping == KEPT
             ]
             for d, step in (loop for t in kept for rank in t.ranks for loop in rank):
-                least[d] = min(least[d], (max(facts.capacity, 1.0) - 1.0) // step + 1.0)
+                least[d] = min(least[d], facts.longest(step))
             found.insert(0, least)
         return found
 

@@ -102,8 +102,7 @@ class Sliding:
 
     def longest(self, level: int, d: int) -> float:
         """The most that a tile which fits a level may span along a dimension of a shared rank."""
-        capacity = self._levels[level].capacity
-        return min(float(self._grid.bounds[d]), (max(capacity, 1.0) - 1.0) / self._coefficient(d) + 1.0)
+        return min(float(self._grid.bounds[d]), self._levels[level].longest(self._coefficient(d)))
 
     def _places(self, d: int) -> Ints:
         """Where one tile stands for each pair of extents along the dimensions of a rank of two; else where all do."""
