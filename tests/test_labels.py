@@ -19,6 +19,7 @@ from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.roots import Root, Stage
+from flexloop.embedded.mapper.paths.follow import Follow
 from flexloop.embedded.mapper.paths.keeping import KEPT
 from flexloop.embedded.mapper.paths.shortest import Decided, shortest
 from flexloop.embedded.mapper.sampler import choices_of
@@ -59,6 +60,36 @@ def test_no_partial_mapping_is_bounded_by_more_than_a_completion_costs(seed: int
             tile = tile * factors[place]
             least = labels.followed[0].beyond(place + 1, tile, reached)[0]
             assert least <= costs.energy_pj[row] * (1 + 1e-12) + below_zero
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32))
+def test_partial_mappings_that_fit_no_level_are_left_out(seed: int) -> None:
+    """Of random mappings those are bounded by infinity whose tiles the cost model refuses, and none that it costs."""
+    space = some_space(seed, 100_000)
+    choices, costing, facts = choices_of(space), Costing(space.spec, choices_of(space)), facts_of(space.spec)
+    genomes = draw(choices, np.random.default_rng(seed), 60)
+    genomes = genomes.take(np.flatnonzero(choices.fits_array(genomes)))
+    handed_on = any(limits.no_coalesce for limits in choices.reuse)  # of which levels need not hold whole tiles
+    for row, fits in enumerate(costing.cost(genomes).valid[:10].tolist()):
+        if not fits and (
+            handed_on or "exceeds buffer capacity" not in costing.reason(genomes.take(slice(row, row + 1)))
+        ):
+            continue
+        factors = genomes.factors[row]
+        bounds = tuple(factors.prod(axis=0).tolist())
+        filling = {i: tuple(factors[i].tolist()) for i, slot in enumerate(choices.slots) if slot.spatial}
+        keeping = np.where(genomes.keep[row], KEPT, 0).astype(np.int8)
+        found = shortest(Decided(facts, choices, keeping, bounds), Fillings.of(choices, [filling]), np.array([0]))
+        assert found is not None
+        follow = Follow(found.programmes[0])
+        tile, reached = np.ones((1, len(bounds)), dtype=np.int64), follow.start
+        for place, slot in enumerate(choices.slots):
+            if found.least < np.inf and not slot.spatial:
+                reached = follow.through(place, tile, factors[None, place], reached)
+            tile = tile * factors[place]
+        least = follow.beyond(len(choices.slots), tile, reached)[0] if found.least < np.inf else np.inf
+        assert (least < np.inf) == fits
 
 
 @pytest.mark.parametrize("objective", ["latency", "edp"])

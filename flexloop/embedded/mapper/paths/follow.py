@@ -25,6 +25,7 @@ class Follow:
     def __init__(self, programme: Programme) -> None:
         self._programme = programme
         self._costs: dict[int, list[Floats]] = {}
+        self._fits: dict[int, Floats] = {}
         self._leads = [self._loops_of(d) for d in range(len(programme.window.grid.bounds))]
 
     @property
@@ -65,11 +66,17 @@ class Follow:
             best = np.empty((1 << loops.shape[1], len(stage.rows)))
             forward(reached, index, loops, stage.table, stage.moves, self._costs[place][number], best, outside)
             index, reached = index + loops[:, :, 0].sum(axis=1), outside
+        reached += self._fitting(place)[:, index].T
         keeps = steps.keeps[place]
         outside = np.full((len(index), len(steps.rows[place + 1])), inf)
         for row, after in enumerate(keeps.after):
             outside[:, after] = np.minimum(outside[:, after], reached[:, row])
         return outside
+
+    def _fitting(self, place: int) -> Floats:
+        if place not in self._fits:
+            self._fits[place] = self._programme.fitting(place)
+        return self._fits[place]
 
     def _loops_of(self, d: int) -> tuple[Ints, Ints]:
         """The factors that a dimension may have, and [factors, 3] what `forward` needs to know of the loops."""

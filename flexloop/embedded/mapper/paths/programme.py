@@ -222,6 +222,11 @@ class Programme:
         """[n]: where tiles [n, dimensions] inside of a slot stand in the window."""
         return self.window.places_of(self._ways.words.grid.index(tiles) - self._offsets[slot])
 
+    def fitting(self, place: int) -> Floats:
+        """[rows, tiles] 0 where what the level of a slot of temporal loops keeps fits, or infinite."""
+        found: Floats = self._ways.fitting[place][:, self.places(place)][self._ways.kinds[place]]
+        return found
+
     def _look(self) -> None:
         if self._deadline is not None:
             self._deadline.check()
@@ -271,7 +276,7 @@ class Programme:
         """
         keeps, stages = self.steps.keeps[place], self.steps.stages[place]
         values, alive = self.values[0][keeps.after], alive[keeps.after]
-        values += self._ways.fitting[place][:, self.places(place)][self._ways.kinds[place]]
+        values += self.fitting(place)
         self.within[place] = [values] if self.traced else []
         for stage in stages:
             self._look()
