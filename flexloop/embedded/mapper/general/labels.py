@@ -8,16 +8,17 @@ bounds it. What the orders cost in truth is left to the mappings whose factors a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 
 import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.mapper.general.incumbent import Incumbent
-from flexloop.embedded.mapper.general.leaves import BATCH, Leaves, Reached
-from flexloop.embedded.mapper.general.roots import Root
+from flexloop.embedded.mapper.general.leaves import BATCH, Arranged, Leaves, Reached
+from flexloop.embedded.mapper.general.links import Links
+from flexloop.embedded.mapper.general.ordered import Ordered
+from flexloop.embedded.mapper.general.roots import NOTHING, Root
 from flexloop.embedded.mapper.paths.shortest import Shortest
-from flexloop.embedded.mapper.slots import picked
+from flexloop.embedded.mapper.slots import Genomes, concatenate
 
 _HELD = 8_000_000
 """Numbers that orders of loops which were met before may take."""
@@ -33,7 +34,11 @@ class Labels(Leaves):
         self._filling, self._bounds = root.filling or {}, root.bounds
         self._programme = paths[0].programmes[0]
         self._tiles: dict[int, Ints] = {}
-        self._orders, self._held = dict[bytes, tuple[Ints, Ints] | None](), 0
+        # Imperfect loops may count differently in every order.
+        self._links = Links(
+            self._choices.slots, self._facts, self._bounds, self._filling, always=bool(self._choices.imperfect)
+        )
+        self._orders, self._held = dict[bytes, Ordered | None](), 0
 
     def run(self) -> None:
         """Search everything below the root."""
@@ -95,37 +100,44 @@ class Labels(Leaves):
 
     def cost(self, tiles: Ints, primary: Floats, tie: Floats) -> None:
         """Cost every kind of order of mappings whose factors are decided; those that have the same loops together."""
-        factors = tiles[:, 1:] // tiles[:, :-1]
-        loops = (factors > 1) @ (1 << np.arange(factors.shape[2]))
+        loops = (tiles[:, 1:] > tiles[:, :-1]) @ (1 << np.arange(tiles.shape[2]))
         _, pattern = np.unique(loops, axis=0, return_inverse=True)
+        waiting, floor = list[Genomes](), NOTHING
         for number in range(int(pattern.max(initial=-1)) + 1):
             rows = np.flatnonzero(pattern.ravel() == number)
             rows = rows[self.search.hopeful(primary[rows], tie[rows])]
             if not len(rows):
                 continue
-            orders = self._orders_of(loops[rows[0]].tobytes(), factors[rows[0]])
+            orders = self._orders_of(loops[rows[0]].tobytes(), tiles[rows[0], 1:] // tiles[rows[0], :-1])
             if orders is None:
                 super().cost(tiles[rows], primary[rows], tie[rows])
                 continue
-            for some in np.split(rows, range(BATCH // len(orders[1]) + 1, len(rows), BATCH // len(orders[1]) + 1)):
+            for some in np.split(rows, range(BATCH // len(orders) + 1, len(rows), BATCH // len(orders) + 1)):
                 if self.late(primary[some], tie[some]):
                     continue
-                least = int(np.lexsort((tie[some], primary[some]))[0])
-                floor = float(primary[some][least]), float(tie[some][least])
-                self.search.cost(self._part, self.genomes(factors[some], *orders), floor)
+                for genomes in orders.genomes(tiles[some], self._keep, self._links, BATCH):
+                    waiting.append(genomes)
+                    floor = min(floor, *zip(primary[some].tolist(), tie[some].tolist(), strict=True))
+                    if sum(map(len, waiting)) >= BATCH:
+                        self.search.cost(self._part, concatenate(waiting), floor)
+                        waiting, floor = [], NOTHING
+        if waiting:
+            self.search.cost(self._part, concatenate(waiting), floor)
 
-    def _orders_of(self, loops: bytes, factors: Ints) -> tuple[Ints, Ints] | None:
-        """Orders and splits [orders, slots, ...] of loops, of each kind one; None where they are many."""
+    def _orders_of(self, loops: bytes, factors: Ints) -> Ordered | None:
+        """Orders of loops, of each kind one; None where they are many."""
         if loops not in self._orders:
             if self._held > _HELD:
                 self._orders, self._held = {}, 0
-            linked = self.is_linked(factors)
-            options = [self.arranged(s, row, linked) for s, row in enumerate(factors)]
-            sizes = [len(option.splits) for option in options]
-            found = None
-            if prod(sizes) <= BATCH and all(option.complete for option in options):
-                index = np.unravel_index(np.arange(prod(sizes)), sizes)
-                found = picked([(option.orders, option.splits) for option in options], index)
-                self._held += found[0].size
-            self._orders[loops] = found
+            self._orders[loops] = found = self._ordered_of(factors)
+            self._held += 0 if found is None else found.size
         return self._orders[loops]
+
+    def _ordered_of(self, factors: Ints) -> Ordered | None:
+        matters, every = self.is_linked(factors) or bool(self._choices.imperfect), list[list[Arranged]]()
+        for linked in (False, True) if matters else (False,):
+            every.append([self.arranged(s, row, linked) for s, row in enumerate(factors)])
+            if not all(option.complete for option in every[-1]):
+                return None
+        found = [[(option.orders, option.splits) for option in options] for options in every]
+        return Ordered.of(self._choices.slots, found, BATCH)

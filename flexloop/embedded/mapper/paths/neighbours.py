@@ -121,15 +121,25 @@ def differences(
         rank: two dimensions that move tiles in it.
         apart: dimensions along which only tiles of the same place are of interest.
     """
-    ways = _neighbours(slot, factors)
+    moved = moves(slot, factors)
+    if moved is None:
+        return None
+    same = (moved[:, sorted(apart)] == 0).all(axis=1)
+    return frozenset(map(tuple, moved[same][:, list(rank)].tolist()))
+
+
+@lru_cache(maxsize=4096)
+def moves(slot: Slot, factors: tuple[int, ...]) -> Ints | None:
+    """[differences, dimensions]: by how many places a child and a neighbour may differ; None: there may be any.
+
+    These are all differences in all ways to place a fanout's loops.
+    """
+    ways, places = _neighbours(slot, factors), _places(factors)
     if ways is None:
         return None
-    places, found = _places(factors), set[Difference]()
-    for here, there in ways:
-        moved = places[:, there] - places[:, here]
-        same = (moved[sorted(apart)] == 0).all(axis=0)
-        found |= set(zip(*moved[list(rank)][:, same].tolist(), strict=True))
-    return frozenset(found)
+    found = [np.unique(places[:, there] - places[:, here], axis=1) for here, there in ways]
+    every: Ints = np.unique(np.concatenate([places[:, :0], *found], axis=1), axis=1).T
+    return every
 
 
 @lru_cache(maxsize=4096)
@@ -161,6 +171,30 @@ def divided(
         sent = tiles[~are_served]
         least = min(least, len(sent) if fills else len(np.unique(sent)))
     return every / least if least else inf
+
+
+@lru_cache(maxsize=65536)
+def saves(slot: Slot, factors: tuple[int, ...], lengths: tuple[int, ...], step: int) -> bool:
+    """Whether a parent sends fewer tiles for a step in some way to place a fanout's loops, since neighbours have them.
+
+    Args:
+        slot: the fanout.
+        factors: of all dimensions.
+        lengths: how far a place along each dimension leads, in all ranks at once as one number.
+        step: how far the step leads.
+    """
+    ways, places = _neighbours(slot, factors), _places(factors)
+    if ways is None or sum(len(here) for here, _ in ways) > _MUCH:
+        return True
+    tile = np.array(lengths, dtype=np.int64) @ places
+    tiles = np.unique(tile, return_inverse=True)[1]
+    every = int(tiles.max()) + 1
+    for here, there in ways:
+        sent = np.ones(len(tiles), dtype=np.bool_)
+        sent[here[tile[there] - tile[here] == step]] = False
+        if np.count_nonzero(np.bincount(tiles[sent], minlength=1)) < every:
+            return True
+    return False
 
 
 def _places(factors: tuple[int, ...]) -> Ints:
