@@ -24,6 +24,7 @@ from flexloop.embedded.mapper.fillings import Filling, Fillings
 from flexloop.embedded.mapper.paths.bank import Bank, Passing
 from flexloop.embedded.mapper.paths.conditions import END, Charge
 from flexloop.embedded.mapper.paths.grid import Grid
+from flexloop.embedded.mapper.paths.handed import Handed
 from flexloop.embedded.mapper.paths.keeping import keeping_of
 from flexloop.embedded.mapper.paths.runs import NOT_APART, Run
 from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
@@ -315,14 +316,50 @@ def test_a_loop_over_channels_makes_all_children_begin_anew() -> None:
     words = Words(facts, Grid((4, 3, 4)))
     place = int(words.grid.index(np.array([[4, 3, 1]]))[0])
     run = Run(child=0, d=1, of_two=False)
-    assert Sliding(words, 0).new(run, 1.0, first=1, by=2, prime=2, apart=True)[place] == 6 * 4
+    assert Handed(words, 0).new(run, 1.0, first=1, by=2, prime=2, apart=True)[place] == 6 * 4
+
+
+def test_a_loop_that_leads_away_from_all_children_makes_the_parent_send_everything() -> None:
+    """I[p + r][q + s], children spread along Q and S: a run along Q, and what lies outside of it."""
+    facts = Facts((), (TensorFacts((((0, 1), (1, 1)), ((2, 1), (3, 1))), False),), 0.0)
+    words = Words(facts, Grid((4, 3, 4, 3, 5)))
+    handed, run, along = Handed(words, 0), Run(child=0, d=2, of_two=False), np.zeros(9, dtype=np.bool_)
+
+    def by_parent(by: int, tile: tuple[int, ...], single: Sequence[int] = (0, 1)) -> float:
+        share = handed.by_parent(run, by, 2, frozenset(single), along)
+        return float(share[words.grid.index(np.array([tile]))[0]])
+
+    assert by_parent(0, (1, 3, 4, 3, 1)) == 1.0  # a step along P, and nothing along R may lead back
+    assert by_parent(0, (1, 1, 4, 3, 5)) == 1 / 2  # loops over R may, every second step at most
+    assert by_parent(0, (1, 1, 4, 3, 5), single=()) == 1 / 12  # children spread along R may hold it
+    assert by_parent(END, (1, 3, 4, 3, 5)) == 1.0  # P alone is left
+    assert by_parent(END, (1, 3, 4, 3, 1)) == 1 / 5  # five iterations that do not move inputs may be inside of it
+    assert by_parent(END, (4, 3, 1, 1, 5)) == 1.0  # no step along Q and S is served
+
+
+def test_the_tile_of_one_child_has_the_gaps_that_a_stride_leaves() -> None:
+    """I[2q + s], a buffer of Q = 4 and S = 1: it takes in 7 words, and two more for each of two steps along S."""
+    shape = {"Weights": [[["S"]]], "Inputs": [[["S"], ["Q", "stride"]]], "Outputs": [[["Q"]]]}
+    content = document([None, 64, 8], [1, 1, 1], {"S": 3, "Q": 4}, shape)
+    content["problem"]["shape"]["coefficients"] = [{"name": "stride", "default": 2}]
+    space = space_of(content, keep=True)
+    dram, buffer, register = space.spec.level_names[::-1]
+    pinned = {dram: {"S": 3, "Q": 1}, buffer: {"S": 1, "Q": 4}, register: {"S": 1, "Q": 1}}
+    loops = tuple(LoopConstraint(name, factors=factors) for name, factors in pinned.items())
+    space = replace(space, constraints=replace(space.constraints, loops=loops))
+    choices = choices_of(space)
+    mapspace = Decided(exact(facts_of(space.spec)), choices, keeping_of(choices.kept, choices.free_bypass), (3, 4))
+    ((_, _, energy, _),) = mappings(space)
+    found = shortest(mapspace, Fillings.of(choices, [{}]), np.array([0]), coarse=True)
+    assert found is not None
+    assert found.least == pytest.approx(energy, rel=1e-12)
 
 
 def test_what_neighbours_pass_on_is_asked_of_each_run_and_of_what_ends_it() -> None:
     """I[c][p + r][q + s], three neighbours: runs of two steps or more along R that Q, channels or a slot's end end."""
     facts = Facts((), (TensorFacts((((4, 1),), ((0, 1), (1, 1)), ((2, 1), (3, 1))), False),), 0.0)
     words = Words(facts, Grid((6, 6, 3, 4, 2)))
-    passing = Passing(most=1.0, around=3.0, is_dense=True, is_apart=True)
+    passing = Passing(most=1.0, around=3.0, is_dense=True, single=frozenset(range(4)))
     bank, seen = Bank(words), []
     for of_two, by in itertools.product((False, True), (3, 4, END)):
         charge = Charge(t=0, child=0, parent=1, level=1, first=0, run=Run(0, 0, of_two), by=by, prime=2)

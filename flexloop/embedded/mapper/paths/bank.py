@@ -9,10 +9,10 @@ import numpy as np
 
 from flexloop.embedded.mapper.paths.conditions import END, Charge
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
+from flexloop.embedded.mapper.paths.handed import Handed
 from flexloop.embedded.mapper.paths.keeping import Crossing
 from flexloop.embedded.mapper.paths.neighbours import Served
 from flexloop.embedded.mapper.paths.runs import NOT_APART, Apart
-from flexloop.embedded.mapper.paths.sliding import Sliding
 from flexloop.embedded.mapper.paths.words import Words
 
 _FEW = 4
@@ -33,7 +33,7 @@ class Passing:
         most: how many children may pass on to each other what the loop brings that moves their tiles first.
         around: how many may do so with what loops further out bring; 1: nothing is passed on.
         is_dense: whether all children together leave no gaps.
-        is_apart: whether the loop that ends a run leads away from all of them.
+        single: the dimensions of shared ranks that children are not spread along.
         whole: what the fanouts outside of these hand on whole.
         served: the steps that may be, where that is known.
     """
@@ -41,7 +41,7 @@ class Passing:
     most: float = 1.0
     around: float = 1.0
     is_dense: bool = False
-    is_apart: bool = False
+    single: frozenset[int] = frozenset()
     whole: Apart = NOT_APART
     served: Served | None = None
 
@@ -60,7 +60,7 @@ class Bank:
         self._size = len(self._at)
         self._near: dict[bytes, Bank] = {}
         self._moved = words.shared
-        self._sliding = [Sliding(words, t, at=at) for t in range(len(words.facts.tensors))]
+        self._sliding = [Handed(words, t, at=at) for t in range(len(words.facts.tensors))]
         every = range(len(words.facts.tensors))
         self.overlapping = sorted({d for t in every for d in (*words.shared[t], *words.spaced[t])})
         """The dimensions along which tiles of some data space overlap or leave gaps."""
@@ -96,10 +96,6 @@ class Bank:
         """The most that a data space's tile which fits a level may span along a dimension of a shared rank."""
         return self._sliding[t].longest(level, d)
 
-    def mates(self, charge: Charge) -> list[int]:
-        """See `Sliding.mates`; none where no run is charged."""
-        return [] if charge.run is None else self._sliding[charge.t].mates(charge.by, charge.run)
-
     def words_of(self, charge: Charge, crossing: Crossing) -> Hashable:
         """What the words that cross a boundary depend on, of a charge of one level."""
         if charge.run is None and charge.first not in self._moved[charge.t]:
@@ -134,21 +130,37 @@ class Bank:
         else:
             part = sliding.ended(run, inside, charge.by, charge.prime)
         if passing.around == 1.0:
-            return sliding.brought(d, part)
+            return sliding.brought(d, part, at_once=run is None)
         if run is None:
             part = sliding.at_once(d, charge.prime, may_serve=True) / passing.most
-        elif (served := passing.served) is None:
-            part = sliding.shared_out(run, inside, part, passing.most, passing.around)
+            least = sliding.brought(d, part, at_once=True)
         else:
-            after, within = sliding.may_serve(run, inside, charge.by, charge.prime, served.beside)
-            most = np.where(within, passing.most, np.minimum(served.divided(sliding.tiles(d)), passing.most))
-            part = sliding.shared_out(run, inside, part, most, np.where(after, passing.around, 1.0))
-        least = sliding.brought(d, part)
+            least = self._passed_on(charge, sliding, inside, passing, part)
         if passing.is_dense:
             together = self._sliding[charge.t].moved(passing.whole, whole=False)
-            new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=passing.is_apart)
+            is_apart = run is not None and passing.single.issuperset(sliding.mates(charge.by, run))
+            new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=is_apart)
             least = np.maximum(least, new)
         return least
+
+    def _passed_on(
+        self, charge: Charge, sliding: Handed, inside: float, passing: Passing, part: Floats | float
+    ) -> Floats:
+        """[tiles]: words that a run brings which neighbours do not pass on."""
+        run, most, around = charge.run, np.array(passing.most), np.array(passing.around)
+        assert run is not None
+        along = np.ones(len(sliding.tiles(run.d)), dtype=np.bool_)
+        if (served := passing.served) is not None:
+            after, within, along = sliding.may_serve(run, inside, charge.by, charge.prime, served.beside)
+            divided = served.divided(sliding.tiles(run.d))
+            most = np.where(within, most, np.minimum(divided, most))
+            around = np.where(after, around, 1.0)
+        brought = sliding.shared_out(run, inside, part, most, around)
+        if np.all(around == 1.0):
+            return sliding.brought(run.d, brought)
+        by_parent = sliding.by_parent(run, charge.by, charge.prime, passing.single, along)
+        more = sliding.shared_out(run, inside, part, most, np.array(1.0)) - brought
+        return sliding.brought(run.d, brought) + by_parent * sliding.brought(run.d, more)
 
     def _put(self, words: Floats) -> int:
         number = len(self._kinds)

@@ -146,22 +146,33 @@ class Charges:
             return Passing()
         child, run, served_ = crossing.child, charge.run, None
         last = self.prices.last_waiting(charge.t, child, crossing.parent, charge.level)
-        is_apart = all(self.prices.most_along(child, last + 1, d, ways) == 1.0 for d in self._bank.mates(charge))
+        shared = self.prices.words.shared[charge.t] if run is not None else ()
+        single = frozenset(d for d in shared if self.prices.most_along(child, last + 1, d, ways) == 1.0)
         if run is not None and len(ways) == 1 and last == child and self.prices.fillings.arrays is None:
             longest = self.prices.inside[child][run.d]
             served_ = served(self.prices, self._slots, charge.t, crossing, run, charge.level, int(ways[0]), longest)
         whole = self._whole(charge, last + 1, crossing.parent, ways, aparts)
         is_dense = self.prices.words.is_dense(charge.t, charge.first)
-        return Passing(*passed, is_dense, is_apart, whole, served_)
+        return Passing(*passed, is_dense, single, whole, served_)
 
     def _whole(self, charge: Charge, child: int, parent: int, ways: Ints, aparts: Aparts) -> Apart:
         """What is handed on whole (see `Prices.apart`)."""
         words, t = self.prices.words, charge.t
         if not words.shared[t] and not words.spaced[t]:
             return NOT_APART
-        key = t, child, parent, charge.level
+        boundary = t, child, parent, charge.level
+        key = *boundary, charge.run is None
         if key not in aparts:
-            every = self.prices.apart(*key)[ways]
+            every = self.prices.apart(*boundary)[ways]
             shift = int(self._bank.grid.index(np.gcd.reduce(every, axis=0)[None])[0])
-            aparts[key] = Apart(shift, self.prices.lesser_of(t, child, every, ways))
+            is_one = len(ways) == 1 and charge.run is None and self._is_one(*boundary, int(ways[0]))
+            aparts[key] = Apart(shift, self.prices.lesser_of(t, child, every, ways), is_one)
         return aparts[key]
+
+    def _is_one(self, t: int, child: int, parent: int, level: int, way: int) -> bool:
+        """Whether what is handed on whole is one tile of a child, fanouts being filled in one way."""
+        prices, words = self.prices, self.prices.words
+        among = [p for p in prices.fillings.by_level if child < p <= min(level, parent)]
+        is_plain = words.shares.are_whole and not words.facts.tensors[t].is_diagonal
+        is_child = prices.last_waiting(t, child, parent, level) == child
+        return is_plain and is_child and not any(prices.pairs(t, p)[way].any() for p in among)

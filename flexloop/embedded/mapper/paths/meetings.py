@@ -44,6 +44,7 @@ class Meetings(NamedTuple):
         again: whether any may with none along the other dimension.
         served: whether neighbours may serve the next loop or any further out.
         served_inside: whether they may serve any loop of the run but the innermost.
+        served_along: as ``served``, of loops along the rank alone.
     """
 
     nothing: Mask
@@ -53,6 +54,7 @@ class Meetings(NamedTuple):
     again: Mask
     served: Mask
     served_inside: Mask
+    served_along: Mask
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def after_run(
         of_two: whether the run has two iterations, or more.
     """
     d, o = _extents(own, other)
-    found = [np.zeros(d.shape, dtype=np.bool_) for _ in range(7)]
+    found = [np.zeros(d.shape, dtype=np.bool_) for _ in range(8)]
     begun = other.coefficient * o if prime else np.zeros_like(o)
     spanned = o * prime if prime else o
     for width in divisors(own.bound)[1:]:
@@ -107,7 +109,9 @@ def after_run(
                 for along in beside.along:
                     held = possible & (d // width % along == 0) & (o % beside.across == 0)
                     away = _away(beside, length // along, other.coefficient * o // beside.across)
-                    found[5] |= held & _served(away, none, begun, own, d, other, spanned)
+                    served_along = held & _served(away, none, begun, own, d, other, spanned)
+                    found[5] |= served_along | held & _served_across(away, none, begun, own, d, other, spanned)
+                    found[7] |= served_along
                     for inside_of in {steps[-1] - sum(steps[:-1]) for steps in nests if len(steps) > 1}:
                         found[6] |= held & (inside_of * length == away).any(axis=0)
     return Meetings(*found)
@@ -147,14 +151,17 @@ def _away(beside: Beside, along: Ints, across: Ints) -> Ints:
 
 
 def _served(away: Ints, rewound: Ints, begun: Ints, own: Along, d: Ints, other: Along, spanned: Ints) -> Mask:
-    """Whether loops outside of a run, those of other dimensions included, may lead a child to a neighbour's tile."""
+    """Whether loops outside of a run, along its rank, may lead a child to a neighbour's tile."""
     found = (begun > 0) & (begun - rewound == away)
     found |= _comes_to(rewound + begun + away, own, d, other, spanned)
-    steps, others = _still(own, d), _still(other, spanned)
+    return np.asarray(found.any(axis=0))
+
+
+def _served_across(away: Ints, rewound: Ints, begun: Ints, own: Along, d: Ints, other: Along, spanned: Ints) -> Mask:
+    """The same of loops of other dimensions, which lead back along the rank."""
     back = -away - rewound - begun
-    found |= (back >= 0) & _divides(np.gcd(steps, others), back)
-    served: Mask = found.any(axis=0)
-    return served
+    found = (back >= 0) & _divides(np.gcd(_still(own, d), _still(other, spanned)), back)
+    return np.asarray(found.any(axis=0))
 
 
 def _still(along: Along, spanned: Ints) -> Ints:

@@ -82,7 +82,7 @@ class Prices:
             self._products[key] = np.asarray(prod(found, start=self._ones))
         return self._products[key]
 
-    def _pairs(self, t: int, level: int) -> npt.NDArray[np.bool_]:
+    def pairs(self, t: int, level: int) -> npt.NDArray[np.bool_]:
         """[ways, dimensions]: the shared ranks that two loops of the fanout below a level move a data space in."""
         if (t, level) not in self._paired:
             factors = self._fanouts[level]
@@ -104,7 +104,7 @@ class Prices:
             shared, spaced = sorted(self.words.shared[t]), sorted(self.words.spaced[t])
             for p, factors in self._fanouts.items():
                 if last < p <= level:
-                    within = self._pairs(t, p)[:, shared] & (p <= parent)
+                    within = self.pairs(t, p)[:, shared] & (p <= parent)
                     found[:, shared] *= np.where(within, 1.0, factors[:, shared])
                 if child < p <= level:  # a level in between would take in the gaps too
                     found[:, spaced] *= factors[:, spaced]
@@ -137,7 +137,7 @@ class Prices:
         whole = (0 not in self._fanouts) & (self._ones == passed) & self.words.shares.are_whole
         for p in self._fanouts:
             if low < p <= high:
-                whole &= ~self._pairs(t, p).any(axis=1)
+                whole &= ~self.pairs(t, p).any(axis=1)
         return np.where(whole, 0.0, float(self.facts.levels[level].instances))
 
     def _repeats(self, t: int, low: int, high: int) -> Floats:

@@ -29,10 +29,12 @@ class Apart(NamedTuple):
     Attributes:
         shift: how far from a tile in the grid that one stands which is handed on whole.
         closer: the dimensions for which that may overlap more than steps say, see `Words.closer`.
+        is_one: whether that is one tile of a child, wherever the loop stands that moves it first.
     """
 
     shift: int
     closer: frozenset[int]
+    is_one: bool = False
 
 
 NOT_APART = Apart(0, frozenset())

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from math import inf
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +53,7 @@ class Sliding:
         self._grid, self._every = words.grid, words
         self._t, self._apart, self._whole = t, apart, whole
         self._at = words.grid.everywhere if at is None else at
-        self._others = dict[tuple[Apart, bool], Sliding]()
+        self._others: dict[tuple[Apart, bool], Self] = {}
         self.words: Floats = self._words_at(self._at)
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
@@ -68,19 +68,28 @@ class Sliding:
         """Where the tiles stand whose words count, of tiles at some places; without any it means nothing."""
         return np.maximum(places - self._apart.shift, 0)
 
-    def moved(self, apart: Apart, *, whole: bool) -> Sliding:
+    def moved(self, apart: Apart, *, whole: bool) -> Self:
         """The same where the words of other tiles count."""
         if (key := (apart, whole)) == (self._apart, self._whole):
             return self
         if key not in self._others:
             if len(self._others) * len(self._at) > _HELD:
                 self._others.clear()
-            self._others[key] = Sliding(self._every, self._t, apart, whole=whole, at=self._at)
+            self._others[key] = self._of(apart, whole=whole)
         return self._others[key]
 
-    def brought(self, d: int, share: Floats | float) -> Floats:
-        """[tiles] from [places]: words where so much of them is brought in a run along a dimension."""
-        return np.asarray(self.words * (share if isinstance(share, float) else self._for_all(d, share)))
+    def _of(self, apart: Apart, *, whole: bool) -> Self:
+        return type(self)(self._every, self._t, apart, whole=whole, at=self._at)
+
+    def brought(self, d: int, share: Floats | float, *, at_once: bool = False) -> Floats:
+        """[tiles] from [places]: words where so much of them is brought in a run along a dimension.
+
+        ``at_once``: by the loop that moves the tiles first, each iteration of which brings the tile of a child.
+        """
+        words = self.words
+        if at_once and self._apart.is_one and self._whole:
+            words = self._every.alone[self._t][self._whole_of(self._at)]
+        return np.asarray(words * (share if isinstance(share, float) else self._for_all(d, share)))
 
     def kind(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
         """What tells words apart that steps bring."""
@@ -89,13 +98,6 @@ class Sliding:
         if by in self._relevant and by != self._other[run.d]:
             return ()
         return run, inside, by if by < 0 else by == self._other[run.d], prime
-
-    def passed_kind(self, run: Run | None, inside: float, first: int, by: int, prime: int) -> tuple[Hashable, ...]:
-        """The same where neighbours may pass words on: that depends on the run whatever ends it."""
-        if run is None:
-            return first, prime
-        ends = by if by < 0 or by == self._other[run.d] else (by in self._relevant, by in self._shared)
-        return run, inside, ends, prime
 
     def _coefficient(self, d: int) -> int:
         return next(coefficient for i, coefficient in self._shared[d] if i == d)
@@ -130,13 +132,6 @@ class Sliding:
         share = np.minimum(spanned[d] / extent, 1.0)
         return np.asarray(share * (1.0 - 1.0 / iterations))
 
-    def _meets_other(self, d: int) -> Mask:
-        """[places]: whether steps of the rank's other dimension may yet equal those of a run or cancel against them."""
-        other = self._other[d]
-        tiles, bounds = self._grid.tiles[self._places(d)], self._grid.bounds
-        short = self._coefficient(other) * tiles[:, other] <= self._coefficient(d) * bounds[d]
-        return np.asarray(short & (tiles[:, other] < bounds[other]))
-
     def _along(self, d: int) -> Along:
         return Along(self._grid.bounds[d], self._coefficient(d))
 
@@ -150,12 +145,6 @@ class Sliding:
     def _left(self, d: int, rank: int) -> Floats:
         """[places] of a rank, given by a dimension: how many iterations and instances of another one of it are left."""
         return np.asarray(self._grid.bounds[d] / self._grid.tiles[self._places(rank), d])
-
-    def _stays_later(self) -> Mask:
-        """[tiles]: whether some loop outside may leave the tile in place."""
-        tiles, bounds = self._grid.tiles[self._at], self._grid.bounds
-        others = [d for d, bound in enumerate(bounds) if bound > 1 and d not in self._relevant]
-        return np.asarray(np.any([tiles[:, d] < bounds[d] for d in others] or np.zeros((1, len(tiles))), axis=0))
 
     def ended(self, run: Run, inside: float, by: int, prime: int) -> Floats | float:
         """[places]: what part of its words a run brings which a loop with so many iterations or more ends.
@@ -204,29 +193,6 @@ class Sliding:
             part = np.where(goes_on, self._grid.whole_along(every, run.d)[places] / every[places], part)
         return part
 
-    def shared_out(
-        self, run: Run, inside: float, brought: Floats | float, steps: Floats | float, others: Floats | float
-    ) -> Floats:
-        """[places]: what part of its words a run brings, at least, of which neighbours may serve some.
-
-        Args:
-            run, inside: see `ended`.
-            brought: [places] what the run brings, at least.
-            steps: [places] by how much neighbours may divide what the steps of the run itself bring.
-            others: [places] by how much they may divide the rest.
-        """
-        every = (self._iterations(run, inside), self._iterations(run, 1.0))
-        ends = [np.minimum(self._steps(run.d, iterations), brought) for iterations in every]
-        return np.minimum(*(own / steps + (brought - own) / others for own in ends))
-
-    def may_serve(self, run: Run, inside: float, by: int, prime: int, beside: Beside) -> tuple[Mask, Mask]:
-        """[places] each: whether neighbours may serve what comes after a run, and loops of the run but the innermost.
-
-        See `ended` for the arguments; by -1 the end of the slot.
-        """
-        *_, after, within = self._meetings(run, inside, by, prime, beside)
-        return after, within
-
     def at_once(self, d: int, prime: int, *, may_serve: bool = False) -> Floats | float:
         """[places]: what part of its words the loop brings which moves the tile first, where its run is not followed.
 
@@ -247,38 +213,3 @@ class Sliding:
         # Along the dimension itself steps go on at best to its end; loops of others bring whole tiles.
         least = step + np.where(same.ravel(), 0.0, (1.0 - step) / left)
         return np.where(left > 1.0, np.where(meets, step * (1.0 - 1.0 / prime), least), 1.0)
-
-    def mates(self, by: int, run: Run) -> list[int]:
-        """The dimensions whose fanouts may hide the step of a loop that ends a run, so that neighbours serve it.
-
-        Elsewhere it leads further than any child stands from another.
-        """
-        if by >= 0:
-            return [d for d, _ in self._shared.get(by, ()) if d != by]
-        return sorted(d for d in self._shared if d not in (run.d, self._other[run.d]))
-
-    def new(self, run: Run | None, inside: float, first: int, by: int, prime: int, *, apart: bool) -> Floats:
-        """[tiles]: words of a run that no child had a step before: neighbours have none of them to pass on.
-
-        The tiles of all children leave no gaps. So each step of a run brings a step's length of new words, and a loop
-        that ends it, by the way back, as much of the first tile, or all of it where it leads apart (see `mates`). What
-        lies outside of that loop may bring nothing. Arguments are those of `kind`.
-        """
-        d = first if run is None else run.d
-        if run is None:
-            return self.words * self._for_all(d, self._steps(d, float(prime)))
-        steps = self._steps(d, self._iterations(run, inside))
-        back = np.minimum(steps, 1.0 - steps)
-        if by == self._other[d]:
-            return self.words * self._for_all(d, steps)
-        if by >= 0:
-            if by in self._relevant and by not in self._shared:
-                return self.words  # nothing else moves the tile in its rank: nothing outside leads to where it began
-            rest = 1.0 - steps if apart and by in self._relevant else back
-            return self.words * self._for_all(d, steps + (1.0 - 1.0 / prime) * rest)
-        most, meets = self._steps(d, inf), self._meets_other(d)
-        ended, whole = (np.where(meets, steps, np.minimum(steps + n / 2, most)) for n in (back, 1.0 - steps))
-        brought = self._for_all(d, ended)
-        if apart:
-            brought = np.where(self._stays_later(), brought, self._for_all(d, whole))
-        return np.asarray(self.words * brought)

@@ -28,6 +28,8 @@ class Words:
         spaced: for each data space the dimensions that move it alone in a rank, in steps of more than one word.
         whole: [tiles] for each data space: as ``least``, with the gaps that such steps leave; so it needs no less than
             the tiles that it consists of, and is right for the tile of one child alone.
+        alone: [tiles] for each data space: words of a tile that is one child's, all gaps included, times the iterations
+            and instances outside.
         lesser: for each data space the dimensions whose steps in a shared rank are shorter than the other's.
     """
 
@@ -48,6 +50,8 @@ class Words:
         ]
         self.least = [self._least(t) for t in tensors]
         self.whole = [self._whole(t, self.least[t]) for t in tensors]
+        left = (np.array(grid.bounds) / grid.tiles).prod(axis=1)
+        self.alone = [box * left for box in self.box]
         self._closer: dict[tuple[int, frozenset[int]], tuple[Floats, Floats]] = {}
 
     def sliding_dims(self, t: int) -> list[int]:
