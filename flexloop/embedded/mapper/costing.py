@@ -87,10 +87,7 @@ class Costing:
         for level, storage in enumerate(facts.levels):
             held = np.zeros(len(genomes))
             for t, tensor in enumerate(facts.tensors):
-                words = np.ones(len(genomes))
-                for rank in tensor.ranks:
-                    words *= 1.0 + sum(c * (tiles[:, level, d] - 1) for d, c in rank)
-                held += np.where(genomes.keep[:, level, t], words, 0.0)
+                held += np.where(genomes.keep[:, level, t], tensor.box(tiles[:, level]), 0.0)
             fits &= held <= storage.capacity
         return fits
 

@@ -10,6 +10,8 @@ from math import inf
 from typing import Literal, TypeVar
 
 from flexloop.embedded.arrays import Floats
+from flexloop.embedded.jit import interpreted, kernel
+from flexloop.embedded.mapper.facts import SLACK
 from flexloop.embedded.spec import Spec
 from flexloop.evaluation import Evaluation
 from flexloop.timeloop.constraints import Constraints
@@ -18,18 +20,25 @@ from flexloop.timeloop.reuse import ReuseLimits
 
 Objective = Literal["latency", "energy", "edp"]
 
-_ROUNDED = 1 - 1e-12
-"""How far sums of the same numbers in another order may fall below each other."""
+LATENCY, ENERGY, EDP = range(3)
+OBJECTIVES: dict[Objective, int] = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}
+"""The objectives as compiled functions know them."""
 
 
 _Number = TypeVar("_Number", float, Floats)
 
 
+@kernel
+def ranked_by(objective: int, cycles: _Number, energy: _Number) -> tuple[_Number, _Number]:
+    """An objective and its tie-break, given cycles and energy (pJ): compiled."""
+    if objective == LATENCY:
+        return cycles, energy
+    return (energy, cycles) if objective == ENERGY else (energy * cycles, energy)
+
+
 def ranked(objective: Objective, cycles: _Number, energy: _Number) -> tuple[_Number, _Number]:
     """An objective and its tie-break, given cycles and energy (pJ); of one mapping or of many."""
-    if objective == "latency":
-        return cycles, energy
-    return (energy, cycles) if objective == "energy" else (energy * cycles, energy)
+    return interpreted(ranked_by)(OBJECTIVES[objective], cycles, energy)
 
 
 @dataclass(frozen=True)
@@ -95,10 +104,10 @@ class Certificate:
 
         Both are compared to within the rounding of sums in another order.
         """
-        optimal = bound[0] >= cost[0] * _ROUNDED
+        optimal = bound[0] >= cost[0] * SLACK
         if not optimal:
             return cls(optimal, bound[0], evaluated, 0.0)
-        only = bound[0] > cost[0] or bound[1] >= cost[1] * _ROUNDED
+        only = bound[0] > cost[0] or bound[1] >= cost[1] * SLACK
         return cls(optimal, cost[0], evaluated, 0.0, cost[1] if only else bound[1])
 
     @property

@@ -98,7 +98,12 @@ def on_average(one: float, most: int, rows: int, used: int) -> float:
 @kernel
 def access_energy(counts: Floats, p: int, t: int, block: int, rates: Floats) -> float:
     """Energy (pJ) of the accesses of data space t in one instance of level p."""
-    reads, fills, updates = counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES]
+    return row_energy(counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES], p, block, rates)
+
+
+@kernel
+def row_energy(reads: float, fills: float, updates: float, p: int, block: int, rates: Floats) -> float:
+    """Energy (pJ) of the rows that words read, filled and updated in one instance of level p take."""
     exact = rates[p, ROWS_A_WORD]
     if exact > 0.0:
         reads, fills, updates = np.ceil(reads * exact), np.ceil(fills * exact), np.ceil(updates * exact)

@@ -109,8 +109,8 @@ def tables(spec: Spec, limits: Sequence[ReuseLimits]) -> Tables:
     """Return the arrays of a specification, given what its levels may not reuse, inner to outer."""
     roles, about, lone, members, unit, shifts = _projections(spec)
     return Tables(
-        hardware=_hardware(spec),
-        rates=_rates(spec),
+        hardware=hardware_of(spec),
+        rates=rates_of(spec),
         fanout=np.array(spec.fanout_xy, np.int64),
         roles=roles,
         about=about,
@@ -137,7 +137,8 @@ def _bits(limits: ReuseLimits, data_space: str) -> int:
     return sum(bit for bit, names in named.items() if data_space in names)
 
 
-def _hardware(spec: Spec) -> Ints:
+def hardware_of(spec: Spec) -> Ints:
+    """See `Tables.hardware`."""
     rows = []
     for level in spec.levels:
         capacity = -1 if level.tile_limit is None else level.tile_limit
@@ -150,7 +151,8 @@ def _hardware(spec: Spec) -> Ints:
     return np.array(rows, np.int64)
 
 
-def _rates(spec: Spec) -> Floats:
+def rates_of(spec: Spec) -> Floats:
+    """See `Tables.rates`."""
     rows = []
     for level in spec.levels:
         energies = [level.read_energy, level.write_energy, level.update_energy, level.leakage]

@@ -11,21 +11,12 @@ from math import inf
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel
-from flexloop.embedded.mapper.exact.cost import (
-    ALL,
-    FIRST,
-    W_ARRAY,
-    W_BUFFER,
-    W_DRAM,
-    W_MAC,
-    W_OTHER,
-    W_PE,
-    totals,
-)
-from flexloop.embedded.mapper.exact.links import can_link
-from flexloop.embedded.mapper.exact.overlap import first_loop, handed_pj, overlaps
-from flexloop.embedded.mapper.exact.problem import ENERGY, LATENCY, NO_LINKS, SCALED, SLACK, Record
+from flexloop.embedded.mapper.exact.cost import ALL, W_MAC, W_OTHER, W_PE, set_outer, set_reads, totals
+from flexloop.embedded.mapper.exact.overlap import can_link, first_loop, handed_pj, overlaps
+from flexloop.embedded.mapper.exact.problem import Record
 from flexloop.embedded.mapper.exact.words import IRRELEVANT, displacement, offsets, tile_words
+from flexloop.embedded.mapper.facts import SLACK
+from flexloop.embedded.mapper.space import ENERGY, LATENCY, ranked_by
 
 FAMILIES = 5
 BY_WEIGHTS, BY_INPUTS, BY_OUTPUTS, BY_NONE, NO_LOOP = range(FAMILIES)
@@ -63,12 +54,10 @@ def configure(machine: Record, bounds: Ints, config: Record) -> None:
     for t in range(3):
         config.groups[t] = offsets(config.x, config.tile, machine.coef, t)
         config.size[t] = tile_words(config.tile, machine.coef, t)
-    linked = (
-        machine.links != NO_LINKS and used > 1 and can_link(config.tile, config.x, config.array, bounds, machine.coef)
-    )
+    linked = used > 1 and can_link(machine, config)
     config.linked = 1 if linked else 0
     uneven = config.groups[1] < used // config.x[3]
-    added = machine.in_pe[1] and machine.links != SCALED and (linked or uneven)
+    added = machine.in_pe[1] and not machine.scaled and (linked or uneven)
     config.short = 1 if added and used & (used - 1) else 0
     config.most_shared = config.x[3] * min(config.x[4], config.x[6]) * min(config.x[5], config.x[7])
     overlaps(machine, config)
@@ -192,25 +181,18 @@ def family_cost(
     if not _exists(family, scratch.first):
         return inf, inf
     words, iterations = scratch.words, config.above
+    run = 1.0
     if family == BY_INPUTS:
-        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(
-            machine, config, family, scratch.first, config.least, config.left, scratch.runs[1]
-        )
-    else:
-        words[W_PE, 1], words[W_ARRAY, 1], handed = _inputs(machine, config, family, scratch.first, least, most, 1.0)
+        least, most, run = config.least, config.left, scratch.runs[1]
+    words[W_PE, 1], reads, handed = _inputs(machine, config, family, scratch.first, least, most, run)
     for t in (0, 2):
         words[W_PE, t] = config.size[t] * iterations / (scratch.runs[t] if family == t else 1.0)
-        words[W_ARRAY, t] = words[W_PE, t] * config.groups[t]
     for t in range(3):
         words[W_MAC, t] = _lane_words(machine, config, t)
-        if not machine.in_pe[t] or (t == 1 and machine.links == SCALED):
-            into = words[W_PE, t] if machine.in_pe[t] else words[W_MAC, t]
-            many = config.used / config.most_shared if t == 1 and config.linked else config.groups[t]
-            words[W_ARRAY, t] = into * many
-        words[W_BUFFER, t] = 0.0
-        words[W_DRAM, t] = words[W_ARRAY, t]
-    words[W_BUFFER, 2] = words[W_OTHER, ALL]
-    words[W_OTHER, FIRST] = words[W_OTHER, ALL] / config.groups[2]
+        groups = config.used / config.most_shared if t == 1 and config.linked else config.groups[t]
+        set_outer(machine, words, t, groups, words[W_OTHER, ALL] if t == 2 else 0.0)
+    if machine.in_pe[1] and not machine.scaled:
+        set_reads(machine, words, 1, reads)
     words[W_PE, 1] -= config.short
     pj = config.macs * machine.compute_pj + handed
     return totals(words, config.used, config.steps, pj, machine, machine.levels_b, scratch.extra)
@@ -219,7 +201,7 @@ def family_cost(
 @kernel
 def hopeless(objective: int, cycles: float, energy: float, cost: Floats) -> bool:
     """Whether nothing that costs at least this much can beat the incumbent, ties included."""
-    energy *= 1 - SLACK
+    energy *= SLACK
     if objective == LATENCY:
         return cycles > cost[0] or (cycles == cost[0] and energy >= cost[1])
     if objective == ENERGY:
@@ -230,20 +212,6 @@ def hopeless(objective: int, cycles: float, energy: float, cost: Floats) -> bool
 @kernel
 def is_better(objective: int, cycles: float, energy: float, cost: Floats) -> bool:
     """Whether what costs just this beats the incumbent, tie-break included."""
-    value = rank_of(objective, cycles, energy)
-    better: bool = value < cost[0] or (value == cost[0] and tie_of(objective, cycles, energy) < cost[1])
+    value, tie = ranked_by(objective, cycles, energy)
+    better: bool = value < cost[0] or (value == cost[0] and tie < cost[1])
     return better
-
-
-@kernel
-def rank_of(objective: int, cycles: float, energy: float) -> float:
-    """The objective's value."""
-    if objective == LATENCY:
-        return cycles
-    return energy if objective == ENERGY else cycles * energy
-
-
-@kernel
-def tie_of(objective: int, cycles: float, energy: float) -> float:
-    """What decides between mappings of the same objective."""
-    return cycles if objective == ENERGY else energy

@@ -13,13 +13,12 @@ import numpy as np
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.problem import Record
+from flexloop.embedded.rules.cost import energy_of_all, row_energy, slowdown
+from flexloop.embedded.rules.tables import LEAK
 
 # Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, whether each tensor is
-# kept.
-GROUP, BLOCK, KEPT = 0, 1, 2
-# Columns of the table of levels (doubles): pJ of a read, a fill, an update, leakage; words a cycle read and written;
-# most instances that count for energy.
-E_READ, E_FILL, E_UPDATE, LEAK, READ_BW, WRITE_BW, INSTANCES = range(7)
+# kept, clusters. The table of doubles has the columns of the model's `Tables.rates`.
+GROUP, BLOCK, KEPT, CLUSTERS = 0, 1, 2, 5
 # Rows of the array of words: innermost accesses, words into a PE, reads of the buffer by the array, words into the
 # buffer, reads of DRAM; then scalars of a nest.
 W_MAC, W_PE, W_ARRAY, W_BUFFER, W_DRAM, W_OTHER = range(6)
@@ -54,8 +53,7 @@ def totals(
     energy = 0.0
     for level in range(machine.n_levels):
         group = levels_i[level, GROUP]
-        instances = min(np.float64(used if group == 0 else 1), machine.levels_f[level, INSTANCES])
-        block = levels_i[level, BLOCK]
+        instances = used if group == 0 else 1
         read = extra[2] / steps if group == 2 else 0.0
         written = extra[3] / steps if group == 2 else extra[1] / steps if group == 1 else 0.0
         level_energy = 0.0
@@ -66,23 +64,40 @@ def totals(
             reads, fills, updates = _counts(words, group, t)
             read += reads / steps
             written += (fills + updates) / steps
-            pj = (
-                ceil(reads / block) * machine.levels_f[level, E_READ]
-                + ceil(fills / block) * machine.levels_f[level, E_FILL]
-                + ceil(updates / block) * machine.levels_f[level, E_UPDATE]
-            )
-            level_energy += pj * instances
-        slow = 1.0
-        if machine.levels_f[level, READ_BW] < read:
-            slow = machine.levels_f[level, READ_BW] / read
-        if machine.levels_f[level, WRITE_BW] < written:
-            slow = min(slow, machine.levels_f[level, WRITE_BW] / written)
+            pj = row_energy(reads, fills, updates, level, levels_i[level, BLOCK], machine.levels_f)
+            level_energy += energy_of_all(pj, instances, instances, levels_i[level, CLUSTERS])
+        slow = slowdown(machine.levels_f, level, read, written)
         cycles = max(cycles, np.float64(ceil(steps / slow * extra[4])))
         energy += level_energy
     for level in range(machine.n_levels):
         instances = np.float64(used if levels_i[level, GROUP] == 0 else 1)
         energy += machine.levels_f[level, LEAK] * cycles * max(1.0, instances)
     return cycles, energy + compute_pj + extra[0]
+
+
+@kernel
+def set_reads(machine: Record, words: Floats, t: int, reads: float) -> None:
+    """Write what the array reads of a tensor: from the buffer, or from DRAM where that keeps none of it."""
+    words[W_ARRAY, t] = reads
+    if not machine.in_buffer[t]:
+        words[W_DRAM, t] = reads
+
+
+@kernel
+def set_outer(machine: Record, words: Floats, t: int, groups: float, outer: float) -> None:
+    """Write what crosses the boundaries above the PEs, given what crosses theirs.
+
+    Args:
+        machine: the machine.
+        words: has what goes into a PE, and to its MACs, and all output words.
+        t: the tensor.
+        groups: distinct offsets in the array.
+        outer: words into the buffer.
+    """
+    if t == 2:
+        words[W_OTHER, FIRST] = words[W_OTHER, ALL] / groups
+    words[W_BUFFER, t] = words[W_DRAM, t] = outer
+    set_reads(machine, words, t, (words[W_PE, t] if machine.in_pe[t] else words[W_MAC, t]) * groups)
 
 
 @kernel

@@ -8,9 +8,9 @@ import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import F2, I1, I2, allocating, entry, flag, i64, kernel
-from flexloop.embedded.mapper.exact.bounds import FAMILIES, configure, family_cost, hopeless, rank_of, tie_of
+from flexloop.embedded.mapper.exact.bounds import FAMILIES, configure, family_cost, hopeless
 from flexloop.embedded.mapper.exact.cost import ALL, W_OTHER
-from flexloop.embedded.mapper.exact.grid import advance, fits
+from flexloop.embedded.mapper.exact.grid import advance, fits, look_up
 from flexloop.embedded.mapper.exact.nests import collect
 from flexloop.embedded.mapper.exact.problem import (
     SLICE,
@@ -21,18 +21,15 @@ from flexloop.embedded.mapper.exact.problem import (
     Workspace,
 )
 from flexloop.embedded.mapper.exact.words import IRRELEVANT, tile_words
+from flexloop.embedded.mapper.space import ranked_by
 
 
 @kernel
 def config_bound(subproblem: Subproblem, workspace: Workspace, point: int) -> tuple[float, float]:
     """Least objective and tie-break of a configuration, inf where it cannot beat the incumbent."""
     config, scratch, machine = workspace.config, workspace.scratch, subproblem.machine
-    for row in range(4):
-        scratch.extra[row] = subproblem.table[1, row, point]
-    if scratch.extra[0] == inf:
+    if not look_up(machine, subproblem.table[1], point, scratch):
         return inf, inf
-    if not machine.one_buffer:
-        scratch.extra[1] = 0.0
     scratch.words[W_OTHER, ALL] = tile_words(subproblem.lattice.bounds, machine.coef, 2)
     for d in range(8):
         scratch.first[d] = 1 if config.left[d] > 1 else 0
@@ -50,7 +47,7 @@ def _least_family(
     for family in range(FAMILIES):
         cycles, energy = family_cost(machine, config, scratch, family, least, most)
         if cycles != inf and not hopeless(machine.objective, cycles, energy, best.cost):
-            value, tie = rank_of(machine.objective, cycles, energy), tie_of(machine.objective, cycles, energy)
+            value, tie = ranked_by(machine.objective, cycles, energy)
             if value < lowest or (value == lowest and tie < lowest_tie):
                 lowest, lowest_tie = value, tie
     return lowest, lowest_tie
@@ -60,10 +57,7 @@ def _least_family(
 def buffer_bound(subproblem: Subproblem, workspace: Workspace, point: int) -> float:
     """Least objective of a configuration with the buffer tile whose factors are in scratch.buffer and scratch.outer."""
     machine, scratch = subproblem.machine, workspace.scratch
-    for row in range(4):
-        scratch.extra[row] = subproblem.table[0, row, point]
-    if not machine.one_buffer:
-        scratch.extra[1] = 0.0
+    look_up(machine, subproblem.table[0], point, scratch)
     loops = False
     for d in range(8):
         loops = loops or scratch.buffer[d] > 1

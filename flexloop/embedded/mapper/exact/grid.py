@@ -15,7 +15,7 @@ import numpy as np
 from flexloop.deadline import Deadline
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import F2, I2, entry, i64, kernel
-from flexloop.embedded.mapper.exact.cost import BLOCK, E_FILL, E_READ, E_UPDATE, GROUP, KEPT
+from flexloop.embedded.mapper.exact.cost import BLOCK, GROUP, KEPT
 from flexloop.embedded.mapper.exact.problem import (
     BUFFER_TILE,
     DRAM_ORDERS,
@@ -25,6 +25,7 @@ from flexloop.embedded.mapper.exact.problem import (
     Record,
 )
 from flexloop.embedded.mapper.exact.words import append_loops, input_words, repeats, tile_words
+from flexloop.embedded.rules.cost import row_energy
 from flexloop.integers import divisors
 
 
@@ -81,9 +82,6 @@ def grid(bounds: tuple[int, ...]) -> Grid:
 _POINTS = 20_000
 """Points that a table is filled at between two looks at the clock."""
 
-E2, FILLS2, READS2, WRITES2 = range(4)
-"""Rows of the table: pJ of DRAM and of filling the buffer, words into the buffer, words read from, written to DRAM."""
-
 
 @kernel
 def fits(machine: Record, tile: Ints, group: int) -> bool:
@@ -117,13 +115,11 @@ def outer_energy(machine: Record, words: Floats, whole: float) -> float:
         for t in range(3):
             if group == 0 or not machine.levels_i[level, KEPT + t] or not machine.in_buffer[t]:
                 continue
-            less = whole if t == 2 else 0.0
+            moved = words[t] - (whole if t == 2 else 0.0)
             if group == 1:
-                energy += np.ceil((words[t] - less) / block) * machine.levels_f[level, E_FILL]
+                energy += row_energy(0.0, moved, 0.0, level, block, machine.levels_f)
             else:
-                energy += np.ceil((words[t] - less) / block) * machine.levels_f[level, E_READ]
-                if t == 2:
-                    energy += np.ceil(words[t] / block) * machine.levels_f[level, E_UPDATE]
+                energy += row_energy(moved, 0.0, words[t] if t == 2 else 0.0, level, block, machine.levels_f)
     return energy
 
 
@@ -187,6 +183,8 @@ def least_above(lattice: Record, multiples: Ints, d: int, begin: int, end: int, 
 def tables(machine: Record, rows: Ints, lattice: Record, on: Grid, deadline: Deadline) -> Floats:
     """[2, 4, points]: the outermost boundary's least cost at each buffer tile, and at it or any multiple of it.
 
+    Rows: pJ of DRAM and of filling the buffer, words into the buffer, words read from DRAM, written to it.
+
     Raises:
         TimeUp: at the deadline.
     """
@@ -200,6 +198,20 @@ def tables(machine: Record, rows: Ints, lattice: Record, on: Grid, deadline: Dea
             deadline.check()
             least_above(lattice, on.multiples, d, begin, min(begin + 4 * _POINTS, on.points), both[1])
     return both
+
+
+@kernel
+def look_up(machine: Record, table: Floats, point: int, scratch: Record) -> bool:
+    """Write the outermost boundary's least cost at a point, given its [4, points], for `cost.totals`.
+
+    Returns whether any buffer tile is allowed there.
+    """
+    for row in range(4):
+        scratch.extra[row] = table[row, point]
+    if not machine.one_buffer:
+        scratch.extra[1] = 0.0
+    possible: bool = scratch.extra[0] != np.inf
+    return possible
 
 
 @kernel

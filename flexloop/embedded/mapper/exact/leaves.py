@@ -20,7 +20,6 @@ from flexloop.embedded.mapper.exact.problem import (
     BUFFER_EXTENTS,
     BUFFER_ORDER,
     DRAM_ORDER,
-    OBJECTIVES,
     PE_FACTORS,
     SERVED,
     SPATIAL_FACTORS,
@@ -28,7 +27,7 @@ from flexloop.embedded.mapper.exact.problem import (
 )
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
-from flexloop.embedded.mapper.space import Objective, ranked
+from flexloop.embedded.mapper.space import OBJECTIVES, Objective, ranked
 from flexloop.timeloop.mapping import Mapping
 
 _AT_ONCE, _MANY = 16, 1024

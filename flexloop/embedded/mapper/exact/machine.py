@@ -8,23 +8,24 @@ from math import prod
 
 import numpy as np
 
-from flexloop.embedded.arrays import Ints
+from flexloop.embedded.arrays import Floats, Ints
+from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.exact import orders
+from flexloop.embedded.mapper.exact.cost import KEPT
 from flexloop.embedded.mapper.exact.form import Form, is_free_of_cost
 from flexloop.embedded.mapper.exact.grid import Grid
+from flexloop.embedded.mapper.exact.neighbours import beside
 from flexloop.embedded.mapper.exact.problem import (
     BUFFER_FACTOR,
     BUFFER_TILE,
-    DIRECT,
     MACHINE,
-    OBJECTIVES,
     PE_TILE,
-    SCALED,
     SPATIAL,
     Record,
 )
-from flexloop.embedded.mapper.space import Objective
+from flexloop.embedded.mapper.space import OBJECTIVES, Objective
 from flexloop.embedded.roles import C, M, N, P, Q, R, S
+from flexloop.embedded.rules.tables import BLOCK, CLUSTERS, hardware_of, rates_of
 from flexloop.embedded.spec import Spec
 from flexloop.integers import divisors
 
@@ -43,7 +44,7 @@ def machine_of(forms: Sequence[Form], objective: Objective) -> tuple[Record, Int
     record = np.zeros(1, dtype=MACHINE)[0]
     record["objective"] = OBJECTIVES[objective]
     record["pes"] = spec.levels[0].instances
-    record["links"] = DIRECT if keeps[form.array_level - 1][1] else SCALED
+    record["scaled"] = not keeps[form.array_level - 1][1]
     record["compute_pj"] = spec.mac.compute_energy
     taken = form.array_level - 1
     if keeps[taken][1]:
@@ -65,7 +66,7 @@ def machine_of(forms: Sequence[Form], objective: Objective) -> tuple[Record, Int
     record["levels_b"] = record["levels_i"]
     for row in record["levels_b"]:
         if row[0] == 2:
-            row[2:] &= 1 - record["in_buffer"]
+            row[KEPT : KEPT + 3] &= 1 - record["in_buffer"]
     record["one_buffer"] = sum(row[0] == 1 for row in rows_i) == 1
     record["shapes"][: len(forms)] = [f.shape for f in forms]
     record["order"] = form.spatial_order or [-1] * 8
@@ -88,26 +89,11 @@ def _order_tables(buffer: tuple[int, ...] | None, dram: tuple[int, ...] | None) 
     return np.array(starts), np.concatenate(rows)
 
 
-def _level_tables(
-    spec: Spec, keeps: Sequence[tuple[bool, ...]], groups: Sequence[int]
-) -> tuple[list[list[int]], list[list[float]]]:
-    rows_i, rows_f = [], []
-    for i, level in enumerate(spec.levels):
-        if is_free_of_cost(level):
-            continue
-        rows_i.append([groups[i], level.block_size, *map(int, keeps[i])])
-        rows_f.append(
-            [
-                level.read_energy,
-                level.write_energy,
-                level.update_energy,
-                level.leakage,
-                level.read_bandwidth,
-                level.write_bandwidth,
-                level.instances / level.cluster_size,
-            ]
-        )
-    return rows_i, rows_f
+def _level_tables(spec: Spec, keeps: Sequence[tuple[bool, ...]], groups: Sequence[int]) -> tuple[Ints, Floats]:
+    paid = [i for i, level in enumerate(spec.levels) if not is_free_of_cost(level)]
+    hardware = hardware_of(spec)
+    columns = (groups, hardware[:-1, BLOCK], *zip(*keeps, strict=True), hardware[:-1, CLUSTERS])
+    return np.array(columns, dtype=np.int64).T[paid], rates_of(spec)[paid]
 
 
 def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
@@ -126,7 +112,8 @@ def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
                 offset.append(0 if _IRRELEVANT[t] >> d & 1 else rest % n)
                 rest //= n
             offsets.append(tuple(offset))
-        served = {e for e in range(total) for f in _neighbours(e, row, total) if offsets[f] == offsets[e]}
+        pairs = ((e, interpreted(beside)(e, way, row, total)) for e in range(total) for way in range(4))
+        served = {e for e, f in pairs if f >= 0 and offsets[f] == offsets[e]}
         everyone = len(set(offsets))
         left = len({offsets[e] for e in range(total) if e not in served})
         groups.append(everyone)
@@ -135,15 +122,6 @@ def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
 
 
 _IRRELEVANT = (1 << N | 1 << P | 1 << Q, 1 << M, 1 << C | 1 << R | 1 << S)
-
-
-def _neighbours(e: int, row: int, total: int) -> list[int]:
-    near = [e - row, e + row]
-    if e % row:
-        near.append(e - 1)
-    if (e + 1) % row:
-        near.append(e + 1)
-    return [f for f in near if 0 <= f < total]
 
 
 def lattice_of(form: Form, on: Grid) -> tuple[Record, Ints]:

@@ -12,7 +12,7 @@ from flexloop.embedded.arrays import Ints
 from flexloop.embedded.jit import I1, allocating, entry, flag, kernel, noinline
 from flexloop.embedded.mapper.exact.placing import first_order, next_order, on_x, split_of
 from flexloop.embedded.mapper.exact.problem import MACHINE_TYPE, Record
-from flexloop.embedded.mapper.exact.words import displacement, rank_extents
+from flexloop.embedded.mapper.exact.words import brought, displacement, spacing
 
 _ENTRIES, _KEY, _MOST_STEPS = 4096, 12, 31
 _TOO_MUCH = 5_000_000
@@ -40,9 +40,8 @@ def most_spared(machine: Record, config: Record, scratch: Record, known: Ints, l
     row = known[scratch.served]
     nest = scratch.nest
     first1, first2, _ = displacement(nest[0, 0], nest[0, 2], machine.coef)
-    rest, width, height = rank_extents(config.tile, machine.coef)
-    full = rest * width * height
-    sub = full - rest * max(0, width - first1) * max(0, height - first2)
+    full = config.size[1]
+    sub = brought(config.tile, machine.coef, first1, first2)
     part = sub < full
     by_first = sub * _most_unread(config, scratch, row, first1, first2)
     follows = by_first * (nest[0, 1] - 1)
@@ -99,10 +98,8 @@ def _unit(machine: Record, config: Record, rank: int) -> int:
 @kernel
 def _apart(machine: Record, config: Record, rank: int) -> tuple[int, int]:
     """Distances of PEs that are one apart in the filter's or the image's loop on a rank; 0 without such a loop."""
-    d = 4 + rank
-    a = machine.coef[2 * rank] * config.tile[d] if config.x[d] > 1 else 0
-    b = machine.coef[2 * rank + 1] * config.tile[d + 2] if config.x[d + 2] > 1 else 0
-    return a, b
+    a, b = spacing(config.tile, machine.coef, rank)
+    return a if config.x[4 + rank] > 1 else 0, b if config.x[6 + rank] > 1 else 0
 
 
 @noinline

@@ -12,14 +12,11 @@ from flexloop.embedded.arrays import Floats
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.bounds import hopeless, is_better, lane_steps, stays_in_lanes
 from flexloop.embedded.mapper.exact.cost import (
-    ALL,
-    FIRST,
     W_ARRAY,
-    W_BUFFER,
-    W_DRAM,
     W_MAC,
-    W_OTHER,
     W_PE,
+    set_outer,
+    set_reads,
     totals,
 )
 from flexloop.embedded.mapper.exact.grid import outer_words
@@ -34,7 +31,6 @@ from flexloop.embedded.mapper.exact.problem import (
     DRAM_ORDER,
     DRAM_ORDERS,
     PE_FACTORS,
-    SCALED,
     SERVED,
     SPATIAL_FACTORS,
     Record,
@@ -141,14 +137,14 @@ def _least_cost(machine: Record, workspace: Workspace, length: int, dram: Floats
         cycles, energy = _with_reads(machine, config, scratch, plain, 0.0)
         return cycles, energy, False
     _, reads, handed = first_loop(config, scratch.nest[0, 0] - 4, float(scratch.nest[0, 1]), config.above)
-    if machine.links == SCALED:
+    if machine.scaled:
         reads = plain / config.groups[1] * config.used / config.most_shared
     reads = min(plain, reads)
     cycles, energy = _with_reads(machine, config, scratch, reads, handed)
     if hopeless(machine.objective, cycles, energy, workspace.best.cost):
         return inf, inf, False
     spared = most_spared(machine, config, scratch, workspace.steps, length)
-    if spared > 0 and machine.links == SCALED:
+    if spared > 0 and machine.scaled:
         return cycles, energy, True
     reads = max(reads, plain - spared) if spared > 0 else plain
     cycles, energy = _with_reads(machine, config, scratch, reads, plain - reads)
@@ -161,9 +157,7 @@ def _least_cost(machine: Record, workspace: Workspace, length: int, dram: Floats
 def _with_reads(machine: Record, config: Record, scratch: Record, reads: float, handed: float) -> tuple[float, float]:
     """Cycles and energy of a nest whose inputs are read so often by the array, and handed on to as many PEs or more."""
     words = scratch.words
-    words[W_ARRAY, 1] = reads
-    if not machine.in_buffer[1]:
-        words[W_DRAM, 1] = reads
+    set_reads(machine, words, 1, reads)
     pj = config.macs * machine.compute_pj + (handed_pj(machine, config, handed) if handed > 0 else 0.0)
     return totals(words, config.used, config.steps, pj, machine, machine.levels_i, scratch.none)
 
@@ -177,11 +171,8 @@ def _fill_words(machine: Record, config: Record, scratch: Record, length: int, d
     words[W_PE, 1] = input_words(config.tile, machine.coef, scratch.nest, length)
     for t in range(3):
         words[W_MAC, t] = _mac_words(machine, config, scratch, t, length)
-        words[W_ARRAY, t] = (words[W_PE, t] if machine.in_pe[t] else words[W_MAC, t]) * config.groups[t]
-        words[W_BUFFER, t] = dram[t]
-        words[W_DRAM, t] = dram[t] if machine.in_buffer[t] else words[W_ARRAY, t]
+        set_outer(machine, words, t, config.groups[t], dram[t])
     words[W_PE, 1] -= config.short
-    words[W_OTHER, FIRST] = words[W_OTHER, ALL] / config.groups[2]
 
 
 @kernel

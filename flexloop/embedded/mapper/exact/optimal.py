@@ -25,8 +25,6 @@ from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.problem import (
     MOST_POINTS,
     MOST_SHAPES,
-    OBJECTIVES,
-    SLACK,
     Record,
     Subproblem,
     new_best,
@@ -35,7 +33,8 @@ from flexloop.embedded.mapper.exact.problem import (
 )
 from flexloop.embedded.mapper.exact.spatialbounds import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.exact.work import Padding, Work, padding_of, table_of
-from flexloop.embedded.mapper.space import BestSoFar, Objective, ranked
+from flexloop.embedded.mapper.facts import SLACK
+from flexloop.embedded.mapper.space import OBJECTIVES, BestSoFar, Objective, ranked
 from flexloop.integers import divisors
 from flexloop.timeloop.mapping import Mapping
 
@@ -189,7 +188,7 @@ class Search:
         work = Work(padding, Subproblem(machine, family.orders, lattice, multiples, table), self._memory, self._leaves)
         begin, dive = 0, True
         while True:
-            last = int(np.searchsorted(bounds, best["cost"][0] / (1 - SLACK), side="right"))
+            last = int(np.searchsorted(bounds, best["cost"][0] / SLACK, side="right"))
             if begin >= last:
                 break
             self._so_far.bound = min(self.open[0], float(bounds[begin]))

@@ -13,10 +13,11 @@ See docs/search.md, "Overlap and neighbours".
 
 from __future__ import annotations
 
-from flexloop.embedded.jit import kernel
-from flexloop.embedded.mapper.exact.links import unserved
+import numpy as np
+
+from flexloop.embedded.jit import allocating, kernel
 from flexloop.embedded.mapper.exact.problem import Record
-from flexloop.embedded.mapper.exact.words import distinct, rank_extents
+from flexloop.embedded.mapper.exact.words import brought, displacement, rank_offsets, slope, spacing
 
 MOVED, STILL, STEP_READS, CARRY_READS, HANDED, AGAIN = range(6)
 """Columns of a configuration's ``overlap``: words that a step moves; whether a carry may move nothing; reads of the
@@ -27,13 +28,12 @@ along the partner, the other dimension of the rank, may save anything."""
 @kernel
 def overlaps(machine: Record, config: Record) -> None:
     """Fill config.overlap for each of R, S, P, Q as the first loop."""
-    _, width, height = rank_extents(config.tile, machine.coef)
     full, groups = config.size[1], config.groups[1]
     for k in range(4):
         d, partner = 4 + k, 4 + (k + 2) % 4
-        step, other = _slope(machine, d) * config.array[d], _slope(machine, partner) * config.array[partner]
-        extent = width if d % 2 == 0 else height
-        moved = full / extent * min(step, extent)
+        step, other = _step(machine, config, d), _step(machine, config, partner)
+        step1, step2, _ = displacement(d, config.array[d], machine.coef)
+        moved = np.float64(brought(config.tile, machine.coef, step1, step2))
         most = _most(config, d, step)
         still = config.left[partner] > 1 and other <= most and other * config.left[partner] >= step
         again = config.left[partner] > 1 and other <= most + step
@@ -70,7 +70,7 @@ def _left_by_carries(machine: Record, config: Record, d: int) -> float:
     Neighbours hold at most those offsets whose sum with the carry's displacement lies within the array, rank by rank.
     """
     partner, crossing, image = d + 2 if d < 6 else d - 2, 5 - d % 2, 7 - d % 2
-    step, other = _slope(machine, d) * config.array[d], _slope(machine, partner) * config.array[partner]
+    step, other = _step(machine, config, d), _step(machine, config, partner)
     most = _most(config, d, step)
     meets = config.left[partner] > 1 and other <= most
     along, across = _rank_groups(machine, config, d), _rank_groups(machine, config, crossing)
@@ -90,48 +90,73 @@ def _left_by_carries(machine: Record, config: Record, d: int) -> float:
         on_other = across
         if config.left[crossing] == 1 or config.left[image] == 1:
             turned = crossing if config.left[crossing] > 1 else image
-            on_other -= _unserved(machine, config, crossing, _slope(machine, turned) * config.array[turned], False)
+            on_other -= _unserved(machine, config, crossing, _step(machine, config, turned), False)
         held = max(held, on_rank * on_other)
     return config.groups[1] - config.groups[1] / (along * across) * held
 
 
 @kernel
-def _slope(machine: Record, d: int) -> int:
-    """Coefficient of R, S, P or Q in its rank."""
-    return machine.coef[(0, 2, 1, 3)[d - 4]]
+def _step(machine: Record, config: Record, d: int) -> int:
+    """How far the first loop above the array over R, S, P or Q moves a tile along its rank."""
+    return slope(d, machine.coef) * config.array[d]
 
 
 @kernel
 def _reach(machine: Record, config: Record, d: int) -> int:
     """Largest distance between two PEs along the rank of d."""
     f = 4 + d % 2
-    return _slope(machine, f) * config.tile[f] * (config.x[f] - 1) + _slope(machine, f + 2) * config.tile[f + 2] * (
-        config.x[f + 2] - 1
-    )
+    a, b = spacing(config.tile, machine.coef, d % 2)
+    return a * (config.x[f] - 1) + b * (config.x[f + 2] - 1)
 
 
 @kernel
 def _rank_groups(machine: Record, config: Record, d: int) -> float:
     """Distinct offsets in the array along the rank of d."""
-    f = 4 + d % 2
-    return float(
-        distinct(
-            config.x[f],
-            _slope(machine, f) * config.tile[f],
-            config.x[f + 2],
-            _slope(machine, f + 2) * config.tile[f + 2],
-        )
-    )
+    return float(rank_offsets(config.x, config.tile, machine.coef, d % 2))
+
+
+@kernel
+def can_link(machine: Record, config: Record) -> bool:
+    """Whether any order of the loops above the array could let a PE take its next inputs from a neighbour.
+
+    A step along a coupled rank must not exceed the largest distance between two PEs there; the least step is that of
+    the one loop left on the rank, or, where both its dimensions have loops, may be as small as one word.
+    """
+    for d in range(4, 8):
+        partner, reach = 4 + (d - 2) % 4, _reach(machine, config, d)
+        short = config.left[partner] > 1 or _step(machine, config, d) <= reach
+        if reach > 0 and config.left[d] > 1 and short:
+            return True
+    return False
 
 
 @kernel
 def _unserved(machine: Record, config: Record, d: int, move: int, exact: bool) -> float:
-    """Of these, how many a displacement leaves to the buffer (see `links.unserved`)."""
-    f = 4 + d % 2
+    """Of these, the least number that a step leaves to the buffer.
+
+    No neighbour holds an offset plus ``move`` where that is no offset; where not ``exact``, the step may be any of at
+    least ``move``, in either direction, and only offsets too near the edge are sure not to be served.
+    """
     if move > _reach(machine, config, d):
         return _rank_groups(machine, config, d)
-    a, b = _slope(machine, f) * config.tile[f], _slope(machine, f + 2) * config.tile[f + 2]
-    return float(unserved(config.x[f], a, config.x[f + 2], b, move, exact))
+    f = 4 + d % 2
+    a, b = spacing(config.tile, machine.coef, d % 2)
+    return float(_count_unserved(config.x[f], a, config.x[f + 2], b, move, exact))
+
+
+@allocating
+def _count_unserved(n1: int, step1: int, n2: int, step2: int, move: int, exact: bool) -> int:
+    """The same, of the distinct sums i*step1 + j*step2 (i < n1, j < n2)."""
+    top = (n1 - 1) * step1 + (n2 - 1) * step2
+    seen = np.zeros(top + 1, dtype=np.uint8)
+    for i in range(n1):
+        for j in range(n2):
+            seen[i * step1 + j * step2] = 1
+    count = 0
+    for value in range(top + 1):
+        if seen[value] and (value + move > top or (exact and not seen[value + move])):
+            count += 1
+    return count
 
 
 @kernel

@@ -13,10 +13,8 @@ import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import F2, F3, I2, types
+from flexloop.embedded.mapper.facts import SLACK
 
-LATENCY, ENERGY, EDP = range(3)
-OBJECTIVES: dict[str, int] = {"latency": LATENCY, "energy": ENERGY, "edp": EDP}
-NO_LINKS, DIRECT, SCALED = range(3)
 MOST_LEVELS, MOST_SHAPES, MOST_DIVISORS, MOST_ORDERS = 16, 64, 192, 1024
 MOST_POINTS = 1 << 22
 """Tiles of a lattice that tables are made for."""
@@ -30,9 +28,9 @@ MACHINE = np.dtype(
     [
         ("objective", "i8"),  # LATENCY, ENERGY or EDP
         ("pes", "i8"),  # PEs of the array
-        # Whether inputs can pass between PEs: into the level below the array (DIRECT), or past it to one further in
-        # (SCALED: then only the buffer's reads change).
-        ("links", "i8"),
+        # Whether inputs pass between PEs past the level below the array, to one further in: then only the reads of the
+        # buffer change.
+        ("scaled", "i8"),
         ("compute_pj", "f8"),  # energy of one MAC
         ("link_pj", "f8"),  # least energy of an input word that a PE takes from another,
         ("link_row_pj", "f8"),  # and what rounding to rows can add to it, for each PE;
@@ -49,9 +47,9 @@ MACHINE = np.dtype(
         ("n_limits", "i8"),
         ("limits", "i8", (MOST_LEVELS, 5)),  # capacities: group, words, whether each tensor counts
         ("n_levels", "i8"),
-        ("levels_i", "i8", (MOST_LEVELS, 5)),  # the table of levels, see `cost`
-        ("levels_f", "f8", (MOST_LEVELS, 7)),
-        ("levels_b", "i8", (MOST_LEVELS, 5)),  # levels_i for bounds: DRAM without what the buffer group keeps
+        ("levels_i", "i8", (MOST_LEVELS, 6)),  # the table of levels, see `cost`
+        ("levels_f", "f8", (MOST_LEVELS, 9)),
+        ("levels_b", "i8", (MOST_LEVELS, 6)),  # levels_i for bounds: DRAM without what the buffer group keeps
         ("one_buffer", "i8"),  # whether the buffer group has one level with costs
         ("n_shapes", "i8"),
         ("shapes", "i8", (MOST_SHAPES, 2)),  # extents of the array
@@ -135,9 +133,6 @@ MACHINE_TYPE, LATTICE_TYPE, CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE = map(
 )
 """Numba's types of the records."""
 
-SLACK = 1e-12
-"""Relative rounding error granted to bounds in double arithmetic."""
-
 
 def new_best() -> Record:
     """No incumbent."""
@@ -154,7 +149,7 @@ def new_config() -> Record:
 def new_scratch() -> Record:
     """Working memory."""
     scratch = np.zeros(1, dtype=SCRATCH)[0]
-    scratch["extra"][4] = 1 - SLACK
+    scratch["extra"][4] = SLACK
     scratch["none"][4] = 1.0
     return scratch
 

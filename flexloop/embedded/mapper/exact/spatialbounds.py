@@ -8,32 +8,41 @@ import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import F1, F3, I2, entry, kernel
-from flexloop.embedded.mapper.exact.bounds import rank_of, tie_of
 from flexloop.embedded.mapper.exact.cost import (
     ALL,
     FIRST,
     W_ARRAY,
-    W_BUFFER,
-    W_DRAM,
     W_MAC,
     W_OTHER,
     W_PE,
+    set_outer,
+    set_reads,
     totals,
 )
-from flexloop.embedded.mapper.exact.grid import advance, fits
+from flexloop.embedded.mapper.exact.grid import advance, fits, look_up
 from flexloop.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, PE_TILE, SCRATCH_TYPE, Record
-from flexloop.embedded.mapper.exact.words import IRRELEVANT, OUTPUTS, WEIGHTS, offsets, rank_extents, tile_words
+from flexloop.embedded.mapper.exact.words import (
+    INPUTS,
+    IRRELEVANT,
+    OUTPUTS,
+    WEIGHTS,
+    brought,
+    displacement,
+    offsets,
+    tile_words,
+)
+from flexloop.embedded.mapper.space import ranked_by
 
 # Over all PE tiles that fit: most MACs for one word of weights and of outputs, least words of inputs for one MAC where
 # another tensor stays in place, and the same times the tile's M, for where inputs stay.
-PER_WEIGHT, PER_OUTPUT, INPUTS, INPUTS_STAY = range(4)
+PER_WEIGHT, PER_OUTPUT, PER_MAC, PER_MAC_STAY = range(4)
 
 
 @entry(MACHINE_TYPE, LATTICE_TYPE, allocates=True)
 def tile_extremes(machine: Record, lattice: Record) -> Floats:
     """The best that any PE tile does for each tensor taken alone; all inf where none fits."""
     best = np.zeros(4)
-    best[INPUTS] = best[INPUTS_STAY] = inf
+    best[PER_MAC] = best[PER_MAC_STAY] = inf
     index = np.zeros(8, dtype=np.int64)
     tile = np.ones(8, dtype=np.int64)
     while True:
@@ -43,26 +52,24 @@ def tile_extremes(machine: Record, lattice: Record) -> Floats:
             good = good and lattice.ok[PE_TILE, d, index[d]] != 0
         over = not fits(machine, tile, 0)
         if good and not over:
-            rest, width, height = rank_extents(tile, machine.coef)
             macs = 1.0
             for d in range(8):
                 macs *= tile[d]
-            least = np.float64(rest * width * height)
+            least = np.float64(tile_words(tile, machine.coef, INPUTS))
             for k in range(4):
                 d, partner = 4 + k, 4 + (k + 2) % 4
                 if tile[d] == lattice.bounds[d]:
                     continue
-                step = machine.coef[(0, 2, 1, 3)[k]] * tile[d]
-                extent = width if d % 2 == 0 else height
+                step1, step2, _ = displacement(d, tile[d], machine.coef)
                 still = 0.5 if tile[partner] < lattice.bounds[partner] else 1.0
-                least = min(least, still * rest * width * height / extent * min(step, extent))
+                least = min(least, still * brought(tile, machine.coef, step1, step2))
             best[PER_WEIGHT] = max(best[PER_WEIGHT], np.float64(tile[0] * tile[6] * tile[7]))
             best[PER_OUTPUT] = max(best[PER_OUTPUT], np.float64(tile[2] * tile[4] * tile[5]))
-            best[INPUTS] = min(best[INPUTS], least / macs)
-            best[INPUTS_STAY] = min(best[INPUTS_STAY], least / macs * tile[3])
+            best[PER_MAC] = min(best[PER_MAC], least / macs)
+            best[PER_MAC_STAY] = min(best[PER_MAC_STAY], least / macs * tile[3])
         if not advance(index, lattice.counts, over):
             break
-    if best[INPUTS] == inf:
+    if best[PER_MAC] == inf:
         for i in range(4):
             best[i] = inf
     return best
@@ -80,16 +87,11 @@ def spatial_bounds(
         for d in range(8):
             x[d] = lattice.divisors[d, choices[i, d]]
             point += lattice.strides[d] * choices[i, d]
-        for row in range(4):
-            scratch.extra[row] = table[1, row, point]
-        if scratch.extra[0] == inf:
+        if not look_up(machine, table[1], point, scratch):
             continue
-        if not machine.one_buffer:
-            scratch.extra[1] = 0.0
         for family in range(4):
             cycles, energy = _family(machine, lattice, x, family, extremes, scratch)
-            value = rank_of(machine.objective, cycles, energy)
-            tie = tie_of(machine.objective, cycles, energy)
+            value, tie = ranked_by(machine.objective, cycles, energy)
             bounds[i, 0] = min(bounds[i, 0], value)
             bounds[i, 1] = min(bounds[i, 1], tie)
     return bounds
@@ -114,9 +116,9 @@ def _family(
                 if not IRRELEVANT[t, d]:
                     still *= lattice.bounds[d] // x[d]
             words[W_PE, t] = np.float64(still)
-    words[W_PE, 1] = each * extremes[INPUTS]
+    words[W_PE, 1] = each * extremes[PER_MAC]
     if family == 1:
-        words[W_PE, 1] = each * extremes[INPUTS_STAY] / (lattice.bounds[3] // x[3])
+        words[W_PE, 1] = each * extremes[PER_MAC_STAY] / (lattice.bounds[3] // x[3])
     groups_w, groups_o = offsets(x, x, machine.coef, WEIGHTS), offsets(x, x, machine.coef, OUTPUTS)
     coupled = (lattice.bounds[4] > 1 and lattice.bounds[6] > 1) or (lattice.bounds[5] > 1 and lattice.bounds[7] > 1)
     groups_i = x[0] * x[1] * x[2]
@@ -125,22 +127,16 @@ def _family(
     elif family == 1:
         groups_i *= (x[4] + x[6] - 1) * (x[5] + x[7] - 1)
     steps = each / lanes
+    whole = words[W_OTHER, ALL] = np.float64(tile_words(lattice.bounds, machine.coef, 2))
     for t in range(3):
         many = groups_w if t == 0 else groups_i if t == 1 else groups_o
         still = machine.lane_groups_still[t] != machine.lane_groups[t]
         words[W_MAC, t] = 0.0 if still else steps * machine.lane_groups[t]
-        words[W_ARRAY, t] = (words[W_PE, t] if machine.in_pe[t] else words[W_MAC, t]) * many
-        words[W_BUFFER, t] = 0.0
-    whole = np.float64(tile_words(lattice.bounds, machine.coef, 2))
-    words[W_OTHER, ALL] = whole
-    words[W_OTHER, FIRST] = whole / groups_o
-    words[W_BUFFER, 2] = whole
+        set_outer(machine, words, t, many, whole if t == 2 else 0.0)
     # Every output word passes each level at least once.
     words[W_PE, 2] = max(words[W_PE, 2], words[W_OTHER, FIRST])
     words[W_MAC, 2] = max(words[W_MAC, 2], words[W_OTHER, FIRST])
-    words[W_ARRAY, 2] = max(words[W_ARRAY, 2], whole)
-    for t in range(3):
-        words[W_DRAM, t] = words[W_ARRAY, t]
+    set_reads(machine, words, 2, max(words[W_ARRAY, 2], whole))
     if used & (used - 1) and coupled:
         words[W_PE, 1] = max(0.0, words[W_PE, 1] - 1)  # see `arrival`
     macs = each * used

@@ -34,11 +34,17 @@ def tile_words(tile: Ints, coef: Ints, tensor: int) -> int:
     if tensor == INPUTS:
         rest, width, height = rank_extents(tile, coef)
         return rest * width * height
-    words = 1
+    return moving(tile, tensor)
+
+
+@kernel
+def moving(factors: Ints, tensor: int) -> int:
+    """The product of the factors of the dimensions that a tensor has."""
+    times = 1
     for d in range(8):
         if not IRRELEVANT[tensor, d]:
-            words *= tile[d]
-    return words
+            times *= factors[d]
+    return times
 
 
 @kernel
@@ -69,22 +75,29 @@ def repeats(nest: Ints, length: int, tensor: int) -> int:
 @kernel
 def displacement(d: int, stride: int, coef: Ints) -> tuple[int, int, int]:
     """Displacement of an input tile by one step of a loop: along the width, the height, and any uncoupled rank."""
-    if d == 4:
-        return coef[0] * stride, 0, 0
-    if d == 6:
-        return coef[1] * stride, 0, 0
-    if d == 5:
-        return 0, coef[2] * stride, 0
-    if d == 7:
-        return 0, coef[3] * stride, 0
-    return 0, 0, 0 if d == 3 else 1
+    if d < 4:
+        return 0, 0, 0 if d == 3 else 1
+    step = slope(d, coef) * stride
+    return (step, 0, 0) if d % 2 == 0 else (0, step, 0)
+
+
+@kernel
+def slope(d: int, coef: Ints) -> int:
+    """Coefficient of R, S, P or Q in its rank."""
+    return coef[(0, 2, 1, 3)[d - 4]]
+
+
+@kernel
+def brought(tile: Ints, coef: Ints, step1: int, step2: int) -> int:
+    """Words of inputs that a step along width and height brings into a tile (rule 3d)."""
+    rest, width, height = rank_extents(tile, coef)
+    return rest * (width * height - max(0, width - step1) * max(0, height - step2))
 
 
 @kernel
 def input_words(tile: Ints, coef: Ints, nest: Ints, length: int) -> int:
     """Words of inputs moved into one tile over the whole nest, with the overlap of successive tiles credited."""
-    rest, width, height = rank_extents(tile, coef)
-    full = rest * width * height
+    full = tile_words(tile, coef, INPUTS)
     outer = 1
     for j in range(length):
         outer *= nest[j, 1]
@@ -102,7 +115,7 @@ def input_words(tile: Ints, coef: Ints, nest: Ints, length: int) -> int:
             started = True
             a1, a2 = d1, d2
             if du == 0:
-                sub = full - rest * max(0, width - d1) * max(0, height - d2)
+                sub = brought(tile, coef, d1, d2)
             cost = sub
         elif su != 0 or du != 0:
             cost = full
@@ -129,14 +142,21 @@ def distinct(n1: int, step1: int, n2: int, step2: int) -> int:
 
 
 @kernel
+def rank_offsets(x: Ints, strides: Ints, coef: Ints, rank: int) -> int:
+    """Distinct offsets of input tiles in the array along the width (rank 0) or the height (1)."""
+    a, b = spacing(strides, coef, rank)
+    return distinct(x[4 + rank], a, x[6 + rank], b)
+
+
+@kernel
+def spacing(strides: Ints, coef: Ints, rank: int) -> tuple[int, int]:
+    """Distances along a rank between PEs that are one apart in the filter's, and in the image's loop."""
+    return coef[2 * rank] * strides[4 + rank], coef[2 * rank + 1] * strides[6 + rank]
+
+
+@kernel
 def offsets(x: Ints, strides: Ints, coef: Ints, tensor: int) -> int:
     """Distinct offsets of a tensor's tiles in the array (tiles of equal offset are multicast)."""
     if tensor == INPUTS:
-        across = distinct(x[4], coef[0] * strides[4], x[6], coef[1] * strides[6])
-        down = distinct(x[5], coef[2] * strides[5], x[7], coef[3] * strides[7])
-        return x[0] * x[1] * x[2] * across * down
-    words = 1
-    for d in range(8):
-        if not IRRELEVANT[tensor, d]:
-            words *= x[d]
-    return words
+        return x[0] * x[1] * x[2] * rank_offsets(x, strides, coef, 0) * rank_offsets(x, strides, coef, 1)
+    return moving(x, tensor)

@@ -9,7 +9,7 @@ import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import F1, F2, I1, I2, I3, entry, i64, kernel, types
-from flexloop.embedded.mapper.paths.rows import WHOLE
+from flexloop.embedded.mapper.facts import SLACK
 
 OUTSIDE, FIRST_MOVE, ALIVE = range(3)
 """Columns of a stage's table."""
@@ -62,10 +62,10 @@ def priced(
             times, less, energy = parts[k, 0], parts[k, 1], parts[k, 2]
             if energy > 0.0:
                 for i in range(len(here)):
-                    cost[i] += energy * np.ceil(max(here[i] * times - less, 0.0) * WHOLE)
+                    cost[i] += energy * np.ceil(max(here[i] * times - less, 0.0) * SLACK)
             else:
                 for i in range(len(here)):
-                    cost[i] += max(here[i] * times - less, 0.0) * WHOLE
+                    cost[i] += max(here[i] * times - less, 0.0) * SLACK
 
 
 @entry(_TILES, I2, I2, F2, I1, F2, F2)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from flexloop.embedded.mapper.facts import SLACK
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 
-WHOLE = 1 - 1e-12
-"""What a product may exceed a whole number by for being rounded."""
 Price = Floats
 """[parts, 3, ways] what words cost at all levels that they pass, for each way to fill the fanouts."""
 
 
 def cost_of(price: Price, words: Floats | float) -> Floats:
     """[ways]: the cost of words (pJ)."""
-    rows = np.ceil(np.maximum(words * price[:, 0] - price[:, 1], 0.0) * WHOLE)
+    rows = np.ceil(np.maximum(words * price[:, 0] - price[:, 1], 0.0) * SLACK)
     return np.asarray((price[:, 2] * rows).sum(axis=0))
 
 
