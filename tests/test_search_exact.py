@@ -16,7 +16,7 @@ from flexloop.classes import all_classes
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, find_best
 from flexloop.embedded.mapper.exact import orders
-from flexloop.embedded.mapper.exact.compulsory import Compulsory
+from flexloop.embedded.mapper.exact.compulsory import CompulsoryWork
 from flexloop.embedded.mapper.exact.form import recognise
 from flexloop.embedded.mapper.exact.machine import machine_of
 from flexloop.embedded.mapper.find import cost_of
@@ -159,7 +159,7 @@ def test_energy_that_no_mapping_can_do_without_is_shared_by_the_instances_of_a_r
     assert form is not None
     machine, _ = machine_of([form], "energy")
     bounds = tuple(space.bounds[name][0] if name else 1 for name in form.roles.dimensions)
-    cycles, energy = Compulsory(form, machine).of(bounds, int(machine["pes"]))
+    cycles, energy = CompulsoryWork(form, machine).of(bounds, int(machine["pes"]))
     found = find_best([space], "energy")
     assert found.certificate.optimal
     assert 0.5 * found.cost[0] < energy < found.cost[0]

@@ -13,7 +13,7 @@ from flexloop.embedded.jit import interpreted
 from flexloop.embedded.networks import LEGACY, READ_FILL, TREE
 from flexloop.embedded.reasons import passed_on, reason, require_supported, wrong_product
 from flexloop.embedded.rules import tables as rules
-from flexloop.embedded.rules.cost import access_energy, address_energy, energy_of_all
+from flexloop.embedded.rules.cost import address_energy, energy_of_all, row_energy
 from flexloop.embedded.rules.nest import X_ALL, Y_ALL
 from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
 from flexloop.embedded.rules.route_tables import (
@@ -263,7 +263,7 @@ def _networks(spec: Spec, routes: Routes, workspace: Workspace) -> Iterator[Netw
 def _tensor(tables: rules.Tables, p: int, t: int, workspace: Workspace) -> TensorStats:
     most, used = int(workspace.grid[p + 1, X_ALL] * workspace.grid[p + 1, Y_ALL]), int(workspace.figures[p, rules.USED])
     reads, fills, updates, reductions, size = (int(n) for n in workspace.counts[p, t])
-    one = interpreted(access_energy)(workspace.counts, p, t, int(tables.hardware[p, rules.BLOCK]), tables.rates)
+    one = interpreted(row_energy)(reads, fills, updates, p, int(tables.hardware[p, rules.BLOCK]), tables.rates)
     clusters = int(tables.hardware[p, rules.CLUSTERS])
     energy = interpreted(energy_of_all)(one, most, used, clusters)
     read_write = int(tables.about[t, rules.READ_WRITE])

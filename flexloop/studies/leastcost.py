@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-from math import ceil, prod
+from collections.abc import Mapping as Map
+from math import prod
 
+from flexloop.arch.fields import StorageLevel
 from flexloop.arch.spec import ArchSpec
+from flexloop.embedded.mapper.facts import LevelFacts, TensorFacts
+from flexloop.embedded.mapper.relaxed import Compulsory
 from flexloop.energy.source import EnergyTables
 from flexloop.engines.base import Objective
-from flexloop.workloads.layers import Layer
+from flexloop.workloads.layers import TENSORS, Layer
+
+_TENSORS = {t: TensorFacts((), t == "Outputs") for t in TENSORS}
 
 
 def least_cost(arch: ArchSpec, energy: EnergyTables, layer: Layer, objective: Objective) -> float:
     """A cost that no mapping of the layer on this hardware undercuts, whatever its tiles and padding.
 
-    Cycles: every MAC takes a PE a cycle, every weight and input used is read from DRAM once, every output written.
-    Energy: the MACs, their operands' accesses in the PE, and that traffic. Where loops leave remainders, Timeloop cuts
-    the average number of PEs in use off to a whole one, at least one (rule R3 of docs/counting.md), so that as little
-    as half of what happens in PEs may be counted; what crosses DRAM's boundary is the whole tensor all the same.
+    Cycles: the roofline. Energy: the MACs, their operands' accesses in the PE, and each word moved once. Where loops
+    leave remainders, Timeloop cuts the average number of PEs in use off to a whole one, at least one (rule R3 of
+    docs/counting.md), so that as little as half of what happens in PEs may be counted; what crosses DRAM's boundary is
+    the whole tensor all the same.
     """
-    dram, costs = arch.levels[0], _energies(arch, energy)
-    read, written = _moved_once(layer)
-    cycles = least_cycles(arch, layer)
-    in_pes = layer.macs * (0.5 if arch.edge == "remainder" else 1.0)
-    picojoules = in_pes * costs[arch.mac.name]["compute"]
-    picojoules += read / dram.block_size * costs[dram.name]["read"]
-    picojoules += written / dram.block_size * costs[dram.name]["update"]
-    for level in arch.buffer_groups[0]:
-        for tensor in level.keep:
-            action = "update" if tensor == "Outputs" else "read"
-            picojoules += in_pes / level.block_size * costs[level.name][action]
+    costs, cycles = _energies(arch, energy), least_cycles(arch, layer)
+    least = Compulsory(costs[arch.mac.name]["compute"], list(_TENSORS.values()))
+    for t, tensor in enumerate(_TENSORS):
+        least.hands_out(_facts(arch.levels[0], costs), t)
+        for level in arch.buffer_groups[0]:
+            if tensor in level.keep:
+                least.feeds(_facts(level, costs), t, 1.0)
+    picojoules = least.energy(layer.macs * (0.5 if arch.edge == "remainder" else 1.0), _moved_once(layer))
     return {"latency": cycles, "energy": picojoules, "edp": cycles * picojoules}[objective]
 
 
 def least_cycles(arch: ArchSpec, layer: Layer) -> float:
     """The roofline: every MAC takes a PE a cycle, every weight and input used is read once, every output written."""
-    dram, (read, written) = arch.levels[0], _moved_once(layer)
-    return max(ceil(layer.macs / (arch.pes * arch.lanes)), read / dram.read_bandwidth, written / dram.write_bandwidth)
+    least = Compulsory(0.0, list(_TENSORS.values()))
+    return least.cycles(layer.macs, arch.pes * arch.lanes, _moved_once(layer), _facts(arch.levels[0], {}))
 
 
-def _moved_once(layer: Layer) -> tuple[int, int]:
-    """Words that are read from DRAM, and written to it, if each is moved once."""
-    return layer.tensor_size("Weights") + _inputs_used(layer), layer.tensor_size("Outputs")
+def _facts(level: StorageLevel, costs: Map[str, Map[str, float]]) -> LevelFacts:
+    """What bounds need to know of a level: pJ and words a cycle."""
+    a_row = costs.get(level.name, {})
+    read, update = (a_row.get(action, 0.0) / level.block_size for action in ("read", "update"))
+    return LevelFacts(
+        read_energy=read,
+        update_energy=update,
+        read_bandwidth=level.read_bandwidth,
+        write_bandwidth=level.write_bandwidth,
+    )
+
+
+def _moved_once(layer: Layer) -> list[int]:
+    """Words of each tensor that cross DRAM's boundary if each that is used is moved once."""
+    return [_inputs_used(layer) if tensor == "Inputs" else layer.tensor_size(tensor) for tensor in _TENSORS]
 
 
 def _energies(arch: ArchSpec, energy: EnergyTables) -> dict[str, dict[str, float]]:

@@ -25,7 +25,7 @@ from flexloop.energy.source import EnergyTables
 from flexloop.integers import balanced, ceil_div
 from flexloop.rendering.render import shared_renderer
 from flexloop.timeloop import yamlio
-from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer
+from flexloop.workloads.layers import DIMENSIONS, RELEVANT, Layer, tile_size
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -266,15 +266,8 @@ def _as_groups(values: Ints) -> Ints:
 
 
 def words(tensor: str, tile: Ints, layer: Layer) -> Ints:
-    """Words of the bounding box of each of n tiles of a data space: int64[n]."""
-    if tensor != "Inputs":
-        size: Ints = np.prod(tile[:, [_INDEX[d] for d in DIMENSIONS if d in RELEVANT[tensor]]], axis=1)
-        return size
-    n, g, c, _, r, s, p, q = tile.T
-    width = 1 + layer.Wdilation * (r - 1) + layer.Wstride * (p - 1)
-    height = 1 + layer.Hdilation * (s - 1) + layer.Hstride * (q - 1)
-    box: Ints = n * g * c * width * height
-    return box
+    """Words of the bounding box of each of n tiles [n, 8] of a data space: int64[n]."""
+    return tile_size(tensor, dict(zip(DIMENSIONS, tile.T, strict=True)), layer.coefficients)
 
 
 def _pair_first(pair: Ints) -> Ints:

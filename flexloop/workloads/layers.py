@@ -8,13 +8,22 @@ Q=R=S=1. P and Q are the real output extents; padding of the input is counted as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import reduce
 from math import prod
-from typing import Annotated, Self
+from operator import mul
+from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from flexloop.htmltable import html_table
 from flexloop.validation import Answering, no_boolean
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_Extent = TypeVar("_Extent", int, "npt.NDArray[np.int64]")
 
 DIMENSIONS = ("N", "G", "C", "M", "R", "S", "P", "Q")
 """The eight dimensions, in the order used everywhere."""
@@ -109,19 +118,21 @@ class Layer(Answering):
         return (*self.bounds.values(), *self.coefficients.values())
 
 
-def tile_size(tensor: str, tile: dict[str, int], coefficients: dict[str, int]) -> int:
+def tile_size(tensor: str, tile: Mapping[str, _Extent], coefficients: Mapping[str, int]) -> _Extent:
     """Words of the bounding box of a tile of a data space.
 
     Args:
         tensor: one of TENSORS.
-        tile: extent of each dimension.
+        tile: extent of each dimension, of one tile or of many.
         coefficients: Wstride, Hstride, Wdilation, Hdilation.
     """
-    if tensor != "Inputs":
-        return prod(tile[d] for d in DIMENSIONS if d in RELEVANT[tensor])
-    width = 1 + coefficients["Wdilation"] * (tile["R"] - 1) + coefficients["Wstride"] * (tile["P"] - 1)
-    height = 1 + coefficients["Hdilation"] * (tile["S"] - 1) + coefficients["Hstride"] * (tile["Q"] - 1)
-    return tile["N"] * tile["G"] * tile["C"] * width * height
+    extents = [tile[d] for d in DIMENSIONS if d in RELEVANT[tensor]]
+    if tensor == "Inputs":
+        width = 1 + coefficients["Wdilation"] * (tile["R"] - 1) + coefficients["Wstride"] * (tile["P"] - 1)
+        height = 1 + coefficients["Hdilation"] * (tile["S"] - 1) + coefficients["Hstride"] * (tile["Q"] - 1)
+        extents = [tile["N"], tile["G"], tile["C"], width, height]
+    words: _Extent = reduce(mul, extents)
+    return words
 
 
 class Network(Answering):

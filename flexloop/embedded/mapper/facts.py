@@ -34,16 +34,16 @@ class LevelFacts:
     The last five are the data spaces of which a level may not make some reuse, see `ReuseLimits`.
     """
 
-    instances: int
-    capacity: float
-    read_energy: float
-    write_energy: float
-    update_energy: float
-    read_bandwidth: float
-    write_bandwidth: float
-    shared_bandwidth: float
-    scale: tuple[float, ...]
-    leakage: float
+    instances: int = 1
+    capacity: float = inf
+    read_energy: float = 0.0
+    write_energy: float = 0.0
+    update_energy: float = 0.0
+    read_bandwidth: float = inf
+    write_bandwidth: float = inf
+    shared_bandwidth: float = inf
+    scale: tuple[float, ...] = ()
+    leakage: float = 0.0
     cluster: int = 1
     clusters: int = 1 << 62
     block: int = 1

@@ -1,4 +1,4 @@
-"""What crosses a boundary at least, whatever the orders of loops: the rules that the bounds of chains of levels share.
+"""What crosses a boundary at least, whatever the orders of loops: the rules that all bounds share.
 
 A boundary lies between a level that keeps a data space (the child) and the next one outside that does (the parent). All
 children together receive the words of a tile times the iterations and instances outside of the loop that moves it.
@@ -47,6 +47,43 @@ def handed_out(level: LevelFacts, t: int, tensor: TensorFacts) -> list[Access]:
 def certain(accesses: Sequence[Access], tensor: TensorFacts) -> float:
     """pJ of what happens to a word, or a partial sum, at its first visit too."""
     return sum(access.energy for access in accesses if not (tensor.read_write and access.spares_first))
+
+
+class Compulsory:
+    """What no mapping can do without: the energy that is surely spent for each MAC, and for each word of a data space.
+
+    Args:
+        compute_energy: pJ of a MAC.
+        tensors: the data spaces.
+    """
+
+    def __init__(self, compute_energy: float, tensors: Sequence[TensorFacts]) -> None:
+        self._tensors, self._per_mac, self._per_word = tensors, compute_energy, [0.0] * len(tensors)
+
+    def feeds(self, level: LevelFacts, t: int, words: float) -> None:
+        """Note that a level hands out so many words of a data space for each MAC."""
+        self._per_mac += self._given(level, t) * words
+
+    def hands_out(self, level: LevelFacts, t: int) -> None:
+        """Note that a level hands out each word of a data space."""
+        self._per_word[t] += self._given(level, t)
+
+    def _given(self, level: LevelFacts, t: int) -> float:
+        return certain(handed_out(level, t, self._tensors[t]), self._tensors[t])
+
+    def takes_in(self, level: LevelFacts, t: int) -> None:
+        """Note that a level takes in each word of a data space."""
+        self._per_word[t] += certain(taken_in(level, t), self._tensors[t])
+
+    def energy(self, macs: float, words: Sequence[int]) -> float:
+        """The least energy (pJ) of so many MACs, and of so many words of each data space."""
+        return macs * self._per_mac + sum(pj * n for pj, n in zip(self._per_word, words, strict=True))
+
+    def cycles(self, macs: int, lanes: int, words: Sequence[int], top: LevelFacts) -> float:
+        """The least cycles: so many MACs work at once, and the outermost level gives, or takes, each word once."""
+        moved = list(zip(self._tensors, words, strict=True))
+        read, written = (sum(n for tensor, n in moved if tensor.read_write == kind) for kind in (False, True))
+        return max(-(-macs // lanes), read / top.read_bandwidth, written / top.write_bandwidth)
 
 
 class Moved:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
-from flexloop.embedded.mapper.facts import SLACK
 
 Left = tuple[float, float, float, float]
 """The shares of one dimension, see `Shares`."""
 WHOLE: Left = 1.0, 1.0, 1.0, 1.0
+_BELOW = 1 - 1e-12
+"""What a product may lack of a whole number for being rounded."""
 
 
 class Shares(NamedTuple):
@@ -42,13 +43,13 @@ class Shares(NamedTuple):
     def working(self, instances: Floats) -> Floats | float:
         """The share of instances that work; Timeloop cuts off their average number."""
         share = prod(self.in_use)
-        return 1.0 if share == 1.0 else np.asarray(np.maximum(np.floor(instances * share * SLACK), 1.0) / instances)
+        return 1.0 if share == 1.0 else np.asarray(np.maximum(np.floor(instances * share * _BELOW), 1.0) / instances)
 
     def computed(self, macs: float, lanes: Floats) -> Floats:
         """The computations that Timeloop counts of so many on so many MACs, cut off too."""
         counted = macs + 0.0 * lanes
         if not self.are_whole:
-            counted = np.floor(counted * prod(self.positions) * self.working(lanes) * SLACK)
+            counted = np.floor(counted * prod(self.positions) * self.working(lanes) * _BELOW)
         return counted
 
 

@@ -96,12 +96,6 @@ def on_average(one: float, most: int, rows: int, used: int) -> float:
 
 
 @kernel
-def access_energy(counts: Floats, p: int, t: int, block: int, rates: Floats) -> float:
-    """Energy (pJ) of the accesses of data space t in one instance of level p."""
-    return row_energy(counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES], p, block, rates)
-
-
-@kernel
 def row_energy(reads: float, fills: float, updates: float, p: int, block: int, rates: Floats) -> float:
     """Energy (pJ) of the rows that words read, filled and updated in one instance of level p take."""
     exact = rates[p, ROWS_A_WORD]
@@ -165,7 +159,8 @@ def cost(tables: Tables, held: Bools, average: Ints, computes: float, work: Work
             if held[p, t]:
                 reads += counts[p, t, READS] * tables.scale[p, t]
                 writes += (counts[p, t, FILLS] + counts[p, t, UPDATES]) * tables.scale[p, t]
-                one = access_energy(counts, p, t, hardware[p, BLOCK], rates)
+                accesses = counts[p, t, READS], counts[p, t, FILLS], counts[p, t, UPDATES]
+                one = row_energy(*accesses, p, hardware[p, BLOCK], rates)
                 level_energy += energy_of_all(one, most, used, hardware[p, CLUSTERS])
         if rates[p, E_ADDRESS] > 0.0:
             level_energy += addressing(tables, held, p, most, counts)

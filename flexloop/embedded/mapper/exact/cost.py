@@ -70,8 +70,7 @@ def totals(
         cycles = max(cycles, np.float64(ceil(steps / slow * extra[4])))
         energy += level_energy
     for level in range(machine.n_levels):
-        instances = np.float64(used if levels_i[level, GROUP] == 0 else 1)
-        energy += machine.levels_f[level, LEAK] * cycles * max(1.0, instances)
+        energy += machine.levels_f[level, LEAK] * cycles * (used if levels_i[level, GROUP] == 0 else 1)
     return cycles, energy + compute_pj + extra[0]
 
 

@@ -13,7 +13,7 @@ from flexloop.embedded.arrays import Floats, Ints, Rows
 from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.exact.bounds import hopeless
-from flexloop.embedded.mapper.exact.compulsory import Compulsory
+from flexloop.embedded.mapper.exact.compulsory import CompulsoryWork
 from flexloop.embedded.mapper.exact.form import Form
 from flexloop.embedded.mapper.exact.neighbours import LINEAR, SHAPE, SIGNATURE, SPLIT, placements
 from flexloop.embedded.mapper.exact.problem import (
@@ -99,9 +99,9 @@ class Family:
         self._placements: dict[bytes, Ints] = {}
 
     @cached_property
-    def compulsory(self) -> Compulsory:
+    def compulsory(self) -> CompulsoryWork:
         """What no mapping can do without."""
-        return Compulsory(self.forms[0], self.machine)
+        return CompulsoryWork(self.forms[0], self.machine)
 
     def writer(self, shape: int) -> Writer:
         """What writes leaves of one of the forms."""

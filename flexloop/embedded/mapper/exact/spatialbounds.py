@@ -62,7 +62,7 @@ def tile_extremes(machine: Record, lattice: Record) -> Floats:
                     continue
                 step1, step2, _ = displacement(d, tile[d], machine.coef)
                 still = 0.5 if tile[partner] < lattice.bounds[partner] else 1.0
-                least = min(least, still * brought(tile, machine.coef, step1, step2))
+                least = min(least, np.float64(still * brought(tile, machine.coef, step1, step2)))
             best[PER_WEIGHT] = max(best[PER_WEIGHT], np.float64(tile[0] * tile[6] * tile[7]))
             best[PER_OUTPUT] = max(best[PER_OUTPUT], np.float64(tile[2] * tile[4] * tile[5]))
             best[PER_MAC] = min(best[PER_MAC], least / macs)

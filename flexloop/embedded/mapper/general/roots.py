@@ -25,7 +25,7 @@ from flexloop.embedded.mapper.general.mirrors import mirrored, mirrors
 from flexloop.embedded.mapper.paths.keeping import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.paths.programme import LONG
 from flexloop.embedded.mapper.paths.shortest import are_few
-from flexloop.embedded.mapper.relaxed import certain, handed_out
+from flexloop.embedded.mapper.relaxed import Compulsory
 from flexloop.embedded.mapper.space import Space
 
 Key = tuple[float, float]
@@ -77,26 +77,23 @@ class Part:
     def compulsory(self, bounds: Sequence[int]) -> float:
         """Energy (pJ) that no mapping can do without: all MACs, and each word handed on once by the outermost level."""
         computed = self._least_computed * prod(self.choices.imperfect.shares(bounds).positions)
-        words = (max(t.surely_moved(bounds) - self.facts.levels[-1].instances, 0) for t in self.facts.tensors)
-        moved = sum(pj * count for pj, count in zip(self._per_word, words, strict=True))
-        return prod(bounds) * computed * self.facts.compute_energy + moved
+        words = [max(t.surely_moved(bounds) - self.facts.levels[-1].instances, 0) for t in self.facts.tensors]
+        return self._least.energy(prod(bounds) * computed, words)
 
     @cached_property
     def _least_computed(self) -> float:
         return self.choices.imperfect.least_computed()
 
     @cached_property
-    def _per_word(self) -> list[float]:
-        """pJ of each data space's words at the outermost level, where that surely hands them on."""
+    def _least(self) -> Compulsory:
         choices, top = self.choices, self.facts.levels[-1]
+        least = Compulsory(self.facts.compute_energy, self.facts.tensors)
         # Residuals may leave words out; neighbours may feed the MACs.
-        if choices.imperfect or 0 in choices.spatial:
-            return [0.0] * len(self.facts.tensors)
-        given = [bool(kept) and t not in top.no_coalesce for t, kept in enumerate(choices.kept[-1])]
-        return [
-            certain(handed_out(top, i, t), t) * some
-            for i, (t, some) in enumerate(zip(self.facts.tensors, given, strict=True))
-        ]
+        if not choices.imperfect and 0 not in choices.spatial:
+            for t, kept in enumerate(choices.kept[-1]):
+                if kept and t not in top.no_coalesce:
+                    least.hands_out(top, t)
+        return least
 
     def patterns(self) -> Iterator[Mask]:
         """The patterns of bypass that nothing is proved about yet and that keep every tensor somewhere."""
