@@ -8,12 +8,12 @@ from golden_specs import golden_space
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.arrays import Ints
-from flexloop.embedded.mapper.exact import orders
 from flexloop.embedded.mapper.exact.form import recognise
 from flexloop.embedded.mapper.exact.leaves import Family
 from flexloop.embedded.mapper.exact.neighbours import SHAPE, placements
 from flexloop.embedded.mapper.exact.optimal import families
 from flexloop.embedded.mapper.exact.problem import ALL_BUFFER_ORDERS, ALL_DRAM_ORDERS, SERVED
+from flexloop.embedded.roles import C, M, P, Q, R
 
 BOUNDS = np.array([1, 1, 4, 4, 3, 1, 16, 4])
 """Canonical bounds: N G C M R S P Q."""
@@ -53,11 +53,9 @@ def costs(family: Family, one: Ints, placed: Ints) -> list[tuple[int, float]]:
 @pytest.mark.parametrize(
     ("spatial", "innermost"),
     [
-        pytest.param(
-            {orders.R: 3, orders.P: 2, orders.M: 2, orders.C: 2}, orders.P, id="filter rows beside output rows"
-        ),
-        pytest.param({orders.R: 3, orders.P: 4, orders.Q: 2, orders.C: 2}, orders.P, id="four loops"),
-        pytest.param({orders.P: 4, orders.M: 2, orders.C: 2}, orders.R, id="a step of one word"),
+        pytest.param({R: 3, P: 2, M: 2, C: 2}, P, id="filter rows beside output rows"),
+        pytest.param({R: 3, P: 4, Q: 2, C: 2}, P, id="four loops"),
+        pytest.param({P: 4, M: 2, C: 2}, R, id="a step of one word"),
     ],
 )
 def test_placements_that_count_once_cost_the_same(spatial: dict[int, int], innermost: int) -> None:

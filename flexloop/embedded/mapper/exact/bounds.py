@@ -102,18 +102,14 @@ def _inputs(
 
 @kernel
 def _exists(family: int, present: Ints) -> bool:
-    if family == BY_WEIGHTS:
-        return present[0] + present[6] + present[7] > 0
-    if family == BY_INPUTS:
-        return present[3] > 0
-    if family == BY_OUTPUTS:
-        return present[2] + present[4] + present[5] > 0
-    if family == BY_NONE:
-        return present[1] > 0
+    """Whether one of the loops that are present may be a family's innermost."""
+    none = True
     for d in range(8):
         if present[d] > 0:
-            return False
-    return True
+            none = False
+            if d == 1 if family == BY_NONE else family < BY_NONE and IRRELEVANT[family, d]:
+                return True
+    return none and family == NO_LOOP
 
 
 @kernel

@@ -20,7 +20,7 @@ from flexloop.embedded.mapper.exact.problem import (
     Subproblem,
     Workspace,
 )
-from flexloop.embedded.mapper.exact.words import IRRELEVANT, tile_words
+from flexloop.embedded.mapper.exact.words import moving, repeating, tile_words
 from flexloop.embedded.mapper.space import ranked_by
 
 
@@ -33,9 +33,8 @@ def config_bound(subproblem: Subproblem, workspace: Workspace, point: int) -> tu
     scratch.words[W_OTHER, ALL] = tile_words(subproblem.lattice.bounds, machine.coef, 2)
     for d in range(8):
         scratch.first[d] = 1 if config.left[d] > 1 else 0
-    scratch.runs[0] = config.left[0] * config.left[6] * config.left[7]
-    scratch.runs[1] = config.left[3]
-    scratch.runs[2] = config.left[2] * config.left[4] * config.left[5]
+    for t in range(3):
+        scratch.runs[t] = repeating(config.left, t)
     return _least_family(machine, config, scratch, config.least, config.left, workspace.best)
 
 
@@ -62,15 +61,9 @@ def buffer_bound(subproblem: Subproblem, workspace: Workspace, point: int) -> fl
     for d in range(8):
         loops = loops or scratch.buffer[d] > 1
     for t in range(3):
-        run, beyond = 1.0, 1.0
-        inside = True
-        for d in range(8):
-            if IRRELEVANT[t, d]:
-                run *= scratch.buffer[d]
-                beyond *= scratch.outer[d]
-            elif scratch.buffer[d] > 1:
-                inside = False
-        scratch.runs[t] = run * beyond if inside else run
+        scratch.runs[t] = repeating(scratch.buffer, t)
+        if moving(scratch.buffer, t) == 1:
+            scratch.runs[t] *= repeating(scratch.outer, t)
     for d in range(8):
         scratch.first[d] = 1 if (scratch.buffer[d] if loops else scratch.outer[d]) > 1 else 0
     factors = scratch.buffer if loops else scratch.outer

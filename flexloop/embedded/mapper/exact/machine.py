@@ -23,8 +23,8 @@ from flexloop.embedded.mapper.exact.problem import (
     SPATIAL,
     Record,
 )
+from flexloop.embedded.mapper.exact.words import IRRELEVANT
 from flexloop.embedded.mapper.space import OBJECTIVES, Objective
-from flexloop.embedded.roles import C, M, N, P, Q, R, S
 from flexloop.embedded.rules.tables import BLOCK, CLUSTERS, hardware_of, rates_of
 from flexloop.embedded.spec import Spec
 from flexloop.integers import divisors
@@ -109,7 +109,7 @@ def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
         for e in range(total):
             rest, offset = e, []
             for d, n in loops:
-                offset.append(0 if _IRRELEVANT[t] >> d & 1 else rest % n)
+                offset.append(0 if IRRELEVANT[t, d] else rest % n)
                 rest //= n
             offsets.append(tuple(offset))
         pairs = ((e, interpreted(beside)(e, way, row, total)) for e in range(total) for way in range(4))
@@ -119,9 +119,6 @@ def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
         groups.append(everyone)
         still.append(left)
     return groups, still
-
-
-_IRRELEVANT = (1 << N | 1 << P | 1 << Q, 1 << M, 1 << C | 1 << R | 1 << S)
 
 
 def lattice_of(form: Form, on: Grid) -> tuple[Record, Ints]:

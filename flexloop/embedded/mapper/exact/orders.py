@@ -20,8 +20,8 @@ from functools import lru_cache
 import numpy as np
 
 from flexloop.embedded.arrays import Ints
+from flexloop.embedded.roles import C, G, M, N, P, Q, R, S
 
-N, G, C, M, R, S, P, Q = range(8)
 COUPLED_OR_FREE = (P, Q, R, S, M)
 PARTNER = {P: R, R: P, Q: S, S: Q}
 

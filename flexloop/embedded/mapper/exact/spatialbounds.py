@@ -23,12 +23,13 @@ from flexloop.embedded.mapper.exact.grid import advance, fits, look_up
 from flexloop.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, PE_TILE, SCRATCH_TYPE, Record
 from flexloop.embedded.mapper.exact.words import (
     INPUTS,
-    IRRELEVANT,
     OUTPUTS,
     WEIGHTS,
     brought,
     displacement,
+    moving,
     offsets,
+    repeating,
     tile_words,
 )
 from flexloop.embedded.mapper.space import ranked_by
@@ -63,8 +64,8 @@ def tile_extremes(machine: Record, lattice: Record) -> Floats:
                 step1, step2, _ = displacement(d, tile[d], machine.coef)
                 still = 0.5 if tile[partner] < lattice.bounds[partner] else 1.0
                 least = min(least, np.float64(still * brought(tile, machine.coef, step1, step2)))
-            best[PER_WEIGHT] = max(best[PER_WEIGHT], np.float64(tile[0] * tile[6] * tile[7]))
-            best[PER_OUTPUT] = max(best[PER_OUTPUT], np.float64(tile[2] * tile[4] * tile[5]))
+            best[PER_WEIGHT] = max(best[PER_WEIGHT], np.float64(repeating(tile, WEIGHTS)))
+            best[PER_OUTPUT] = max(best[PER_OUTPUT], np.float64(repeating(tile, OUTPUTS)))
             best[PER_MAC] = min(best[PER_MAC], least / macs)
             best[PER_MAC_STAY] = min(best[PER_MAC_STAY], least / macs * tile[3])
         if not advance(index, lattice.counts, over):
@@ -111,11 +112,7 @@ def _family(
     for t in (0, 2):
         words[W_PE, t] = each / extremes[PER_WEIGHT if t == 0 else PER_OUTPUT]
         if family == t:
-            still = 1
-            for d in range(8):
-                if not IRRELEVANT[t, d]:
-                    still *= lattice.bounds[d] // x[d]
-            words[W_PE, t] = np.float64(still)
+            words[W_PE, t] = np.float64(moving(lattice.bounds, t) // moving(x, t))
     words[W_PE, 1] = each * extremes[PER_MAC]
     if family == 1:
         words[W_PE, 1] = each * extremes[PER_MAC_STAY] / (lattice.bounds[3] // x[3])

@@ -48,6 +48,16 @@ def moving(factors: Ints, tensor: int) -> int:
 
 
 @kernel
+def repeating(factors: Ints, tensor: int) -> int:
+    """The product of the factors of the dimensions that a tensor does not have."""
+    times = 1
+    for d in range(8):
+        if IRRELEVANT[tensor, d]:
+            times *= factors[d]
+    return times
+
+
+@kernel
 def append_loops(row: Ints, factors: Ints, strides: Ints, nest: Ints, length: int) -> int:
     """Append the loops > 1 of one level, innermost first, to a nest of (dimension, factor, stride); its new length."""
     for i in range(8):

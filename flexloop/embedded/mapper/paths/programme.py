@@ -153,6 +153,7 @@ class Programme:
         may_be_traced: whether the path is wanted, if values are not too many.
 
     Attributes:
+        steps, words: see `Ways`.
         takes_long: whether it takes long.
         is_kept: whether the values of all slots are kept, for branch and bound along paths.
         least: the least energy (pJ), MACs included.
@@ -168,7 +169,8 @@ class Programme:
         self, ways: Ways, charges: Charges | Blend, which: Ints, most: float = inf, deadline: Deadline | None = None,
         *, may_be_traced: bool = True,
     ) -> None:  # fmt: skip
-        self.steps, self._ways, self._charges, self._which, self._deadline = ways.steps, ways, charges, which, deadline
+        self.steps, self.words = ways.steps, ways.words
+        self._ways, self._charges, self._which, self._deadline = ways, charges, which, deadline
         alone = len(which) == 1
         self._costs = dict[int, Floats]()
         self.window, self._offsets, reachable = self._tiles()

@@ -149,8 +149,7 @@ def shortest(
         programmes.append(Programme(ways, blend or own, which, most, deadline, may_be_traced=traced))
     first, genomes = programmes[0], None
     if first.traced:
-        walk = Walk(mapspace.choices, mapspace.keeping, fillings.one(int(which[0])), first, _words_of(mapspace))
-        genomes = walk.genomes()
+        genomes = Walk(mapspace.choices, mapspace.keeping, fillings.one(int(which[0])), first).genomes()
     for programme in programmes:
         programme.within.clear()  # nobody else needs them, and they are most of what is held
     least, is_kept = sum(p.least for p in programmes), all(p.is_kept for p in programmes)
@@ -185,7 +184,7 @@ def _shares(mapspace: Decided) -> Shares:
 
 
 def _words_of(mapspace: Decided) -> Words:
-    return _words(mapspace.facts, tuple(mapspace.bounds), _shares(mapspace))
+    return _words(mapspace.facts, _grid(tuple(mapspace.bounds)), _shares(mapspace))
 
 
 def _ways(mapspace: Decided, *, follows: bool) -> Ways:
@@ -218,16 +217,6 @@ def _steps(
     return Steps(slots, highs, np.array(keeping, dtype=np.int8), grid, relevant, sliding)
 
 
-@lru_cache(maxsize=_TABLES)
-def _grid(bounds: tuple[int, ...]) -> Grid:
-    return Grid(bounds)
-
-
-@lru_cache(maxsize=_TABLES)
-def _words(facts: Facts, bounds: tuple[int, ...], shares: Shares) -> Words:
-    return Words(facts, _grid(bounds), shares)
-
-
-@lru_cache(maxsize=_TABLES)
-def _bank(words: Words) -> Bank:
-    return Bank(words)
+_grid = lru_cache(maxsize=_TABLES)(Grid)
+_words = lru_cache(maxsize=_TABLES)(Words)
+_bank = lru_cache(maxsize=_TABLES)(Bank)

@@ -14,7 +14,6 @@ from flexloop.embedded.mapper.paths.grid import Floats
 from flexloop.embedded.mapper.paths.keeping import KEPT, OPEN, Keeping
 from flexloop.embedded.mapper.paths.kernels import FIRST_MOVE, OUTSIDE
 from flexloop.embedded.mapper.paths.programme import Programme
-from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Genomes, picked
 
 _PLACEMENTS = 64
@@ -29,19 +28,16 @@ class Walk:
         keeping: what is kept, bypassed, open.
         filling: the factors of the fanouts, by slot.
         programme: the programme.
-        words: of the tiles.
     """
 
-    def __init__(
-        self, choices: Choices, keeping: Keeping, filling: Filling, programme: Programme, words: Words
-    ) -> None:
+    def __init__(self, choices: Choices, keeping: Keeping, filling: Filling, programme: Programme) -> None:
         self._choices, self._filling, self._programme = choices, filling, programme
         grid = programme.window.grid
         self._bounds, self._moves = grid.bounds, programme.window.axes.tolist()
         self._tile, self._row = 0, 0
         self._axes = {grid.axis(d, prime): (d, prime) for d, primes in enumerate(grid.primes) for prime in primes}
         self._loops: list[dict[int, int]] = [{} for _ in choices.slots]
-        self._shared = frozenset(d for shared in words.shared for d in shared)
+        self._shared = frozenset(d for shared in programme.words.shared for d in shared)
         self._keep, self._open = keeping == KEPT, keeping == OPEN
 
     def genomes(self) -> Genomes | None:
