@@ -190,20 +190,28 @@ def write_counts(tables: Tables, held: Bools, t: int, top: int, average: Ints, w
     for p in range(top + 1):
         if not held[p, t]:
             continue
-        outermost = p == top
-        peer = from_neighbours(p, top, average, flow)
-        share = 0.0 if outermost else flow[SHARE, p]
+        read_write, peer = tables.about[t, READ_WRITE] != 0, from_neighbours(p, top, average, flow)
+        reads, fills, updates = whole_words(flow[CONTENT, p], flow[SHARE, p], peer, partition[p], read_write)
         counts[p, t, SIZE] = work.size[t, p + 1]
-        if tables.about[t, READ_WRITE]:
-            counts[p, t, UPDATES] = np.floor(flow[CONTENT, p] + 0.5)
-            counts[p, t, READS] = np.floor(flow[CONTENT, p] + peer - partition[p] + 0.5)
-            counts[p, t, REDUCTIONS] = counts[p, t, READS]
-            counts[p, t, FILLS] = 0.0 if outermost else np.floor(share + peer - partition[p] + 0.5)
-        else:
-            counts[p, t, UPDATES] = 0.0
-            counts[p, t, READS] = np.floor(flow[CONTENT, p] + peer + 0.5)
-            counts[p, t, REDUCTIONS] = 0.0
-            counts[p, t, FILLS] = np.trunc(share + peer)
+        counts[p, t, READS] = reads
+        counts[p, t, FILLS] = 0.0 if p == top else fills
+        counts[p, t, UPDATES] = updates
+        counts[p, t, REDUCTIONS] = reads if read_write else 0.0
+
+
+@kernel
+def whole_words(content: float, share: float, peer: float, own: float, read_write: bool) -> tuple[float, float, float]:
+    """Words that one instance reads, is filled with and updates, rounded (rule 8).
+
+    Args:
+        content: words that its children get.
+        share, peer: words that it gets from its parent, and from its neighbours.
+        own: words that are its own, of a data space that is updated.
+        read_write: whether the data space is.
+    """
+    if read_write:
+        return np.floor(content + peer - own + 0.5), np.floor(share + peer - own + 0.5), np.floor(content + 0.5)
+    return np.floor(content + peer + 0.5), np.trunc(share + peer), 0.0
 
 
 @kernel

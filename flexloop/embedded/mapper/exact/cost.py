@@ -6,7 +6,7 @@ neighbours hand on is left out.
 
 from __future__ import annotations
 
-from math import ceil, floor
+from math import ceil
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.problem import Record
 from flexloop.embedded.rules.cost import energy_of_all, row_energy, slowdown
+from flexloop.embedded.rules.counts import whole_words
 from flexloop.embedded.rules.tables import LEAK
 
 # Columns of the table of levels (integers): group (0 PE, 1 buffer, 2 DRAM), words of a row, whether each tensor is
@@ -102,14 +103,12 @@ def set_outer(machine: Record, words: Floats, t: int, groups: float, outer: floa
 @kernel
 def _counts(words: Floats, group: int, t: int) -> tuple[float, float, float]:
     """Reads, fills and updates of one instance of a level in a group."""
+    own = words[W_OTHER, FIRST] if group == 0 else words[W_OTHER, ALL]
     if group == 0:
         out, into = words[W_MAC, t], words[W_PE, t]
     elif group == 1:
         out, into = words[W_ARRAY, t], words[W_BUFFER, t]
     else:
         out, into = words[W_DRAM, t], 0.0
-    if t == 2:
-        first = words[W_OTHER, FIRST] if group == 0 else words[W_OTHER, ALL]
-        fills = 0.0 if group == 2 else floor(into - first + 0.5)
-        return floor(out - first + 0.5), fills, floor(out + 0.5)
-    return floor(out + 0.5), floor(into), 0.0
+    reads, fills, updates = whole_words(out, into, 0.0, own, t == 2)
+    return reads, 0.0 if group == 2 else fills, updates
