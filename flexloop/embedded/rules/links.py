@@ -119,21 +119,36 @@ def count_groups(table: Ints, children: int, merge: bool) -> int:
     return groups
 
 
+@kernel
+def beside(e: int, column: int, way: int, row: int, n: int) -> int:
+    """The neighbour of child e, in a column of its row, in one of four ways, of n children (rule 5a); below 0: none."""
+    if way == 0:
+        f = e + 1 if column + 1 < row else -1
+    elif way == 1:
+        f = e - 1 if column > 0 else -1
+    else:
+        f = e + row if way == 2 else e - row
+    return f if f < n else -1
+
+
 @noinline
-def mark_served(table: Ints, children: int, move: int, row: int) -> int:
-    """Mark the children whose next tile some neighbour holds now; return how many there are."""
-    key, skip = table[KEY], table[SKIP]
-    served = 0
-    column = 0
+def mark_served(now: Ints, children: int, before: Ints, others: int, move: int, row: int, skip: Ints) -> int:
+    """Mark the children whose next tile some neighbour holds; return how many there are.
+
+    Args:
+        now, children: offsets of the children's tiles.
+        before, others: those of the children that held tiles a step before.
+        move: how far those lie behind.
+        row: children in a row of the array.
+        skip: receives the marks.
+    """
+    served = column = 0
     for e in range(children):
-        wanted = key[e] + move
-        found = column > 0 and key[e - 1] == wanted
-        column += 1
-        if column == row:
-            column = 0
-        found = found or (column > 0 and e + 1 < children and key[e + 1] == wanted)
-        found = found or (e >= row and key[e - row] == wanted)
-        found = found or (e + row < children and key[e + row] == wanted)
+        wanted, found = now[e] + move, False
+        for way in range(4):
+            f = beside(e, column, way, row, others)
+            found = found or (f >= 0 and before[f] == wanted)
+        column = column + 1 if column + 1 < row else 0
         skip[e] = found
         served += found
     return served
@@ -257,7 +272,9 @@ def accesses(
         groups = count_groups(table, children, merge)
     used, linked, plain = 0, 0.0, float(words)
     for k in range(kinds):
-        served = mark_served(table, children, work.moves[k], row) if weight[k] > 0.0 else 0
+        served = 0
+        if weight[k] > 0.0:
+            served = mark_served(table[KEY], children, table[KEY], children, work.moves[k], row, table[SKIP])
         if served > 0 and count_groups(table, children, merge) < groups:
             used = add_groups(children, weight[k], used, work)
             linked += served * weight[k]

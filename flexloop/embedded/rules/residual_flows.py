@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from flexloop.embedded.arrays import Bools, Ints
+from flexloop.embedded.arrays import Bools
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.rules.counts import LINKS, scaled, settle
-from flexloop.embedded.rules.links import KEY, SKIP, add_groups, count_groups, digits, list_children, skip_none
+from flexloop.embedded.rules.links import (
+    KEY,
+    SKIP,
+    add_groups,
+    count_groups,
+    digits,
+    list_children,
+    mark_served,
+    skip_none,
+)
 from flexloop.embedded.rules.nest import X_BELOW, Y_BELOW, tile_size
 from flexloop.embedded.rules.residual_nest import AROUND, RESIDUAL
 from flexloop.embedded.rules.residual_tiles import HELD, LOOP, OVER, PASSES, WORDS, handed_step
@@ -46,30 +55,6 @@ def write_spatial_loops(p: int, over: int, work: Workspace, own: ResidualWorkspa
 
 
 @kernel
-def mark_handed(now: Ints, children: int, before: Ints, others: int, move: int, row: int, skip: Ints) -> int:
-    """Mark the children that get what some neighbour got before; return how many there are.
-
-    Args:
-        now, children: offsets of the children's tiles.
-        before, others: those of the children that took part in the step before.
-        move: how far what they got then lies behind.
-        row: children in a row of the array.
-        skip: receives the marks.
-    """
-    served = 0
-    for e in range(children):
-        wanted = now[e] + move
-        column = e % row
-        found = column > 0 and e - 1 < others and before[e - 1] == wanted
-        found = found or (column + 1 < row and e + 1 < others and before[e + 1] == wanted)
-        found = found or (e >= row and e - row < others and before[e - row] == wanted)
-        found = found or (e + row < others and before[e + row] == wanted)
-        skip[e] = found
-        served += found
-    return served
-
-
-@kernel
 def give(
     tables: Tables, t: int, p: int, v: int, used: int, work: Workspace, own: ResidualWorkspace, routes: Routes
 ) -> tuple[int, float]:
@@ -105,7 +90,7 @@ def give(
     skip_none(table, children)
     groups = count_groups(table, children, merge)
     if handed:
-        served = mark_handed(table[KEY], children, own.before, past, move, row, skip)
+        served = mark_served(table[KEY], children, own.before, past, move, row, skip)
         if served > 0 and count_groups(table, children, merge) >= groups:
             served = 0
             skip_none(table, children)

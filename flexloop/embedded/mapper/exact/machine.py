@@ -14,7 +14,6 @@ from flexloop.embedded.mapper.exact import orders
 from flexloop.embedded.mapper.exact.cost import KEPT
 from flexloop.embedded.mapper.exact.form import Form, is_free_of_cost
 from flexloop.embedded.mapper.exact.grid import Grid
-from flexloop.embedded.mapper.exact.neighbours import beside
 from flexloop.embedded.mapper.exact.problem import (
     BUFFER_FACTOR,
     BUFFER_TILE,
@@ -25,6 +24,7 @@ from flexloop.embedded.mapper.exact.problem import (
 )
 from flexloop.embedded.mapper.exact.words import IRRELEVANT
 from flexloop.embedded.mapper.space import OBJECTIVES, Objective
+from flexloop.embedded.rules.links import beside
 from flexloop.embedded.rules.tables import BLOCK, CLUSTERS, hardware_of, rates_of
 from flexloop.embedded.spec import Spec
 from flexloop.integers import divisors
@@ -112,7 +112,7 @@ def _lane_groups(form: Form) -> tuple[list[int], list[int]]:
                 offset.append(0 if IRRELEVANT[t, d] else rest % n)
                 rest //= n
             offsets.append(tuple(offset))
-        pairs = ((e, interpreted(beside)(e, way, row, total)) for e in range(total) for way in range(4))
+        pairs = ((e, interpreted(beside)(e, e % row, way, row, total)) for e in range(total) for way in range(4))
         served = {e for e, f in pairs if f >= 0 and offsets[f] == offsets[e]}
         everyone = len(set(offsets))
         left = len({offsets[e] for e in range(total) if e not in served})

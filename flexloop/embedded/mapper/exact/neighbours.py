@@ -13,6 +13,7 @@ from flexloop.embedded.jit import I1, allocating, entry, flag, kernel, noinline
 from flexloop.embedded.mapper.exact.placing import first_order, next_order, on_x, split_of
 from flexloop.embedded.mapper.exact.problem import MACHINE_TYPE, Record
 from flexloop.embedded.mapper.exact.words import brought, displacement, spacing
+from flexloop.embedded.rules.links import beside
 
 _ENTRIES, _KEY, _MOST_STEPS = 4096, 12, 31
 _TOO_MUCH = 5_000_000
@@ -163,7 +164,7 @@ def _count_steps(tiles: Ints, row: int, unit1: int, unit2: int, steps: Ints, now
     """Count into ``now`` the PEs that each step leads from, new ones appended; how many there are, -1: too many."""
     for e in range(len(tiles)):
         for way in range(4):
-            f = beside(e, way, row, len(tiles))
+            f = beside(e, e % row, way, row, len(tiles))
             if f < 0 or tiles[f, 2] != tiles[e, 2]:
                 continue
             move1, move2 = (tiles[f, 0] - tiles[e, 0]) // unit1, (tiles[f, 1] - tiles[e, 1]) // unit2
@@ -175,18 +176,6 @@ def _count_steps(tiles: Ints, row: int, unit1: int, unit2: int, steps: Ints, now
                 count += 1
             now[i] += 1
     return count
-
-
-@kernel
-def beside(e: int, way: int, row: int, n: int) -> int:
-    """The PE beside PE e in one of four ways, with n PEs in use on rows of so many; -1: there is none."""
-    if way == 0:
-        return e + 1 if (e + 1) % row != 0 and e + 1 < n else -1
-    if way == 1:
-        return e - 1 if e % row != 0 else -1
-    if way == 2:
-        return e + row if e + row < n else -1
-    return e - row if e >= row else -1
 
 
 @allocating
@@ -279,7 +268,7 @@ def _signature(tiles: Ints, row: int, steps: Ints) -> int:
         own = _mixed(_mixed(_mixed(1, tiles[e, 0]), tiles[e, 1]), tiles[e, 2])
         near = 0
         for way in range(4):
-            f = beside(e, way, row, len(tiles))
+            f = beside(e, e % row, way, row, len(tiles))
             move1, move2 = (tiles[f, 0] - tiles[e, 0], tiles[f, 1] - tiles[e, 1]) if f >= 0 else (0, 0)
             possible = move1 % max(steps[0], 1) == 0 and move2 % max(steps[1], 1) == 0
             possible = possible and (steps[0] > 0 or move1 == 0) and (steps[1] > 0 or move2 == 0)
