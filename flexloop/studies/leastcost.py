@@ -27,30 +27,25 @@ def least_cost(arch: ArchSpec, energy: EnergyTables, layer: Layer, objective: Ob
     costs, cycles = _energies(arch, energy), least_cycles(arch, layer)
     least = Compulsory(costs[arch.mac.name]["compute"], list(_TENSORS.values()))
     for t, tensor in enumerate(_TENSORS):
-        least.hands_out(_facts(arch.levels[0], costs), t)
+        least.hands_out(_energy_of(arch.levels[0], costs), t)
         for level in arch.buffer_groups[0]:
             if tensor in level.keep:
-                least.feeds(_facts(level, costs), t, 1.0)
+                least.feeds(_energy_of(level, costs), t, 1.0)
     picojoules = least.energy(layer.macs * (0.5 if arch.edge == "remainder" else 1.0), _moved_once(layer))
     return {"latency": cycles, "energy": picojoules, "edp": cycles * picojoules}[objective]
 
 
 def least_cycles(arch: ArchSpec, layer: Layer) -> float:
     """The roofline: every MAC takes a PE a cycle, every weight and input used is read once, every output written."""
+    dram = arch.levels[0]
+    top = LevelFacts(read_bandwidth=dram.read_bandwidth, write_bandwidth=dram.write_bandwidth)
     least = Compulsory(0.0, list(_TENSORS.values()))
-    return least.cycles(layer.macs, arch.pes * arch.lanes, _moved_once(layer), _facts(arch.levels[0], {}))
+    return least.cycles(layer.macs, arch.pes * arch.lanes, _moved_once(layer), top)
 
 
-def _facts(level: StorageLevel, costs: Map[str, Map[str, float]]) -> LevelFacts:
-    """What bounds need to know of a level: pJ and words a cycle."""
-    a_row = costs.get(level.name, {})
-    read, update = (a_row.get(action, 0.0) / level.block_size for action in ("read", "update"))
-    return LevelFacts(
-        read_energy=read,
-        update_energy=update,
-        read_bandwidth=level.read_bandwidth,
-        write_bandwidth=level.write_bandwidth,
-    )
+def _energy_of(level: StorageLevel, costs: Map[str, Map[str, float]]) -> LevelFacts:
+    read, update = (costs[level.name].get(action, 0.0) / level.block_size for action in ("read", "update"))
+    return LevelFacts(read_energy=read, update_energy=update)
 
 
 def _moved_once(layer: Layer) -> list[int]:
