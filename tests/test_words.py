@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from test_golden import case_spec
 
+from flexloop.embedded.mapper.exact.words import INPUTS, input_words, repeats, tile_words
 from flexloop.embedded.model import unlimited
 from flexloop.embedded.problem import DataSpace
+from flexloop.embedded.roles import roles_of
 from flexloop.embedded.rules.nest import close_nest, tile_size
 from flexloop.embedded.rules.tables import COUNT, DIM, OUTER, STRIDE, tables
 from flexloop.embedded.rules.words import words_into
@@ -83,4 +85,25 @@ def test_the_closed_form_is_the_walk(case: str) -> None:
             words, _, _ = words_into(arrays, t, PARENT, False, work)
             assert words == walked(space, extents, nest), (space.name, extents, nest)
             credited += words % size != 0
+    assert credited > 30 or case == "base-fc"
+
+
+@pytest.mark.parametrize("case", ["base-conv3x3", "base-conv5x5s2", "base-conv_dilated", "base-fc"])
+def test_bounds_of_three_groups_of_levels_count_words_as_the_walk_does(case: str) -> None:
+    problem = case_spec(case).problem
+    roles = roles_of(problem.dimensions, problem.data_spaces)
+    coef, place = np.array(roles.coef), {name: d for d, name in enumerate(roles.dimensions) if name}
+    rng, credited = random.Random(case), 0
+    for _ in range(500):
+        extents, loops = random_nest(rng, problem.dimensions)
+        tile = np.array([extents[name] if name else 1 for name in roles.dimensions])
+        nest = np.array([(place[d], n, stride) for d, n, stride in loops], dtype=np.int64).reshape(-1, 3)
+        for tensor, index in enumerate(roles.tensors):
+            words = size = tile_words(tile, coef, tensor)
+            if tensor == INPUTS:
+                words = input_words(tile, coef, nest, len(nest))
+                credited += words % size != 0
+            else:
+                words *= repeats(nest, len(nest), tensor)
+            assert words == walked(problem.data_spaces[index], extents, loops), (tensor, extents, loops)
     assert credited > 30 or case == "base-fc"
