@@ -19,7 +19,7 @@ import numpy.typing as npt
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
-from flexloop.embedded.mapper.facts import Facts, Resource
+from flexloop.embedded.mapper.facts import SLACK, Facts, Resource
 from flexloop.embedded.mapper.fillings import Filling, Fillings, every_filling
 from flexloop.embedded.mapper.general.mirrors import mirrored, mirrors
 from flexloop.embedded.mapper.paths.keeping import BYPASSED, KEPT, OPEN, Keeping, keeping_of
@@ -244,7 +244,7 @@ class Roots:
         for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
             if mirrored(bounds, swaps):
                 continue
-            energy = part.compulsory(bounds) * (1 - 1e-12) - less
+            energy = part.compulsory(bounds) * SLACK - less
             root = Root(
                 (0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy, tight=part.facts.resources
             )
