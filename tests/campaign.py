@@ -1,8 +1,8 @@
 """Random mapspaces, searched without shortcuts and listed whole: the search must find what the list holds.
 
-Every seed makes one mapspace of perfect factors, the same on arrays of several shapes, one with residuals and one of a
-problem whose rows and columns are alike; of odd seeds each data space has a shortest path of its own, and orders are
-bounded however few they are.
+Every seed makes one mapspace of perfect factors, the same on arrays of several shapes, one with residuals, one of a
+problem whose rows and columns are alike, and one on several arrays with a level between fanouts that has nothing; of
+odd seeds each data space has a shortest path of its own, and orders are bounded however few they are.
 
 ``python tests/campaign.py --first 0 --seconds 600`` goes on from seed to seed, and prints those that are wrong; `make
 campaign` does so for a minute.
@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from unittest.mock import patch
 
 from enumeration import best_of_all, find_best_general
-from random_spaces import some_arrays, square_space
+from random_spaces import joined_space, some_arrays, square_space
 from test_imperfect_search import apart
 from test_imperfect_search import some_space as some_imperfect_space
 
@@ -32,7 +32,7 @@ from flexloop.embedded.mapper.space import Objective
 from flexloop.errors import UnmappableError, UnsupportedError
 
 OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp")
-KINDS = ("one array", "several arrays", "residuals", "a square problem")
+KINDS = ("one array", "several arrays", "residuals", "a square problem", "nothing between fanouts")
 _ROUNDING = 2e-12
 """How far sums of the same numbers in another order may differ."""
 
@@ -69,7 +69,8 @@ def main() -> int:
         while time.process_time() < options.seconds:
             of_residuals = [some_imperfect_space(seed * 1_000_003, options.most)]
             square = [square_space(seed * 1_000_003, options.most)]
-            every = [some_arrays(seed * 1_000_003, options.most), of_residuals, square]
+            between = some_arrays(seed * 1_000_003, options.most, joined_space)
+            every = [some_arrays(seed * 1_000_003, options.most), of_residuals, square, between]
             for (kind, spaces), objective in itertools.product(enumerate([every[0][:1], *every]), OBJECTIVES):
                 few = patch.object(pricing, "shortest", apart), patch.object(labels, "BATCH", 1)
                 with ExitStack() as stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -90,9 +90,33 @@ def _first(spaces: Iterator[Space | None]) -> Space:
     return next(space for space in spaces if space is not None)
 
 
-def some_arrays(seed: int, most: int) -> list[Space]:
+def joined_space(seed: int, most: int) -> Space:
+    """A random space of which a level between two fanouts keeps nothing and has no loops."""
+    return _first(_joined_space(seed + k, most) for k in itertools.count())
+
+
+def _joined_space(seed: int, most: int) -> Space | None:
+    spec = random_spec(random.Random(seed))  # which the space is of
+    fanouts, names = spec.fanout_xy, spec.level_names
+    inner = [level for level in range(1, len(names) - 1) if fanouts[level] > (1, 1) < fanouts[level + 1]]
+    space = random_space(seed, 100 * most) if inner else None
+    if space is None:
+        return None
+    name, rules = names[inner[0]], space.constraints
+    loops = (
+        *(loop for loop in rules.loops if loop.target != name or loop.spatial),
+        LoopConstraint(name, False, dict.fromkeys(space.bounds, 1)),
+    )
+    kept = tuple(rule for rule in rules.dataspaces if rule.target != name)
+    nothing = DataspaceConstraint(name, (), space.spec.data_space_names)
+    limits = {level: some for level, some in rules.limits.items() if level not in (name, names[inner[0] + 1])}
+    constraints = replace(rules, loops=loops, dataspaces=(*kept, nothing), limits=limits)
+    return _if_small(replace(space, constraints=constraints), most)
+
+
+def some_arrays(seed: int, most: int, draw: Callable[[int, int], Space] = some_space) -> list[Space]:
     """A random space with up to three more on arrays of other shapes, some of which may lack a fanout."""
-    rng, found = random.Random(seed), [some_space(seed, most)]
+    rng, found = random.Random(seed), [draw(seed, most)]
     for _ in range(3):
         spec = found[0].spec
         fanouts = [

@@ -13,7 +13,7 @@ from golden_specs import golden_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty_spaces import CONVOLUTION, document, space_of
-from random_spaces import some_arrays, some_space, square_space
+from random_spaces import joined_space, some_arrays, some_space, square_space
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space
@@ -85,6 +85,11 @@ def test_arrays_of_several_shapes_are_searched_as_one(no_shortcuts: None, exampl
 @pytest.mark.parametrize("examples", EXAMPLES)
 def test_of_what_mirrors_each_other_in_a_square_problem_one_is_enough(no_shortcuts: None, examples: int) -> None:
     compare_drawn(lambda seed: [square_space(seed, 500)], examples)
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_fanouts_with_nothing_between_them_are_searched_as_one_first(no_shortcuts: None, examples: int) -> None:
+    compare_drawn(lambda seed: some_arrays(seed, 500, joined_space), examples)
 
 
 def test_a_way_to_fill_the_fanouts_is_bounded_once_for_all_arrays_that_hold_it() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty_spaces import CONVOLUTION, document, space_of
-from random_spaces import some_space
+from random_spaces import joined_space, some_space
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Space, find_best
@@ -21,6 +21,7 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts, TensorFacts
 from flexloop.embedded.mapper.fillings import Filling, Fillings
+from flexloop.embedded.mapper.general.joined import joined
 from flexloop.embedded.mapper.paths.bank import Bank, Passing
 from flexloop.embedded.mapper.paths.conditions import END, Charge
 from flexloop.embedded.mapper.paths.grid import Grid
@@ -100,6 +101,24 @@ def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None
             one = shortest(Decided(facts, choices, keeping, bounds), fillings, np.array([0]), coarse=coarse)
             assert together is not None and one is not None
             assert together.least <= min(most, one.least * (1 + 1e-9))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32))
+def test_no_mapping_costs_less_than_were_fanouts_with_nothing_between_them_one(seed: int) -> None:
+    space = joined_space(seed, 1_000)
+    choices = choices_of(space)
+    facts, keeping = exact(facts_of(space.spec, choices.reuse)), keeping_of(choices.kept, choices.free_bypass)
+    found: dict[tuple[int, ...], list[tuple[Filling, float]]] = {}
+    for (bounds, _), (filling, energy, _) in least_of_each(space).items():
+        found.setdefault(bounds, []).append((filling, energy + facts_of(space.spec).below_zero(bounds)))
+    for bounds, some in found.items():
+        mapspace = Decided(facts, choices, keeping, bounds)
+        ways = joined(mapspace, Fillings.of(choices, [filling for filling, _ in some]))
+        assert ways.joined is not None and len(ways) <= len(some)
+        for (_, energy), way in zip(some, ways.joined[1], strict=True):
+            together = shortest(mapspace, ways, np.array([way]))
+            assert together is not None and together.least <= energy * (1 + 1e-9)
 
 
 @settings(max_examples=12, deadline=None)

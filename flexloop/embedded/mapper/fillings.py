@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.arrays import Bools, Floats, Ints
+from flexloop.embedded.arrays import Bools, Floats, Ints, told_apart
 from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.slots import Slot
 from flexloop.integers import divisors
@@ -19,7 +19,6 @@ from flexloop.integers import divisors
 Filling = dict[int, tuple[int, ...]]
 """The factor of each dimension in each fanout, by slot."""
 _NONE = np.empty(0, dtype=np.int64)
-_MULTIPLIERS = np.random.default_rng(0).integers(1, 1 << 62, 1 << 10)
 Ranks = tuple[tuple[tuple[int, int], ...], ...]
 
 
@@ -32,12 +31,14 @@ class Fillings:
         levels: the level above each.
         factors: [ways, fanouts, dimensions].
         arrays: [ways, arrays] which of several arrays hold each way, where there are several.
+        joined: where some fanouts are taken for one: the ways that these stand for, and [those ways] by which of these.
     """
 
     slots: tuple[int, ...]
     levels: tuple[int, ...]
     factors: Ints
     arrays: Bools | None = None
+    joined: tuple[Fillings, Ints] | None = None
 
     @classmethod
     def of(cls, choices: Choices, ways: Sequence[Filling]) -> Fillings:
@@ -52,8 +53,28 @@ class Fillings:
 
     def some(self, ways: Ints) -> Fillings:
         """Some of them alone."""
-        arrays = None if self.arrays is None else self.arrays[ways]
-        return Fillings(self.slots, self.levels, self.factors[ways], arrays)
+        arrays, joined = None if self.arrays is None else self.arrays[ways], None
+        if self.joined is not None:
+            every, kind = self.joined
+            number = np.full(len(self), -1)
+            number[ways] = np.arange(len(ways))
+            held = np.flatnonzero(number[kind] >= 0)
+            joined = every.some(held), number[kind[held]]
+        return Fillings(self.slots, self.levels, self.factors[ways], arrays, joined)
+
+    def join(self, fanouts: Sequence[int]) -> Fillings:
+        """The ways to fill the fanouts were some of them one; that is, for each, the innermost one it is one with."""
+        factors = np.ones_like(self.factors)
+        for fanout, innermost in enumerate(fanouts):
+            factors[:, innermost] *= self.factors[:, fanout]
+        first, kind = told_apart(factors.reshape(len(self), -1))
+        return Fillings(self.slots, self.levels, factors[first], joined=(self, kind))
+
+    def apart(self, way: int) -> Fillings:
+        """The ways that one stands for where some fanouts are taken for one."""
+        assert self.joined is not None
+        every, kind = self.joined
+        return every.some(np.flatnonzero(kind == way))
 
     def on(self, choices: Choices, ways: Ints) -> tuple[Fillings, Ints]:
         """Some of them on one of the arrays, which may lack fanouts, and which these are."""
@@ -102,39 +123,43 @@ def _what_costs(fillings: Fillings, tensors: tuple[Ranks, ...]) -> Floats:
 
 
 def every_filling(
-    choices: Choices, bounds: Sequence[int], most: int, deadline: Deadline | None = None
+    choices: Choices, bounds: Sequence[int], most: int, deadline: Deadline | None = None, rooms: Ints | None = None
 ) -> Fillings | None:
-    """Every way to fill the fanouts, or None where there are more than ``most`` (TimeUp at the deadline)."""
+    """Every way to fill the fanouts, or None where there are more than ``most`` (TimeUp at the deadline).
+
+    Args:
+        choices: the mapspace's slots.
+        bounds: of the dimensions.
+        most: ways.
+        deadline: when to give up.
+        rooms: [arrays, fanouts] how many children those of several arrays have, if that alone tells what they hold.
+    """
     slots = tuple(choices.spatial.values())
     found = np.empty((1, 0, len(bounds)), dtype=np.int64)
     left = np.array([bounds], dtype=np.int64)
-    for place in slots:
+    arrays = None if rooms is None else np.ones((1, len(rooms)), dtype=np.bool_)
+    for number, place in enumerate(slots):
         factors = fanout_factors(choices, place, bounds, most, deadline)
         if factors is None:
             return None
-        first, which = told_apart(left)
-        fitting = [_dividing(kind, factors, deadline) for kind in left[first]]
+        factors = factors[np.argsort(factors.prod(axis=1), kind="stable")]
+        children, room = factors.prod(axis=1), np.full(len(left), prod(choices.slots[place].extent))
+        if arrays is not None and rooms is not None:
+            room = np.where(arrays, rooms[:, number], 0).max(axis=1)
+        kinds = np.concatenate([left, room[:, None]], axis=1)
+        first, which = told_apart(kinds)
+        held = np.searchsorted(children, room[first], side="right")
+        fitting = [_dividing(left[i], factors[:some], deadline) for i, some in zip(first, held, strict=True)]
         ways = [fitting[kind] for kind in which]
-        if sum(map(len, ways)) > most:
+        rows, chosen = np.repeat(np.arange(len(ways)), [len(some) for some in ways]), np.concatenate([_NONE, *ways])
+        if len(rows) > most:
             return None
-        rows = np.repeat(np.arange(len(ways)), [len(some) for some in ways])
-        chosen = factors[np.concatenate([_NONE, *ways])]
-        found, left = np.concatenate([found[rows], chosen[:, None]], axis=1), left[rows] // chosen
-    return Fillings(slots, tuple(choices.spatial), found[choices.imperfect.may_fill(found)])
-
-
-def told_apart(rows: Ints) -> tuple[Ints, Ints]:
-    """One place of each different row of [n, columns], and which of these each row equals."""
-    hashed = rows @ _MULTIPLIERS[: rows.shape[1]]
-    _, first, which = np.unique(hashed, return_index=True, return_inverse=True)
-    if (rows[first[which]] == rows).all():
-        return first, which
-    order = np.lexsort((np.zeros(len(rows)), *rows.T))  # there may be no columns
-    new = np.ones(len(rows), dtype=np.bool_)
-    new[1:] = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)
-    which = np.empty(len(rows), dtype=np.int64)
-    which[order] = np.cumsum(new) - 1
-    return order[new], which
+        if arrays is not None and rooms is not None:
+            arrays = arrays[rows] & (children[chosen, None] <= rooms[:, number])
+        found = np.concatenate([found[rows], factors[chosen][:, None]], axis=1)
+        left = left[rows] // factors[chosen]
+    fills = choices.imperfect.may_fill(found)
+    return Fillings(slots, tuple(choices.spatial), found[fills], None if arrays is None else arrays[fills])
 
 
 def _dividing(left: Ints, factors: Ints, deadline: Deadline | None) -> Ints:
@@ -157,8 +182,7 @@ def fanout_factors(
     options = [[f for f in divisors(n) if low <= f <= high] for n, low, high in zip(bounds, lows, highs, strict=True)]
     for d, known in choices.imperfect.factors_of(place):
         options[d] = [f for f in options[d] if f in known]
-    # In one row or column loops may stand in any order, unless a pinned split says where they do.
-    any_order = min(slot.extent) == 1 and slot.split is None
+    any_order = told_by_room(slot)
     found: list[tuple[int, ...]] = []
     for factors in _within(options, prod(slot.extent)):
         if deadline is not None:
@@ -168,6 +192,11 @@ def fanout_factors(
         if len(found) > most:
             return None
     return np.array(found, dtype=np.int64).reshape(len(found), len(bounds))
+
+
+def told_by_room(slot: Slot) -> bool:
+    """Whether a fanout holds any loops that need no more than its children: in one row, where no split is pinned."""
+    return min(slot.extent) == 1 and slot.split is None
 
 
 def _fits(slot: Slot, factors: Sequence[int]) -> bool:

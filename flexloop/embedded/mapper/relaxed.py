@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexloop.embedded.arrays import Floats
+from flexloop.embedded.arrays import Floats, told_apart
 from flexloop.embedded.mapper.facts import READ, WRITE, LevelFacts, TensorFacts
 from flexloop.integers import divisors
 
@@ -124,12 +124,12 @@ class Moved:
         for rank in set(self.shared.values()):
             dims, loops = [d for d, _ in rank], tuple((self._bounds[d], coefficient) for d, coefficient in rank)
             both = np.stack([factors[:, dims], inside[:, dims]], axis=1).astype(np.int64)
-            ways, which = np.unique(both, axis=0, return_inverse=True)
+            first, which = told_apart(both.reshape(len(both), -1))
             alike = [
                 prod(way) if self.tensor.is_diagonal else most_alike(loops, tuple(way), tuple(span))
-                for way, span in ways.tolist()
+                for way, span in both[first].tolist()
             ]
-            share = share * np.array(alike, dtype=np.float64)[which.ravel()]
+            share = share * np.array(alike, dtype=np.float64)[which]
         return share
 
     def passing(self, d: int) -> list[int]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from flexloop.deadline import Deadline
+from flexloop.embedded.arrays import told_apart
 from flexloop.embedded.mapper.facts import Facts
-from flexloop.embedded.mapper.fillings import Fillings, told_apart
+from flexloop.embedded.mapper.fillings import Fillings, every_filling, told_by_room
 from flexloop.embedded.mapper.general.roots import MOST_WAYS, Part, Root, Stage
 from flexloop.embedded.mapper.sampler import choices_of
 
@@ -46,6 +48,11 @@ class Arrays(Part):
 
     def _fillings_of(self, bounds: Sequence[int], deadline: Deadline) -> Fillings | None:
         """The ways of all members, and which of these each of them belongs to."""
+        slots = [member.choices.slots[place] for member in self.members for place in member.choices.spatial.values()]
+        least = self.choices.limits[0][list(self.choices.spatial.values())]
+        if all(map(told_by_room, slots)) and least.max(initial=1) == 1:
+            rooms = [[prod(member.choices.fanouts[level]) for level in self.choices.spatial] for member in self.members]
+            return every_filling(self.choices, bounds, MOST_WAYS, deadline, np.array(rooms))
         levels = list(self.choices.spatial)
         found: list[npt.NDArray[np.int64]] = []
         for member in self.members:

@@ -76,12 +76,12 @@ class Incumbent:
         return self._known if self.best is None else self.best.key
 
     def start(self, seeds: Sequence[Seed]) -> None:
-        """Cost the seeds and the mappings with the smallest tiles, for everything else to be compared with."""
+        """Cost the seeds, or a mapping with the smallest tiles, for everything else to be compared with."""
         for seed in seeds:
             part = self.parts[seed.space]
             self.note(part, part.costing.genomes(seed.mapping))
         for part in self.filled:
-            if self.is_done:
+            if self.is_done or self.best is not None:
                 return
             self.note(part, part.choices.smallest())
 

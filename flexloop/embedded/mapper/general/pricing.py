@@ -61,13 +61,13 @@ class Pricing:
         self.note_path(root, found)
         self._remember(root, found)
         energy = float(measure.total(np.array([found.least]), np.array([root.cycles]))[0])
-        stage = Stage.PRICED if found.is_fine else Stage.COARSE
+        stage = Stage.PRICED if found.is_fine and (root.is_filled or len(root.which) > 1) else Stage.COARSE
         root = self.bounded(replace(root, has_paths=True), stage, energy, 0.0)
         if energy == np.inf or not self._ask_cycles(root):
             return root
         if not root.is_even and not (found.is_fine and root.is_small):
             return root
-        if found.is_fine and found.takes_long and len(root.which) == 1 and not isinstance(root.part, Arrays):
+        if found.is_fine and found.takes_long and root.is_filled and not isinstance(root.part, Arrays):
             return replace(root, asks=True)
         return self._asked(root, found, measure, coarse=coarse)
 
@@ -83,7 +83,7 @@ class Pricing:
     def _asked(self, root: Root, found: Shortest, measure: Measure, *, coarse: bool) -> Root:
         resources = root.part.facts.resources if self._is_slow(root, found) else ()
         root = self._throttled(root, measure, coarse=coarse, resources=resources)
-        if self._incumbent.is_hopeless(root.key) or len(root.which) > 1:
+        if self._incumbent.is_hopeless(root.key) or not root.is_filled:
             return root
         return self._blended(root, found, measure, resources or root.tight, coarse=coarse)
 
@@ -95,7 +95,7 @@ class Pricing:
         they move much the same words in all of them.
         """
         outermost = 0 if root.is_even or root.fillings is None else max(root.fillings.levels, default=0)
-        alone, steps = len(root.which) == 1, root.least_cycles()
+        alone, steps = root.is_filled, root.least_cycles()
         tight = []
         for resource in sorted(resources or root.tight, key=lambda resource: -self._needed.get(resource, 0.0)):
             if self._incumbent.is_hopeless(root.key):
@@ -120,8 +120,12 @@ class Pricing:
         return replace(root, tight=tuple(tight))
 
     def _may_be_tight(self, root: Root, resource: Resource) -> bool:
-        """Whether a bandwidth may need about as many cycles as a root does, by what it needed elsewhere."""
-        return self._needed.get(resource, np.inf) * root.least_cycles() >= _TIGHT * root.cycles
+        """Whether a bandwidth may need about as many cycles as a root does, by what it needed elsewhere.
+
+        Where energy counts too a mapping of the least energy tells when to ask first: see `_is_slow`.
+        """
+        unknown = np.inf if self._incumbent.objective == "latency" else 0.0
+        return self._needed.get(resource, unknown) * root.least_cycles() >= _TIGHT * root.cycles
 
     def _blended(
         self, root: Root, found: Shortest, measure: Measure, resources: Sequence[Resource], *, coarse: bool
@@ -151,11 +155,11 @@ class Pricing:
         """Whether cycles matter: for energy where they decide between mappings that are as good."""
         if self._incumbent.objective != "energy":
             return True
-        return len(root.which) == 1 and self._incumbent.may_tie(root.key[0])
+        return root.is_filled and self._incumbent.may_tie(root.key[0])
 
     def _is_slow(self, root: Root, found: Shortest) -> bool:
         """Whether the mapping of the least energy needs more cycles than a root does, or may where it is not traced."""
-        if isinstance(root.part, Arrays) or len(root.which) > 1 or not found.is_fine:
+        if isinstance(root.part, Arrays) or not root.is_filled or not found.is_fine:
             return False
         return found.genomes is None or slow_end(self._incumbent, root, found) is not None
 
@@ -181,7 +185,7 @@ class Pricing:
         return self._path(root, least, path.resource, path.weight, coarse=True, apart=True)
 
     def _remember(self, root: Root, found: Shortest) -> None:
-        self._fresh, self._fresh_of = {None: found} if len(root.which) == 1 and root.is_small else {}, root.order
+        self._fresh, self._fresh_of = {None: found} if root.is_filled and root.is_small else {}, root.order
 
     def _paths_of(self, root: Root) -> dict[Resource | None, Shortest]:
         """The paths that are remembered, if these are a root's."""

@@ -6,20 +6,21 @@ searched by branch and bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from flexloop.deadline import Deadline, TimeUp
-from flexloop.embedded.mapper.general.arrays import Arrays, as_arrays, members_of
+from flexloop.embedded.mapper.general.arrays import Arrays, members_of
 from flexloop.embedded.mapper.general.incumbent import Incumbent
+from flexloop.embedded.mapper.general.joined import joined
 from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
 from flexloop.embedded.mapper.general.pricing import Pricing
 from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage
 from flexloop.embedded.mapper.paths.keeping import keeping_of
-from flexloop.embedded.mapper.paths.shortest import are_few
+from flexloop.embedded.mapper.paths.shortest import Decided, are_few
 
 SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
@@ -41,9 +42,11 @@ def has_paths(part: Part, deadline: Deadline) -> bool:
     if choices.imperfect:  # fanouts are mostly filled in few ways then, which time enough is to list later
         return True
     try:
-        return part.fillings(bounds, deadline) is not None
+        if part.fillings(bounds, deadline) is not None:
+            return True
     except TimeUp:
         return False
+    return isinstance(part, Arrays) and all(has_paths(member, deadline) for member in part.members)
 
 
 class Proof:
@@ -51,11 +54,12 @@ class Proof:
 
     Args:
         incumbent: the best mapping yet.
+        parts: the mapspaces.
         are_paths: whether shortest paths lead to good mappings, so that none need be sampled.
     """
 
-    def __init__(self, incumbent: Incumbent, *, are_paths: bool) -> None:
-        self._incumbent, self._pricing = incumbent, Pricing(incumbent, are_paths=are_paths)
+    def __init__(self, incumbent: Incumbent, parts: Sequence[Part], *, are_paths: bool) -> None:
+        self._incumbent, self._parts, self._pricing = incumbent, parts, Pricing(incumbent, are_paths=are_paths)
 
     def run(self, samples: int, rng_seed: int) -> None:
         """Cut off or cost everything that is left, in the order of the bounds.
@@ -66,7 +70,7 @@ class Proof:
             samples: mappings sampled at a time, or 0.
             rng_seed: seed of the sampler.
         """
-        roots = Roots(as_arrays(self._incumbent.filled), self._incumbent.key)
+        roots = Roots(self._parts, self._incumbent.key)
         begun, sampled, opened, plunge = self._incumbent.deadline.now(), 0.0, 0, 0
         while (least := roots.least()) is not None:
             if opened >= plunge:
@@ -103,7 +107,7 @@ class Proof:
                     return
                 self._incumbent.deadline.check()
                 parts = self._taken_apart(root, roots.numbers)
-                if 1 < len(root.which) <= root.most_alone:  # which is better is not known yet
+                if len(parts) > 1 and all(len(part.which) == 1 for part in parts):  # which is better is not known yet
                     parts = [self._pricing.priced(part) if part.stage == Stage.FILLED else part for part in parts]
                 parts.sort()
                 if not parts:
@@ -129,11 +133,9 @@ class Proof:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
             return self._fill(root, numbers)
-        if isinstance(root.part, Arrays) and (
-            root.fillings is None or len(root.which) == 1 and root.stage >= Stage.PRICED
-        ):
+        if isinstance(root.part, Arrays) and (root.fillings is None or root.is_filled and root.stage >= Stage.PRICED):
             return members_of(root, numbers)
-        if len(root.which) > 1 and (root.stage >= Stage.COARSE or len(root.which) <= root.most_alone):
+        if not root.is_filled and (root.stage >= Stage.COARSE or 1 < len(root.which) <= root.most_alone):
             return [self._pricing.least(part) for part in root.groups(numbers)]
         if root.stage < Stage.PRICED:
             return [self._pricing.priced(root)]
@@ -162,7 +164,8 @@ class Proof:
             return [replace(root, stage=Stage.FILLED)]
         choices = root.part.choices
         swaps = mirrors(choices, root.part.facts, [[f] for f in choices.of_bounds(root.bounds)])
-        fillings = fillings.some(without_mirrored(fillings, swaps))
+        mapspace = Decided(root.part.facts, choices, root.keeping, root.bounds)
+        fillings = joined(mapspace, fillings.some(without_mirrored(fillings, swaps)))
         which, by_lanes = np.arange(len(fillings)), self._incumbent.objective != "energy"
         every = replace(root, fillings=fillings, which=which, stage=Stage.FILLED, by_lanes=by_lanes)
         if not len(fillings):

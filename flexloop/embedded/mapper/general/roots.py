@@ -33,7 +33,7 @@ Key = tuple[float, float]
 _FEW, _MANY = 8, 256
 """Ways to fill the fanouts that are not bounded together: so few are sooner done one by one. Of one way the tiles are
 those that its factors leave, so that this is far less work where there are many tiles and profiles."""
-MOST_WAYS = 200_000
+MOST_WAYS = 1_000_000
 """Ways to fill the fanouts that are told apart; where there are more, compulsory work alone bounds them."""
 NOTHING: Key = (inf, inf)
 """The key that bounds nothing at all."""
@@ -159,9 +159,14 @@ class Root:
         return float(prod(self.bounds)) / lanes + self.part.facts.latency
 
     @property
+    def is_filled(self) -> bool:
+        """Whether the factors of the fanouts are decided."""
+        return len(self.which) == 1 and self.fillings is not None and self.fillings.joined is None
+
+    @property
     def filling(self) -> Filling | None:
         """The factors of the fanouts, where they are decided."""
-        return self.fillings.one(int(self.which[0])) if self.fillings and len(self.which) == 1 else None
+        return self.fillings.one(int(self.which[0])) if self.fillings and self.is_filled else None
 
     @property
     def keep(self) -> Mask:
@@ -197,6 +202,10 @@ class Root:
     def groups(self, numbers: Iterator[int]) -> list[Root]:
         """The same for fewer ways to fill the fanouts: one by one, or by how many MACs work at once, or by halves."""
         assert self.fillings is not None
+        if len(self.which) == 1:
+            fillings = self.fillings.apart(int(self.which[0]))
+            every = replace(self, fillings=fillings, which=np.arange(len(fillings)), order=next(numbers))
+            return [every] if len(fillings) == 1 else every.groups(numbers)
         if len(self.which) <= self.most_alone:
             groups = [self.which[i : i + 1] for i in range(len(self.which))]
         elif not self.is_even and self.by_lanes:

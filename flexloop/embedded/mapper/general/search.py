@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flexloop.deadline import TimeUp
+from flexloop.embedded.mapper.general.arrays import as_arrays
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.known_forms import KnownForms
 from flexloop.embedded.mapper.general.proof import SAMPLED, Proof, has_paths
@@ -36,12 +37,12 @@ def search_general(
     incumbent.start(seeds)
     if incumbent.is_done or _enumerated(incumbent):
         return
-    forms = KnownForms.of(incumbent)
+    forms, parts = KnownForms.of(incumbent), as_arrays(incumbent.filled)
     # Where shortest paths lead to good mappings none need be sampled, but the exact search needs a good incumbent.
     are_paths = (
         forms is not None
         and not forms.forms
-        and all(has_paths(part, incumbent.deadline) for part in incumbent.filled if part.is_open)
+        and all(has_paths(part, incumbent.deadline) for part in parts if part.is_open)
     )
     at_first = 0 if are_paths else samples
     # A bad incumbent makes the exact search prove much about patterns of bypass that a good one excludes at once.
@@ -49,7 +50,9 @@ def search_general(
     if forms is not None:
         forms.prove(incumbent)
     _sample(incumbent, seeds, at_first - at_first // 3, rng_seed + 1)
-    Proof(incumbent, are_paths=are_paths).run(samples, rng_seed + 2)
+    Proof(incumbent, parts if are_paths else as_arrays(incumbent.filled), are_paths=are_paths).run(
+        samples, rng_seed + 2
+    )
 
 
 def _enumerated(incumbent: Incumbent) -> bool:

@@ -208,13 +208,13 @@ class Steps:
                 every.sort(key=_steps_left)
                 movable = [d for d, high in enumerate(highs[place]) if high > 1 and grid.bounds[d] > 1]
                 self.stages[place] = []
-                for dims in ((), *_groups(slot)):
-                    end = not self.stages[place]
+                for dims in [(), *_groups(slot)]:
                     group = tuple(d for d in dims if d in movable)
-                    if not end and not group:
+                    if dims and not group:
                         continue
-                    self.stages[place].append(self._stage(place, slot.level, group, every, rows))
-                    rows = self.stages[place][-1].rows
+                    stage = self._stage(place, slot.level, group, every, rows)
+                    if group or len(stage.moves):  # there may be nothing that the end of a slot changes
+                        self.stages[place], rows = [*self.stages[place], stage], stage.rows
             self.rows.insert(0, rows)
 
     def _conditions(self, t: int, level: int) -> list[Condition]:

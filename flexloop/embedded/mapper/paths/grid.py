@@ -92,6 +92,19 @@ class Grid:
             found &= np.array([n in some for n in known.tolist()])[codes[where]]
         return found
 
+    @cached_property
+    def fits(self) -> npt.NDArray[np.bool_]:
+        """[dimensions, divisors, divisors]: whether two divisors of a bound multiply to another one."""
+        found = np.zeros((len(self.bounds), *[max(map(len, self._divisors))] * 2), dtype=np.bool_)
+        for d, (bound, known) in enumerate(zip(self.bounds, self._divisors, strict=True)):
+            found[d, : len(known), : len(known)] = bound % (known[:, None] * known) == 0
+        return found
+
+    def codes_of(self, tiles: Ints) -> Ints:
+        """[n, dimensions]: which divisors of the bounds tiles [n, dimensions] span."""
+        codes = (np.searchsorted(known, tiles[:, d]) for d, known in enumerate(self._divisors))
+        return np.stack([*codes], axis=1, dtype=np.int64)
+
     def pairs(self, d: int, other: int) -> tuple[Ints, Ints]:
         """Where one tile for each pair of extents along two dimensions stands, and which pair each tile [size] has.
 
@@ -114,8 +127,10 @@ class Grid:
                 self._windows.clear()
             taken = [exponents(factor) for factor in key]
             shape = [n - taken[d][prime] for (d, prime), n in zip(self._axis, self.shape, strict=True)]
-            powers = np.indices(shape).reshape(len(shape), prod(shape))
-            index = np.asarray(self.axes[:, 0] @ powers, dtype=np.int64)
+            index = np.zeros(1, dtype=np.int64)
+            for stride, n in zip(self.axes[:, 0].tolist(), shape, strict=True):
+                if n > 1:
+                    index = np.add.outer(index, np.arange(0, n * stride, stride)).ravel()
             strides = [prod(shape[k + 1 :]) for k in range(len(shape))]
             self._windows[key] = Window(index, np.array([strides, shape], dtype=np.int64).T.reshape(-1, 2).copy(), self)
         return self._windows[key]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flexloop.embedded.arrays import Floats, Ints
-from flexloop.embedded.jit import F1, F2, I1, I2, I3, entry, i64, kernel, types
+from flexloop.embedded.arrays import Bools, Floats, Ints
+from flexloop.embedded.jit import B3, F1, F2, I1, I2, I3, entry, kernel, types
 from flexloop.embedded.mapper.facts import SLACK
 
 OUTSIDE, FIRST_MOVE, ALIVE = range(3)
@@ -31,7 +31,22 @@ class Tiles(NamedTuple):
     limit: Floats
 
 
+class Fanouts(NamedTuple):
+    """Factors that a fanout may have.
+
+    Attributes:
+        ways: [n] how far from a tile inside the one outside stands.
+        codes: [n, dimensions] which divisors of the bounds they are.
+        fits: [dimensions, divisors, divisors] whether two divisors of a bound multiply to another one.
+    """
+
+    ways: Ints
+    codes: Ints
+    fits: Bools
+
+
 _TILES = types.NamedTuple([I2, F2, F1], Tiles)
+_FANOUTS = types.NamedTuple([I1, I2, B3], Fanouts)
 
 
 @entry(F2, I1, I1, I1, F2, F1, F2)
@@ -103,20 +118,43 @@ def through(
         table[row, ALIVE] = any_here and _within(here, tiles.limit)
 
 
-@entry(F2, I1, i64, F2)
-def through_fanout(outside: Floats, tiles: Ints, way: int, inside: Floats) -> None:
-    """Take the values outside of a fanout where they are better.
+@entry(F2, I1, I2, _FANOUTS, I1, F2)
+def through_fanout(outside: Floats, tiles: Ints, codes: Ints, fanouts: Fanouts, some: Ints, inside: Floats) -> None:
+    """Take the values outside of a fanout where they are the best of several factors'.
 
     Args:
         outside: [rows, tiles].
-        tiles: [n] where the tiles inside stand that its factors may lie around.
-        way: how far from such a tile the one outside stands.
+        tiles: [n] where the tiles inside stand that may be reached.
+        codes: [dimensions, n] which divisors of the bounds these span.
+        fanouts: the factors.
+        some: [n] to work with.
         inside: [rows, tiles] receives the values.
     """
-    for row in range(len(outside)):
-        here, there = inside[row], outside[row]
-        for tile in tiles:
-            here[tile] = min(here[tile], there[tile + way])
+    for k in range(len(fanouts.ways)):
+        way = fanouts.ways[k]
+        for i in range(len(tiles)):
+            some[i] = i
+        count = len(tiles)
+        for d in range(len(codes)):
+            if fanouts.codes[k, d] > 0:
+                count = _those_that_fit(some, count, codes[d], fanouts.fits[d, fanouts.codes[k, d]])
+        for i in range(count):
+            some[i] = tiles[some[i]]
+        for row in range(len(outside)):
+            here, there = inside[row], outside[row]
+            for i in range(count):
+                here[some[i]] = min(here[some[i]], there[some[i] + way])
+
+
+@kernel
+def _those_that_fit(some: Ints, count: int, codes: Ints, fits: Bools) -> int:
+    """Leave out what does not fit along a dimension of the first so many of some tiles; how many are left."""
+    left = 0
+    for i in range(count):
+        tile = some[i]
+        some[left] = tile
+        left += fits[codes[tile]]
+    return left
 
 
 @kernel

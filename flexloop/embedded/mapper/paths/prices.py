@@ -117,6 +117,8 @@ class Prices:
         It may not where fanouts have all of a dimension, and what they do not hand on whole lies within the child.
         """
         found = set()
+        if self.fillings.joined is not None:  # each of several fanouts may hand on less than one that holds all
+            return self.words.lesser[t]
         for d in self.words.lesser[t]:
             far = self._factors(-1, child, (d,))[ways] * apart[:, d] < self._bounds[d]
             if np.where(far, apart[:, d], 1).max() > 1:
@@ -251,7 +253,8 @@ class Prices:
                 # are spread over instances that do not get them.
                 last = self.last_waiting(t, inner, outer, level)
                 passed, given = (self._passed_on(t, (inner, p), first) for p in (inner, last))
-                lost = np.where(self._factors(inner + 1, len(self.facts.levels), self._every) > 1, passed, 1.0)
+                further = self._factors(inner + 1, len(self.facts.levels), self._every)
+                lost = np.where((further > 1) | (self.fillings.joined is not None), passed, 1.0)
                 rounded = self._rounded(t, inner, inner, inner + 1, passed[1])
                 parts += self._filling(t, inner, left * self._repeats(t, inner, level), rounded)
                 crossings += [Crossing(inner, inner)] * (len(parts) - len(crossings))

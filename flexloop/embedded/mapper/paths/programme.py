@@ -16,7 +16,7 @@ from flexloop.embedded.mapper.paths.charges import Charges
 from flexloop.embedded.mapper.paths.conditions import SETTLED, Stage, Steps
 from flexloop.embedded.mapper.paths.grid import Floats, Ints, Row, Window, spans
 from flexloop.embedded.mapper.paths.keeping import KEPT
-from flexloop.embedded.mapper.paths.kernels import ALIVE, Tiles, through, through_fanout
+from flexloop.embedded.mapper.paths.kernels import ALIVE, Fanouts, Tiles, through, through_fanout
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.slots import Slot
 
@@ -53,7 +53,6 @@ class Ways:
     profiles: int
     bank: Bank
     _masks: dict[Row, Masks] = field(default_factory=dict)
-    _through: dict[tuple[int, Row], Ints] = field(default_factory=dict)
 
     @cached_property
     def fitting(self) -> dict[int, Floats]:
@@ -88,13 +87,6 @@ class Ways:
         bounds = self.words.grid.bounds
         every = [spans(bound, low, high) for bound, (low, high) in zip(bounds, self.limits, strict=True)]
         return [self.words.grid.among(self.whole.index, of_slot) for of_slot in zip(*every, strict=True)]
-
-    def through(self, place: int, factors: Row) -> Ints:
-        """[n] where tiles stand that a fanout of these factors may lie around, of those that may be reached."""
-        if (place, factors) not in self._through:
-            tiles = self.words.grid.window(factors).index
-            self._through[place, factors] = tiles[self.reachable[place][tiles]]
-        return self._through[place, factors]
 
     @cached_property
     def movable(self) -> list[tuple[Slot, frozenset[int]]]:
@@ -263,12 +255,13 @@ class Programme:
 
     def _through_fanout(self, place: int) -> Floats:
         """The values inside a fanout that has the best of several factors."""
-        fillings = self._charges.prices.fillings
+        fillings, grid = self._charges.prices.fillings, self._ways.words.grid
         factors = fillings.factors[self._which, fillings.slots.index(place)]
-        ways, first = np.unique(self.window.grid.index(factors), return_index=True)
-        inside = np.full_like(self.values[0], inf)
-        for way, row in zip(ways.tolist(), factors[first].tolist(), strict=True):
-            through_fanout(self.values[0], self._ways.through(place, tuple(row)), way, inside)
+        ways, first = np.unique(grid.index(factors), return_index=True)
+        inside, tiles = np.full_like(self.values[0], inf), np.flatnonzero(self._ways.reachable[place])
+        codes = grid.codes[:, tiles]
+        fanouts = Fanouts(ways, grid.codes_of(factors[first]), grid.fits)
+        through_fanout(self.values[0], tiles, codes, fanouts, np.empty_like(tiles), inside)
         return inside
 
     def _slot(self, place: int, alive: Ints) -> tuple[Floats, Ints]:

@@ -137,6 +137,7 @@ def shortest(
     plain, followed = _profiles(spaces[0])
     # What several ways have in common is bounded without runs anyway where tiles are many. Runs are those of perfect
     # loops.
+    coarse = coarse or fillings.joined is not None
     may_follow = tiles * followed <= FOLLOWED and len(spaces) == 1 and _shares(mapspace).are_whole
     is_fine = not coarse or plain == followed or not may_follow
     programmes = []
@@ -145,7 +146,7 @@ def shortest(
         ways.bank.tidy()
         own = _charges(ways, kept, fillings, charged.resource)
         blend = Blend(_charges(ways, kept, fillings, None), own, charged.weight) if charged.weight else None
-        traced = is_fine and len(spaces) == 1
+        traced = is_fine and len(spaces) == 1 and fillings.joined is None
         programmes.append(Programme(ways, blend or own, which, most, deadline, may_be_traced=traced))
     first, genomes = programmes[0], None
     if first.traced:
@@ -209,7 +210,7 @@ def _ways_of(
     return Ways(slots, limits, words, keeping, steps, count, _bank(words))
 
 
-@lru_cache(maxsize=_TABLES)
+@lru_cache(maxsize=64)
 def _steps(
     slots: tuple[Slot, ...], highs: tuple[Row, ...], keeping: tuple[Row, ...], grid: Grid,
     relevant: tuple[frozenset[int], ...], sliding: tuple[Row, ...],
