@@ -75,7 +75,7 @@ class Part:
         return every_filling(self.choices, bounds, MOST_WAYS, deadline)
 
     def compulsory(self, bounds: Sequence[int]) -> float:
-        """Energy (pJ) that no mapping can do without: all MACs, and each word handed on once by the outermost level."""
+        """Energy (pJ) that no mapping does without: all MACs, what surely feeds them, each word handed on once."""
         computed = self._least_computed * prod(self.choices.imperfect.shares(bounds).positions)
         words = [max(t.surely_moved(bounds) - self.facts.levels[-1].instances, 0) for t in self.facts.tensors]
         return self._least.energy(prod(bounds) * computed, words)
@@ -86,13 +86,17 @@ class Part:
 
     @cached_property
     def _least(self) -> Compulsory:
-        choices, top = self.choices, self.facts.levels[-1]
+        choices, levels = self.choices, self.facts.levels
         least = Compulsory(self.facts.compute_energy, self.facts.tensors)
         # Residuals may leave words out; neighbours may feed the MACs.
-        if not choices.imperfect and 0 not in choices.spatial:
-            for t, kept in enumerate(choices.kept[-1]):
-                if kept and t not in top.no_coalesce:
-                    least.hands_out(top, t)
+        for t in range(len(self.facts.tensors)) if not choices.imperfect and 0 not in choices.spatial else ():
+            if choices.kept[-1, t] and t not in levels[-1].no_coalesce:
+                least.hands_out(levels[-1], t)
+            first = int((keeping_of(choices.kept, choices.free_bypass)[:, t] != BYPASSED).argmax())
+            # Children of a fanout may share what they are given.
+            is_sure = choices.kept[first, t] and (first, t) not in choices.free_bypass
+            if is_sure and first < min(choices.spatial, default=len(levels)) and t not in levels[first].no_coalesce:
+                least.feeds(levels[first], t, 1.0)
         return least
 
     def patterns(self) -> Iterator[Mask]:
