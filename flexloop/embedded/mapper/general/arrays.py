@@ -85,6 +85,14 @@ def as_arrays(parts: Sequence[Part]) -> list[Part]:
     return [some[0] if len(some) == 1 else Arrays.of(some) for some in alike.values()]
 
 
+def are_next(root: Root) -> bool:
+    """Whether a root of several arrays is to be looked at on each of them: where one alone holds it that is sooner."""
+    if root.fillings is None or root.fillings.arrays is None:
+        return root.fillings is None
+    is_of_one = root.fillings.arrays[root.which[:1]].sum() == 1
+    return root.is_filled and root.stage >= (Stage.COARSE if is_of_one else Stage.PRICED)
+
+
 def members_of(root: Root, numbers: Iterator[int]) -> list[Root]:
     """A root of several arrays for each of them alone that holds its factors; for all where these are not listed."""
     assert isinstance(root.part, Arrays)

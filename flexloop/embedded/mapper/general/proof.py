@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from flexloop.deadline import Deadline, TimeUp
-from flexloop.embedded.mapper.general.arrays import Arrays, members_of
+from flexloop.embedded.mapper.general.arrays import Arrays, are_next, members_of
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.joined import joined
 from flexloop.embedded.mapper.general.labels import Labels
@@ -133,7 +133,7 @@ class Proof:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
             return self._fill(root, numbers)
-        if isinstance(root.part, Arrays) and (root.fillings is None or root.is_filled and root.stage >= Stage.PRICED):
+        if isinstance(root.part, Arrays) and are_next(root):
             return members_of(root, numbers)
         if not root.is_filled and (root.stage >= Stage.COARSE or 1 < len(root.which) <= root.most_alone):
             return [self._pricing.least(part) for part in root.groups(numbers)]
