@@ -2,7 +2,8 @@
 
 Every seed makes one mapspace of perfect factors, the same on arrays of several shapes, one with residuals, one of a
 problem whose rows and columns are alike, and one on several arrays with a level between fanouts that has nothing; of
-odd seeds each data space has a shortest path of its own, and orders are bounded however few they are.
+odd seeds each data space has a shortest path of its own, and orders are bounded however few they are; of every other
+two seeds ways to fill the fanouts are bounded together however few they are.
 
 ``python tests/campaign.py --first 0 --seconds 600`` goes on from seed to seed, and prints those that are wrong; `make
 campaign` does so for a minute.
@@ -25,7 +26,7 @@ from test_imperfect_search import some_space as some_imperfect_space
 
 from flexloop.embedded.mapper import Space
 from flexloop.embedded.mapper.costing import Costing
-from flexloop.embedded.mapper.general import known_forms, labels, pricing
+from flexloop.embedded.mapper.general import known_forms, labels, pricing, roots
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
@@ -73,8 +74,9 @@ def main() -> int:
             every = [some_arrays(seed * 1_000_003, options.most), of_residuals, square, between]
             for (kind, spaces), objective in itertools.product(enumerate([every[0][:1], *every]), OBJECTIVES):
                 few = patch.object(pricing, "shortest", apart), patch.object(labels, "BATCH", 1)
+                together = patch.object(roots, "_FEW", 1), patch.object(roots, "_MANY", 1)
                 with ExitStack() as stack:
-                    for patched in few if seed % 2 else ():
+                    for patched in [*(few if seed % 2 else ()), *(together if seed % 4 > 1 else ())]:
                         stack.enter_context(patched)
                     problem = wrong(spaces, objective)
                 searches, failures = searches + 1, failures + (problem is not None)

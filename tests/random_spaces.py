@@ -91,7 +91,7 @@ def _first(spaces: Iterator[Space | None]) -> Space:
 
 
 def joined_space(seed: int, most: int) -> Space:
-    """A random space of which a level between two fanouts keeps nothing and has no loops."""
+    """A random space of which a level between two fanouts keeps nothing and has no loops; the inner one has few."""
     return _first(_joined_space(seed + k, most) for k in itertools.count())
 
 
@@ -103,9 +103,12 @@ def _joined_space(seed: int, most: int) -> Space | None:
     if space is None:
         return None
     name, rules = names[inner[0]], space.constraints
+    inside, some = names[: inner[0]], dict.fromkeys(random.Random(seed).sample([*space.bounds], 2), 1)
     loops = (
-        *(loop for loop in rules.loops if loop.target != name or loop.spatial),
+        *(loop for loop in rules.loops if loop.target != name and (loop.spatial or loop.target not in inside)),
+        *(LoopConstraint(level, False, some) for level in inside),
         LoopConstraint(name, False, dict.fromkeys(space.bounds, 1)),
+        LoopConstraint(name, True, some),
     )
     kept = tuple(rule for rule in rules.dataspaces if rule.target != name)
     nothing = DataspaceConstraint(name, (), space.spec.data_space_names)

@@ -116,9 +116,10 @@ def test_no_mapping_costs_less_than_were_fanouts_with_nothing_between_them_one(s
         mapspace = Decided(facts, choices, keeping, bounds)
         ways = joined(mapspace, Fillings.of(choices, [filling for filling, _ in some]))
         assert ways.joined is not None and len(ways) <= len(some)
-        for (_, energy), way in zip(some, ways.joined[1], strict=True):
-            together = shortest(mapspace, ways, np.array([way]))
-            assert together is not None and together.least <= energy * (1 + 1e-9)
+        for (_, energy), way in zip(some, ways.joined.kind, strict=True):
+            for which in (np.array([way]), np.arange(len(ways))):
+                together = shortest(mapspace, ways, which)
+                assert together is not None and together.least <= energy * (1 + 1e-9)
 
 
 @settings(max_examples=12, deadline=None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,20 @@ _NONE = np.empty(0, dtype=np.int64)
 Ranks = tuple[tuple[tuple[int, int], ...], ...]
 
 
+class Joined(NamedTuple):
+    """Fanouts that are taken for one.
+
+    Attributes:
+        every: the ways to fill them all.
+        kind: [those ways] what they multiply to, as one of the ways to fill the fewer fanouts.
+        innermost: for each fanout the innermost that it is one with.
+    """
+
+    every: Fillings
+    kind: Ints
+    innermost: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Fillings:
     """Ways to fill all fanouts.
@@ -31,14 +46,14 @@ class Fillings:
         levels: the level above each.
         factors: [ways, fanouts, dimensions].
         arrays: [ways, arrays] which of several arrays hold each way, where there are several.
-        joined: where some fanouts are taken for one: the ways that these stand for, and [those ways] by which of these.
+        joined: the fanouts that are taken for one, where there are such.
     """
 
     slots: tuple[int, ...]
     levels: tuple[int, ...]
     factors: Ints
     arrays: Bools | None = None
-    joined: tuple[Fillings, Ints] | None = None
+    joined: Joined | None = None
 
     @classmethod
     def of(cls, choices: Choices, ways: Sequence[Filling]) -> Fillings:
@@ -55,26 +70,34 @@ class Fillings:
         """Some of them alone."""
         arrays, joined = None if self.arrays is None else self.arrays[ways], None
         if self.joined is not None:
-            every, kind = self.joined
+            every, kind, innermost = self.joined
             number = np.full(len(self), -1)
             number[ways] = np.arange(len(ways))
             held = np.flatnonzero(number[kind] >= 0)
-            joined = every.some(held), number[kind[held]]
+            joined = Joined(every.some(held), number[kind[held]], innermost)
         return Fillings(self.slots, self.levels, self.factors[ways], arrays, joined)
 
-    def join(self, fanouts: Sequence[int]) -> Fillings:
-        """The ways to fill the fanouts were some of them one; that is, for each, the innermost one it is one with."""
+    def join(self, innermost: tuple[int, ...]) -> Fillings:
+        """The ways to fill the fanouts were some of them one; for each, the innermost that it is one with is given."""
         factors = np.ones_like(self.factors)
-        for fanout, innermost in enumerate(fanouts):
-            factors[:, innermost] *= self.factors[:, fanout]
+        for fanout, inner in enumerate(innermost):
+            factors[:, inner] *= self.factors[:, fanout]
         first, kind = told_apart(factors.reshape(len(self), -1))
-        return Fillings(self.slots, self.levels, factors[first], joined=(self, kind))
+        return Fillings(self.slots, self.levels, factors[first], joined=Joined(self, kind, innermost))
+
+    def limits(self, factors: tuple[int, ...]) -> tuple[int, ...]:
+        """The least or the greatest factors of a dimension in all slots, where some fanouts are taken for one."""
+        found = list(factors)
+        for fanout, inner in enumerate(self.joined.innermost if self.joined is not None else ()):
+            if inner < fanout:
+                found[self.slots[inner]] *= found[self.slots[fanout]]
+                found[self.slots[fanout]] = 1
+        return tuple(found)
 
     def apart(self, way: int) -> Fillings:
         """The ways that one stands for where some fanouts are taken for one."""
         assert self.joined is not None
-        every, kind = self.joined
-        return every.some(np.flatnonzero(kind == way))
+        return self.joined.every.some(np.flatnonzero(self.joined.kind == way))
 
     def on(self, choices: Choices, ways: Ints) -> tuple[Fillings, Ints]:
         """Some of them on one of the arrays, which may lack fanouts, and which these are."""

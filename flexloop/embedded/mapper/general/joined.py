@@ -20,7 +20,7 @@ def joined(mapspace: Decided, fillings: Fillings) -> Fillings:
     for number, (inner, outer) in enumerate(pairwise(fillings.levels)):
         if _are_one(mapspace, inner, outer):
             innermost[number + 1] = innermost[number]
-    return fillings.join(innermost) if len(set(innermost)) < len(innermost) and len(fillings) else fillings
+    return fillings.join(tuple(innermost)) if len(set(innermost)) < len(innermost) and len(fillings) else fillings
 
 
 def _are_one(mapspace: Decided, inner: int, outer: int) -> bool:

@@ -142,7 +142,10 @@ def shortest(
     is_fine = not coarse or plain == followed or not may_follow
     programmes = []
     for space in spaces:
-        ways, kept = _ways(space, follows=may_follow and not coarse), tuple(map(tuple, space.keeping.tolist()))
+        ways, kept = (
+            _ways(space, fillings, follows=may_follow and not coarse),
+            tuple(map(tuple, space.keeping.tolist())),
+        )
         ways.bank.tidy()
         own = _charges(ways, kept, fillings, charged.resource)
         blend = Blend(_charges(ways, kept, fillings, None), own, charged.weight) if charged.weight else None
@@ -188,10 +191,11 @@ def _words_of(mapspace: Decided) -> Words:
     return _words(mapspace.facts, _grid(tuple(mapspace.bounds)), _shares(mapspace))
 
 
-def _ways(mapspace: Decided, *, follows: bool) -> Ways:
+def _ways(mapspace: Decided, fillings: Fillings, *, follows: bool) -> Ways:
     """Tiles and steps of a mapspace, following runs or not."""
     choices, bounds = mapspace.choices, mapspace.bounds
-    limits = tuple((tuple(f.lows), tuple(f.highs)) for f in choices.of_bounds(bounds))
+    every = choices.of_bounds(bounds)
+    limits = tuple((fillings.limits(tuple(f.lows)), fillings.limits(tuple(f.highs))) for f in every)
     kept, count = tuple(map(tuple, mapspace.keeping.tolist())), _profiles(mapspace)[follows]
     return _ways_of(_words_of(mapspace), choices.slots, limits, kept, count, follows)
 
