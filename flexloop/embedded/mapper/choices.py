@@ -159,6 +159,12 @@ class Choices:
             for options, bound in zip(self.factorizations, bounds, strict=True)
         ]
 
+    def allows(self, bounds: Sequence[int]) -> bool:
+        """Whether every dimension may have its bound."""
+        return all(
+            any(f.bound == bound for f in options) for options, bound in zip(self.factorizations, bounds, strict=True)
+        )
+
     def bypass_patterns(self) -> Iterator[Bools]:
         """Every [levels, data spaces] of what is kept, the fullest first."""
         for bits in itertools.product((True, False), repeat=len(self.free_bypass)):

@@ -96,14 +96,18 @@ def are_next(root: Root) -> bool:
 def members_of(root: Root, numbers: Iterator[int]) -> list[Root]:
     """A root of several arrays for each of them alone that holds its factors; for all where these are not listed."""
     assert isinstance(root.part, Arrays)
-    if root.fillings is None:
-        return [replace(root, part=m, stage=Stage.LISTED, order=next(numbers)) for m in root.part.members]
-    assert root.fillings.arrays is not None
+    members = root.part.members
+    if root.fillings is not None and root.fillings.arrays is not None:
+        members = tuple(members[place] for place in np.flatnonzero(root.fillings.arrays[root.which[0]]))
     found = []
-    for place in np.flatnonzero(root.fillings.arrays[root.which[0]]):
-        member = root.part.members[place]
-        fillings, which = root.fillings.on(member.choices, root.which)
-        part = replace(root, part=member, fillings=fillings, which=which, stage=Stage.COARSE, order=next(numbers))
+    for member in members:
+        if not member.choices.allows(root.bounds):
+            continue
+        if root.fillings is None:
+            part = replace(root, part=member, stage=Stage.LISTED, order=next(numbers))
+        else:
+            fillings, which = root.fillings.on(member.choices, root.which)
+            part = replace(root, part=member, fillings=fillings, which=which, stage=Stage.COARSE, order=next(numbers))
         found.append(part)
     return found
 
