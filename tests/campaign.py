@@ -26,7 +26,7 @@ from test_imperfect_search import some_space as some_imperfect_space
 
 from flexloop.embedded.mapper import Space
 from flexloop.embedded.mapper.costing import Costing
-from flexloop.embedded.mapper.general import known_forms, labels, pricing, roots
+from flexloop.embedded.mapper.general import joined, known_forms, labels, pricing, roots
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.space import Objective
@@ -65,8 +65,9 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=300, help="mappings of a space, about")
     options = parser.parse_args()
     seed, searches, failures = options.first, 0, 0
-    # Nothing is listed by the search itself, and nothing goes to the exact one.
-    with patch.object(general_module, "_ENUMERATED", 0), patch.object(known_forms, "recognise", lambda space: None):
+    # Nothing is listed by the search itself, nothing goes to the exact one; fanouts are joined wherever that can be.
+    plain = patch.object(general_module, "_ENUMERATED", 0), patch.object(known_forms, "recognise", lambda space: None)
+    with plain[0], plain[1], patch.object(joined, "_WORTH", 0):
         while time.process_time() < options.seconds:
             of_residuals = [some_imperfect_space(seed * 1_000_003, options.most)]
             square = [square_space(seed * 1_000_003, options.most)]

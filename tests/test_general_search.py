@@ -19,7 +19,7 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.fillings import every_filling
-from flexloop.embedded.mapper.general import known_forms, orders
+from flexloop.embedded.mapper.general import joined, known_forms, orders
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.arrays import as_arrays
 from flexloop.embedded.mapper.general.incumbent import Incumbent
@@ -36,8 +36,9 @@ objectives = st.sampled_from(["latency", "energy", "edp"])
 
 @pytest.fixture
 def no_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Branch and bound alone: no enumeration of small mapspaces, no exact search."""
+    """Branch and bound alone: no enumeration, no exact search; fanouts are joined wherever that can be."""
     monkeypatch.setattr(general_module, "_ENUMERATED", 0)
+    monkeypatch.setattr(joined, "_WORTH", 0)
     monkeypatch.setattr(known_forms, "recognise", lambda space: None)
 
 

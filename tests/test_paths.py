@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from flexloop.embedded.mapper.choices import Choices
 from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts, TensorFacts
 from flexloop.embedded.mapper.fillings import Filling, Fillings
-from flexloop.embedded.mapper.general.joined import joined
+from flexloop.embedded.mapper.general import joined
 from flexloop.embedded.mapper.paths.bank import Bank, Passing
 from flexloop.embedded.mapper.paths.conditions import END, Charge
 from flexloop.embedded.mapper.paths.grid import Grid
@@ -114,7 +115,8 @@ def test_no_mapping_costs_less_than_were_fanouts_with_nothing_between_them_one(s
         found.setdefault(bounds, []).append((filling, energy + facts_of(space.spec).below_zero(bounds)))
     for bounds, some in found.items():
         mapspace = Decided(facts, choices, keeping, bounds)
-        ways = joined(mapspace, Fillings.of(choices, [filling for filling, _ in some]))
+        with patch.object(joined, "_WORTH", 0):
+            ways = joined.joined(mapspace, Fillings.of(choices, [filling for filling, _ in some]))
         assert ways.joined is not None and len(ways) <= len(some)
         for (_, energy), way in zip(some, ways.joined.kind, strict=True):
             for which in (np.array([way]), np.arange(len(ways))):

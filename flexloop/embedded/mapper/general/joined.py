@@ -13,14 +13,20 @@ from flexloop.embedded.mapper.fillings import Fillings
 from flexloop.embedded.mapper.paths.keeping import BYPASSED
 from flexloop.embedded.mapper.paths.shortest import Decided
 
+_WORTH = 4
+"""How many times fewer ways there must be for that to be worth it."""
+
 
 def joined(mapspace: Decided, fillings: Fillings) -> Fillings:
-    """Ways to fill the fanouts, those with nothing between them taken for one; the same ways where there are none."""
+    """Ways to fill the fanouts, those with nothing between them taken for one; the same ways where that leaves many."""
     innermost = list(range(len(fillings.levels)))
     for number, (inner, outer) in enumerate(pairwise(fillings.levels)):
         if _are_one(mapspace, inner, outer):
             innermost[number + 1] = innermost[number]
-    return fillings.join(tuple(innermost)) if len(set(innermost)) < len(innermost) and len(fillings) else fillings
+    if len(set(innermost)) == len(innermost) or not len(fillings):
+        return fillings
+    fewer = fillings.join(tuple(innermost))
+    return fewer if _WORTH * len(fewer) <= len(fillings) else fillings
 
 
 def _are_one(mapspace: Decided, inner: int, outer: int) -> bool:

@@ -207,8 +207,8 @@ class Root:
         """The same for fewer ways to fill the fanouts: one by one, or by how many MACs work at once, or by halves."""
         assert self.fillings is not None
         if len(self.which) == 1:
-            fillings = self.fillings.apart(int(self.which[0]))
-            every = replace(self, fillings=fillings, which=np.arange(len(fillings)), order=next(numbers))
+            fillings, stage = self.fillings.apart(int(self.which[0])), Stage.FILLED
+            every = replace(self, fillings=fillings, which=np.arange(len(fillings)), stage=stage, order=next(numbers))
             return [every] if len(fillings) == 1 else every.groups(numbers)
         if len(self.which) <= self.most_alone:
             groups = [self.which[i : i + 1] for i in range(len(self.which))]

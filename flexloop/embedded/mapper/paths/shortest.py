@@ -214,7 +214,7 @@ def _ways_of(
     return Ways(slots, limits, words, keeping, steps, count, _bank(words))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=_TABLES)
 def _steps(
     slots: tuple[Slot, ...], highs: tuple[Row, ...], keeping: tuple[Row, ...], grid: Grid,
     relevant: tuple[frozenset[int], ...], sliding: tuple[Row, ...],
