@@ -136,7 +136,7 @@ class Fillings:
         return ways[order[:cut]], ways[order[cut:]]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _what_costs(fillings: Fillings, tensors: tuple[Ranks, ...]) -> Floats:
     """[figures, ways]: how often each fanout repeats each data space, and the factors of each dimension."""
     moving = [{d for rank in ranks for d, _ in rank} for ranks in tensors]
