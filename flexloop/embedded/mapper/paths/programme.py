@@ -259,7 +259,7 @@ class Programme:
         factors = fillings.factors[self._which, fillings.slots.index(place)]
         ways, first = np.unique(grid.index(factors), return_index=True)
         inside, tiles = np.full_like(self.values[0], inf), np.flatnonzero(self._ways.reachable[place])
-        codes = grid.codes[:, tiles]
+        codes = grid.codes.take(tiles, axis=1)
         fanouts = Fanouts(ways, grid.codes_of(factors[first]), grid.fits)
         through_fanout(self.values[0], tiles, codes, fanouts, np.empty_like(tiles), inside)
         return inside
