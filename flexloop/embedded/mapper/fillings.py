@@ -160,29 +160,26 @@ def every_filling(
     slots = tuple(choices.spatial.values())
     found = np.empty((1, 0, len(bounds)), dtype=np.int64)
     left = np.array([bounds], dtype=np.int64)
-    arrays = None if rooms is None else np.ones((1, len(rooms)), dtype=np.bool_)
+    known = np.array([[prod(choices.slots[place].extent) for place in slots]]) if rooms is None else rooms
+    arrays = np.ones((1, len(known)), dtype=np.bool_)
     for number, place in enumerate(slots):
         factors = fanout_factors(choices, place, bounds, most, deadline)
         if factors is None:
             return None
         factors = factors[np.argsort(factors.prod(axis=1), kind="stable")]
-        children, room = factors.prod(axis=1), np.full(len(left), prod(choices.slots[place].extent))
-        if arrays is not None and rooms is not None:
-            room = np.where(arrays, rooms[:, number], 0).max(axis=1)
-        kinds = np.concatenate([left, room[:, None]], axis=1)
-        first, which = told_apart(kinds)
+        children, room = factors.prod(axis=1), np.where(arrays, known[:, number], 0).max(axis=1)
+        first, which = told_apart(np.concatenate([left, room[:, None]], axis=1))
         held = np.searchsorted(children, room[first], side="right")
         fitting = [_dividing(left[i], factors[:some], deadline) for i, some in zip(first, held, strict=True)]
         ways = [fitting[kind] for kind in which]
         rows, chosen = np.repeat(np.arange(len(ways)), [len(some) for some in ways]), np.concatenate([_NONE, *ways])
         if len(rows) > most:
             return None
-        if arrays is not None and rooms is not None:
-            arrays = arrays[rows] & (children[chosen, None] <= rooms[:, number])
+        arrays = arrays[rows] & (children[chosen, None] <= known[:, number])
         found = np.concatenate([found[rows], factors[chosen][:, None]], axis=1)
         left = left[rows] // factors[chosen]
     fills = choices.imperfect.may_fill(found)
-    return Fillings(slots, tuple(choices.spatial), found[fills], None if arrays is None else arrays[fills])
+    return Fillings(slots, tuple(choices.spatial), found[fills], None if rooms is None else arrays[fills])
 
 
 def _dividing(left: Ints, factors: Ints, deadline: Deadline | None) -> Ints:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flexloop.embedded.arrays import Bools, Ints
+from flexloop.embedded.arrays import Bools, Ints, told_apart
 from flexloop.embedded.mapper.facts import Facts, TensorFacts
 from flexloop.embedded.mapper.paths.neighbours import moves, saves
 from flexloop.embedded.mapper.slots import Slot
@@ -119,9 +119,9 @@ def _served(fanout: _Fanout, inside: Ints, steps: Ints) -> Bools:
         served &= (away != 0) & (steps[:, :, :1] != 0)
     mapping, order, loop = np.nonzero(served)
     asked = np.concatenate([inside[mapping], away[mapping, order, loop][:, None]], axis=1)
-    different, which = np.unique(asked, axis=0, return_inverse=True)
-    saved = [saves(fanout.slot, fanout.factors, tuple(lengths), step) for *lengths, step in different.tolist()]
-    served[mapping, order, loop] = np.array(saved, dtype=np.bool_)[which.ravel()]
+    first, which = told_apart(asked)
+    saved = [saves(fanout.slot, fanout.factors, tuple(lengths), step) for *lengths, step in asked[first].tolist()]
+    served[mapping, order, loop] = np.array(saved, dtype=np.bool_)[which]
     return np.asarray(served.any(axis=2))
 
 

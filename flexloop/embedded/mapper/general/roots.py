@@ -88,14 +88,14 @@ class Part:
     def _least(self) -> Compulsory:
         choices, levels = self.choices, self.facts.levels
         least = Compulsory(self.facts.compute_energy, self.facts.tensors)
-        # Residuals may leave words out; neighbours may feed the MACs.
+        keeping = keeping_of(choices.kept, choices.free_bypass)
+        # Residuals may leave words out, neighbours feed the MACs, children of a fanout share what they are given.
         for t in range(len(self.facts.tensors)) if not choices.imperfect and 0 not in choices.spatial else ():
             if choices.kept[-1, t] and t not in levels[-1].no_coalesce:
                 least.hands_out(levels[-1], t)
-            first = int((keeping_of(choices.kept, choices.free_bypass)[:, t] != BYPASSED).argmax())
-            # Children of a fanout may share what they are given.
-            is_sure = choices.kept[first, t] and (first, t) not in choices.free_bypass
-            if is_sure and first < min(choices.spatial, default=len(levels)) and t not in levels[first].no_coalesce:
+            first = int((keeping[:, t] != BYPASSED).argmax())
+            is_fed = keeping[first, t] == KEPT and first < min(choices.spatial, default=len(levels))
+            if is_fed and t not in levels[first].no_coalesce:
                 least.feeds(levels[first], t, 1.0)
         return least
 

@@ -37,22 +37,18 @@ def search_general(
     incumbent.start(seeds)
     if incumbent.is_done or _enumerated(incumbent):
         return
-    forms, parts = KnownForms.of(incumbent), as_arrays(incumbent.filled)
+    forms = KnownForms.of(incumbent)
+    # What the exact search proves is left out of the mapspaces that are taken together.
+    parts = [] if forms is None or forms.forms else as_arrays(incumbent.filled)
     # Where shortest paths lead to good mappings none need be sampled, but the exact search needs a good incumbent.
-    are_paths = (
-        forms is not None
-        and not forms.forms
-        and all(has_paths(part, incumbent.deadline) for part in parts if part.is_open)
-    )
+    are_paths = bool(parts) and all(has_paths(part, incumbent.deadline) for part in parts if part.is_open)
     at_first = 0 if are_paths else samples
     # A bad incumbent makes the exact search prove much about patterns of bypass that a good one excludes at once.
     _sample(incumbent, seeds, at_first // 3, rng_seed)
     if forms is not None:
         forms.prove(incumbent)
     _sample(incumbent, seeds, at_first - at_first // 3, rng_seed + 1)
-    Proof(incumbent, parts if are_paths else as_arrays(incumbent.filled), are_paths=are_paths).run(
-        samples, rng_seed + 2
-    )
+    Proof(incumbent, parts or as_arrays(incumbent.filled), are_paths=are_paths).run(samples, rng_seed + 2)
 
 
 def _enumerated(incumbent: Incumbent) -> bool:

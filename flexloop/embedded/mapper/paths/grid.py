@@ -71,9 +71,13 @@ class Grid:
     def index(self, tiles: Ints) -> Ints:
         """[n]: where tiles [n, dimensions] stand."""
         index = np.zeros(len(tiles), dtype=np.int64)
-        for d, (known, places) in enumerate(zip(self._divisors, self._places, strict=True)):
-            index += places[np.searchsorted(known, tiles[:, d])]
+        for codes, places in zip(self.codes_of(tiles), self._places, strict=True):
+            index += places[codes]
         return index
+
+    def codes_of(self, tiles: Ints | Floats) -> Ints:
+        """[dimensions, n]: which divisors of the bounds the extents of tiles [n, dimensions] are."""
+        return np.array([np.searchsorted(some, tiles[:, d]) for d, some in enumerate(self._divisors)])
 
     @cached_property
     def everywhere(self) -> Ints:
@@ -82,8 +86,8 @@ class Grid:
 
     @cached_property
     def codes(self) -> Ints:
-        """[dimensions, size]: which divisor of a bound a tile's extent is."""
-        return np.array([np.searchsorted(some, self.tiles[:, d]) for d, some in enumerate(self._divisors)])
+        """[dimensions, size]: the same of all tiles."""
+        return self.codes_of(self.tiles)
 
     def among(self, where: Ints, extents: Sequence[Collection[int]]) -> npt.NDArray[np.bool_]:
         """[n]: whether each dimension of the tiles at some places is among some numbers."""
@@ -99,11 +103,6 @@ class Grid:
         for d, (bound, known) in enumerate(zip(self.bounds, self._divisors, strict=True)):
             found[d, : len(known), : len(known)] = bound % (known[:, None] * known) == 0
         return found
-
-    def codes_of(self, tiles: Ints) -> Ints:
-        """[n, dimensions]: which divisors of the bounds tiles [n, dimensions] span."""
-        codes = (np.searchsorted(known, tiles[:, d]) for d, known in enumerate(self._divisors))
-        return np.stack([*codes], axis=1, dtype=np.int64)
 
     def pairs(self, d: int, other: int) -> tuple[Ints, Ints]:
         """Where one tile for each pair of extents along two dimensions stands, and which pair each tile [size] has.

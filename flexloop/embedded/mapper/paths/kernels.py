@@ -36,7 +36,7 @@ class Fanouts(NamedTuple):
 
     Attributes:
         ways: [n] how far from a tile inside the one outside stands.
-        codes: [n, dimensions] which divisors of the bounds they are.
+        codes: [dimensions, n] which divisors of the bounds they are.
         fits: [dimensions, divisors, divisors] whether two divisors of a bound multiply to another one.
     """
 
@@ -136,8 +136,8 @@ def through_fanout(outside: Floats, tiles: Ints, codes: Ints, fanouts: Fanouts, 
             some[i] = i
         count = len(tiles)
         for d in range(len(codes)):
-            if fanouts.codes[k, d] > 0:
-                count = _those_that_fit(some, count, codes[d], fanouts.fits[d, fanouts.codes[k, d]])
+            if fanouts.codes[d, k] > 0:
+                count = _those_that_fit(some, count, codes[d], fanouts.fits[d, fanouts.codes[d, k]])
         for i in range(count):
             some[i] = tiles[some[i]]
         for row in range(len(outside)):
