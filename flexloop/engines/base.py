@@ -97,6 +97,7 @@ class SearchOptions:
         timeout_s: seconds after which an engine's process is stopped, be it searching or evaluating, or None.
         floor: no mapping costs less in the objective and its tie-break, as is known of a mapspace that holds this one;
             an engine may end its search when it has found a mapping of that cost.
+        guides: mappings of that cost in mapspaces that hold this one; an engine may look first for one alike.
     """
 
     objective: Objective = "edp"
@@ -106,6 +107,7 @@ class SearchOptions:
     threads: int = 1
     timeout_s: float | None = None
     floor: tuple[float, float] = (0.0, 0.0)
+    guides: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True)

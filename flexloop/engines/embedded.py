@@ -10,7 +10,7 @@ from typing import Any
 from flexloop._version import __version__
 from flexloop.code import EMBEDDED_SEARCH, code_digest
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper import Seed, Space, find_best
+from flexloop.embedded.mapper import Guide, Seed, Space, find_best
 from flexloop.embedded.model import evaluate
 from flexloop.embedded.spec import Spec, read_spec
 from flexloop.energy.source import EnergyTables
@@ -57,7 +57,13 @@ class EmbeddedEngine:
         starts = [Seed(space.variants.index(c.variant), c.bounds, c.mapping) for c in seeds]
         deadline = Deadline.of(options.effort, options.time_limit)
         best = find_best(
-            spaces, options.objective, starts, deadline=deadline, rng_seed=options.seed, floor=options.floor
+            spaces,
+            options.objective,
+            starts,
+            deadline=deadline,
+            rng_seed=options.seed,
+            floor=options.floor,
+            guides=[Guide(c.bounds, c.mapping) for c in options.guides],
         )
         candidate = Candidate(space.variants[best.space], best.bounds, best.mapping)
         certificate, known = best.certificate, best.evaluation

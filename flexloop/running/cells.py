@@ -217,10 +217,13 @@ def _search(plan: Plan, space: MapSpace, found: Found) -> Winner:
     chosen = seeds.values() if best is None else [seeds[best]]
     starts = [carry_over(winner.candidate, space) for winner in chosen]
     above = [winner for c, winner in found.items() if winner is not None and space.flexclass < c]
+    floor, guides = max((winner.floor for winner in above), default=plan.options.floor), []
     for winner in above:
-        with suppress(ValueError):  # it makes use of what this class has not
+        try:
             starts.append(carry_over(winner.candidate, space))
-    options = replace(plan.options, floor=max((winner.floor for winner in above), default=plan.options.floor))
+        except ValueError:  # it makes use of what this class has not
+            guides += [winner.candidate] if winner.floor == floor else []
+    options = replace(plan.options, floor=floor, guides=tuple(guides))
     with _run_folder(plan, space) as folder:
         winner = plan.mapper.map(space, plan.energy, options, starts, folder / "map")
         if plan.evaluator is plan.mapper:

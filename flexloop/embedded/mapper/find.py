@@ -16,7 +16,7 @@ from flexloop.embedded.mapper.general.roots import NOTHING
 from flexloop.embedded.mapper.general.search import search_general
 from flexloop.embedded.mapper.prepare import prepare
 from flexloop.embedded.mapper.sampler import choices_of
-from flexloop.embedded.mapper.space import BestSoFar, Certificate, Objective, Optimum, Seed, Space, ranked
+from flexloop.embedded.mapper.space import BestSoFar, Certificate, Guide, Objective, Optimum, Seed, Space, ranked
 from flexloop.embedded.model import evaluate
 from flexloop.errors import NoVerdictError, UnmappableError
 from flexloop.evaluation import Evaluation
@@ -34,6 +34,7 @@ class _Query:
     rng_seed: int
     so_far: BestSoFar
     floor: tuple[float, float]
+    guides: Sequence[Guide]
 
 
 def find_best(
@@ -45,6 +46,7 @@ def find_best(
     rng_seed: int = 0,
     so_far: BestSoFar | None = None,
     floor: tuple[float, float] = (0.0, 0.0),
+    guides: Sequence[Guide] = (),
 ) -> Optimum:
     """Find the best mapping of several mapspaces, taken as one.
 
@@ -58,6 +60,7 @@ def find_best(
         so_far: receives the best cost and its bound whenever they improve.
         floor: the objective and its tie-break, of which no mapping is below both, as far as is known; the general
             search ends where it finds a mapping of that cost.
+        guides: mappings of mapspaces that hold these; the general search begins with their bounds and fanouts.
 
     Raises:
         UnmappableError: if no mapping fits, with the reason.
@@ -68,7 +71,7 @@ def find_best(
     with deadline.paused():
         prepare()
     with so_far.searched():
-        return _found(_Query(spaces, objective, seeds, deadline, rng_seed, so_far, floor))
+        return _found(_Query(spaces, objective, seeds, deadline, rng_seed, so_far, floor, guides))
 
 
 def _found(query: _Query) -> Optimum:
@@ -148,7 +151,7 @@ def _with_general(
     seeds = [replace(seed, space=place[seed.space]) for seed in query.seeds if seed.space in place]
     others, known = [query.spaces[i] for i in rest], best.cost if best else NOTHING
     incumbent = Incumbent(others, query.objective, query.deadline, query.so_far, query.floor, known)
-    search_general(incumbent, seeds, query.rng_seed)
+    search_general(incumbent, seeds, query.rng_seed, guides=query.guides)
     if best is not None:
         found, proved = incumbent.outcome()
     else:

@@ -66,6 +66,19 @@ class Space:
 
 
 @dataclass(frozen=True)
+class Guide:
+    """The best mapping of mapspaces that hold those searched: where to look first, for one that costs as little.
+
+    Attributes:
+        bounds: the padded bound of each dimension.
+        mapping: the mapping.
+    """
+
+    bounds: Map[str, int]
+    mapping: Mapping
+
+
+@dataclass(frozen=True)
 class Seed:
     """A mapping known to be in a space, to start from.
 

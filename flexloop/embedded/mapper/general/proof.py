@@ -6,7 +6,9 @@ searched by branch and bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import heapq
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +20,10 @@ from flexloop.embedded.mapper.general.joined import joined
 from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
 from flexloop.embedded.mapper.general.pricing import Pricing
-from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage
+from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage, root_of
 from flexloop.embedded.mapper.paths.keeping import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Decided, are_few
+from flexloop.embedded.mapper.space import Guide
 
 SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
@@ -60,6 +63,37 @@ class Proof:
 
     def __init__(self, incumbent: Incumbent, parts: Sequence[Part], *, are_paths: bool) -> None:
         self._incumbent, self._parts, self._pricing = incumbent, parts, Pricing(incumbent, are_paths=are_paths)
+        self._numbers = itertools.count(0, -1)
+
+    def follow(self, guides: Sequence[Guide]) -> None:
+        """Search first what has the bounds and the fanouts of mappings of elsewhere and may cost the floor."""
+        for part, guide in itertools.product(self._parts, guides):
+            if self._incumbent.is_done:
+                return
+            try:
+                roots = self._beside(part, guide)
+                while roots and roots[0].key <= self._incumbent.floor and not self._incumbent.is_done:
+                    self._incumbent.deadline.check()
+                    for root in self._taken_apart(heapq.heappop(roots)):
+                        heapq.heappush(roots, root)
+            except TimeUp:
+                return
+
+    def _beside(self, part: Part, guide: Guide) -> list[Root]:
+        """What a mapspace has with the bounds and the fanouts of a mapping, if anything."""
+        choices, levels = part.choices, {level.target: level for level in guide.mapping.levels}
+        bounds = tuple(guide.bounds[d] for d in choices.dimensions)
+        if not choices.allows(bounds) or (fillings := part.fillings(bounds, self._incumbent.deadline)) is None:
+            return []
+        spatial = [levels[name].spatial_factors for name in choices.levels]
+        factors = np.array([[own.get(d, 1) for d in choices.dimensions] for own in spatial])
+        own = list(fillings.levels)
+        if np.delete(factors, own, axis=0).max(initial=1) > 1:  # no fanout is there
+            return []
+        which = np.flatnonzero((fillings.factors == factors[own]).all(axis=(1, 2)))
+        root = root_of(part, bounds, -np.inf, self._incumbent.key, next(self._numbers))
+        ways = fillings.some(which)
+        return [replace(root, fillings=ways, which=np.arange(1), stage=Stage.FILLED)] if len(which) else []
 
     def run(self, samples: int, rng_seed: int) -> None:
         """Cut off or cost everything that is left, in the order of the bounds.
@@ -70,7 +104,7 @@ class Proof:
             samples: mappings sampled at a time, or 0.
             rng_seed: seed of the sampler.
         """
-        roots = Roots(self._parts, self._incumbent.key)
+        roots = Roots(self._parts, self._incumbent.key, self._numbers)
         begun, sampled, opened, plunge = self._incumbent.deadline.now(), 0.0, 0, 0
         while (least := roots.least()) is not None:
             if opened >= plunge:
@@ -90,7 +124,7 @@ class Proof:
             root = roots.pop()
             try:
                 self._incumbent.deadline.check()
-                for part in self._taken_apart(root, roots.numbers):
+                for part in self._taken_apart(root):
                     roots.push(part)
             except TimeUp:
                 self._incumbent.leave(least)
@@ -106,7 +140,7 @@ class Proof:
                 if self._incumbent.is_hopeless(root.key):
                     return
                 self._incumbent.deadline.check()
-                parts = self._taken_apart(root, roots.numbers)
+                parts = self._taken_apart(root)
                 if len(parts) > 1 and all(len(part.which) == 1 for part in parts):  # which is better is not known yet
                     parts = [self._pricing.priced(part) if part.stage == Stage.FILLED else part for part in parts]
                 parts.sort()
@@ -129,14 +163,14 @@ class Proof:
             starts = self._incumbent.best.found.genomes if own and self._incumbent.best is not None else None
             self._incumbent.sample(part, 5 * samples, rng_seed, starts, until.part(1 / (len(sampled) - place)))
 
-    def _taken_apart(self, root: Root, numbers: Iterator[int]) -> list[Root]:
+    def _taken_apart(self, root: Root) -> list[Root]:
         """What a root leaves to be searched: itself with a better bound, its parts, or nothing."""
         if root.stage == Stage.LISTED:
-            return self._fill(root, numbers)
+            return self._fill(root)
         if isinstance(root.part, Arrays) and are_next(root):
-            return members_of(root, numbers)
+            return members_of(root, self._numbers)
         if not root.is_filled and (root.stage >= Stage.COARSE or 1 < len(root.which) <= root.most_alone):
-            return [self._pricing.least(part) for part in root.groups(numbers)]
+            return [self._pricing.least(part) for part in root.groups(self._numbers)]
         if root.stage < Stage.PRICED:
             return [self._pricing.priced(root)]
         if not root.has_paths:
@@ -145,7 +179,7 @@ class Proof:
         if root.asks:
             return [self._pricing.asked(root)]
         if not root.is_decided:
-            return root.halves(numbers)
+            return root.halves(self._numbers)
         found = self._pricing.paths(root)
         if not found:
             self._incumbent.leave(root.key)
@@ -155,7 +189,7 @@ class Proof:
             Labels(self._incumbent, root, found).run()
         return []
 
-    def _fill(self, root: Root, numbers: Iterator[int]) -> list[Root]:
+    def _fill(self, root: Root) -> list[Root]:
         """A root taken apart by the factors of its fanouts, or as it is where there are too many ways to fill them."""
         fillings = root.part.fillings(root.bounds, self._incumbent.deadline)
         if fillings is None:
@@ -173,7 +207,9 @@ class Proof:
         parts = [every]
         while any(len(part.which) > _TOGETHER for part in parts):
             parts = [
-                less for part in parts for less in (part.groups(numbers) if len(part.which) > _TOGETHER else [part])
+                less
+                for part in parts
+                for less in (part.groups(self._numbers) if len(part.which) > _TOGETHER else [part])
             ]
         if len(parts) > 1:
             parts = [replace(p, fillings=fillings.some(p.which), which=np.arange(len(p.which))) for p in parts]

@@ -6,7 +6,6 @@ There may be more of them than can be listed: each is made when its turn comes.
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -238,11 +237,11 @@ class Roots:
     Args:
         parts: the mapspaces.
         key: what least energy and cycles amount to.
+        numbers: of roots, each less than the last.
     """
 
-    def __init__(self, parts: Sequence[Part], key: Callable[[float, float], Key]) -> None:
-        self._key = key
-        self.numbers = itertools.count(0, -1)
+    def __init__(self, parts: Sequence[Part], key: Callable[[float, float], Key], numbers: Iterator[int]) -> None:
+        self._key, self._numbers = key, numbers
         self._heap: list[Root] = []
         self._waiting: list[tuple[Key, int, Root, Iterator[Root]]] = []
         for part in parts:
@@ -252,17 +251,11 @@ class Roots:
     def _of(self, part: Part) -> Iterator[Root]:
         # Only the next one is looked at: keys must not fall as bounds rise, so that nothing better hides behind it.
         less = part.facts.below_zero([options[-1].bound for options in part.choices.factorizations])
-        keeping = keeping_of(part.choices.kept, part.choices.free_bypass)
         swaps = mirrors(part.choices, part.facts, part.choices.factorizations)
         for bounds in _by_product([[f.bound for f in options] for options in part.choices.factorizations]):
             if mirrored(bounds, swaps):
                 continue
-            energy = part.compulsory(bounds) * SLACK - less
-            root = Root(
-                (0.0, 0.0), next(self.numbers), part, bounds, keeping, energy=energy, tight=part.facts.resources
-            )
-            cycles = root.least_cycles()
-            yield replace(root, key=self._key(energy, cycles), cycles=cycles)
+            yield root_of(part, bounds, part.compulsory(bounds) * SLACK - less, self._key, next(self._numbers))
 
     def _list(self, roots: Iterator[Root]) -> None:
         if (root := next(roots, None)) is not None:
@@ -284,6 +277,16 @@ class Roots:
         _, _, root, others = heapq.heappop(self._waiting)
         self._list(others)
         return root
+
+
+def root_of(
+    part: Part, bounds: tuple[int, ...], energy: float, key: Callable[[float, float], Key], number: int
+) -> Root:
+    """A mapspace with its bounds decided, given the least energy (pJ) and the root's number."""
+    keeping, tight = keeping_of(part.choices.kept, part.choices.free_bypass), part.facts.resources
+    root = Root((0.0, 0.0), number, part, bounds, keeping, energy=energy, tight=tight)
+    cycles = root.least_cycles()
+    return replace(root, key=key(energy, cycles), cycles=cycles)
 
 
 def _by_product(options: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:

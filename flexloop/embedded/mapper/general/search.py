@@ -15,7 +15,7 @@ from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.known_forms import KnownForms
 from flexloop.embedded.mapper.general.proof import SAMPLED, Proof, has_paths
 from flexloop.embedded.mapper.slots import concatenate
-from flexloop.embedded.mapper.space import Seed
+from flexloop.embedded.mapper.space import Guide, Seed
 
 _ENUMERATED = 50_000
 """Mapspaces of at most this many mappings together are enumerated."""
@@ -24,7 +24,11 @@ _SAMPLES = 20_000
 
 
 def search_general(
-    incumbent: Incumbent, seeds: Sequence[Seed] = (), rng_seed: int = 0, samples: int = _SAMPLES
+    incumbent: Incumbent,
+    seeds: Sequence[Seed] = (),
+    rng_seed: int = 0,
+    samples: int = _SAMPLES,
+    guides: Sequence[Guide] = (),
 ) -> None:
     """Find the best mapping of an incumbent's mapspaces and prove it, or how far from it the answer may be.
 
@@ -33,6 +37,7 @@ def search_general(
         seeds: mappings known to be in the spaces, to start from.
         rng_seed: seed of the sampler that finds the first mappings.
         samples: mappings sampled before branch and bound, over all spaces.
+        guides: mappings of mapspaces that hold these, to begin the proof with.
     """
     incumbent.start(seeds)
     if incumbent.is_done or _enumerated(incumbent):
@@ -48,7 +53,9 @@ def search_general(
     if forms is not None:
         forms.prove(incumbent)
     _sample(incumbent, seeds, at_first - at_first // 3, rng_seed + 1)
-    Proof(incumbent, parts or as_arrays(incumbent.filled), are_paths=are_paths).run(samples, rng_seed + 2)
+    proof = Proof(incumbent, parts or as_arrays(incumbent.filled), are_paths=are_paths)
+    proof.follow(guides)
+    proof.run(samples, rng_seed + 2)
 
 
 def _enumerated(incumbent: Incumbent) -> bool:
