@@ -54,6 +54,17 @@ def _smooth_candidates(bound: int) -> Iterator[int]:
         sevens *= 7
 
 
+def least_factors(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The least prime factor of each positive number; 1 of 1.
+
+    Examples:
+        >>> least_factors(np.array([1, 4, 15, 7])).tolist()
+        [1, 2, 3, 7]
+    """
+    different, which = np.unique(numbers, return_inverse=True)
+    return np.array([divisors(n)[:2][-1] for n in different.tolist()])[which]
+
+
 @lru_cache(maxsize=65536)
 def divisors(n: int) -> tuple[int, ...]:
     """The divisors of a positive number, ascending."""

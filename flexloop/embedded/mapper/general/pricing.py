@@ -61,7 +61,7 @@ class Pricing:
         self.note_path(root, found)
         self._remember(root, found)
         energy = float(measure.total(np.array([found.least]), np.array([root.cycles]))[0])
-        stage = Stage.PRICED if found.is_fine and (root.is_filled or len(root.which) > 1) else Stage.COARSE
+        stage = Stage.PRICED if found.is_fine else Stage.COARSE
         root = self.bounded(replace(root, has_paths=True), stage, energy, 0.0)
         if energy == np.inf or not self._ask_cycles(root):
             return root

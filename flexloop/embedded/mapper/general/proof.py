@@ -169,7 +169,7 @@ class Proof:
             return self._fill(root)
         if isinstance(root.part, Arrays) and are_next(root):
             return members_of(root, self._numbers)
-        if not root.is_filled and (root.stage >= Stage.COARSE or 1 < len(root.which) <= root.most_alone):
+        if not root.is_filled and (root.stage >= root.last_together or 1 < len(root.which) <= root.most_alone):
             return [self._pricing.least(part) for part in root.groups(self._numbers)]
         if root.stage < Stage.PRICED:
             return [self._pricing.priced(root)]

@@ -32,6 +32,8 @@ Key = tuple[float, float]
 _FEW, _MANY = 8, 256
 """Ways to fill the fanouts that are not bounded together: so few are sooner done one by one. Of one way the tiles are
 those that its factors leave, so that this is far less work where there are many tiles and profiles."""
+_MANY_APART = 4
+"""Ways that one stands for, where fanouts are taken for one, for it to be bounded as closely as a single one first."""
 MOST_WAYS = 1_000_000
 """Ways to fill the fanouts that are told apart; where there are more, compulsory work alone bounds them."""
 NOTHING: Key = (inf, inf)
@@ -196,6 +198,14 @@ class Root:
         """So many ways to fill the fanouts, and fewer, are bounded one by one."""
         few = self.fillings is not None and are_few(self.part.facts, self.keeping, self.bounds, LONG)
         return _FEW if few else _MANY
+
+    @property
+    def last_together(self) -> Stage:
+        """How much is to be known of ways before they are taken apart."""
+        joined = None if self.fillings is None or len(self.which) > 1 else self.fillings.joined
+        if joined is None or (joined.kind == self.which[0]).sum() < _MANY_APART:
+            return Stage.COARSE
+        return Stage.PRICED
 
     @property
     def is_even(self) -> bool:

@@ -148,7 +148,9 @@ class Charges:
         last = self.prices.last_waiting(charge.t, child, crossing.parent, charge.level)
         shared = self.prices.words.shared[charge.t] if run is not None else ()
         single = frozenset(d for d in shared if self.prices.most_along(child, last + 1, d, ways) == 1.0)
-        if run is not None and len(ways) == 1 and last == child and self.prices.fillings.arrays is None:
+        fillings = self.prices.fillings
+        is_known = len(ways) == 1 and fillings.arrays is None and fillings.joined is None
+        if run is not None and is_known and last == child:
             longest = self.prices.inside[child][run.d]
             served_ = served(self.prices, self._slots, charge.t, crossing, run, charge.level, int(ways[0]), longest)
         whole = self._whole(charge, last + 1, crossing.parent, ways, aparts)

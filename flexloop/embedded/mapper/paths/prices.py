@@ -31,6 +31,7 @@ from flexloop.embedded.mapper.paths.keeping import KEPT, NOWHERE, OPEN, Crossing
 from flexloop.embedded.mapper.paths.rows import Price, cost_of
 from flexloop.embedded.mapper.paths.words import Words
 from flexloop.embedded.mapper.relaxed import Access, handed_out, taken_in
+from flexloop.integers import least_factors
 
 
 class Prices:
@@ -114,14 +115,16 @@ class Prices:
     def lesser_of(self, t: int, child: int, apart: Ints, ways: Ints) -> frozenset[int]:
         """The ``lesser`` dimensions along which what is handed on whole may be tiles far apart, see `Words.closer`.
 
-        It may not where fanouts have all of a dimension, and what they do not hand on whole lies within the child.
+        It may not where fanouts have all of a dimension, and what they do not hand on whole lies within the child. Each
+        of several fanouts may hand on less than one that holds all.
         """
         found = set()
-        if self.fillings.joined is not None:  # each of several fanouts may hand on less than one that holds all
-            return self.words.lesser[t]
         for d in self.words.lesser[t]:
-            far = self._factors(-1, child, (d,))[ways] * apart[:, d] < self._bounds[d]
-            if np.where(far, apart[:, d], 1).max() > 1:
+            whole = apart[:, d]
+            if self.fillings.joined is not None:
+                whole = least_factors(self._factors(child, len(self.facts.levels), (d,))[ways].astype(np.int64))
+            far = self._factors(-1, child, (d,))[ways] * whole < self._bounds[d]
+            if np.where(far, whole, 1).max() > 1:
                 found.add(d)
         return frozenset(found)
 

@@ -135,9 +135,7 @@ def shortest(
     if any(tiles * _profiles(space)[0] > _MOST for space in spaces):
         return None
     plain, followed = _profiles(spaces[0])
-    # What several ways have in common is bounded without runs anyway where tiles are many. Runs are those of perfect
-    # loops.
-    coarse = coarse or fillings.joined is not None
+    # Runs are those of perfect loops.
     may_follow = tiles * followed <= FOLLOWED and len(spaces) == 1 and _shares(mapspace).are_whole
     is_fine = not coarse or plain == followed or not may_follow
     programmes = []
