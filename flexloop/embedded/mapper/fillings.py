@@ -99,6 +99,14 @@ class Fillings:
         assert self.joined is not None
         return self.joined.every.some(np.flatnonzero(self.joined.kind == way))
 
+    def factors_below(self, level: int, way: int) -> list[tuple[int, ...]]:
+        """The factors that the fanout below a level may have in one way: several where fanouts are taken for one."""
+        place = self.levels.index(level)
+        if self.joined is None:
+            return [tuple(self.factors[way, place].tolist())]
+        rows = self.joined.every.factors[self.joined.kind == way, place]
+        return [tuple(row) for row in np.unique(rows, axis=0).tolist()]
+
     def on(self, choices: Choices, ways: Ints) -> tuple[Fillings, Ints]:
         """Some of them on one of the arrays, which may lack fanouts, and which these are."""
         if tuple(choices.spatial) == self.levels:

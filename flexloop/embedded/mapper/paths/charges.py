@@ -148,11 +148,8 @@ class Charges:
         last = self.prices.last_waiting(charge.t, child, crossing.parent, charge.level)
         shared = self.prices.words.shared[charge.t] if run is not None else ()
         single = frozenset(d for d in shared if self.prices.most_along(child, last + 1, d, ways) == 1.0)
-        fillings = self.prices.fillings
-        is_known = len(ways) == 1 and fillings.arrays is None and fillings.joined is None
-        if run is not None and is_known and last == child:
-            longest = self.prices.inside[child][run.d]
-            served_ = served(self.prices, self._slots, charge.t, crossing, run, charge.level, int(ways[0]), longest)
+        if run is not None and len(ways) == 1 and last == child:
+            served_ = served(self.prices, self._slots, charge.t, crossing, run, charge.level, int(ways[0]))
         whole = self._whole(charge, last + 1, crossing.parent, ways, aparts)
         is_dense = self.prices.words.is_dense(charge.t, charge.first)
         return Passing(*passed, is_dense, single, whole, served_)

@@ -17,7 +17,7 @@ from math import inf
 import numpy as np
 
 from flexloop.embedded.arrays import Ints
-from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
+from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements, told_by_room
 from flexloop.embedded.mapper.paths.grid import Floats
 from flexloop.embedded.mapper.paths.keeping import Crossing
 from flexloop.embedded.mapper.paths.meetings import Beside
@@ -72,9 +72,10 @@ def served(
     run: Run,
     level: int,
     way: int,
-    longest: float,
 ) -> Served | None:
     """The runs whose steps neighbours may serve where fanouts are filled in one way; None: any.
+
+    Where this is one way on several arrays, or fanouts are taken for one, it is those of every array and every way.
 
     Args:
         prices: of the ways to fill the fanouts.
@@ -84,29 +85,33 @@ def served(
         run: the run.
         level: where it ends.
         way: the way.
-        longest: what the child may span along the run's dimension.
     """
     words, fillings, child = prices.words, prices.fillings, crossing.child
     rank = [(d, step) for d, step in words.shared[t][run.d] if words.grid.bounds[d] > 1]
     (d, own), (other, step) = sorted(rank, key=lambda loop: loop[0] != run.d)
     movable = {slot.level: slot_dims for slot, slot_dims in slots if not slot.spatial}
-    place = fillings.levels.index(child + 1)
-    fanout = slots[fillings.slots[place]][0], tuple(fillings.factors[way, place].tolist())
-    apart = frozenset(words.relevant[t].difference(words.shared[t]))
-    found = differences(*fanout, (d, other), apart)
-    if found is None:
+    slot = slots[fillings.slots[fillings.levels.index(child + 1)]][0]
+    is_of_many = fillings.arrays is not None or fillings.joined is not None
+    if is_of_many and not told_by_room(slot):  # neighbours are others where rows are longer
         return None
+    fanouts = [(slot, factors) for factors in fillings.factors_below(child + 1, way)]
+    apart = frozenset(words.relevant[t].difference(words.shared[t]))
+    every = [differences(*fanout, (d, other), apart) for fanout in fanouts]
+    if any(some is None for some in every):
+        return None
+    found = frozenset[Difference]().union(*(some for some in every if some is not None))
     begins = [p for p in range(child + 1, level + 1) if d in movable[p] or p == level]
     along = sorted({prices.along(child, p, d, way) for p in begins})
     lengths: dict[tuple[int, int], float] = {}
     for n, length in {(n, Fraction(j * step, (n - i) * own)) for i, j in found if j > 0 for n in along}:
         lying = (d, own * length.numerator), (other, step * length.denominator)
-        by = divided(*fanout, lying, n * own * length.numerator, apart, fills=child == crossing.parent)
+        step_on, fills = n * own * length.numerator, child == crossing.parent
+        by = max(divided(*fanout, lying, step_on, apart, fills=fills) for fanout in fanouts)
         key = length.numerator, length.denominator
         lengths[key] = max(by, lengths.get(key, 1.0))
     inside = prices.along(child, level, other, way)
     by_length = tuple((*key, by) for key, by in sorted(lengths.items()))
-    return Served(d, other, by_length, inside, along[0], longest, Beside(tuple(along), inside, found))
+    return Served(d, other, by_length, inside, along[0], prices.inside[child][d], Beside(tuple(along), inside, found))
 
 
 @lru_cache(maxsize=4096)
