@@ -42,9 +42,10 @@ class Arrays(Part):
         """The mapspaces as one."""
         first = members[0]
         fanouts = np.array([member.choices.fanouts for member in members]).max(axis=0).tolist()
-        return cls(
-            first.index, first.space, choices_of(first.space, fanouts), first.costing, first.proved, tuple(members)
-        )
+        loops = {(rule.target, rule.spatial): rule for member in members for rule in member.space.constraints.loops}
+        constraints = replace(first.space.constraints, loops=tuple(loops.values()))
+        choices = choices_of(replace(first.space, constraints=constraints), fanouts)
+        return cls(first.index, first.space, choices, first.costing, first.proved, tuple(members))
 
     def _fillings_of(self, bounds: Sequence[int], deadline: Deadline) -> Fillings | None:
         """The ways of all members, and which of these each of them belongs to."""
@@ -79,10 +80,34 @@ def as_arrays(parts: Sequence[Part]) -> list[Part]:
         kind: Hashable = number  # what residuals leave of a fanout depends on its extents
         if not choices.imperfect:
             bounds = tuple((d, space.bounds[d]) for d in choices.dimensions)
-            rules = repr(space.constraints), space.most_loops, frozenset(part.proved)
+            temporal = tuple(rule for rule in space.constraints.loops if not rule.spatial)
+            rules = repr(replace(space.constraints, loops=temporal)), space.most_loops, frozenset(part.proved)
             kind = _kind(part.facts), choices.levels, choices.data_spaces, bounds, *rules
         alike[kind].append(part)
-    return [some[0] if len(some) == 1 else Arrays.of(some) for some in alike.values()]
+    groups = [group for some in alike.values() for group in _of_the_same_fanouts(some)]
+    return [some[0] if len(some) == 1 else Arrays.of(some) for some in groups]
+
+
+def _of_the_same_fanouts(parts: Sequence[Part]) -> list[list[Part]]:
+    """Mapspaces in groups whose fanouts are constrained alike; some may lack a fanout, and so what constrains it."""
+    rules = [tuple(rule for rule in part.space.constraints.loops if rule.spatial) for part in parts]
+    every = {repr(rule): rule for some in rules for rule in some}.values()
+    at_most_one = all({*rule.factors.values(), *rule.min_factors.values()} <= {1} for rule in every)
+    if (
+        at_most_one
+        and len({rule.target for rule in every}) == len(every)
+        and all(
+            rule.target in {own.target for own in some}
+            or part.choices.fanouts[part.choices.levels.index(rule.target)] == (1, 1)
+            for part, some in zip(parts, rules, strict=True)
+            for rule in every
+        )
+    ):
+        return [list(parts)]
+    groups: defaultdict[str, list[Part]] = defaultdict(list)
+    for part, some in zip(parts, rules, strict=True):
+        groups[repr(some)].append(part)
+    return list(groups.values())
 
 
 def are_next(root: Root) -> bool:
