@@ -223,8 +223,9 @@ def fanout_factors(
 
 
 def told_by_room(slot: Slot) -> bool:
-    """Whether a fanout holds any loops that need no more than its children: in one row, where no split is pinned."""
-    return min(slot.extent) == 1 and slot.split is None
+    """Whether a fanout holds any loops that need no more than its children: in one row, where a split may put all."""
+    (x, y), dims = slot.extent, len(slot.prefix) + len(slot.middle) + len(slot.suffix)
+    return min(x, y) == 1 and (slot.split is None or (x == 1 and slot.split == 0) or (y == 1 and slot.split >= dims))
 
 
 def _fits(slot: Slot, factors: Sequence[int]) -> bool:
