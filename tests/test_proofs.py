@@ -87,7 +87,7 @@ def test_no_padded_bounds_hide_better_ones_behind_them(objective: Objective) -> 
     several = 0
     for space in [*spaces, *(some_space(seed, 800) for seed in range(380, 400))]:
         incumbent = Incumbent([space], objective, Deadline(60))
-        roots, keys = Roots(incumbent.filled, incumbent.key), []
+        roots, keys = Roots(incumbent.filled, incumbent.key, itertools.count(0, -1)), []
         while roots.least() is not None:
             keys.append(roots.pop().key[0])
         assert all(after >= before - 1e-12 * abs(before) for before, after in itertools.pairwise(keys) if before > -inf)

@@ -46,6 +46,23 @@ class Passing:
     served: Served | None = None
 
 
+@dataclass(frozen=True)
+class Given:
+    """What fanouts and neighbours do with a data space's words.
+
+    Attributes:
+        number: tells it from all others.
+        sliding: the tiles whose words count.
+        passing: what neighbours may pass on.
+        together: the tiles of all children together, where these leave no gaps.
+    """
+
+    number: int
+    sliding: Handed
+    passing: Passing
+    together: Handed | None
+
+
 class Bank:
     """Kinds of words at all tiles of a grid, or at some.
 
@@ -64,6 +81,7 @@ class Bank:
         every = range(len(words.facts.tensors))
         self.overlapping = sorted({d for t in every for d in (*words.shared[t], *words.spaced[t])})
         """The dimensions along which tiles of some data space overlap or leave gaps."""
+        self._given: dict[Hashable, Given] = {}
         self._kinds: dict[Hashable, int] = {}
         self.rows = np.empty((0, self._size))
         """[kinds, tiles]: words, and more rows than there are kinds."""
@@ -76,6 +94,7 @@ class Bank:
             self.asked.clear()
         if self.rows.size > _HELD:
             self.asked.clear()
+            self._given.clear()
             self._kinds.clear()
             self.rows = np.empty((0, self._size))
 
@@ -102,26 +121,40 @@ class Bank:
             return charge.t, crossing
         return charge.t, crossing, charge.run, charge.first, charge.by, charge.prime
 
-    def kind(self, charge: Charge, inside: float, passing: Passing, whole: Apart, alone: bool) -> int:
+    def given(self, t: int, passing: Passing, whole: Apart, *, alone: bool) -> Given:
+        """What fanouts and neighbours do with words.
+
+        Args:
+            t: the data space.
+            passing: what neighbours may pass on.
+            whole: what all fanouts hand on whole.
+            alone: whether fanouts are filled in one way.
+        """
+        key = t, passing, whole, alone
+        if key not in self._given:
+            together = self._sliding[t].moved(passing.whole, whole=False) if passing.is_dense else None
+            sliding = self._sliding[t].moved(whole, whole=alone)
+            self._given[key] = Given(len(self._given), sliding, passing, together)
+        return self._given[key]
+
+    def kind(self, charge: Charge, inside: float, given: Given) -> int:
         """The row of the words that the innermost of a charge's boundaries brings.
 
         Args:
             charge: the charge.
             inside: see `Sliding.ended`.
-            passing: what neighbours may pass on.
-            whole: what all fanouts hand on whole.
-            alone: whether fanouts are filled in one way.
+            given: what fanouts and neighbours do.
         """
         charged = charge.run, inside, charge.first, charge.by, charge.prime
-        sliding = self._sliding[charge.t]
-        told = sliding.kind(*charged) if passing.around == 1.0 else sliding.passed_kind(*charged)
-        key = charge.t, passing, whole, alone, told
+        sliding = given.sliding
+        told = sliding.kind(*charged) if given.passing.around == 1.0 else sliding.passed_kind(*charged)
+        key = given.number, told
         if key not in self._kinds:
-            self._kinds[key] = self._put(self._words(charge, inside, passing, whole, alone=alone))
+            self._kinds[key] = self._put(self._words(charge, inside, given))
         return self._kinds[key]
 
-    def _words(self, charge: Charge, inside: float, passing: Passing, whole: Apart, *, alone: bool) -> Floats:
-        sliding, run = self._sliding[charge.t].moved(whole, whole=alone), charge.run
+    def _words(self, charge: Charge, inside: float, given: Given) -> Floats:
+        sliding, passing, run = given.sliding, given.passing, charge.run
         d = charge.first if run is None else run.d
         if run is None:
             part = sliding.at_once(d, charge.prime)
@@ -136,10 +169,9 @@ class Bank:
             least = sliding.brought(d, part, at_once=True)
         else:
             least = self._passed_on(charge, sliding, inside, passing, part)
-        if passing.is_dense:
-            together = self._sliding[charge.t].moved(passing.whole, whole=False)
+        if given.together is not None:
             is_apart = run is not None and passing.single.issuperset(sliding.mates(charge.by, run))
-            new = together.new(run, inside, charge.first, charge.by, charge.prime, apart=is_apart)
+            new = given.together.new(run, inside, charge.first, charge.by, charge.prime, apart=is_apart)
             least = np.maximum(least, new)
         return least
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flexloop.embedded.mapper.paths.bank import Bank, Passing
+from flexloop.embedded.mapper.paths.bank import Bank, Given, Passing
 from flexloop.embedded.mapper.paths.conditions import Charge, Stage
 from flexloop.embedded.mapper.paths.grid import Floats, Ints
 from flexloop.embedded.mapper.paths.keeping import Crossing
@@ -28,6 +28,7 @@ class _Prices:
     """The prices of a stage's charges: all parts, which of them each charge consists of, and what these are for.
 
     Parts of the same words are alike: ``different`` has one of each kind with its charge, ``alike`` says which it is.
+    Some of these words fanouts and neighbours do the same with: ``same`` says which, by one of its parts.
     """
 
     price: Price
@@ -36,6 +37,7 @@ class _Prices:
     crossings: tuple[Crossing, ...]
     passing: Floats
     different: list[tuple[Charge, int]]
+    same: list[int]
     alike: Ints
 
 
@@ -75,11 +77,12 @@ class Charges:
         passing = prices.passing[:, :, ways].max(axis=2)[prices.part]
         key = stage, prices.crossings, prices.first.tobytes(), passing.tobytes(), self._what_counts(stage, ways)
         if key not in bank.asked:
-            passed, aparts = passing.tolist(), Aparts()
-            different = [
-                bank.kind(charge, *self._asked(charge, ways, prices.crossings[part], tuple(passed[part]), aparts))
-                for charge, part in prices.different
-            ]
+            passed, aparts, asked = passing.tolist(), Aparts(), dict[int, tuple[float, Given]]()
+            different = []
+            for (charge, part), same in zip(prices.different, prices.same, strict=True):
+                if same not in asked:
+                    asked[same] = self._asked(charge, ways, prices.crossings[part], tuple(passed[part]), aparts, bank)
+                different.append(bank.kind(charge, *asked[same]))
             bank.asked[key] = np.array(different, dtype=np.int64)[prices.alike]
         return bank.asked[key]
 
@@ -114,8 +117,13 @@ class Charges:
         alike = [found.setdefault(key, len(found)) for key in map(self._bank.words_of, owners, crossings)]
         places = np.unique(np.array(alike, dtype=np.int64), return_index=True)[1].tolist()
         different = [(self._with_loops(owners[place]), place) for place in places]
+        asked: dict[Hashable, int] = {}
+        same = [
+            asked.setdefault((c.t, c.child, c.parent, c.level, c.first, c.run, crossings[place]), place)
+            for c, place in different
+        ]
         return _Prices(
-            np.concatenate(price), *numbers, tuple(crossings), np.concatenate(passing), different,
+            np.concatenate(price), *numbers, tuple(crossings), np.concatenate(passing), different, same,
             np.array(alike, dtype=np.int64),
         )  # fmt: skip
 
@@ -127,9 +135,9 @@ class Charges:
         return replace(charge, run=replace(run, loops=sum(run.d in dims for dims in own)))
 
     def _asked(
-        self, charge: Charge, ways: Ints, crossing: Crossing, passing: Passed, aparts: Aparts
-    ) -> tuple[float, Passing, Apart, bool]:
-        """What a bank is asked of a charge, see `Bank.kind`."""
+        self, charge: Charge, ways: Ints, crossing: Crossing, passing: Passed, aparts: Aparts, bank: Bank
+    ) -> tuple[float, Given]:
+        """What a bank is asked of a charge, whatever ends its run, see `Bank.kind`."""
         run, inside = charge.run, 1.0
         if run is not None:
             most, child, d = self.prices.most_along, run.child, run.d
@@ -139,7 +147,7 @@ class Charges:
                 inside = min(spanned, self._bank.longest(charge.t, child, d) * inside)
         whole = self._whole(charge, crossing.child, crossing.parent, ways, aparts)
         passed = self._passing(charge, ways, crossing, passing, aparts)
-        return inside, passed, whole, len(ways) == 1
+        return inside, bank.given(charge.t, passed, whole, alone=len(ways) == 1)
 
     def _passing(self, charge: Charge, ways: Ints, crossing: Crossing, passed: Passed, aparts: Aparts) -> Passing:
         if passed == (1.0, 1.0):

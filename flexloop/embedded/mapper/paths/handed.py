@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from math import inf
 
 import numpy as np
 
@@ -46,8 +45,7 @@ class Handed(Sliding):
             steps: [places] by how much neighbours may divide what the steps of the run itself bring.
             others: [places] by how much they may divide the rest.
         """
-        every = (self._iterations(run, inside), self._iterations(run, 1.0))
-        ends = [np.minimum(self._steps(run.d, iterations), brought) for iterations in every]
+        ends = [np.minimum(self._steps_of(run, most), brought) for most in (inside, 1.0)]
         return np.minimum(*(own / steps + (brought - own) / others for own in ends))
 
     def may_serve(self, run: Run, inside: float, by: int, prime: int, beside: Beside) -> tuple[Mask, Mask, Mask]:
@@ -127,7 +125,7 @@ class Handed(Sliding):
         d = first if run is None else run.d
         if run is None:
             return self.words * self._for_all(d, self._steps(d, float(prime)))
-        steps = self._steps(d, self._iterations(run, inside))
+        steps = self._steps_of(run, inside)
         back = np.minimum(steps, 1.0 - steps)
         if by == self._other[d]:
             return self.words * self._for_all(d, steps)
@@ -136,7 +134,7 @@ class Handed(Sliding):
                 return self.words  # nothing else moves the tile in its rank: nothing outside leads to where it began
             rest = 1.0 - steps if apart and by in self._relevant else back
             return self.words * self._for_all(d, steps + (1.0 - 1.0 / prime) * rest)
-        most, meets = self._steps(d, inf), self._meets_other(d)
+        most, meets = self._step_of(d), self._meets_other(d)
         ended, whole = (np.where(meets, steps, np.minimum(steps + n / 2, most)) for n in (back, 1.0 - steps))
         brought = self._for_all(d, ended)
         if apart:

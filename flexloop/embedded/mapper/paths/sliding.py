@@ -55,6 +55,7 @@ class Sliding:
         self._at = words.grid.everywhere if at is None else at
         self._others: dict[tuple[Apart, bool], Self] = {}
         self.words: Floats = self._words_at(self._at)
+        self._step, self._run_steps = dict[int, Floats](), dict[tuple[int, bool, float], Floats]()
         self._levels = words.facts.levels
         self._shared, self._relevant = words.shared[t], words.relevant[t]
         dims = words.sliding_dims(t)
@@ -124,6 +125,19 @@ class Sliding:
             return 2.0
         return np.asarray(np.maximum(self._grid.tiles[self._places(run.d), run.d] / inside, 3.0))
 
+    def _steps_of(self, run: Run, inside: float) -> Floats:
+        """[places]: the same of a run, see `ended`."""
+        key = run.d, run.of_two, inside
+        if key not in self._run_steps:
+            self._run_steps[key] = self._steps(run.d, self._iterations(run, inside))
+        return self._run_steps[key]
+
+    def _step_of(self, d: int) -> Floats:
+        """[places]: the part of a run's words that a step is."""
+        if d not in self._step:
+            self._step[d] = self._steps(d, inf)
+        return self._step[d]
+
     def _steps(self, d: int, iterations: Floats | float) -> Floats:
         """[places]: what part of a run's words is brought by its steps, at least."""
         tiles = self._grid.tiles[self._whole_of(self._places(d))]
@@ -163,7 +177,7 @@ class Sliding:
         d = run.d
         if by in self._relevant and by != self._other[d]:
             return 1.0
-        steps, share = self._steps(d, self._iterations(run, inside)), self._steps(d, inf)
+        steps, share = self._steps_of(run, inside), self._step_of(d)
         nothing, step, later_nothing, later_step, again, *_ = self._meetings(run, inside, by, prime)
         # Of the words of a run of n iterations share / n is a step, and 1 - share * (1 - 1 / n) the first tile.
         left = np.where(later_step | again, 1.0 - (1.0 - share) / prime, 1.0)
@@ -181,7 +195,7 @@ class Sliding:
             run: the run.
             inside: see `ended`.
         """
-        steps, share = self._steps(run.d, self._iterations(run, inside)), self._steps(run.d, inf)
+        steps, share = self._steps_of(run, inside), self._step_of(run.d)
         _, _, nothing, step, again, *_ = self._meetings(run, inside, -1, 0)
         first = (np.where(step | again, share, 1.0) - steps) / (
             self._left(run.d, run.d) * self._left(self._other[run.d], run.d)
@@ -207,7 +221,7 @@ class Sliding:
         if d not in self._other or not self._every.shares.are_whole:
             # Steps along the rank's other dimensions may cost nothing.
             return np.where(left > 1.0, self._steps(d, float(prime)), 1.0)
-        step = self._steps(d, inf)  # what every iteration brings but the first one
+        step = self._step_of(d)  # what every iteration brings but the first one
         nothing, same = after_first(self._along(d), self._along(self._other[d]), prime)
         meets = nothing.ravel() | (may_serve & (self._left(self._other[d], d) > 1.0))
         # Along the dimension itself steps go on at best to its end; loops of others bring whole tiles.
