@@ -112,7 +112,7 @@ def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 def test_no_mapping_costs_less_than_were_fanouts_with_nothing_between_them_one(seed: int) -> None:
-    """Nor does the bound of a way alone, which may be higher where counts are rounded: these bounds grant no rounding."""
+    """Nor does the bound of a way alone, higher where counts are rounded: no rounding is granted here."""
     space = joined_space(seed, 1_000)
     for mapspace, every, energies in least_of_bounds(space):
         below_zero = facts_of(space.spec).below_zero(mapspace.bounds)
