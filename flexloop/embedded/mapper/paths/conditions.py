@@ -15,14 +15,14 @@ mappings with more loops than there are; those never cost less than loops that d
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
 import numpy as np
 
-from flexloop.embedded.mapper.paths.grid import Grid, Ints
+from flexloop.embedded.mapper.paths.grid import Ints
 from flexloop.embedded.mapper.paths.keeping import BYPASSED, KEPT, NOWHERE, Keeping
 from flexloop.embedded.mapper.paths.runs import Run
 from flexloop.embedded.mapper.slots import Slot
@@ -167,9 +167,9 @@ class Steps:
 
     Args:
         slots: the mapspace's slots.
-        highs: for each slot of temporal loops the greatest factors by dimension.
+        movable: for each slot of temporal loops the dimensions that it may have loops over.
         keeping: [levels, data spaces] what is kept, bypassed, open.
-        grid: the tiles.
+        primes: of each dimension's bound; all of them, one after the other, are the axes that steps go along.
         relevant: for each data space the dimensions that move it.
         sliding: for each those along which its runs are followed, which takes longer and bounds better.
 
@@ -182,13 +182,14 @@ class Steps:
     def __init__(
         self,
         slots: Sequence[Slot],
-        highs: Sequence[Sequence[int]],
+        movable: Sequence[Collection[int]],
         keeping: Keeping,
-        grid: Grid,
+        primes: Sequence[Sequence[int]],
         relevant: tuple[frozenset[int], ...],
         sliding: Levels,
     ) -> None:
-        self._grid, self._keeping = grid, keeping
+        every_axis = [(d, prime) for d, own in enumerate(primes) for prime in own]
+        self._axis, self._primes, self._keeping = {a: k for k, a in enumerate(every_axis)}, primes, keeping
         self._tensors, self._sliding = range(keeping.shape[1]), sliding
         self.keepers = [[int(p) for p in np.flatnonzero(keeping[:, t] != BYPASSED)] for t in self._tensors]
         self._transitions = _transitions(tuple(map(tuple, self.keepers)), relevant, sliding)
@@ -206,10 +207,9 @@ class Steps:
                 self.keeps[place] = self._kept_at(slot.level, every, rows)
                 rows = self.keeps[place].rows
                 every.sort(key=_steps_left)
-                movable = [d for d, high in enumerate(highs[place]) if high > 1 and grid.bounds[d] > 1]
                 self.stages[place] = []
                 for dims in [(), *_groups(slot)]:
-                    group = tuple(d for d in dims if d in movable)
+                    group = tuple(d for d in dims if d in movable[place] and primes[d])
                     if dims and not group:
                         continue
                     stage = self._stage(place, slot.level, group, every, rows)
@@ -253,7 +253,7 @@ class Steps:
         table: list[list[int]] = []
         moves: list[list[int]] = []
         charges: dict[Charge, int] = {}
-        steps = [(self._grid.axis(d, p), d, p) for d in dims for p in self._grid.primes[d]] or [(END, END, 0)]
+        steps = [(self._axis[d, p], d, p) for d in dims for p in self._primes[d]] or [(END, END, 0)]
         for profile in every:
             here: list[list[int]] = []
             free = []

@@ -32,6 +32,10 @@ _MOST = 40_000_000
 _TABLES = 4
 """Tables of a kind that are kept, each of a mapspace with its bounds decided, or of ways to fill its fanouts: one may
 take a hundred megabytes."""
+_STEPS = 64
+"""Tables of steps that are kept: other bounds, arrays and classes of a study have the same."""
+_SMALL, _MANY = 30_000, 64
+"""Tiles of a grid that takes a few megabytes with all that is told of its tiles, and how many of them are kept."""
 
 
 class Decided(NamedTuple):
@@ -205,21 +209,29 @@ def _ways_of(
 ) -> Ways:  # fmt: skip
     # Steps know nothing of what fanouts hold: arrays of other shapes have the same.
     plain = tuple(replace(slot, extent=(1, 1), split=None) if slot.spatial else slot for slot in slots)
-    highs = tuple(zip(*(high for _, high in limits), strict=True))
-    temporal = tuple(() if slot.spatial else high for slot, high in zip(slots, highs, strict=True))
+    looped = [frozenset(d for d, (_, high) in enumerate(limits) if high[place] > 1) for place in range(len(slots))]
+    temporal = tuple(frozenset[int]() if slot.spatial else dims for slot, dims in zip(slots, looped, strict=True))
     sliding = tuple(tuple(words.sliding_dims(t)) if follows else () for t in range(len(words.moved)))
-    steps = _steps(plain, temporal, keeping, words.grid, tuple(words.relevant), sliding)
+    steps = _steps(plain, temporal, keeping, tuple(words.grid.primes), tuple(words.relevant), sliding)
     return Ways(slots, limits, words, keeping, steps, count, _bank(words))
 
 
-@lru_cache(maxsize=_TABLES)
+@lru_cache(maxsize=_STEPS)
 def _steps(
-    slots: tuple[Slot, ...], highs: tuple[Row, ...], keeping: tuple[Row, ...], grid: Grid,
+    slots: tuple[Slot, ...], movable: tuple[frozenset[int], ...], keeping: tuple[Row, ...], primes: tuple[Row, ...],
     relevant: tuple[frozenset[int], ...], sliding: tuple[Row, ...],
 ) -> Steps:  # fmt: skip
-    return Steps(slots, highs, np.array(keeping, dtype=np.int8), grid, relevant, sliding)
+    return Steps(slots, movable, np.array(keeping, dtype=np.int8), primes, relevant, sliding)
 
 
-_grid = lru_cache(maxsize=_TABLES)(Grid)
-_words = lru_cache(maxsize=_TABLES)(Words)
+def _grid(bounds: Row) -> Grid:
+    return (_small_grid if size_of(bounds) <= _SMALL else _large_grid)(bounds)
+
+
+def _words(facts: Facts, grid: Grid, shares: Shares) -> Words:
+    return (_small_words if grid.size <= _SMALL else _large_words)(facts, grid, shares)
+
+
+_small_grid, _large_grid = lru_cache(maxsize=_MANY)(Grid), lru_cache(maxsize=_TABLES)(Grid)
+_small_words, _large_words = lru_cache(maxsize=_MANY)(Words), lru_cache(maxsize=_TABLES)(Words)
 _bank = lru_cache(maxsize=_TABLES)(Bank)
