@@ -34,6 +34,7 @@ class Labels(Leaves):
         self._filling, self._bounds = root.filling or {}, root.bounds
         self._programme = paths[0].programmes[0]
         self._tiles: dict[int, Ints] = {}
+        self._steps: dict[tuple[int, bytes], Ints] = {}
         # Imperfect loops may count differently in every order.
         self._links = Links(
             self._choices.slots, self._facts, self._bounds, self._filling, always=bool(self._choices.imperfect)
@@ -71,26 +72,27 @@ class Labels(Leaves):
 
     def _grown_from(self, place: int, spans: Ints, reached: Reached) -> tuple[Ints, Reached]:
         """Partial mappings with the factors of one more slot, and the least costs of their profiles."""
-        low, high = (limits[place] for limits in self._choices.limits)
-        integers = self._tiles_outside(place)
-        parents, tiles = [], []
-        for i, tile in enumerate(spans[:, -1]):
-            every = zip(self.followed, reached, strict=True)
-            least = [followed.least_beyond(place, part[i]) for followed, part in every]
-            some = np.flatnonzero(self.search.hopeful(*self.keyed(least)))
-            factors, rest = np.divmod(integers[some], tile)
-            some = some[((rest == 0) & (factors >= low) & (factors <= high)).all(axis=1)]
-            parents.append(np.full(len(some), i))
-            tiles.append(some)
-        parent, reaching = np.concatenate(parents), np.concatenate(tiles)
-        grown = np.concatenate([spans[parent], integers[reaching][:, None]], axis=1)
+        integers, every = self._tiles_outside(place), list(zip(self.followed, reached, strict=True))
+        least = [np.concatenate([followed.least_beyond(place, row) for row in part]) for followed, part in every]
+        hopeful = self.search.hopeful(*self.keyed(least)).reshape(len(spans), len(integers))
+        tiles = [some[hopeful[i, some]] for i, some in enumerate(self._reached(place, tile) for tile in spans[:, -1])]
+        parent = np.repeat(np.arange(len(tiles)), [len(some) for some in tiles])
+        grown = np.concatenate([spans[parent], integers[np.concatenate(tiles)][:, None]], axis=1)
         rows = self._choices.imperfect.contain(grown[:, 1:] // grown[:, :-1])
         if self._choices.few_loops is not None:
             rows &= self._choices.few_loops.may_hold(grown, self._bounds)
         parent, grown = parent[rows], grown[rows]
         factors = grown[:, -1] // spans[parent, -1]
-        every = zip(self.followed, reached, strict=True)
         return grown, [followed.through(place, spans[parent, -1], factors, part[parent]) for followed, part in every]
+
+    def _reached(self, place: int, tile: Ints) -> Ints:
+        """[n] the tiles outside of a slot that its loops may make of one inside it."""
+        key = place, tile.tobytes()
+        if key not in self._steps:
+            low, high = (limits[place] for limits in self._choices.limits)
+            factors, rest = np.divmod(self._tiles_outside(place), tile)
+            self._steps[key] = np.flatnonzero(((rest == 0) & (factors >= low) & (factors <= high)).all(axis=1))
+        return self._steps[key]
 
     def _tiles_outside(self, place: int) -> Ints:
         """[tiles, dimensions] the extents of the tiles outside of a slot."""
