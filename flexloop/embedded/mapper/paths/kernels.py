@@ -118,43 +118,44 @@ def through(
         table[row, ALIVE] = any_here and _within(here, tiles.limit)
 
 
-@entry(F2, I1, I2, _FANOUTS, I1, F2)
+@entry(F2, I1, I2, _FANOUTS, I2, F2)
 def through_fanout(outside: Floats, tiles: Ints, codes: Ints, fanouts: Fanouts, some: Ints, inside: Floats) -> None:
     """Take the values outside of a fanout where they are the best of several factors'.
 
     Args:
-        outside: [rows, tiles].
+        outside: [tiles, rows].
         tiles: [n] where the tiles inside stand that may be reached.
         codes: [dimensions, n] which divisors of the bounds these span.
         fanouts: the factors.
-        some: [n] to work with.
-        inside: [rows, tiles] receives the values.
+        some: [dimensions + 1, 1 + n] to work with: which tiles fit along all dimensions before, after their number.
+        inside: [tiles, rows] receives the values.
     """
+    dims = len(codes)
+    for i in range(len(tiles)):
+        some[0, 1 + i] = i
+    some[0, 0] = len(tiles)
     for k in range(len(fanouts.ways)):
-        way = fanouts.ways[k]
-        for i in range(len(tiles)):
-            some[i] = i
-        count = len(tiles)
-        for d in range(len(codes)):
-            if fanouts.codes[d, k] > 0:
-                count = _those_that_fit(some, count, codes[d], fanouts.fits[d, fanouts.codes[d, k]])
-        for i in range(count):
-            some[i] = tiles[some[i]]
-        for row in range(len(outside)):
-            here, there = inside[row], outside[row]
-            for i in range(count):
-                here[some[i]] = min(here[some[i]], there[some[i] + way])
+        way, same = fanouts.ways[k], 0
+        while k > 0 and same < dims and fanouts.codes[same, k] == fanouts.codes[same, k - 1]:
+            same += 1
+        for d in range(same, dims):
+            _those_that_fit(some[d], codes[d], fanouts.fits[d, fanouts.codes[d, k]], some[d + 1])
+        for i in range(some[dims, 0]):
+            tile = tiles[some[dims, 1 + i]]
+            here, there = inside[tile], outside[tile + way]
+            for row in range(len(here)):
+                here[row] = min(here[row], there[row])
 
 
 @kernel
-def _those_that_fit(some: Ints, count: int, codes: Ints, fits: Bools) -> int:
-    """Leave out what does not fit along a dimension of the first so many of some tiles; how many are left."""
-    left = 0
-    for i in range(count):
-        tile = some[i]
-        some[left] = tile
-        left += fits[codes[tile]]
-    return left
+def _those_that_fit(some: Ints, codes: Ints, fits: Bools, left: Ints) -> None:
+    """Of some tiles those that fit along a dimension, after their number."""
+    count = 0
+    for i in range(some[0]):
+        tile = some[1 + i]
+        left[1 + count] = tile
+        count += fits[codes[tile]]
+    left[0] = count
 
 
 @kernel

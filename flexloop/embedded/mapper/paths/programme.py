@@ -258,11 +258,13 @@ class Programme:
         fillings, grid = self._charges.prices.fillings, self._ways.words.grid
         factors = fillings.factors[self._which, fillings.slots.index(place)]
         ways, first = np.unique(grid.index(factors), return_index=True)
-        inside, tiles = np.full_like(self.values[0], inf), np.flatnonzero(self._ways.reachable[place])
+        outside, tiles = np.ascontiguousarray(self.values[0].T), np.flatnonzero(self._ways.reachable[place])
+        inside = np.full_like(outside, inf)
         codes = grid.codes.take(tiles, axis=1)
         fanouts = Fanouts(ways, grid.codes_of(factors[first]), grid.fits)
-        through_fanout(self.values[0], tiles, codes, fanouts, np.empty_like(tiles), inside)
-        return inside
+        some = np.empty((len(codes) + 1, len(tiles) + 1), dtype=np.int64)
+        through_fanout(outside, tiles, codes, fanouts, some, inside)
+        return np.ascontiguousarray(inside.T)
 
     def _slot(self, place: int, alive: Ints) -> tuple[Floats, Ints]:
         """The values inside a slot of temporal loops, and which rows have any.
