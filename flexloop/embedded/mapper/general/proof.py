@@ -27,7 +27,7 @@ from flexloop.embedded.mapper.space import Guide
 
 SAMPLED = 0.2
 """Share of the time that sampling may take before anything is proved, and again after the exact search."""
-_TOGETHER = 20_000
+_TOGETHER = 10_000
 """Ways that are priced together; what paths cost in each of them is held in memory."""
 _OPENED = 25
 """Roots that are opened before the search plunges once more, and twice as many each time."""
