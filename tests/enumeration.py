@@ -10,7 +10,7 @@ from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.search import search_general
 from flexloop.embedded.mapper.sampler import Found, best_of
-from flexloop.embedded.mapper.space import Objective, Optimum, Seed, Space
+from flexloop.embedded.mapper.space import Guide, Objective, Optimum, Seed, Space
 
 
 def best_of_all(costing: Costing, choices: Choices, objective: Objective) -> Found | None:
@@ -29,8 +29,9 @@ def find_best_general(
     rng_seed: int = 0,
     samples: int = 20_000,
     floor: tuple[float, float] = (0.0, 0.0),
+    guides: Sequence[Guide] = (),
 ) -> Optimum:
     """The best mapping by the general search, whatever form the spaces have; ``time_limit`` in seconds of CPU time."""
     incumbent = Incumbent(spaces, objective, deadline or Deadline(time_limit), floor=floor)
-    search_general(incumbent, seeds, rng_seed, samples)
+    search_general(incumbent, seeds, rng_seed, samples, guides)
     return incumbent.result()

@@ -118,14 +118,22 @@ def _joined_space(seed: int, most: int) -> Space | None:
 
 
 def some_arrays(seed: int, most: int, draw: Callable[[int, int], Space] = some_space) -> list[Space]:
-    """A random space with up to three more on arrays of other shapes, some of which may lack a fanout."""
+    """A random space with up to three more on arrays of other shapes.
+
+    Some of these may lack a fanout, and some what constrains it.
+    """
     rng, found = random.Random(seed), [draw(seed, most)]
     for _ in range(3):
         spec = found[0].spec
         fanouts = [
             (x, y) if x * y == 1 else rng.choice([(y, x), (x * y, 1), (1, 1), (2, 2)]) for x, y in spec.fanout_xy
         ]
-        if space := _if_small(replace(found[0], spec=_reshaped(spec, fanouts)), most):
+        reshaped = replace(found[0], spec=_reshaped(spec, fanouts))
+        if seed % 2:
+            rules, names = reshaped.constraints, reshaped.spec.fanouts
+            loops = tuple(loop for loop in rules.loops if not loop.spatial or loop.target in names)
+            reshaped = replace(reshaped, constraints=replace(rules, loops=loops))
+        if space := _if_small(reshaped, most):
             found.append(space)
     return found
 

@@ -24,7 +24,7 @@ from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.arrays import as_arrays
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.sampler import choices_of
-from flexloop.embedded.mapper.space import BestSoFar, Objective
+from flexloop.embedded.mapper.space import BestSoFar, Guide, Objective
 from flexloop.embedded.model import evaluate
 from flexloop.errors import UnmappableError, UnsupportedError
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint
@@ -136,6 +136,32 @@ def test_a_floor_ends_the_search_and_changes_no_cost(no_shortcuts: None, example
         assert seeded.certificate.optimal and seeded.certificate.evaluated == 1
 
     check()
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_guides_change_no_cost_and_mostly_end_the_search_at_once(no_shortcuts: None, examples: int) -> None:
+    """The best mapping shows where to look; one whose fanouts are none of the mapspace's leads nowhere."""
+    led: list[bool] = []
+
+    @settings(max_examples=examples, deadline=None)
+    @given(st.integers(0, 2**32), objectives)
+    def check(seed: int, objective: Objective) -> None:
+        spaces = some_arrays(seed, 800)
+        try:
+            plain = find_best_general(spaces, objective, samples=0)
+        except (UnmappableError, UnsupportedError):
+            return
+        other = next(replace(level, spatial_factors=dict.fromkeys(plain.bounds, 7)) for level in plain.mapping.levels)
+        astray = Guide(plain.bounds, Mapping((other, *plain.mapping.levels[1:])))
+        for floor in (plain.cost, (plain.cost[0] * 0.9, 0.0)):
+            guides = [astray, Guide(plain.bounds, plain.mapping)]
+            found = find_best_general(spaces, objective, samples=0, floor=floor, guides=guides)
+            assert found.certificate.optimal
+            assert found.cost == pytest.approx(plain.cost, rel=1e-12)
+            led.append(found.certificate.evaluated <= plain.certificate.evaluated)
+
+    check()
+    assert sum(led) > 0.6 * len(led) > 0
 
 
 @settings(max_examples=20, deadline=None)
