@@ -93,8 +93,11 @@ def test_fanouts_with_nothing_between_them_are_searched_as_one_first(no_shortcut
     compare_drawn(lambda seed: some_arrays(seed, 500, joined_space), examples)
 
 
-def test_a_way_to_fill_the_fanouts_is_bounded_once_for_all_arrays_that_hold_it() -> None:
-    spaces = some_arrays(34, 500)
+@pytest.mark.parametrize("seed", [34, 375])
+def test_a_way_to_fill_the_fanouts_is_bounded_once_for_all_arrays_that_hold_it(seed: int) -> None:
+    """Of the second some lack a fanout that is constrained in the others."""
+    spaces = some_arrays(seed, 500)
+    assert len({repr(space.constraints) for space in spaces}) == (1 if seed == 34 else 2)
     parts = Incumbent(spaces, "edp", Deadline(60.0), BestSoFar()).filled
     (arrays,) = as_arrays(parts)
     bounds = [options[0].bound for options in arrays.choices.factorizations]
