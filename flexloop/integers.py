@@ -54,15 +54,18 @@ def _smooth_candidates(bound: int) -> Iterator[int]:
         sevens *= 7
 
 
-def least_factors(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The least prime factor of each positive number; 1 of 1.
+@lru_cache(maxsize=256)
+def least_factors(bound: int) -> npt.NDArray[np.int64]:
+    """[bound + 1]: for each of its divisors the least prime factor; 1 of 1, and of what is no divisor 0.
 
     Examples:
-        >>> least_factors(np.array([1, 4, 15, 7])).tolist()
-        [1, 2, 3, 7]
+        >>> least_factors(6).tolist()
+        [0, 1, 2, 3, 0, 0, 2]
     """
-    different, which = np.unique(numbers, return_inverse=True)
-    return np.array([divisors(n)[:2][-1] for n in different.tolist()])[which]
+    found = np.zeros(bound + 1, dtype=np.int64)
+    for n in divisors(bound):
+        found[n] = divisors(n)[:2][-1]
+    return found
 
 
 @lru_cache(maxsize=65536)

@@ -19,6 +19,8 @@ from flexloop.integers import divisors
 
 Filling = dict[int, tuple[int, ...]]
 """The factor of each dimension in each fanout, by slot."""
+_AT_ONCE = 1_000_000
+"""Factors that are tried at once."""
 _NONE = np.empty(0, dtype=np.int64)
 Ranks = tuple[tuple[tuple[int, int], ...], ...]
 
@@ -178,7 +180,7 @@ def every_filling(
         children, room = factors.prod(axis=1), np.where(arrays, known[:, number], 0).max(axis=1)
         first, which = told_apart(np.concatenate([left, room[:, None]], axis=1))
         held = np.searchsorted(children, room[first], side="right")
-        fitting = [_dividing(left[i], factors[:some], deadline) for i, some in zip(first, held, strict=True)]
+        fitting = _dividing(left[first], factors, held, deadline)
         ways = [fitting[kind] for kind in which]
         rows, chosen = np.repeat(np.arange(len(ways)), [len(some) for some in ways]), np.concatenate([_NONE, *ways])
         if len(rows) > most:
@@ -190,11 +192,18 @@ def every_filling(
     return Fillings(slots, tuple(choices.spatial), found[fills], None if rooms is None else arrays[fills])
 
 
-def _dividing(left: Ints, factors: Ints, deadline: Deadline | None) -> Ints:
-    """Which factors [n, dimensions] divide what is left of the dimensions."""
-    if deadline is not None:
-        deadline.check()
-    return np.flatnonzero((left % factors == 0).all(axis=1))
+def _dividing(left: Ints, factors: Ints, held: Ints, deadline: Deadline | None) -> list[Ints]:
+    """For each row of what is left of the dimensions which of so many first factors [n, dimensions] divide it."""
+    found, rows = list[Ints](), max(_AT_ONCE // max(len(factors), 1), 1)
+    for start in range(0, len(left), rows):
+        if deadline is not None:
+            deadline.check()
+        some = slice(start, start + rows)
+        divides = np.arange(len(factors)) < held[some, None]
+        for d in np.flatnonzero((factors > 1).any(axis=0)):
+            divides &= left[some, d, None] % factors[:, d] == 0
+        found += [np.flatnonzero(row) for row in divides]
+    return found
 
 
 def fanout_factors(

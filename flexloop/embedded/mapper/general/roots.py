@@ -210,7 +210,10 @@ class Root:
     @property
     def is_even(self) -> bool:
         """Whether in all ways to fill the fanouts equally many MACs work at once."""
-        return self.fillings is None or len(np.unique(self.fillings.lanes[self.which])) == 1
+        if self.fillings is None:
+            return True
+        lanes = self.fillings.lanes[self.which]
+        return bool(lanes.min() == lanes.max())
 
     def groups(self, numbers: Iterator[int]) -> list[Root]:
         """The same for fewer ways to fill the fanouts: one by one, or by how many MACs work at once, or by halves."""

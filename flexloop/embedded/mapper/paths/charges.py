@@ -15,7 +15,7 @@ from flexloop.embedded.mapper.paths.kernels import priced
 from flexloop.embedded.mapper.paths.neighbours import served
 from flexloop.embedded.mapper.paths.prices import Prices
 from flexloop.embedded.mapper.paths.rows import Price, least_of
-from flexloop.embedded.mapper.paths.runs import NOT_APART, Apart
+from flexloop.embedded.mapper.paths.runs import NOT_APART, Apart, Run
 from flexloop.embedded.mapper.slots import Slot
 
 Passed = tuple[float, float]
@@ -54,6 +54,7 @@ class Charges:
         self.prices, self._slots, self._bank = prices, slots, bank
         self._extents = tuple(slot.extent for slot, _ in slots)
         self._stages: dict[int, _Prices] = {}
+        self._runs: dict[tuple[Run, int], Run] = {}
 
     def costs(self, stage: Stage, ways: Ints, places: Ints) -> Floats:
         """[charges, tiles]: what is charged in a stage (pJ), at least, in some ways to fill the fanouts.
@@ -131,8 +132,11 @@ class Charges:
         """A charge that says how many loops its run may consist of."""
         if (run := charge.run) is None:
             return charge
-        own = [dims for slot, dims in self._slots if not slot.spatial and run.child < slot.level <= charge.level]
-        return replace(charge, run=replace(run, loops=sum(run.d in dims for dims in own)))
+        key = run, charge.level
+        if key not in self._runs:
+            own = [dims for slot, dims in self._slots if not slot.spatial and run.child < slot.level <= charge.level]
+            self._runs[key] = replace(run, loops=sum(run.d in dims for dims in own))
+        return replace(charge, run=self._runs[key])
 
     def _asked(
         self, charge: Charge, ways: Ints, crossing: Crossing, passing: Passed, aparts: Aparts, bank: Bank
@@ -171,7 +175,7 @@ class Charges:
         key = *boundary, charge.run is None
         if key not in aparts:
             every = self.prices.apart(*boundary)[ways]
-            shift = int(self._bank.grid.index(np.gcd.reduce(every, axis=0)[None])[0])
+            shift = self._bank.grid.place(np.gcd.reduce(every, axis=0).tolist())
             is_one = len(ways) == 1 and charge.run is None and self._is_one(*boundary, int(ways[0]))
             aparts[key] = Apart(shift, self.prices.lesser_of(t, child, every, ways), is_one)
         return aparts[key]

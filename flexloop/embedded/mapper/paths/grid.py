@@ -61,6 +61,14 @@ class Grid:
             for d, bound in enumerate(bounds)
         ]
 
+    @cached_property
+    def _place_of(self) -> list[dict[int, int]]:
+        """For each dimension how far each extent leads from the unit tile."""
+        return [
+            dict(zip(known.tolist(), places.tolist(), strict=True))
+            for known, places in zip(self._divisors, self._places, strict=True)
+        ]
+
     def _place(self, d: int, n: int, strides: Sequence[int]) -> int:
         return sum(power * strides[self._axis[d, prime]] for prime, power in exponents(n).items())
 
@@ -74,6 +82,10 @@ class Grid:
         for codes, places in zip(self.codes_of(tiles), self._places, strict=True):
             index += places[codes]
         return index
+
+    def place(self, tile: Sequence[int]) -> int:
+        """Where one tile stands."""
+        return sum(places[n] for places, n in zip(self._place_of, tile, strict=True))
 
     def codes_of(self, tiles: Ints | Floats) -> Ints:
         """[dimensions, n]: which divisors of the bounds the extents of tiles [n, dimensions] are."""
@@ -93,7 +105,9 @@ class Grid:
         """[n]: whether each dimension of the tiles at some places is among some numbers."""
         found = np.ones(len(where), dtype=np.bool_)
         for codes, known, some in zip(self.codes, self._divisors, extents, strict=True):
-            found &= np.array([n in some for n in known.tolist()])[codes[where]]
+            are_among = np.array([n in some for n in known.tolist()])
+            if not are_among.all():
+                found &= are_among[codes[where]]
         return found
 
     @cached_property

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from flexloop.integers import divisors
+from flexloop.integers import divisors, least_factors
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -183,7 +183,8 @@ def _comes_to(length: Ints, own: Along, d: Ints, other: Along, o: Ints, *, other
     steps, others = _still(own, d), _still(other, o)
     one = (others >= length) & _divides(steps, others - length)
     one |= (steps > 0) & _divides(steps, length + others)
-    are_one = np.isin(other.bound // o, [n for n in divisors(other.bound) if len(divisors(n)) == 2])
+    left = other.bound // o
+    are_one = (left > 1) & (least_factors(other.bound)[left] == left)
     found: Mask = np.where(are_one, one, _divides(np.gcd(steps, others), length))
     found &= others > 0
     return found if others_too else found | _comes_to_own(length, own, d)

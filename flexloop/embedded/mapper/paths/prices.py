@@ -122,7 +122,8 @@ class Prices:
         for d in self.words.lesser[t]:
             whole = apart[:, d]
             if self.fillings.joined is not None:
-                whole = least_factors(self._factors(child, len(self.facts.levels), (d,))[ways].astype(np.int64))
+                spread = self._factors(child, len(self.facts.levels), (d,))[ways].astype(np.int64)
+                whole = least_factors(self._bounds[d])[spread]
             far = self._factors(-1, child, (d,))[ways] * whole < self._bounds[d]
             if np.where(far, whole, 1).max() > 1:
                 found.add(d)
@@ -173,7 +174,7 @@ class Prices:
         Those lead along shared ranks: along others steps are longer than all children together. Of several levels whose
         tiles may be passed on the most counts.
         """
-        moved, found = self.words.moved[t], np.stack([self._ones, self._ones])
+        moved, found = self.words.moved[t], np.array([self._ones, self._ones])
         for child in children:
             if d in moved.shared and t not in self.facts.levels[child + 1].no_link_transfer:
                 both = moved.passing(d), sorted(moved.shared)
@@ -203,10 +204,10 @@ class Prices:
         if self._resource is not None:
             cycles = facts.scale[t] / facts.bandwidth(self._resource[1])
             is_asked = self._resource in ((level, access.kind), (level, SHARED)) and cycles
-            return [np.stack([times * working / used, less / used, cycles * self._ones])] if is_asked else []
+            return [np.array([times * working / used, less / used, cycles * self._ones])] if is_asked else []
         words = used * facts.block
         rows = facts.block * facts.cluster * np.minimum(used, facts.clusters)
-        return [np.stack([times / words, less / words, access.energy * rows * working])] if access.energy else []
+        return [np.array([times / words, less / words, access.energy * rows * working])] if access.energy else []
 
     def _filling(self, t: int, level: int, *moved: Floats) -> list[Floats]:
         return [p for access in taken_in(self.facts.levels[level], t) for p in self._parts(t, level, access, *moved)]
@@ -216,7 +217,7 @@ class Prices:
         return [p for access in accesses for p in self._parts(t, level, access, *moved)]
 
     def _price(self, parts: list[Floats]) -> Price:
-        return np.stack(parts) if parts else np.empty((0, 3, len(self._ones)))
+        return np.array(parts) if parts else np.empty((0, 3, len(self._ones)))
 
     def _chain(self, t: int, child: int, below: int) -> list[int]:
         """A child and the levels outside it, below another one, that keep the data space in any case."""
