@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty_spaces import CONVOLUTION, document, space_of
 from random_spaces import joined_space, some_arrays, some_space, square_space
+from test_imperfect_search import apart
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.fillings import every_filling
-from flexloop.embedded.mapper.general import joined, known_forms, orders
+from flexloop.embedded.mapper.general import joined, known_forms, orders, pricing, roots
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.arrays import as_arrays
 from flexloop.embedded.mapper.general.incumbent import Incumbent
@@ -91,6 +92,15 @@ def test_of_what_mirrors_each_other_in_a_square_problem_one_is_enough(no_shortcu
 @pytest.mark.parametrize("examples", EXAMPLES)
 def test_fanouts_with_nothing_between_them_are_searched_as_one_first(no_shortcuts: None, examples: int) -> None:
     compare_drawn(lambda seed: some_arrays(seed, 500, joined_space), examples)
+
+
+def test_bounds_that_differ_by_rounding_hide_no_better_tie_break(
+    no_shortcuts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Energies of 1384.32 pJ on arrays of 12, 1, 8 and 6 PEs, in 3 to 12 cycles: sums of each data space's alone."""
+    monkeypatch.setattr(pricing, "shortest", apart)
+    monkeypatch.setattr(roots, "_FEW", 1)
+    compare_with_enumeration(some_arrays(9_100_094_300_201, 300, joined_space), "energy")
 
 
 @pytest.mark.parametrize("seed", [34, 375])

@@ -64,8 +64,8 @@ class Labels(Leaves):
         for start in range(0, len(rows), _CHUNK):
             some = rows[start : start + _CHUNK]
             some = some[self.search.hopeful(bounds[some], ties[some])]
-            if not len(some):
-                return
+            if not len(some):  # others, whose bounds differ by rounding, may have a better tie-break
+                continue
             if self.late(bounds[rows[start:]], ties[rows[start:]]):
                 return
             self._follow(grown[some], [part[some] for part in outside], bounds[some], ties[some])

@@ -136,7 +136,7 @@ class Leaves:
         primary, tie = self._completed(s + 1, tiles, kinds)
         for kind in np.lexsort((tie, primary)):
             if not self.search.hopeful(primary[kind : kind + 1], tie[kind : kind + 1])[0]:
-                return
+                continue
             if self.late(primary[kind : kind + 1], tie[kind : kind + 1]):
                 return
             for rest in self._chosen(s + 1, tiles, options, [part[kind : kind + 1] for part in kinds]):

@@ -119,9 +119,11 @@ class Proof:
                 sampled += self._incumbent.deadline.now() - before
             bound = max(least, self._incumbent.floor)
             self._incumbent.so_far.bound = min(self._incumbent.open, bound)[0]
-            if self._incumbent.is_hopeless(bound):
+            if self._incumbent.is_hopeless((bound[0], -np.inf)):
                 return
             root = roots.pop()
+            if self._incumbent.is_hopeless(bound):  # others, whose bounds differ by rounding, may have a better tie-break
+                continue
             try:
                 self._incumbent.deadline.check()
                 for part in self._taken_apart(root):
