@@ -238,6 +238,6 @@ def test_progress_says_that_kernels_are_compiled_and_how_many_are(monkeypatch: p
     standing = StudyProgress()
     standing.begin(4, "embedded", "embedded")
     assert standing.compiling is None
-    monkeypatch.setattr(prepare, "_total", len(entries()))
+    monkeypatch.setattr(prepare, "_wanted", entries())
     stored = sum(kernel.is_stored() for kernel in entries())
     assert standing.line() == f"0 of 4 cells, ? left, compiling kernels, once ({stored} of {len(entries())})"

@@ -69,7 +69,7 @@ def find_best(
     deadline, so_far = deadline or Deadline.of(), so_far or BestSoFar()
     seeds = [replace(seed, mapping=spaces[seed.space].limited(seed.mapping)) for seed in seeds]
     with deadline.paused():
-        prepare()
+        prepare(general=False)
     with so_far.searched():
         return _found(_Query(spaces, objective, seeds, deadline, rng_seed, so_far, floor, guides))
 
@@ -150,6 +150,8 @@ def _with_general(
     place = {index: i for i, index in enumerate(rest)}
     seeds = [replace(seed, space=place[seed.space]) for seed in query.seeds if seed.space in place]
     others, known = [query.spaces[i] for i in rest], best.cost if best else NOTHING
+    with query.deadline.paused():
+        prepare(general=True)
     incumbent = Incumbent(others, query.objective, query.deadline, query.so_far, query.floor, known)
     search_general(incumbent, seeds, query.rng_seed, guides=query.guides)
     if best is not None:

@@ -25,27 +25,31 @@ from flexloop.embedded.mapper.paths.kernels import forward, priced, through, thr
 from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
 from flexloop.embedded.rules.rows import evaluate_rows
 
-_ENTRIES: tuple[Any, ...] = (
+_ALWAYS: tuple[Any, ...] = (
     settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above,
-    placements, through, forward, through_fanout, priced,
+    placements,
 )  # fmt: skip
 """Those that take longest come first."""
+
+_GENERAL: tuple[Any, ...] = (through, forward, through_fanout, priced)
+"""What the general search needs beside them."""
 
 _RARE: tuple[Any, ...] = (evaluate_residual_rows,)
 """What only some designs need; it takes as long as the longest of the others."""
 
-_total: int | None = None
-"""Kernels in all while `prepare` compiles in this process."""
+_wanted: list[Any] | None = None
+"""The kernels that are needed, while `prepare` compiles in this process."""
 
 
-def entries() -> list[Any]:
+def entries(*, general: bool = True) -> list[Any]:
     """The kernels that Python calls; none where they are not compiled as wholes (see `flexloop.embedded.jit`)."""
-    return [kernel for kernel in _ENTRIES if hasattr(kernel, "compile_ahead")]
+    every = (*_ALWAYS, *_GENERAL) if general else _ALWAYS
+    return [kernel for kernel in every if hasattr(kernel, "compile_ahead")]
 
 
 def under_way() -> tuple[int, int] | None:
     """While `prepare` compiles in this process: how many kernels are done, and how many there are."""
-    return None if _total is None else (sum(kernel.is_stored() for kernel in entries()), _total)
+    return None if _wanted is None else (sum(kernel.is_stored() for kernel in _wanted), len(_wanted))
 
 
 def is_prepared() -> bool:
@@ -53,34 +57,38 @@ def is_prepared() -> bool:
     return all(kernel.is_stored() for kernel in entries())
 
 
-@lru_cache(maxsize=1)
-def prepare() -> None:
-    """Have every kernel compiled and on disk, unless it is; once a process."""
-    global _total
-    missing = [kernel for kernel in entries() if not kernel.is_stored()]
-    if not missing:
+@lru_cache(maxsize=2)
+def prepare(*, general: bool = True) -> None:
+    """Have every kernel compiled and on disk, unless it is; once a process.
+
+    Args:
+        general: whether the general search is to come, too.
+    """
+    global _wanted
+    every = entries(general=general)
+    if not (missing := [kernel for kernel in every if not kernel.is_stored()]):
         return
-    _total = len(entries())
+    _wanted = every
     try:
-        _compile_with_help(missing, rare=False)
+        _compile_with_help(missing, "general" if general else "always")
     finally:
-        _total = None
+        _wanted = None
 
 
 def compile_everything() -> tuple[int, int]:
     """Compile the kernels that only some searches need, too; how many were missing, and how many there are."""
-    everything = [kernel for kernel in (*_RARE, *_ENTRIES) if hasattr(kernel, "ahead")]
+    everything = [kernel for kernel in (*_RARE, *_ALWAYS, *_GENERAL) if hasattr(kernel, "ahead")]
     missing = [kernel for kernel in everything if not (hasattr(kernel, "is_stored") and kernel.is_stored())]
     if all(hasattr(kernel, "compile_ahead") for kernel in missing):
-        _compile_with_help(missing, rare=True)
+        _compile_with_help(missing, "rare")
     else:  # numba's own, which keeps what it compiles by itself
         for kernel in missing:
             kernel.compile(tuple(kernel.ahead))
     return len(missing), len(everything)
 
 
-def _compile_with_help(kernels: list[Any], *, rare: bool) -> None:
-    helper = _helper(rare) if len(kernels) > 1 else None
+def _compile_with_help(kernels: list[Any], which: str) -> None:
+    helper = _helper(which) if len(kernels) > 1 else None
     for kernel in kernels:
         kernel.compile_ahead()
     if helper is not None:
@@ -88,11 +96,11 @@ def _compile_with_help(kernels: list[Any], *, rare: bool) -> None:
             helper.wait(kernelcache.MAX_WAIT_S)
 
 
-def _helper(rare: bool) -> subprocess.Popen[bytes] | None:
+def _helper(which: str) -> subprocess.Popen[bytes] | None:
     """A second process that compiles too; none where that is a worker's sibling, or there is nothing to share by."""
     if parent_process() is not None or available_cores() < 2 or not kernelcache.is_writable() or not sys.executable:
         return None
-    code = f"import sys; sys.path.insert(0, sys.argv[1]); from {__name__} import help_compile; help_compile({rare})"
+    code = f"import sys; sys.path.insert(0, sys.argv[1]); from {__name__} import help_compile; help_compile({which!r})"
     home = str(Path(__file__).parents[3])
     try:
         return subprocess.Popen(
@@ -103,8 +111,8 @@ def _helper(rare: bool) -> subprocess.Popen[bytes] | None:
         return None
 
 
-def help_compile(rare: bool) -> None:
+def help_compile(which: str) -> None:
     """Compile what nobody has compiled or is compiling; last the kernel that the process which asks has begun with."""
-    first, *others = (*_RARE, *entries()) if rare else entries()
+    first, *others = (*_RARE, *entries()) if which == "rare" else entries(general=which == "general")
     for kernel in (*others, first):
         kernel.compile_ahead()

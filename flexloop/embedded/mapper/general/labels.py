@@ -64,7 +64,7 @@ class Labels(Leaves):
         for start in range(0, len(rows), _CHUNK):
             some = rows[start : start + _CHUNK]
             some = some[self.search.hopeful(bounds[some], ties[some])]
-            if not len(some):  # others, whose bounds differ by rounding, may have a better tie-break
+            if not len(some):  # others may have a better tie-break: bounds differ by rounding
                 continue
             if self.late(bounds[rows[start:]], ties[rows[start:]]):
                 return

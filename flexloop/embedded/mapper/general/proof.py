@@ -122,7 +122,9 @@ class Proof:
             if self._incumbent.is_hopeless((bound[0], -np.inf)):
                 return
             root = roots.pop()
-            if self._incumbent.is_hopeless(bound):  # others, whose bounds differ by rounding, may have a better tie-break
+            if self._incumbent.is_hopeless(
+                bound
+            ):  # others may have a better tie-break: bounds differ by rounding
                 continue
             try:
                 self._incumbent.deadline.check()
