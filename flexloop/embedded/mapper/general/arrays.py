@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -20,6 +21,7 @@ from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.fillings import Fillings, every_filling, told_by_room
 from flexloop.embedded.mapper.general.roots import MOST_WAYS, Part, Root, Stage
 from flexloop.embedded.mapper.sampler import choices_of
+from flexloop.timeloop.constraints import LoopConstraint
 
 
 @dataclass
@@ -90,24 +92,23 @@ def as_arrays(parts: Sequence[Part]) -> list[Part]:
 
 def _of_the_same_fanouts(parts: Sequence[Part]) -> list[list[Part]]:
     """Mapspaces in groups whose fanouts are constrained alike; some may lack a fanout, and so what constrains it."""
-    rules = [tuple(rule for rule in part.space.constraints.loops if rule.spatial) for part in parts]
-    every = {repr(rule): rule for some in rules for rule in some}.values()
-    at_most_one = all({*rule.factors.values(), *rule.min_factors.values()} <= {1} for rule in every)
-    if (
-        at_most_one
-        and len({rule.target for rule in every}) == len(every)
-        and all(
-            rule.target in {own.target for own in some}
-            or part.choices.fanouts[part.choices.levels.index(rule.target)] == (1, 1)
-            for part, some in zip(parts, rules, strict=True)
-            for rule in every
-        )
-    ):
-        return [list(parts)]
+    rules = [{rule.target: rule for rule in part.space.constraints.loops if rule.spatial} for part in parts]
     groups: defaultdict[str, list[Part]] = defaultdict(list)
-    for part, some in zip(parts, rules, strict=True):
-        groups[repr(some)].append(part)
-    return list(groups.values())
+    for part, own in zip(parts, rules, strict=True):
+        groups[repr(own)].append(part)
+    # Where there is no fanout loops have one iteration, as a directive for it has to allow.
+    every = {target: rule for own in rules for target, rule in own.items()}
+    are_free = all({*rule.factors.values(), *rule.min_factors.values()} <= {1} for rule in every.values())
+    agree = all(_agrees(part, own, every) for part, own in zip(parts, rules, strict=True))
+    return [list(parts)] if are_free and agree else [*groups.values()]
+
+
+def _agrees(part: Part, own: Map[str, LoopConstraint], every: Map[str, LoopConstraint]) -> bool:
+    """Whether a mapspace constrains its fanouts as all of them do that have such a fanout."""
+    fanouts = dict(zip(part.choices.levels, part.choices.fanouts, strict=True))
+    return all(
+        own.get(target, rule) == rule and (target in own or fanouts[target] == (1, 1)) for target, rule in every.items()
+    )
 
 
 def are_next(root: Root) -> bool:

@@ -81,19 +81,17 @@ class Proof:
 
     def _beside(self, part: Part, guide: Guide) -> list[Root]:
         """What a mapspace has with the bounds and the fanouts of a mapping, if anything."""
-        choices, levels = part.choices, {level.target: level for level in guide.mapping.levels}
+        choices, on = part.choices, {level.target: level.spatial_factors for level in guide.mapping.levels}
         bounds = tuple(guide.bounds[d] for d in choices.dimensions)
         if not choices.allows(bounds) or (fillings := part.fillings(bounds, self._incumbent.deadline)) is None:
             return []
-        spatial = [levels[name].spatial_factors for name in choices.levels]
-        factors = np.array([[own.get(d, 1) for d in choices.dimensions] for own in spatial])
-        own = list(fillings.levels)
-        if np.delete(factors, own, axis=0).max(initial=1) > 1:  # no fanout is there
+        factors = np.array([[on.get(name, {}).get(d, 1) for d in choices.dimensions] for name in choices.levels])
+        fanouts = list(fillings.levels)
+        which = np.flatnonzero((fillings.factors == factors[fanouts]).all(axis=(1, 2)))
+        if not len(which) or np.delete(factors, fanouts, axis=0).max(initial=1) > 1:  # or there is no fanout
             return []
-        which = np.flatnonzero((fillings.factors == factors[own]).all(axis=(1, 2)))
         root = root_of(part, bounds, -np.inf, self._incumbent.key, next(self._numbers))
-        ways = fillings.some(which)
-        return [replace(root, fillings=ways, which=np.arange(1), stage=Stage.FILLED)] if len(which) else []
+        return [replace(root, fillings=fillings.some(which), which=np.arange(1), stage=Stage.FILLED)]
 
     def run(self, samples: int, rng_seed: int) -> None:
         """Cut off or cost everything that is left, in the order of the bounds.
@@ -122,9 +120,7 @@ class Proof:
             if self._incumbent.is_hopeless((bound[0], -np.inf)):
                 return
             root = roots.pop()
-            if self._incumbent.is_hopeless(
-                bound
-            ):  # others may have a better tie-break: bounds differ by rounding
+            if self._incumbent.is_hopeless(bound):  # bounds differ by rounding: the next may have a better tie-break
                 continue
             try:
                 self._incumbent.deadline.check()
