@@ -19,7 +19,8 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.arrays import told_apart
 from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.fillings import Fillings, every_filling, told_by_room
-from flexloop.embedded.mapper.general.roots import MOST_WAYS, Part, Root, Stage
+from flexloop.embedded.mapper.general.part import MOST_WAYS, Part
+from flexloop.embedded.mapper.general.roots import Root, Stage
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.timeloop.constraints import LoopConstraint
 

@@ -10,7 +10,8 @@ import numpy as np
 from flexloop.deadline import Deadline
 from flexloop.embedded.arrays import Bools, Floats
 from flexloop.embedded.mapper.costing import Costing
-from flexloop.embedded.mapper.general.roots import NOTHING, Key, Part
+from flexloop.embedded.mapper.general.part import Part
+from flexloop.embedded.mapper.general.roots import NOTHING, Key
 from flexloop.embedded.mapper.sampler import Found, best_of, choices_of, sample
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import BestSoFar, Certificate, Objective, Optimum, Seed, Space, ranked

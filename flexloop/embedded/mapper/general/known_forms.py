@@ -8,7 +8,7 @@ from flexloop.embedded.arrays import Bools
 from flexloop.embedded.mapper.exact.form import Form, recognise
 from flexloop.embedded.mapper.exact.optimal import Search, families
 from flexloop.embedded.mapper.general.incumbent import Incumbent
-from flexloop.embedded.mapper.general.roots import Part
+from flexloop.embedded.mapper.general.part import Part
 from flexloop.embedded.mapper.space import Space
 from flexloop.timeloop.constraints import DataspaceConstraint
 

@@ -19,8 +19,9 @@ from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.joined import joined
 from flexloop.embedded.mapper.general.labels import Labels
 from flexloop.embedded.mapper.general.mirrors import mirrors, without_mirrored
+from flexloop.embedded.mapper.general.part import Part
 from flexloop.embedded.mapper.general.pricing import Pricing
-from flexloop.embedded.mapper.general.roots import Part, Root, Roots, Stage, root_of
+from flexloop.embedded.mapper.general.roots import Root, Roots, Stage, root_of
 from flexloop.embedded.mapper.paths.keeping import keeping_of
 from flexloop.embedded.mapper.paths.shortest import Decided, are_few
 from flexloop.embedded.mapper.space import Guide

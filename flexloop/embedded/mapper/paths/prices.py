@@ -86,8 +86,7 @@ class Prices:
     def pairs(self, t: int, level: int) -> npt.NDArray[np.bool_]:
         """[ways, dimensions]: the shared ranks that two loops of the fanout below a level move a data space in."""
         if (t, level) not in self._paired:
-            factors = self._fanouts[level]
-            found = self._paired[t, level] = np.zeros(factors.shape, dtype=np.bool_)
+            found = self._paired[t, level] = np.zeros((factors := self._fanouts[level]).shape, dtype=np.bool_)
             for rank in set(self.words.shared[t].values()):
                 dims = [d for d, _ in rank]
                 found[:, dims] = ((factors[:, dims] > 1).sum(axis=1) > 1)[:, None]
@@ -118,16 +117,13 @@ class Prices:
         It may not where fanouts have all of a dimension, and what they do not hand on whole lies within the child. Each
         of several fanouts may hand on less than one that holds all.
         """
-        found = set()
-        for d in self.words.lesser[t]:
-            whole = apart[:, d]
-            if self.fillings.joined is not None:
-                spread = self._factors(child, len(self.facts.levels), (d,))[ways].astype(np.int64)
-                whole = least_factors(self._bounds[d])[spread]
-            far = self._factors(-1, child, (d,))[ways] * whole < self._bounds[d]
-            if np.where(far, whole, 1).max() > 1:
-                found.add(d)
-        return frozenset(found)
+        return frozenset(d for d in self.words.lesser[t] if self._may_be_far(child, d, apart[:, d], ways))
+
+    def _may_be_far(self, child: int, d: int, apart: Ints, ways: Ints) -> bool:
+        if self.fillings.joined is not None:
+            spread = self._factors(child, len(self.facts.levels), (d,))[ways].astype(np.int64)
+            apart = least_factors(self._bounds[d])[spread]
+        return bool(((apart > 1) & (self._factors(-1, child, (d,))[ways] * apart < self._bounds[d])).any())
 
     def along(self, low: int, high: int, d: int, way: int) -> int:
         """The factors of a dimension in the fanouts of the levels above ``low`` up to ``high``, in one way."""
