@@ -13,7 +13,7 @@ from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.measure import Line, Measure
 from flexloop.embedded.mapper.general.roots import Root, Stage
 from flexloop.embedded.mapper.general.weights import Weights, slow_end
-from flexloop.embedded.mapper.paths.shortest import Charged, Decided, Shortest, shortest
+from flexloop.embedded.mapper.paths.shortest import Charged, Shortest, shortest
 
 _TIGHT = 0.6
 """The least share of a root's cycles for which a bandwidth is looked into."""
@@ -197,9 +197,8 @@ class Pricing:
     ) -> Shortest | None:  # fmt: skip
         """The shortest path of a root, where there are not too many; none above a limit."""
         assert root.fillings is not None
-        mapspace = Decided(root.part.facts, root.part.choices, root.keeping, root.bounds)
         ways = root.fillings, root.which, most, self._incumbent.deadline
-        return shortest(mapspace, *ways, coarse=coarse, charged=Charged(resource, weight), apart=apart)
+        return shortest(root.mapspace, *ways, coarse=coarse, charged=Charged(resource, weight), apart=apart)
 
     def note_path(self, root: Root, found: Shortest) -> None:
         """Cost the mapping of a path."""

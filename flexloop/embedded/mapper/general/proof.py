@@ -23,7 +23,7 @@ from flexloop.embedded.mapper.general.part import Part
 from flexloop.embedded.mapper.general.pricing import Pricing
 from flexloop.embedded.mapper.general.roots import Root, Roots, Stage, root_of
 from flexloop.embedded.mapper.paths.keeping import keeping_of
-from flexloop.embedded.mapper.paths.shortest import Decided, are_few
+from flexloop.embedded.mapper.paths.shortest import are_few
 from flexloop.embedded.mapper.space import Guide
 
 SAMPLED = 0.2
@@ -199,8 +199,7 @@ class Proof:
             return [replace(root, stage=Stage.FILLED)]
         choices = root.part.choices
         swaps = mirrors(choices, root.part.facts, [[f] for f in choices.of_bounds(root.bounds)])
-        mapspace = Decided(root.part.facts, choices, root.keeping, root.bounds)
-        fillings = joined(mapspace, fillings.some(without_mirrored(fillings, swaps)))
+        fillings = joined(root.mapspace, fillings.some(without_mirrored(fillings, swaps)))
         which, by_lanes = np.arange(len(fillings)), self._incumbent.objective != "energy"
         every = replace(root, fillings=fillings, which=which, stage=Stage.FILLED, by_lanes=by_lanes)
         if not len(fillings):

@@ -20,7 +20,7 @@ from flexloop.embedded.mapper.general.mirrors import mirrored, mirrors
 from flexloop.embedded.mapper.general.part import Mask, Part
 from flexloop.embedded.mapper.paths.keeping import BYPASSED, KEPT, OPEN, Keeping, keeping_of
 from flexloop.embedded.mapper.paths.programme import LONG
-from flexloop.embedded.mapper.paths.shortest import are_few
+from flexloop.embedded.mapper.paths.shortest import Decided, are_few
 
 Key = tuple[float, float]
 """The objective and its tie-break."""
@@ -84,6 +84,11 @@ class Root:
         """Temporal iterations with the fanouts as they are, and the latencies of the networks."""
         lanes = self.part.most_lanes if self.fillings is None else int(self.fillings.lanes[self.which].max())
         return float(prod(self.bounds)) / lanes + self.part.facts.latency
+
+    @property
+    def mapspace(self) -> Decided:
+        """What its paths lead through."""
+        return Decided(self.part.facts, self.part.choices, self.keeping, self.bounds)
 
     @property
     def is_filled(self) -> bool:
