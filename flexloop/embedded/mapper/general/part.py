@@ -74,12 +74,12 @@ class Part:
         keeping = keeping_of(choices.kept, choices.free_bypass)
         # Residuals may leave words out, neighbours feed the MACs, children of a fanout share what they are given.
         for t in range(len(self.facts.tensors)) if not choices.imperfect and 0 not in choices.spatial else ():
-            if choices.kept[-1, t] and t not in levels[-1].no_coalesce:
-                least.hands_out(levels[-1], t)
-            first = int((keeping[:, t] != BYPASSED).argmax())
+            first, outermost = int((keeping[:, t] != BYPASSED).argmax()), len(levels) - 1
             is_fed = keeping[first, t] == KEPT and first < min(choices.spatial, default=len(levels))
             if is_fed and t not in levels[first].no_coalesce:
                 least.feeds(levels[first], t, 1.0)
+            if choices.kept[-1, t] and t not in levels[-1].no_coalesce and not (is_fed and first == outermost):
+                least.hands_out(levels[-1], t)
         return least
 
     def patterns(self) -> Iterator[Mask]:
