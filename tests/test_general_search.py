@@ -95,7 +95,7 @@ def test_fanouts_with_nothing_between_them_are_searched_as_one_first(no_shortcut
 
 
 def test_words_that_the_outermost_level_feeds_the_macs_with_count_once(no_shortcuts: None) -> None:
-    """A register for weights and outputs, and DRAM, which alone keeps inputs: compulsory work said 1,227 pJ, not 1,181."""
+    """DRAM alone keeps inputs, a register below it weights and outputs: 1,181 pJ, of which not 1,227 are compulsory."""
     compare_with_enumeration([square_space(9_200_117_600_270, 300)], "energy")
 
 
