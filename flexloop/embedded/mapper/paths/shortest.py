@@ -34,7 +34,7 @@ _TABLES = 4
 take a hundred megabytes."""
 _STEPS = 64
 """Tables of steps that are kept: other bounds, arrays and classes of a study have the same."""
-_SMALL, _MANY = 30_000, 64
+_SMALL, _MANY = 30_000, 40
 """Tiles of a grid that takes a few megabytes with all that is told of its tiles, and how many of them are kept."""
 
 
