@@ -17,10 +17,10 @@ from random_spaces import joined_space, some_arrays, some_space, square_space
 from test_imperfect_search import apart
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper import Seed, Space
+from flexloop.embedded.mapper import Seed, Space, orders
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.fillings import every_filling
-from flexloop.embedded.mapper.general import joined, known_forms, orders, pricing, roots
+from flexloop.embedded.mapper.general import joined, known_forms, pricing, roots
 from flexloop.embedded.mapper.general import search as general_module
 from flexloop.embedded.mapper.general.arrays import as_arrays
 from flexloop.embedded.mapper.general.incumbent import Incumbent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from golden_specs import golden_space
 from random_cases import OBJECTIVES, random_case, spaces_of
@@ -15,10 +16,10 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.classes import all_classes
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, find_best
-from flexloop.embedded.mapper.exact import orders
 from flexloop.embedded.mapper.exact.compulsory import CompulsoryWork
 from flexloop.embedded.mapper.exact.form import recognise
-from flexloop.embedded.mapper.exact.machine import machine_of
+from flexloop.embedded.mapper.exact.machine import machine_of, order_tables
+from flexloop.embedded.mapper.exact.problem import ALL_BUFFER_ORDERS, BUFFER_ORDERS
 from flexloop.embedded.mapper.find import cost_of
 from flexloop.embedded.mapper.space import Objective
 from flexloop.embedded.model import evaluate
@@ -77,7 +78,7 @@ def test_a_depthwise_layer_with_unlimited_buffers_is_bounded_to_the_word(flexcla
         flexclass, Network(name="one", layers=(layer,)), "kao_dla", objective="energy", use_store=False
     ).rows.to_dict("records")
     assert row["optimal"]
-    assert row["evaluated"] < 5_000
+    assert row["evaluated"] < 10_000
 
 
 @pytest.mark.parametrize("degrees", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -143,11 +144,14 @@ def test_without_any_time_there_is_still_a_mapping_and_a_bound() -> None:
 
 
 def test_rows_of_the_order_tables_are_permutations() -> None:
-    """Every set of loops has at least one order, and the dominant orders are far fewer than all."""
-    for starts, rows in (orders.complete(), orders.dominant()):
-        assert all(sorted(row) == list(range(8)) for row in rows.tolist())
-        assert (starts[1:] > starts[:-1]).all()
-    assert len(orders.dominant()[1]) * 5 < len(orders.complete()[1])
+    """Every set of loops that may be has at least one order, and where no neighbour serves another far fewer do."""
+    moving = (False, True, True, True, True, True, True, True)
+    starts, rows = order_tables(None, None, moving)
+    assert all(sorted(row) == list(range(8)) for row in rows.tolist())
+    counts = np.diff(starts)
+    assert (counts[:, 0::2] >= 1).all()
+    assert (counts[:, 1::2] == 0).all()
+    assert counts[BUFFER_ORDERS].sum() * 3 < counts[ALL_BUFFER_ORDERS].sum()
 
 
 def test_energy_that_no_mapping_can_do_without_is_shared_by_the_instances_of_a_row() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from flexloop.deadline import Deadline
 from flexloop.embedded.arrays import Bools, Floats, Ints, told_apart
 from flexloop.embedded.mapper.choices import Choices
-from flexloop.embedded.mapper.slots import Slot
+from flexloop.embedded.mapper.slots import Slot, every_arrangement
 from flexloop.integers import divisors
 
 Filling = dict[int, tuple[int, ...]]
@@ -273,12 +273,20 @@ def arrangements(slot: Slot, loops: tuple[tuple[int, int], ...], *, all_orders: 
     factors = np.ones(len(slot.prefix) + len(slot.middle) + len(slot.suffix), dtype=np.int64)
     for d, factor in loops:
         factors[d] = factor
-    if not all_orders or len(loops) > MOST_LOOPS:
-        placed = slot.placed(factors.tolist())
-        found = [] if placed is None else [placed]
-        orders = np.array([order for order, _ in found], dtype=np.int64).reshape(len(found), len(factors))
-        return orders, np.array([split for _, split in found], dtype=np.int64)
-    orders, splits = slot.arrangements(frozenset(d for d, _ in loops))
+    return (fitting if all_orders and len(loops) <= MOST_LOOPS else one_fitting)(slot, factors)
+
+
+def one_fitting(slot: Slot, factors: Ints) -> tuple[Ints, Ints]:
+    """One arrangement of a fanout's loops that fits its extents, or none: orders [k, dimensions] and splits [k]."""
+    placed = slot.placed(factors.tolist())
+    found = [] if placed is None else [placed]
+    orders = np.array([order for order, _ in found], dtype=np.int64).reshape(len(found), len(factors))
+    return orders, np.array([split for _, split in found], dtype=np.int64)
+
+
+def fitting(slot: Slot, factors: Ints) -> tuple[Ints, Ints]:
+    """Every arrangement of a fanout's loops > 1 that fits its extents: orders [k, dimensions] and splits [k]."""
+    orders, splits = every_arrangement(slot, frozenset(np.flatnonzero(factors > 1).tolist()))
     on_x = np.arange(orders.shape[1]) < splits[:, None]
     x, y = np.where(on_x, factors[orders], 1).prod(axis=1), np.where(on_x, 1, factors[orders]).prod(axis=1)
     rows = np.flatnonzero((x <= slot.extent[0]) & (y <= slot.extent[1]))

@@ -17,8 +17,7 @@ from typing import Any
 from flexloop.cores import available_cores
 from flexloop.embedded import kernelcache
 from flexloop.embedded.mapper.exact.explore import gather, settle
-from flexloop.embedded.mapper.exact.grid import least_above, outer_tables
-from flexloop.embedded.mapper.exact.neighbours import placements
+from flexloop.embedded.mapper.exact.grid import outer_tables
 from flexloop.embedded.mapper.exact.placing import spatial_choices
 from flexloop.embedded.mapper.exact.spatialbounds import spatial_bounds, tile_extremes
 from flexloop.embedded.mapper.paths.kernels import forward, priced, through, through_fanout
@@ -26,8 +25,7 @@ from flexloop.embedded.rules.residual_rows import evaluate_residual_rows
 from flexloop.embedded.rules.rows import evaluate_rows
 
 _ALWAYS: tuple[Any, ...] = (
-    settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices, least_above,
-    placements,
+    settle, evaluate_rows, gather, outer_tables, spatial_bounds, tile_extremes, spatial_choices,
 )  # fmt: skip
 """Those that take longest come first."""
 

@@ -236,7 +236,6 @@ def settle(
             config.tile[d] = lattice.divisors[d, index[d]] // config.x[d]
             point += lattice.strides[d] * index[d]
         configure(subproblem.machine, lattice.bounds, config)
-        scratch.served = -1
         if config_bound(subproblem, workspace, point)[0] != inf:
             most, done = inf, True
             if dive:

@@ -165,19 +165,13 @@ def outer_tables(machine: Record, rows: Ints, lattice: Record, begin: int, end: 
             tile[d] = 1
 
 
-@entry(LATTICE_TYPE, I2, i64, i64, i64, F2)
-def least_above(lattice: Record, multiples: Ints, d: int, begin: int, end: int, least: Floats) -> None:
-    """Lower entries of [4, begin:end] to the least over all points whose tile is a multiple of theirs along d alone.
-
-    Points are taken in ascending order, one dimension after the other.
-    """
-    stride, count = lattice.strides[d], lattice.counts[d]
-    for base in range(begin, end):
-        i = base // stride % count
-        for p in range(lattice.start[d, i] + 1, lattice.start[d, i + 1]):
-            other = base + (multiples[0, p] - i) * stride
-            for row in range(4):
-                least[row, base] = min(least[row, base], least[row, other])
+def _least_above(lattice: Record, on: Grid, d: int, least: Floats) -> None:
+    """Lower entries of [4, points] to the least over all points whose tile is a multiple of theirs along d alone."""
+    count, stride = int(lattice["counts"][d]), int(lattice["strides"][d])
+    along = least.reshape(4, -1, count, stride)
+    for i in range(count):
+        above = on.multiples[0, lattice["start"][d, i] : lattice["start"][d, i + 1]]
+        along[:, :, i] = along[:, :, above].min(axis=2)
 
 
 def tables(machine: Record, rows: Ints, lattice: Record, on: Grid, deadline: Deadline) -> Floats:
@@ -194,9 +188,8 @@ def tables(machine: Record, rows: Ints, lattice: Record, on: Grid, deadline: Dea
         outer_tables(machine, rows, lattice, begin, min(begin + _POINTS, on.points), both[0])
     both[1] = both[0]
     for d in np.flatnonzero(lattice["counts"] > 1).tolist():
-        for begin in range(0, on.points, 4 * _POINTS):
-            deadline.check()
-            least_above(lattice, on.multiples, d, begin, min(begin + 4 * _POINTS, on.points), both[1])
+        deadline.check()
+        _least_above(lattice, on, d, both[1])
     return both
 
 

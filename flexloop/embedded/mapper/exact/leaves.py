@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.arrays import Floats, Ints, Rows
+from flexloop.embedded.arrays import Floats, Ints, Rows, told_apart
 from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.exact.bounds import hopeless
 from flexloop.embedded.mapper.exact.compulsory import CompulsoryWork
 from flexloop.embedded.mapper.exact.form import Form
-from flexloop.embedded.mapper.exact.neighbours import LINEAR, SHAPE, SIGNATURE, SPLIT, placements
+from flexloop.embedded.mapper.exact.placements import LINEAR, SHAPE, SPLIT, Tiles, placements
 from flexloop.embedded.mapper.exact.problem import (
     BUFFER_EXTENTS,
     BUFFER_ORDER,
@@ -28,6 +28,7 @@ from flexloop.embedded.mapper.exact.problem import (
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import OBJECTIVES, Objective, ranked
+from flexloop.embedded.roles import R
 from flexloop.timeloop.mapping import Mapping
 
 _AT_ONCE, _MANY = 16, 1024
@@ -35,21 +36,31 @@ _AT_ONCE, _MANY = 16, 1024
 
 
 class Writer:
-    """Leaves of a form as the model takes them."""
+    """Leaves of a form as the model takes them.
+
+    Attributes:
+        costing: costs them.
+        named: for each of the problem's dimensions the canonical one.
+    """
 
     def __init__(self, form: Form) -> None:
         self._form = form
         self._choices = choices_of(form.space)
         self.costing = Costing(form.spec, self._choices)
         dimensions = self._choices.dimensions
-        self._canonical = [d for d, name in enumerate(form.roles.dimensions) if name]
+        self.named = [form.roles.dimensions.index(name) for name in dimensions]
         self._place = np.full(8, -1)
-        self._place[self._canonical] = [dimensions.index(form.roles.dimensions[d]) for d in self._canonical]
+        self._place[self.named] = range(len(dimensions))
+
+    def placements(self, x: Ints, shape: int, *, every_order: bool) -> Ints:
+        """The placements of spatial factors on this form's array, which is the given shape."""
+        array = (slot for slot in self._choices.slots if slot.spatial and slot.level == self._form.array_level)
+        return placements(next(array, None), x[self.named], shape, every_order=every_order)
 
     def genomes(self, leaves: Ints, placed: Ints, orders: Ints, bounds: Ints) -> Genomes:
-        """Leaves [n, 27] at placements [n, 11], with the table of orders and the problem's canonical bounds."""
+        """Leaves [n, 27] at placements, with the table of orders and the problem's canonical bounds."""
         form, slots = self._form, self._choices.slots
-        n, dims, top = len(leaves), len(self._canonical), len(form.spec.levels) - 1
+        n, dims, top = len(leaves), len(self.named), len(form.spec.levels) - 1
         factors = np.ones((n, len(slots), dims), dtype=np.int64)
         arranged = np.tile(np.arange(dims), (n, len(slots), 1))
         splits = np.zeros((n, len(slots)), dtype=np.int64)
@@ -66,15 +77,11 @@ class Writer:
                 arranged[:, i] = [self._choices.dimensions.index(d) for d in rule.permutation]
                 splits[:, i] = rule.split or 0
             elif slot.spatial:
-                linear = placed[:, LINEAR:]
-                factors[:, i, self._place[self._canonical]] = x[:, self._canonical]
-                arranged[:, i] = self._named(linear)
-                named = np.cumsum(self._place[linear] >= 0, axis=1)
-                counts = np.concatenate([np.zeros((n, 1), dtype=np.int64), named], axis=1)
-                splits[:, i] = counts[np.arange(n), placed[:, SPLIT]]
+                factors[:, i] = x[:, self.named]
+                arranged[:, i], splits[:, i] = placed[:, LINEAR:], placed[:, SPLIT]
             elif slot.level in temporal:
                 found, order = temporal[slot.level]
-                factors[:, i, self._place[self._canonical]] = found[:, self._canonical]
+                factors[:, i] = found[:, self.named]
                 arranged[:, i] = self._named(order)
         return Genomes(factors, arranged, splits, np.tile(self._choices.kept, (n, 1, 1)))
 
@@ -109,29 +116,44 @@ class Family:
             self._writers[shape] = Writer(self.forms[shape])
         return self._writers[shape]
 
-    def placements(self, leaf: Ints, bounds: Ints, deadline: Deadline) -> Ints:
-        """[k, 11] the placements of a leaf's spatial loops that act differently, with the problem's bounds.
+    def placements(self, leaves: Ints, bounds: Ints, deadline: Deadline) -> list[Ints]:
+        """For each leaf placements of its spatial loops that act differently; one if no neighbour can serve another.
 
         Raises:
             TimeUp: at the deadline.
         """
-        x, tile, served = leaf[SPATIAL_FACTORS : SPATIAL_FACTORS + 8], leaf[PE_FACTORS : PE_FACTORS + 8], leaf[SERVED]
-        steps = np.zeros(2, dtype=np.int64)
-        if served:
-            array = x * tile
-            moved = np.where(bounds > array, array, 0)[4:] * self.machine["coef"][[0, 2, 1, 3]]
-            steps = np.gcd(moved[:2], moved[2:])
-        key = x.tobytes() + (tile[4:].tobytes() + steps.tobytes() if served else b"")
-        if key not in self._placements:
-            order = self.machine["order"].copy() if self.machine["order"][0] >= 0 else np.arange(8)
-            found = [placements(self.machine, x, tile, steps, order, bool(served))]
-            while served and order[0] >= 0:
-                deadline.check()
-                found.append(placements(self.machine, x, tile, steps, order, True))
-            every = np.concatenate(found)
-            _, first = np.unique(every[:, SIGNATURE], return_index=True)
-            self._placements[key] = every[np.sort(first)]
-        return self._placements[key]
+        x, tile, served = leaves[:, SPATIAL_FACTORS:BUFFER_EXTENTS], leaves[:, :SPATIAL_FACTORS], leaves[:, SERVED:]
+        strides = self.machine["coef"][[0, 2, 1, 3]] * tile[:, R:]
+        moved = np.where(bounds > x * tile, x, 0)[:, R:] * strides
+        steps = np.gcd(moved[:, :2], moved[:, 2:])
+        first, which = told_apart(np.concatenate([x, strides * served, steps * served, served], axis=1))
+        found = []
+        for i in first:
+            key = x[i].tobytes() + (strides[i].tobytes() + steps[i].tobytes() if served[i] else b"")
+            if key not in self._placements:
+                placed = self._placed(x[i], every_order=bool(served[i]))
+                if served[i]:
+                    tiles = Tiles(self.writer(0).named, x[i], strides[i], steps[i])
+                    placed = self._distinct(placed, tiles, deadline)
+                self._placements[key] = placed
+            found.append(self._placements[key])
+        return [found[number] for number in which]
+
+    def _placed(self, x: Ints, *, every_order: bool) -> Ints:
+        """On all forms' arrays, or on the first that holds them."""
+        found: list[Ints] = []
+        for shape in range(len(self.forms)):
+            if every_order or not any(map(len, found)):
+                found.append(self.writer(shape).placements(x, shape, every_order=every_order))
+        return np.concatenate(found)
+
+    def _distinct(self, placed: Ints, tiles: Tiles, deadline: Deadline) -> Ints:
+        kinds = np.zeros(len(placed), dtype=np.int64)
+        for shape in np.unique(placed[:, SHAPE]).tolist():
+            at = placed[:, SHAPE] == shape
+            kinds[at] = tiles.kinds(placed[at, LINEAR:], int(self.machine["shapes"][shape, 0]), deadline)
+        _, first = np.unique(kinds, return_index=True)
+        return placed[np.sort(first)]
 
 
 @dataclass(frozen=True)
@@ -211,7 +233,7 @@ class Leaves:
 
     def _cost_some(self, family: Family, bounds: Ints, leaves: Ints, least: Floats, chosen: Rows) -> int:
         """Cost some leaves in all their placements; how many mappings these are."""
-        placed = [family.placements(leaves[i], bounds, self._deadline) for i in chosen]
+        placed = family.placements(leaves[chosen], bounds, self._deadline)
         which = np.repeat(chosen, [len(rows) for rows in placed])
         rows = np.concatenate(placed)
         for shape in np.unique(rows[:, SHAPE]).tolist():

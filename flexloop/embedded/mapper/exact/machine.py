@@ -10,11 +10,11 @@ import numpy as np
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import interpreted
-from flexloop.embedded.mapper.exact import orders
 from flexloop.embedded.mapper.exact.cost import KEPT
 from flexloop.embedded.mapper.exact.form import Form, is_free_of_cost
 from flexloop.embedded.mapper.exact.grid import Grid
 from flexloop.embedded.mapper.exact.problem import (
+    ALL_BUFFER_ORDERS,
     BUFFER_FACTOR,
     BUFFER_TILE,
     MACHINE,
@@ -22,8 +22,10 @@ from flexloop.embedded.mapper.exact.problem import (
     SPATIAL,
     Record,
 )
-from flexloop.embedded.mapper.exact.words import IRRELEVANT
+from flexloop.embedded.mapper.exact.words import INPUTS, IRRELEVANT
+from flexloop.embedded.mapper.orders import distinct_orders, view_of
 from flexloop.embedded.mapper.space import OBJECTIVES, Objective
+from flexloop.embedded.roles import C, G, N, P, Q, R, S
 from flexloop.embedded.rules.links import beside
 from flexloop.embedded.rules.tables import BLOCK, CLUSTERS, hardware_of, rates_of
 from flexloop.embedded.spec import Spec
@@ -71,22 +73,47 @@ def machine_of(forms: Sequence[Form], objective: Objective) -> tuple[Record, Int
     record["shapes"][: len(forms)] = [f.shape for f in forms]
     record["order"] = form.spatial_order or [-1] * 8
     record["split"] = form.split
-    starts, rows = _order_tables(*form.orders[1:])
+    moving = (max(form.space.bounds[name]) > 1 if name else False for name in form.roles.dimensions)
+    starts, rows = order_tables(*form.orders[1:], tuple(moving))
     record["starts"][:] = starts
     return record, rows
 
 
 @lru_cache(maxsize=64)
-def _order_tables(buffer: tuple[int, ...] | None, dram: tuple[int, ...] | None) -> tuple[Ints, Ints]:
-    """Where the orders of each set of loops begin, [4, 257], and the orders [k, 8], where some may be pinned."""
-    pins = [orders.pinned(order) if order else None for order in (buffer, dram)]
-    starts, rows, total = [], [], 0
+def order_tables(
+    buffer: tuple[int, ...] | None, dram: tuple[int, ...] | None, moving: tuple[bool, ...]
+) -> tuple[Ints, Ints]:
+    """Where the orders of each set of loops begin, [4, 257], and the orders [k, 8], innermost first.
+
+    Args:
+        buffer, dram: the orders that are pinned there.
+        moving: the dimensions that may have loops > 1; sets with others have no orders.
+    """
+    starts, rows = np.zeros((4, 257), dtype=np.int64), list[tuple[int, ...]]()
     for kind in range(4):
-        begins, table = pins[kind % 2] or (orders.dominant() if kind < 2 else orders.complete())
-        starts.append(begins + total)
-        rows.append(table)
-        total += len(table)
-    return np.array(starts), np.concatenate(rows)
+        pinned = (buffer, dram)[kind % 2]
+        for mask in range(256):
+            starts[kind, mask] = len(rows)
+            loops = tuple(d for d in range(8) if mask >> d & 1)
+            if all(moving[d] for d in loops):
+                rows += [pinned] if pinned else _orders(loops, moving, linked=kind >= ALL_BUFFER_ORDERS)
+        starts[kind, 256] = len(rows)
+    return starts, np.array(rows, dtype=np.int64)
+
+
+@lru_cache(maxsize=4096)
+def _orders(loops: tuple[int, ...], moving: tuple[bool, ...], *, linked: bool) -> list[tuple[int, ...]]:
+    """One order of each kind of these loops, absent ones outermost."""
+    dims = set(np.flatnonzero(moving).tolist())
+    views = []
+    for t in range(3):
+        ranks = [[d] for d in range(8) if not IRRELEVANT[t, d]]
+        if t == INPUTS:
+            ranks = [[N], [G], [C], [R, P], [S, Q]]
+        views.append(view_of(tuple(tuple((d, 1) for d in rank) for rank in ranks), dims))
+    found, are_all = distinct_orders((), loops, (), views, linked=linked)
+    assert are_all
+    return [(*order, *(d for d in range(8) if d not in loops)) for order in found]
 
 
 def _level_tables(spec: Spec, keeps: Sequence[tuple[bool, ...]], groups: Sequence[int]) -> tuple[Ints, Floats]:

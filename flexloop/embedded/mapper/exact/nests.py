@@ -20,7 +20,6 @@ from flexloop.embedded.mapper.exact.cost import (
     totals,
 )
 from flexloop.embedded.mapper.exact.grid import outer_words
-from flexloop.embedded.mapper.exact.neighbours import most_spared
 from flexloop.embedded.mapper.exact.overlap import first_loop, handed_pj
 from flexloop.embedded.mapper.exact.problem import (
     ALL_BUFFER_ORDERS,
@@ -58,15 +57,13 @@ def collect(subproblem: Subproblem, workspace: Workspace) -> bool:
     first, end = machine.starts[outer_kind, outer], machine.starts[outer_kind, outer + 1]
     for k in range(first, end):
         outer_words(orders[k], scratch.tile, scratch.outer, machine.coef, scratch.nest, scratch.dram[k - first])
-    kept = _pareto(scratch, end - first)
-    through = _reaches(inner)
     for r in range(machine.starts[kind, inner] + scratch.resume[0], machine.starts[kind, inner + 1]):
         length = append_loops(orders[r], scratch.buffer, config.array, scratch.nest, 0)
-        for i in range(scratch.resume[1], end - first if through else kept):
+        for i in range(scratch.resume[1], end - first):
             if scratch.leaves == len(workspace.leaves):
                 scratch.resume[0], scratch.resume[1] = r - machine.starts[kind, inner], i
                 return False
-            k = i if through else scratch.keep[i]
+            k = i
             whole = append_loops(orders[first + k], scratch.outer, scratch.tile, scratch.nest, length)
             scratch.work += 20
             cycles, energy, served = _least_cost(machine, workspace, whole, scratch.dram[k])
@@ -91,66 +88,25 @@ def _append(workspace: Workspace, cycles: float, energy: float, inner: int, oute
 
 
 @kernel
-def _reaches(inner: int) -> bool:
-    """Whether DRAM's order matters to what the array reads: the buffer's loops alone end no run (see docs)."""
-    return inner & ~0b11000001 == 0 or inner & ~0b00110100 == 0 or inner & ~0b11111000 == 0
-
-
-@kernel
-def _pareto(scratch: Record, n: int) -> int:
-    """Indices into scratch.dram of the orders that no other is at least as good as; their number."""
-    kept = 0
-    for k in range(n):
-        beaten = False
-        for i in range(kept):
-            if _is_as_good(scratch.dram[scratch.keep[i]], scratch.dram[k]):
-                beaten = True
-                break
-        if not beaten:
-            left = 0
-            for i in range(kept):
-                if not _is_as_good(scratch.dram[k], scratch.dram[scratch.keep[i]]):
-                    scratch.keep[left] = scratch.keep[i]
-                    left += 1
-            scratch.keep[left] = k
-            kept = left + 1
-    return kept
-
-
-@kernel
-def _is_as_good(words: Floats, others: Floats) -> bool:
-    good: bool = words[0] <= others[0] and words[1] <= others[1] and words[2] <= others[2]
-    return good
-
-
-@kernel
 def _least_cost(machine: Record, workspace: Workspace, length: int, dram: Floats) -> tuple[float, float, bool]:
     """Least cycles and energy of the nest in workspace.scratch.nest, and whether neighbours may serve steps of it.
 
     Cycles are infinite where it is worse than the incumbent.
     """
     config, scratch = workspace.config, workspace.scratch
-    words = scratch.words
     _fill_words(machine, config, scratch, length, dram)
-    plain = words[W_ARRAY, 1]
-    if not (config.linked and length and scratch.nest[0, 0] >= 4):
-        cycles, energy = _with_reads(machine, config, scratch, plain, 0.0)
-        return cycles, energy, False
-    _, reads, handed = first_loop(config, scratch.nest[0, 0] - 4, float(scratch.nest[0, 1]), config.above)
-    if machine.scaled:
-        reads = plain / config.groups[1] * config.used / config.most_shared
-    reads = min(plain, reads)
+    plain = reads = scratch.words[W_ARRAY, 1]
+    handed = 0.0
+    served = config.linked != 0 and length > 0 and scratch.nest[0, 0] >= 4
+    if served:
+        _, reads, handed = first_loop(config, scratch.nest[0, 0] - 4, float(scratch.nest[0, 1]), config.above)
+        if machine.scaled:
+            reads = plain / config.groups[1] * config.used / config.most_shared
+        reads = min(plain, reads)
     cycles, energy = _with_reads(machine, config, scratch, reads, handed)
-    if hopeless(machine.objective, cycles, energy, workspace.best.cost):
+    if served and hopeless(machine.objective, cycles, energy, workspace.best.cost):
         return inf, inf, False
-    spared = most_spared(machine, config, scratch, workspace.steps, length)
-    if spared > 0 and machine.scaled:
-        return cycles, energy, True
-    reads = max(reads, plain - spared) if spared > 0 else plain
-    cycles, energy = _with_reads(machine, config, scratch, reads, plain - reads)
-    if spared > 0 and hopeless(machine.objective, cycles, energy, workspace.best.cost):
-        return inf, inf, False
-    return cycles, energy, spared > 0
+    return cycles, energy, served
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Where spatial loops may lie on the array - along X or along Y, and in which order: compiled."""
+"""Which spatial factors fit an array: compiled."""
 
 from __future__ import annotations
 
@@ -11,85 +11,27 @@ from flexloop.embedded.mapper.exact.problem import LATTICE_TYPE, MACHINE_TYPE, S
 
 
 @kernel
-def on_x(machine: Record, x: Ints, shape: int) -> int:
-    """The set of dimensions (bit mask) to lay on X so that spatial factors fit a shape; -1 if they do not."""
+def _is_held(machine: Record, x: Ints, shape: int) -> bool:
+    """Whether spatial factors fit a shape, each on X or on Y."""
     extent_x, extent_y = machine.shapes[shape, 0], machine.shapes[shape, 1]
-    if machine.order[0] >= 0:
-        mask, along_x, along_y = 0, 1, 1
-        for i in range(8):
-            d = machine.order[i]
-            if i < machine.split:
-                along_x *= x[d]
-                mask |= 1 << d
-            else:
-                along_y *= x[d]
-        return mask if along_x <= extent_x and along_y <= extent_y else -1
-    moving = 0
-    used = 1
+    used, moving, chosen = 1, 0, 0
     for d in range(8):
-        if x[d] > 1:
-            moving |= 1 << d
-            used *= x[d]
-    chosen = moving
+        used *= x[d]
+        moving |= 1 << d if x[d] > 1 else 0
+    for i in range(machine.split):
+        chosen |= 1 << machine.order[i]
+    if machine.order[0] < 0:
+        chosen = moving
     while True:
         along_x = 1
         for d in range(8):
             if chosen >> d & 1:
                 along_x *= x[d]
         if along_x <= extent_x and used // along_x <= extent_y:
-            return chosen
-        if chosen == 0:
-            return -1
+            return True
+        if chosen == 0 or machine.order[0] >= 0:
+            return False
         chosen = (chosen - 1) & moving
-
-
-@kernel
-def split_of(machine: Record, x: Ints, linear: Ints, shape: int) -> int:
-    """How many loops of a linear order lie on X so that it fits a shape, -1 if it does not."""
-    if machine.order[0] >= 0:
-        return machine.split if on_x(machine, x, shape) >= 0 else -1
-    used = 1
-    for d in range(8):
-        used *= x[d]
-    along = 1
-    for i in range(9):
-        if along > machine.shapes[shape, 0]:
-            return -1
-        if used // along <= machine.shapes[shape, 1]:
-            return i
-        along *= x[linear[i]]
-    return -1
-
-
-@kernel
-def first_order(machine: Record, order: Ints) -> None:
-    """Put the pinned linear order of the spatial loops, or the first of all, into ``order``."""
-    for i in range(8):
-        order[i] = machine.order[i] if machine.order[0] >= 0 else i
-
-
-@kernel
-def next_order(order: Ints, x: Ints) -> bool:
-    """The next permutation of the loops > 1, in lexicographic order, the others kept last in theirs."""
-    k = 0
-    for i in range(8):
-        if x[order[i]] > 1:
-            order[k], order[i] = order[i], order[k]
-            k += 1
-    i = k - 2
-    while i >= 0 and order[i] > order[i + 1]:
-        i -= 1
-    if i < 0:
-        return False
-    j = k - 1
-    while order[j] < order[i]:
-        j -= 1
-    order[i], order[j] = order[j], order[i]
-    i, j = i + 1, k - 1
-    while i < j:
-        order[i], order[j] = order[j], order[i]
-        i, j = i + 1, j - 1
-    return True
 
 
 @entry(MACHINE_TYPE, LATTICE_TYPE, I1, i64, allocates=True)
@@ -113,7 +55,7 @@ def spatial_choices(machine: Record, lattice: Record, index: Ints, most: int) ->
         if good and not over:
             good = False
             for shape in range(machine.n_shapes):
-                if on_x(machine, x, shape) >= 0:
+                if _is_held(machine, x, shape):
                     good = True
                     break
             if good:

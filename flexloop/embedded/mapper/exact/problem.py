@@ -108,7 +108,6 @@ SCRATCH = np.dtype(
         ("none", "f8", (5,)),  # and for nests, all of whose words are known
         ("nest", "i8", (16, 3)),  # loops: dimension, factor, stride
         ("dram", "f8", (MOST_ORDERS, 3)),  # words of each DRAM order
-        ("keep", "i8", (MOST_ORDERS,)),  # DRAM orders worth a look
         ("runs", "f8", (3,)),  # iterations for which each tensor can stay in place
         ("buffer", "i8", (8,)),  # factors of the buffer's loops
         ("outer", "i8", (8,)),  # factors of DRAM's loops
@@ -116,8 +115,6 @@ SCRATCH = np.dtype(
         ("first", "u1", (8,)),  # which dimensions may be innermost
         ("leaves", "i8"),  # how many leaves are collected,
         ("resume", "i8", (2,)),  # and where among the orders of a buffer tile to go on, see `nests`
-        ("served", "i8"),  # the configuration's row of the table of steps, -1: not looked up; see `neighbours`,
-        ("units", "i8", (2,)),  # and what distances between PEs along width and height are multiples of
         ("work", "i8"),  # what has been done since a kernel was called, in units of about 0.1 microseconds
     ]
 )
@@ -178,7 +175,6 @@ class Workspace(NamedTuple):
     Attributes:
         config, scratch: of types CONFIG and SCRATCH.
         best: the incumbent, of type BEST.
-        steps: see `neighbours.new_steps`.
         leaves: [k, 27] nests to be costed, `scratch.leaves` of them, see the columns below.
         costs: [k, 2] their least cycles and energy.
     """
@@ -186,7 +182,6 @@ class Workspace(NamedTuple):
     config: Record
     scratch: Record
     best: Record
-    steps: Ints
     leaves: Ints
     costs: Floats
 
@@ -194,4 +189,4 @@ class Workspace(NamedTuple):
 PE_FACTORS, SPATIAL_FACTORS, BUFFER_EXTENTS, BUFFER_ORDER, DRAM_ORDER, SERVED = 0, 8, 16, 24, 25, 26
 """Where a leaf has its PE tile, spatial factors, buffer tile, rows of its orders, and whether it may be served."""
 SUBPROBLEM_TYPE = types.NamedTuple([MACHINE_TYPE, I2, LATTICE_TYPE, I2, F3], Subproblem)
-WORKSPACE_TYPE = types.NamedTuple([CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, I2, I2, F2], Workspace)
+WORKSPACE_TYPE = types.NamedTuple([CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, I2, F2], Workspace)

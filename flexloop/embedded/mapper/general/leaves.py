@@ -12,8 +12,8 @@ from flexloop.embedded.arrays import Floats, Ints, Rows
 from flexloop.embedded.mapper.fillings import MOST_LOOPS, arrangements
 from flexloop.embedded.mapper.general.incumbent import Incumbent
 from flexloop.embedded.mapper.general.measure import Line, Measure
-from flexloop.embedded.mapper.general.orders import shared_dims, temporal_orders, view_of
 from flexloop.embedded.mapper.general.roots import NOTHING, Key, Root
+from flexloop.embedded.mapper.orders import shared_dims, temporal_orders, view_of
 from flexloop.embedded.mapper.paths.follow import Follow
 from flexloop.embedded.mapper.paths.shortest import Shortest
 from flexloop.embedded.mapper.slots import Genomes, concatenate, every_arrangement, picked

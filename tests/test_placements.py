@@ -10,9 +10,14 @@ from flexloop.deadline import Deadline
 from flexloop.embedded.arrays import Ints
 from flexloop.embedded.mapper.exact.form import recognise
 from flexloop.embedded.mapper.exact.leaves import Family
-from flexloop.embedded.mapper.exact.neighbours import SHAPE, placements
 from flexloop.embedded.mapper.exact.optimal import families
-from flexloop.embedded.mapper.exact.problem import ALL_BUFFER_ORDERS, ALL_DRAM_ORDERS, SERVED
+from flexloop.embedded.mapper.exact.problem import (
+    ALL_BUFFER_ORDERS,
+    ALL_DRAM_ORDERS,
+    BUFFER_EXTENTS,
+    SERVED,
+    SPATIAL_FACTORS,
+)
 from flexloop.embedded.roles import C, M, P, Q, R
 
 BOUNDS = np.array([1, 1, 4, 4, 3, 1, 16, 4])
@@ -62,9 +67,8 @@ def test_placements_that_count_once_cost_the_same(spatial: dict[int, int], inner
     """Every placement costs just what one of the distinct ones does, and where it lies does matter."""
     group = family()
     one = leaf(group, spatial, innermost)
-    every = placements(group.machine, one[8:16], one[:8], np.ones(2, dtype=np.int64), np.arange(8), True)
-    distinct = group.placements(one, BOUNDS, Deadline(60.0))
-    assert (every[:, SHAPE] == 0).all()
+    every = group.writer(0).placements(one[SPATIAL_FACTORS:BUFFER_EXTENTS], 0, every_order=True)
+    (distinct,) = group.placements(one[None], BOUNDS, Deadline(60.0))
     assert len(distinct) < len(every)
     assert set(costs(group, one, every)) == set(costs(group, one, distinct))
     assert len(set(costs(group, one, every))) > 1
