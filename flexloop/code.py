@@ -148,6 +148,7 @@ NEVER = (
     "code",
     "cores",
     "digests",
+    "embedded.helper",
     "embedded.kernelcache",  # holds what is compiled of the others
     "embedded.mapper.prepare",
     "energy",  # its tables are part of the key

@@ -101,6 +101,11 @@ def study_options(
     keep_runs: KeepRuns = None,
 ) -> StudyOptions:
     """Make a study's options of what the user typed."""
+    from flexloop.embedded.helper import begin_at_first_use
+
+    if (engine if mapper == "auto" else mapper) in ("auto", "embedded"):
+        begin_at_first_use()
+
     from flexloop.engines.select import EngineSettings
     from flexloop.study import StudyOptions
 

@@ -7,15 +7,12 @@ each takes one that no other is at, and whoever needs it later reads it from dis
 from __future__ import annotations
 
 import subprocess
-import sys
 from contextlib import suppress
 from functools import lru_cache
-from multiprocessing import parent_process
-from pathlib import Path
 from typing import Any
 
-from flexloop.cores import available_cores
 from flexloop.embedded import kernelcache
+from flexloop.embedded.helper import helper
 from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.grid import outer_tables
 from flexloop.embedded.mapper.exact.placing import spatial_choices
@@ -86,27 +83,12 @@ def compile_everything() -> tuple[int, int]:
 
 
 def _compile_with_help(kernels: list[Any], which: str) -> None:
-    helper = _helper(which) if len(kernels) > 1 else None
+    other = helper(which) if len(kernels) > 1 else None
     for kernel in kernels:
         kernel.compile_ahead()
-    if helper is not None:
+    if other is not None:
         with suppress(subprocess.TimeoutExpired):  # what it does not finish is compiled when it is called
-            helper.wait(kernelcache.MAX_WAIT_S)
-
-
-def _helper(which: str) -> subprocess.Popen[bytes] | None:
-    """A second process that compiles too; none where that is a worker's sibling, or there is nothing to share by."""
-    if parent_process() is not None or available_cores() < 2 or not kernelcache.is_writable() or not sys.executable:
-        return None
-    code = f"import sys; sys.path.insert(0, sys.argv[1]); from {__name__} import help_compile; help_compile({which!r})"
-    home = str(Path(__file__).parents[3])
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-c", code, home], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError:
-        return None
+            other.wait(kernelcache.MAX_WAIT_S)
 
 
 def help_compile(which: str) -> None:
