@@ -18,6 +18,7 @@ from numba.core import sigutils, types
 from numba.core.caching import NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
+from numba.core.compiler_machinery import PassManager
 from numba.core.dispatcher import _FunctionCompiler
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
@@ -67,14 +68,29 @@ class _EntryLibrary(JITCodeLibrary):
         super()._optimize_final_module()
 
 
-class _CalleeCompiler(Compiler):
+_IDLE = ("InlineClosureLikes", "InlineInlinables", "InlineOverloads", "LiteralUnroll", "NopythonRewrites")
+"""Passes of numba's compiler that find nothing to do in any kernel."""
+
+
+class _Compiler(Compiler):
+    def define_pipelines(self) -> list[PassManager]:
+        (every,) = super().define_pipelines()
+        passes = PassManager(every.pipeline_name)
+        for each, description in every.passes:
+            if each.__name__ not in _IDLE:
+                passes.add_pass(each, description)
+        passes.finalize()
+        return [passes]
+
+
+class _CalleeCompiler(_Compiler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.state.flags.no_compile = True
         self.state.library = _CalleeLibrary(self.state.targetctx.codegen(), self.__class__.__name__)
 
 
-class _EntryCompiler(Compiler):
+class _EntryCompiler(_Compiler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.state.library = _EntryLibrary(self.state.targetctx.codegen(), self.__class__.__name__)

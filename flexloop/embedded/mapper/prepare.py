@@ -76,9 +76,8 @@ def compile_everything() -> tuple[int, int]:
     missing = [kernel for kernel in everything if not (hasattr(kernel, "is_stored") and kernel.is_stored())]
     if all(hasattr(kernel, "compile_ahead") for kernel in missing):
         _compile_with_help(missing, "rare")
-    else:  # numba's own, which keeps what it compiles by itself
-        for kernel in missing:
-            kernel.compile(tuple(kernel.ahead))
+    for kernel in missing:  # what another process is at is waited for
+        kernel.compile(tuple(kernel.ahead))
     return len(missing), len(everything)
 
 
