@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -35,10 +36,15 @@ class Arrays(Part):
 
     members: tuple[Part, ...] = ()
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.facts = _least_facts([member.facts for member in self.members])
-        self.most_lanes = max(member.most_lanes for member in self.members)
+    @cached_property
+    def facts(self) -> Facts:
+        """What lets no mapping cost more than it does on any of them."""
+        return _least_facts([member.facts for member in self.members])
+
+    @cached_property
+    def most_lanes(self) -> int:
+        """MACs that may work at once, on any of them."""
+        return max(member.most_lanes for member in self.members)
 
     @classmethod
     def of(cls, members: Sequence[Part]) -> Arrays:

@@ -44,7 +44,6 @@ class Incumbent:
         deadline: when to end.
         so_far: hears of every better mapping.
         floor: no mapping that is still to be searched costs less.
-        known: cost of a mapping of elsewhere; only better ones are of interest.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class Incumbent:
         deadline: Deadline,
         so_far: BestSoFar | None = None,
         floor: Key = (0.0, 0.0),
-        known: Key = NOTHING,
     ) -> None:
         self.parts = []
         for index, space in enumerate(spaces):
@@ -63,7 +61,6 @@ class Incumbent:
         self.filled = [part for part in self.parts if part.choices.empty_dimension is None]
         self.objective: Objective = objective
         self.deadline, self.so_far = deadline, so_far or BestSoFar()
-        self._known = known
         self.best: Best | None = None
         self.evaluated = 0
         self.open = NOTHING
@@ -73,8 +70,13 @@ class Incumbent:
 
     @property
     def best_key(self) -> Key:
-        """The objective and the tie-break of the best mapping yet or known of; infinite where there is none."""
-        return self._known if self.best is None else self.best.key
+        """The objective and the tie-break of the best mapping yet; infinite where there is none."""
+        return NOTHING if self.best is None else self.best.key
+
+    @property
+    def open_parts(self) -> list[Part]:
+        """The mapspaces about which not everything is proved."""
+        return [part for part in self.filled if part.is_open]
 
     def start(self, seeds: Sequence[Seed]) -> None:
         """Cost the seeds, or a mapping with the smallest tiles, for everything else to be compared with."""
@@ -135,19 +137,21 @@ class Incumbent:
         if not self.note(part, genomes) or part.costing.uncounted > before:
             self.leave(floor)
 
-    def note(self, part: Part, genomes: Genomes) -> bool:
-        """Cost mappings and remember the best; whether there was time for all."""
+    def note(self, part: Part, genomes: Genomes, *, as_good_too: bool = False) -> bool:
+        """Cost mappings and remember the best, or one as good too; whether there was time for all."""
         genomes = genomes.take(np.flatnonzero(part.choices.fits_array(genomes)))
         if not len(genomes):
             return True
         costs = part.costing.cost(genomes, self.deadline)
         self.evaluated += len(costs)
-        self.offer(part, best_of(genomes, costs, self.objective))
+        self.offer(part, best_of(genomes, costs, self.objective), as_good_too=as_good_too)
         return len(costs) == len(genomes)
 
-    def offer(self, part: Part, found: Found | None) -> None:
-        """Remember a mapping if it is the best yet."""
-        if found is not None and found.key < (self.best.found.key if self.best else self._known):
+    def offer(self, part: Part, found: Found | None, *, as_good_too: bool = False) -> None:
+        """Remember a mapping if it is the best yet, or as good as that."""
+        if found is None:
+            return
+        if self.best is None or found.key < self.best.found.key or (as_good_too and found.key == self.best.found.key):
             self.best = Best(found, part)
             self.so_far.best = found.key[0]
             self.is_done = self.is_hopeless(self.floor)
@@ -166,21 +170,19 @@ class Incumbent:
         self.evaluated += evaluated
         self.offer(part, found)
 
-    def outcome(self) -> tuple[Optimum | None, Certificate]:
-        """The best mapping, None where nothing is better than what was known, and what is proved of the mapspaces."""
-        certificate = Certificate.of(self.best_key, self.open, self.evaluated)
-        if self.best is None:
-            return None, certificate
-        bounds, mapping = self.best.part.costing.mapping(self.best.found.genomes)
-        return Optimum(self.best.part.index, bounds, mapping, self.best.key, certificate), certificate
-
     def result(self) -> Optimum:
-        """The best mapping with its certificate, where none was known before."""
-        best, _ = self.outcome()
-        if best is None:
+        """The best mapping with its certificate.
+
+        Raises:
+            UnmappableError, UnsupportedError, NoVerdictError: if there is none: it is proved that none fits, the model
+                counts none exactly, or neither is known.
+        """
+        if self.best is None:
             if any(part.costing.uncounted for part in self.parts):
                 raise UnsupportedError("no mapping was found that the model counts exactly; use smaller bounds")
             if self.open[0] < np.inf:
                 raise NoVerdictError(NOT_FOUND)
             raise UnmappableError(next(iter(self.filled), self.parts[0]).costing.why_none())
-        return best
+        certificate = Certificate.of(self.best_key, self.open, self.evaluated)
+        bounds, mapping = self.best.part.costing.mapping(self.best.found.genomes)
+        return Optimum(self.best.part.index, bounds, mapping, self.best.key, certificate)

@@ -1,4 +1,4 @@
-"""Patterns of bypass of the exact search's form (three groups of levels) are handed to it."""
+"""Patterns of bypass that leave three groups of levels are proved by the search that knows these closely."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from flexloop.embedded.mapper.general.part import Part
 from flexloop.embedded.mapper.space import Space
 from flexloop.timeloop.constraints import DataspaceConstraint
 
-_PATTERNS = 512
-"""Patterns of bypass of a mapspace that are looked at, at most."""
 _RELAXED = 0.5
 """Share of the time for an exact search that passes over a limit on loops."""
 
@@ -33,17 +31,19 @@ class KnownForms:
     are_all: bool = False
 
     @classmethod
-    def of(cls, incumbent: Incumbent) -> KnownForms | None:
-        """Those of the mapspaces, or None where time is up."""
+    def of(cls, incumbent: Incumbent, *, patterns: int) -> KnownForms:
+        """Those of the mapspaces that have at most so many patterns; of one alone such as no limit on loops concerns.
+
+        Where time is up some may be missing.
+        """
         found = cls(are_all=True)
         for part in incumbent.filled:
-            if 1 << len(part.choices.free_bypass) > _PATTERNS:
+            if 1 << len(part.choices.free_bypass) > patterns or (patterns == 1 and part.choices.few_loops is not None):
                 found.are_all = False
                 continue
             for keep in part.patterns():
-                if incumbent.deadline.passed():
-                    return None
-                form = recognise(_pinned(part, keep))
+                space = part.space if patterns == 1 else _pinned(part, keep)
+                form = None if incumbent.deadline.passed() and patterns > 1 else recognise(space)
                 if form is None:
                     found.are_all = False
                 else:
@@ -54,19 +54,22 @@ class KnownForms:
     def prove(self, incumbent: Incumbent) -> None:
         """Hand them to the exact search, all with one incumbent.
 
-        It knows no limit on loops: where its best mapping has too many, its cost bounds those with few.
+        It knows no limit on loops: where its best mapping has too many, its cost bounds those with few. What it finds
+        is the same whatever the incumbent is: of mappings that are as good its own counts.
         """
-        if not self.forms or incumbent.is_done:
+        if not self.forms:
             return
         limited = any(part.choices.few_loops for part, _ in self.owners)
         deadline = incumbent.deadline.part(_RELAXED) if limited else incumbent.deadline
-        search = Search(families(self.forms, incumbent.objective), incumbent.objective, incumbent.best_key, deadline)
+        so_far = incumbent.so_far if self.are_all and not limited else None
+        groups = families(self.forms, incumbent.objective)
+        search = Search(groups, incumbent.objective, incumbent.best_key, deadline, so_far)
         outcome, bound = search.run(), search.open
+        incumbent.evaluated += int(search.best["counts"][0])
         if outcome is not None:
             part, _ = self.owners[outcome.place]
-            incumbent.evaluated += outcome.evaluated
             found = part.costing.genomes(outcome.mapping)
-            incumbent.note(part, found)
+            incumbent.note(part, found, as_good_too=True)
             if not part.choices.fits_array(found)[0]:
                 bound = min(bound, (search.lower_bound, 0.0))
         if limited and bound < incumbent.best_key:

@@ -34,7 +34,6 @@ class Part:
         choices: what it leaves open.
         costing: costs its mappings.
         proved: patterns of bypass about which everything is proved, as bytes.
-        most_lanes: MACs that may work at once.
     """
 
     index: int
@@ -44,9 +43,17 @@ class Part:
     proved: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.facts: Facts = facts_of(self.costing.spec, self.choices.reuse)
         self._fillings: tuple[tuple[int, ...], Fillings | None] = (), None
-        self.most_lanes = prod(prod(slot.extent) for slot in self.choices.slots if slot.spatial)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What bounds need to know of architecture and problem."""
+        return facts_of(self.costing.spec, self.choices.reuse)
+
+    @cached_property
+    def most_lanes(self) -> int:
+        """MACs that may work at once."""
+        return prod(prod(slot.extent) for slot in self.choices.slots if slot.spatial)
 
     def fillings(self, bounds: Sequence[int], deadline: Deadline) -> Fillings | None:
         """Every way to fill the fanouts, or None where these are too many; the last answer is kept."""

@@ -19,6 +19,8 @@ from flexloop.embedded.mapper.space import Guide, Seed
 
 _ENUMERATED = 50_000
 """Mapspaces of at most this many mappings together are enumerated."""
+_PATTERNS = 512
+"""Patterns of bypass of a mapspace that are told apart for the search that knows some of them closely."""
 _SAMPLES = 20_000
 """Mappings sampled before branch and bound, over all spaces, where nothing else is asked."""
 
@@ -42,18 +44,18 @@ def search_general(
     incumbent.start(seeds)
     if incumbent.is_done or _enumerated(incumbent):
         return
-    forms = KnownForms.of(incumbent)
+    forms = KnownForms.of(incumbent, patterns=_PATTERNS)
     # What the exact search proves is left out of the mapspaces that are taken together.
-    parts = [] if forms is None or forms.forms else as_arrays(incumbent.filled)
+    parts = [] if forms.forms else as_arrays(incumbent.open_parts)
     # Where shortest paths lead to good mappings none need be sampled, but the exact search needs a good incumbent.
     are_paths = bool(parts) and all(has_paths(part, incumbent.deadline) for part in parts if part.is_open)
     at_first = 0 if are_paths else samples
     # A bad incumbent makes the exact search prove much about patterns of bypass that a good one excludes at once.
     _sample(incumbent, seeds, at_first // 3, rng_seed)
-    if forms is not None:
+    if not incumbent.is_done:
         forms.prove(incumbent)
     _sample(incumbent, seeds, at_first - at_first // 3, rng_seed + 1)
-    proof = Proof(incumbent, parts or as_arrays(incumbent.filled), are_paths=are_paths)
+    proof = Proof(incumbent, parts or as_arrays(incumbent.open_parts), are_paths=are_paths)
     proof.follow(guides)
     proof.run(samples, rng_seed + 2)
 
@@ -61,12 +63,12 @@ def search_general(
 def _enumerated(incumbent: Incumbent) -> bool:
     """Cost everything if that is little and there is time for it; return whether all was costed."""
     left: float = _ENUMERATED
-    for part in incumbent.filled:
+    for part in incumbent.open_parts:
         left -= part.choices.size(left)
         if left < 0 or incumbent.deadline.passed():
             return False
     try:
-        for part in incumbent.filled:
+        for part in incumbent.open_parts:
             for genomes in part.choices.listed(1024, incumbent.deadline):
                 incumbent.note(part, genomes)
                 incumbent.deadline.check()
@@ -77,7 +79,7 @@ def _enumerated(incumbent: Incumbent) -> bool:
 
 def _sample(incumbent: Incumbent, seeds: Sequence[Seed], samples: int, rng_seed: int) -> None:
     """Improve the seeds by sampling the spaces that the exact search has not covered."""
-    sampled = [part for part in incumbent.filled if part.is_open]
+    sampled = incumbent.open_parts
     until = incumbent.deadline.part(SAMPLED)
     for place, part in enumerate(sampled):
         if samples <= 0 or until.passed() or incumbent.is_done:
