@@ -59,10 +59,10 @@ class Tiles:
         flat = offsets.reshape(3, -1).T
         first, self._number = told_apart(flat)
         # PEs of which one may hold the next tile of the other are in one class.
-        self._classes = flat[first].copy()
+        classes = flat[first]
         for rank in np.flatnonzero(steps):
-            self._classes[:, rank] %= steps[rank]
-        self._class = told_apart(self._classes)[1]
+            classes[:, rank] %= steps[rank]
+        self._class = told_apart(classes)[1]
 
     def kinds(self, orders: Ints, row: int, deadline: Deadline) -> Ints:
         """[k] the same numbers for orders [k, dimensions] that act alike where a row of the array has so many PEs.
@@ -93,5 +93,5 @@ class Tiles:
             to[:-1] += np.where(linked, beside[one[1:]], 0)
             to[1:] += np.where(linked, beside[one[:-1]], 0)
         mixed = (own[number] ^ near) * 0x2545F4914F6CDD1D
-        kinds: Ints = (mixed ^ (mixed >> 29)).sum(axis=(1, 2))
+        kinds: Ints = np.where(number >= 0, mixed ^ (mixed >> 29), 0).sum(axis=(1, 2))
         return kinds
