@@ -90,27 +90,28 @@ def order_tables(
         moving: the dimensions that may have loops > 1; sets with others have no orders.
     """
     starts, rows = np.zeros((4, 257), dtype=np.int64), list[tuple[int, ...]]()
+    shared = moving[R] and moving[P], moving[S] and moving[Q]
     for kind in range(4):
         pinned = (buffer, dram)[kind % 2]
         for mask in range(256):
             starts[kind, mask] = len(rows)
             loops = tuple(d for d in range(8) if mask >> d & 1)
             if all(moving[d] for d in loops):
-                rows += [pinned] if pinned else _orders(loops, moving, linked=kind >= ALL_BUFFER_ORDERS)
+                rows += [pinned] if pinned else _orders(loops, shared, linked=kind >= ALL_BUFFER_ORDERS)
         starts[kind, 256] = len(rows)
     return starts, np.array(rows, dtype=np.int64)
 
 
 @lru_cache(maxsize=4096)
-def _orders(loops: tuple[int, ...], moving: tuple[bool, ...], *, linked: bool) -> list[tuple[int, ...]]:
-    """One order of each kind of these loops, absent ones outermost."""
-    dims = set(np.flatnonzero(moving).tolist())
+def _orders(loops: tuple[int, ...], shared: tuple[bool, bool], *, linked: bool) -> list[tuple[int, ...]]:
+    """One order of each kind of these loops, absent ones outermost; ``shared``: whether two dimensions share a rank."""
+    coupled = [[[d, d + 2]] if is_shared else [[d], [d + 2]] for d, is_shared in zip((R, S), shared, strict=True)]
     views = []
     for t in range(3):
         ranks = [[d] for d in range(8) if not IRRELEVANT[t, d]]
         if t == INPUTS:
-            ranks = [[N], [G], [C], [R, P], [S, Q]]
-        views.append(view_of(tuple(tuple((d, 1) for d in rank) for rank in ranks), dims))
+            ranks = [[N], [G], [C], *coupled[0], *coupled[1]]
+        views.append(view_of(tuple(tuple((d, 1) for d in rank) for rank in ranks), set(range(8))))
     found, are_all = distinct_orders((), loops, (), views, linked=linked)
     assert are_all
     return [(*order, *(d for d in range(8) if d not in loops)) for order in found]
