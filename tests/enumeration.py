@@ -33,5 +33,6 @@ def find_best_general(
 ) -> Optimum:
     """The best mapping by the general search, whatever form the spaces have; ``time_limit`` in seconds of CPU time."""
     incumbent = Incumbent(spaces, objective, deadline or Deadline(time_limit), floor=floor)
+    incumbent.start(seeds)
     search_general(incumbent, seeds, rng_seed, samples, guides)
     return incumbent.result()

@@ -1,4 +1,4 @@
-"""What the general search says of mapspaces: proved with few mappings costed, known from elsewhere, or left open."""
+"""What the general search says of mapspaces: proved with few mappings costed, known already, or left open."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_a_depthwise_layer_with_unlimited_buffers_is_bounded_to_the_word(flexcla
         flexclass, Network(name="one", layers=(layer,)), "kao_dla", objective="energy", use_store=False
     ).rows.to_dict("records")
     assert row["optimal"]
-    assert row["evaluated"] < 10_000
+    assert row["evaluated"] < 5_000
 
 
 @pytest.mark.parametrize("degrees", [False, pytest.param(True, marks=pytest.mark.slow)])

@@ -59,11 +59,10 @@ def collect(subproblem: Subproblem, workspace: Workspace) -> bool:
         outer_words(orders[k], scratch.tile, scratch.outer, machine.coef, scratch.nest, scratch.dram[k - first])
     for r in range(machine.starts[kind, inner] + scratch.resume[0], machine.starts[kind, inner + 1]):
         length = append_loops(orders[r], scratch.buffer, config.array, scratch.nest, 0)
-        for i in range(scratch.resume[1], end - first):
+        for k in range(scratch.resume[1], end - first):
             if scratch.leaves == len(workspace.leaves):
-                scratch.resume[0], scratch.resume[1] = r - machine.starts[kind, inner], i
+                scratch.resume[0], scratch.resume[1] = r - machine.starts[kind, inner], k
                 return False
-            k = i
             whole = append_loops(orders[first + k], scratch.outer, scratch.tile, scratch.nest, length)
             scratch.work += 20
             cycles, energy, served = _least_cost(machine, workspace, whole, scratch.dram[k])

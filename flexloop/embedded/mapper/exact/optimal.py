@@ -54,13 +54,11 @@ class Outcome:
         place: index of its mapspace among those given.
         bounds: padded bounds by the problem's names.
         mapping: the mapping.
-        evaluated: mappings costed.
     """
 
     place: int
     bounds: dict[str, int]
     mapping: Mapping
-    evaluated: int
 
 
 def families(forms: Sequence[tuple[int, Form]], objective: Objective) -> list[Family]:
@@ -126,6 +124,11 @@ class Search:
             except TimeUp:
                 self._leave_open(self._key(padding))
         return self._outcome()
+
+    @property
+    def evaluated(self) -> int:
+        """Mappings costed."""
+        return int(self.best["counts"][0])
 
     @property
     def lower_bound(self) -> float:
@@ -252,4 +255,4 @@ class Search:
             return None
         bounds, mapping = winner.named
         place = winner.family.places[winner.shape]
-        return Outcome(place, bounds, mapping, int(self.best["counts"][0]))
+        return Outcome(place, bounds, mapping)

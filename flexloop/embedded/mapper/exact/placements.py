@@ -49,20 +49,23 @@ class Tiles:
     """
 
     def __init__(self, dims: Sequence[int], x: Ints, strides: Ints, steps: Ints) -> None:
-        self._shape = tuple(int(x[d]) for d in dims)
-        offsets = np.zeros((3, *self._shape), dtype=np.int64)
-        for d, digits in zip(dims, np.indices(self._shape), strict=True):
+        factors = tuple(x[dims].tolist())
+        offsets = np.zeros((3, *factors), dtype=np.int64)
+        for d, digits in zip(dims, np.indices(factors), strict=True):
             if d in (N, G, C):
                 offsets[2] = offsets[2] * x[d] + digits
             elif d >= R:
                 offsets[d % 2] += strides[d - R] * digits
         flat = offsets.reshape(3, -1).T
-        first, self._number = told_apart(flat)
+        first, number = told_apart(flat)
+        self._number = number.reshape(factors)
         # PEs of which one may hold the next tile of the other are in one class.
         classes = flat[first]
         for rank in np.flatnonzero(steps):
             classes[:, rank] %= steps[rank]
-        self._class = told_apart(classes)[1]
+        self._class = np.append(told_apart(classes)[1], -1)
+        # Each tile has a number as a PE's own and one as that of a PE beside it.
+        self._own, self._beside = np.random.default_rng(0).integers(1 << 62, size=(2, len(self._class)))
 
     def kinds(self, orders: Ints, row: int, deadline: Deadline) -> Ints:
         """[k] the same numbers for orders [k, dimensions] that act alike where a row of the array has so many PEs.
@@ -76,22 +79,19 @@ class Tiles:
             deadline.check()
             some = orders[start : start + at_once]
             number = np.full((len(some), -(-size // row) * row), -1)
-            tiles = self._number.reshape(self._shape)
             for i, order in enumerate(some.tolist()):
-                number[i, :size] = tiles.transpose(order[::-1]).ravel()
+                number[i, :size] = self._number.transpose(order[::-1]).ravel()
             found.append(self._kinds(number.reshape(len(some), -1, row)))
         return np.concatenate(found)
 
     def _kinds(self, number: Ints) -> Ints:
         """The same given which tile [k, rows, row] each PE has, -1 where there is none."""
-        own, beside = np.random.default_rng(0).integers(1 << 62, size=(2, len(self._class) + 1))
-        kind, near = np.append(self._class, -1)[number], np.zeros_like(number)
+        near = np.zeros_like(number)
         for axis in (1, 2):
-            one, other = (np.moveaxis(part, axis, 0) for part in (number, kind))
-            to = np.moveaxis(near, axis, 0)
-            linked = (other[1:] == other[:-1]) & (one[1:] != one[:-1])
-            to[:-1] += np.where(linked, beside[one[1:]], 0)
-            to[1:] += np.where(linked, beside[one[:-1]], 0)
-        mixed = (own[number] ^ near) * 0x2545F4914F6CDD1D
+            tile, to = np.moveaxis(number, axis, 0), np.moveaxis(near, axis, 0)
+            linked = (self._class[tile[1:]] == self._class[tile[:-1]]) & (tile[1:] != tile[:-1])
+            to[:-1] += np.where(linked, self._beside[tile[1:]], 0)
+            to[1:] += np.where(linked, self._beside[tile[:-1]], 0)
+        mixed = (self._own[number] ^ near) * 0x2545F4914F6CDD1D
         kinds: Ints = np.where(number >= 0, mixed ^ (mixed >> 29), 0).sum(axis=(1, 2))
         return kinds

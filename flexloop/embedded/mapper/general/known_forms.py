@@ -32,18 +32,20 @@ class KnownForms:
 
     @classmethod
     def of(cls, incumbent: Incumbent, *, patterns: int) -> KnownForms:
-        """Those of the mapspaces that have at most so many patterns; of one alone such as no limit on loops concerns.
+        """Those of the mapspaces that have at most so many patterns.
 
-        Where time is up some may be missing.
+        Of one alone it is the mapspace itself; of several each without a limit on loops, as many as there is time for.
         """
         found = cls(are_all=True)
         for part in incumbent.filled:
-            if 1 << len(part.choices.free_bypass) > patterns or (patterns == 1 and part.choices.few_loops is not None):
+            if 1 << len(part.choices.free_bypass) > patterns:
                 found.are_all = False
                 continue
             for keep in part.patterns():
-                space = part.space if patterns == 1 else _pinned(part, keep)
-                form = None if incumbent.deadline.passed() and patterns > 1 else recognise(space)
+                if patterns > 1 and incumbent.deadline.passed():
+                    found.are_all = False
+                    return found
+                form = recognise(part.space if patterns == 1 else _pinned(part, keep))
                 if form is None:
                     found.are_all = False
                 else:
@@ -65,7 +67,7 @@ class KnownForms:
         groups = families(self.forms, incumbent.objective)
         search = Search(groups, incumbent.objective, incumbent.best_key, deadline, so_far)
         outcome, bound = search.run(), search.open
-        incumbent.evaluated += int(search.best["counts"][0])
+        incumbent.evaluated += search.evaluated
         if outcome is not None:
             part, _ = self.owners[outcome.place]
             found = part.costing.genomes(outcome.mapping)

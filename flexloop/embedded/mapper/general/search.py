@@ -35,13 +35,12 @@ def search_general(
     """Find the best mapping of an incumbent's mapspaces and prove it, or how far from it the answer may be.
 
     Args:
-        incumbent: hears of all that is found, and of what the end of the time left open.
+        incumbent: has been started; hears of all that is found, and of what the end of the time left open.
         seeds: mappings known to be in the spaces, to start from.
         rng_seed: seed of the sampler that finds the first mappings.
         samples: mappings sampled before branch and bound, over all spaces.
         guides: mappings of mapspaces that hold these, to begin the proof with.
     """
-    incumbent.start(seeds)
     if incumbent.is_done or _enumerated(incumbent):
         return
     forms = KnownForms.of(incumbent, patterns=_PATTERNS)
