@@ -17,7 +17,7 @@ from random_spaces import joined_space, some_arrays, some_space, square_space
 from test_imperfect_search import apart
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.mapper import Seed, Space, orders
+from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.costing import Costing
 from flexloop.embedded.mapper.fillings import every_filling
 from flexloop.embedded.mapper.general import joined, known_forms, pricing, roots
@@ -230,15 +230,6 @@ def test_the_cost_is_what_the_model_says_of_the_mapping(seed: int, objective: Ob
     costs = {"latency": evaluation.cycles, "energy": evaluation.energy_pj, "edp": evaluation.edp}
     assert evaluation.valid
     assert found.cost[0] == costs[objective]
-
-
-@given(st.lists(st.tuples(*[st.frozensets(st.integers(0, 5))] * 2), min_size=1, max_size=30, unique=True))
-def test_of_the_orders_those_remain_that_no_other_leaves_as_much_still(kinds: list[tuple[frozenset[int], ...]]) -> None:
-    def no_less(one: tuple[frozenset[int], ...], other: tuple[frozenset[int], ...]) -> bool:
-        return all(a >= b for a, b in zip(one, other, strict=True))
-
-    best = [(i,) for i, kind in enumerate(kinds) if not any(o != kind and no_less(o, kind) for o in kinds)]
-    assert orders._undominated({kind: (i,) for i, kind in enumerate(kinds)}) == best
 
 
 def test_a_matmul_is_proved_without_the_exact_search(no_shortcuts: None) -> None:

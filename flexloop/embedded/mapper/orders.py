@@ -8,8 +8,8 @@ sequence runs to the first loop of a rank that is not shared: no neighbour is th
 not move the tensor may swap. Orders that agree in this for every tensor cost the same, because the model treats each
 tensor apart.
 
-Without transfers between neighbours costs never fall when words rise, so that of two orders that agree for the tensors
-with halos the one with more loops inside the first moving one of every other tensor is at least as good.
+Without transfers between neighbours costs never fall when words rise. Then an order is left out where another leaves at
+least as much in place for every tensor (`_left_in_place`).
 """
 
 from __future__ import annotations
@@ -51,20 +51,19 @@ def distinct_orders(
         views: the tensors.
         linked: whether neighbours may pass tiles on.
     """
-    halos = [view for view in views if view.shared or linked]
-    plain = [view for view in views if not view.shared and not linked]
-    best: dict[tuple[object, ...], dict[tuple[frozenset[int], ...], tuple[int, ...]]] = {}
+    found: dict[tuple[Iterable[object], ...], tuple[int, ...]] = {}
     watching: _Watching = dict.fromkeys(views)
     for d in prefix:
         watching = _watching(watching, d, linked)
     arranged = _arranged((), sorted(middle), watching, linked)
     for free in itertools.islice(arranged, MOST_ORDERS):
         order = (*prefix, *free, *suffix)
-        kind = tuple(_sequence(order, view, linked) for view in halos)
-        still = tuple(_still(order, view) for view in plain)
-        best.setdefault(kind, {}).setdefault(still, order)
-    found = [order for kinds in best.values() for order in _undominated(kinds)]
-    return found, next(arranged, None) is None
+        kind = tuple(_sequence(order, view) if linked else _left_in_place(order, view) for view in views)
+        found.setdefault(kind, order)
+    orders = list(found.values())
+    if not linked:
+        orders = [orders[i] for i in _undominated(found)]
+    return orders, next(arranged, None) is None
 
 
 def _arranged(
@@ -97,44 +96,58 @@ def _watching(watching: _Watching, d: int, linked: bool) -> _Watching:
     return found
 
 
-def _undominated(kinds: dict[tuple[frozenset[int], ...], tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """The orders for which no other leaves at least as many loops still, in every tensor."""
-    bits: dict[int, int] = {}
-    masks = np.array(
-        [[sum(1 << bits.setdefault(d, len(bits)) for d in still) for still in kind] for kind in kinds], dtype=np.int64
-    )
-    sizes = np.array([sum(map(len, kind)) for kind in kinds])
+def _undominated(kinds: Iterable[tuple[Iterable[object], ...]]) -> list[int]:
+    """Which of these leave something in place, for some tensor, that no other one does together with all the rest."""
+    number: dict[tuple[int, object], int] = {}
+    rows = [[number.setdefault((t, e), len(number)) for t, left in enumerate(kind) for e in left] for kind in kinds]
+    has = np.zeros((len(rows), len(number)), dtype=np.bool_)
+    for i, row in enumerate(rows):
+        has[i, row] = True
+    packed = np.packbits(has, axis=1)
     kept: list[int] = []
-    largest = np.empty_like(masks)
-    for i in np.argsort(-sizes, kind="stable"):  # only one with more loops in all may leave more in each
-        if not ((largest[: len(kept)] & masks[i]) == masks[i]).all(axis=1).any():
-            largest[len(kept)] = masks[i]
-            kept.append(int(i))
-    orders = list(kinds.values())
-    return [orders[i] for i in sorted(kept)]
+    for i in np.argsort(-has.sum(axis=1), kind="stable").tolist():  # only one that leaves more may leave all of it
+        if not ((packed[kept] & packed[i]) == packed[i]).all(axis=1).any():
+            kept.append(i)
+    return sorted(kept)
 
 
-def _still(order: Sequence[int], view: TensorView) -> frozenset[int]:
-    """The loops inside the first one that moves a tensor."""
+def _left_in_place(order: Sequence[int], view: TensorView) -> frozenset[object]:
+    """What a tensor gains by an order where neighbours pass nothing on: an order that has all of it costs no more.
+
+    Loops that stand inside the first one that moves the tensor repeat nothing. The moves that follow one another in the
+    rank of the first may find some of the tile in place, which moves after them never do. A loop that does not move the
+    tensor takes them back, for which the tile is loaded anew: the further out it stands among them, the fewer times.
+    Where loops of inner levels have moved the tensor already, that is true of those inside the first one too, which
+    therefore are the same in orders that gain the same moves.
+    """
     moving = dict(view.rank)
-    return frozenset(itertools.takewhile(lambda d: d not in moving, order))
+    left: set[object] = set(itertools.takewhile(lambda d: d not in moving, order))
+    moves: tuple[int, ...] = ()
+    for i, d in enumerate(order):
+        if d not in moving:
+            continue
+        if moving[d] not in view.shared or (moves and moving[d] != moving[moves[0]]):
+            break
+        left.update((moves, idle) for idle in order[i + 1 :] if idle not in moving)
+        moves = (*moves, d)
+        left.add(moves)
+    return frozenset(left)
 
 
-def _sequence(order: Sequence[int], view: TensorView, linked: bool) -> tuple[object, ...]:
-    """What a tensor with a halo sees of one level's loops, innermost first."""
+def _sequence(order: Sequence[int], view: TensorView) -> tuple[object, ...]:
+    """What a tensor sees of one level's loops, innermost first, where neighbours may pass tiles on."""
     moving = dict(view.rank)
     parts: list[object] = []
     still: set[int] = set()
-    first: int | None = None
     for d in order:
         rank = moving.get(d)
         if rank is None:
             still.add(d)
             continue
         parts.append(frozenset(still))
-        if rank not in view.shared or (not linked and first is not None and rank != first):
+        if rank not in view.shared:
             return (*parts, "whole")
-        first, still = rank, set()
+        still = set()
         parts.append(d)
     return (*parts, frozenset(still))
 
