@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from golden_specs import golden_space
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.arrays import Ints
+from flexloop.embedded.arrays import Ints, told_apart
 from flexloop.embedded.mapper.exact.form import recognise
 from flexloop.embedded.mapper.exact.leaves import Family
 from flexloop.embedded.mapper.exact.optimal import families
+from flexloop.embedded.mapper.exact.placements import Tiles
 from flexloop.embedded.mapper.exact.problem import (
     ALL_BUFFER_ORDERS,
     ALL_DRAM_ORDERS,
@@ -72,3 +77,26 @@ def test_placements_that_count_once_cost_the_same(spatial: dict[int, int], inner
     assert len(distinct) < len(every)
     assert set(costs(group, one, every)) == set(costs(group, one, distinct))
     assert len(set(costs(group, one, every))) > 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+def test_loops_that_tell_placements_alike_are_right(seed: int) -> None:
+    """What is told by loops, for arrays of any row, is what looking at all PEs tells; so one of each kind is left."""
+    rng = np.random.default_rng(seed)
+    x = np.ones(8, dtype=np.int64)
+    x[rng.choice(np.arange(1, 8), 4, replace=False)] = rng.integers(2, 5, 4)
+    strides, steps = rng.integers(0, 4, 4), rng.integers(0, 4, 2)
+    tiles = Tiles(range(8), x, strides, steps)
+    loops = np.array(list(itertools.permutations(np.flatnonzero(x > 1))))
+    orders = np.column_stack([loops, np.tile(np.flatnonzero(x == 1), (len(loops), 1))])
+    orders = np.concatenate([orders, orders])
+    rows = rng.choice([*range(1, 20), x.prod() // 2, x.prod(), 2 * x.prod()], 2).repeat(len(loops))
+    kinds = np.array(
+        [tiles._of_all(order[None], row, Deadline(60.0))[0] for order, row in zip(orders, rows.tolist(), strict=True)]
+    )
+    first, which = told_apart(tiles._linking(orders[:, :4], rows))
+    assert (kinds[first[which]] == kinds).all()
+    distinct = tiles.distinct(orders, rows, Deadline(60.0))
+    assert sorted(kinds[distinct]) == np.unique(kinds).tolist()
+    assert (distinct == np.sort(np.unique(kinds, return_index=True)[1])).all()

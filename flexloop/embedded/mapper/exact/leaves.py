@@ -134,7 +134,8 @@ class Family:
                 placed = self._placed(x[i], every_order=bool(served[i]))
                 if served[i]:
                     tiles = Tiles(self.writer(0).named, x[i], strides[i], steps[i])
-                    placed = self._distinct(placed, tiles, deadline)
+                    rows = self.machine["shapes"][placed[:, SHAPE], 0]
+                    placed = placed[tiles.distinct(placed[:, LINEAR:], rows, deadline)]
                 self._placements[key] = placed
             found.append(self._placements[key])
         return [found[number] for number in which]
@@ -146,14 +147,6 @@ class Family:
             if every_order or not any(map(len, found)):
                 found.append(self.writer(shape).placements(x, shape, every_order=every_order))
         return np.concatenate(found)
-
-    def _distinct(self, placed: Ints, tiles: Tiles, deadline: Deadline) -> Ints:
-        kinds = np.zeros(len(placed), dtype=np.int64)
-        for shape in np.unique(placed[:, SHAPE]).tolist():
-            at = placed[:, SHAPE] == shape
-            kinds[at] = tiles.kinds(placed[at, LINEAR:], int(self.machine["shapes"][shape, 0]), deadline)
-        _, first = np.unique(kinds, return_index=True)
-        return placed[np.sort(first)]
 
 
 @dataclass(frozen=True)
