@@ -16,6 +16,7 @@ from flexloop.arch.spec import ArchSpec
 from flexloop.classes import all_classes
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, find_best
+from flexloop.embedded.mapper.exact import work
 from flexloop.embedded.mapper.exact.compulsory import CompulsoryWork
 from flexloop.embedded.mapper.exact.form import recognise
 from flexloop.embedded.mapper.exact.machine import machine_of, order_tables
@@ -141,6 +142,20 @@ def test_without_any_time_there_is_still_a_mapping_and_a_bound() -> None:
     assert found.cost >= best.cost
     assert not found.certificate.optimal
     assert 0 < found.certificate.lower_bound <= best.cost[0]
+
+
+@pytest.mark.parametrize(("name", "objective"), [("base-conv3x3", "energy"), ("base-depthwise3x3", "latency")])
+def test_little_room_for_leaves_changes_nothing(
+    name: str, objective: Objective, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no room for all leaves of a configuration, the next call goes on where the last one ended."""
+    space = golden_space(name, keep=("Spad", "GlobalBuffer", "DRAM"))
+    best = find_best([space], objective)
+    for room in ("_FEW_LEAVES", "_DIVED_LEAVES", "_LEAVES"):
+        monkeypatch.setattr(work, room, 1)
+    found = find_best([space], objective, deadline=Deadline(60.0))
+    assert found.certificate.optimal
+    assert found.cost == best.cost
 
 
 def test_rows_of_the_order_tables_are_permutations() -> None:

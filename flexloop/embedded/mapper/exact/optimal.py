@@ -234,6 +234,7 @@ class Search:
     def _dive(self, work: Work, factors: Ints, order: Rows) -> None:
         """Look for a first incumbent among the most promising configurations."""
         begin, known = 0, tuple(self.best["cost"])
+        work.restart()
         while begin < len(order) and not self._late():
             begin = work.settle(factors, order, begin, dive=True)
         if tuple(self.best["cost"]) != known:
@@ -243,6 +244,7 @@ class Search:
         """Search configurations in the order of their bounds; ``tie`` bounds the tie-break of all."""
         order = np.lexsort((found[:, 1], found[:, 0]))
         begin = 0
+        work.restart()
         while begin < len(order):
             if self._late():
                 self._leave_open((float(found[order[begin], 0]), tie))

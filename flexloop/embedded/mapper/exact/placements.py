@@ -1,8 +1,8 @@
 """Where the spatial loops of a leaf may lie on the array, and which of these placements act alike.
 
 What neighbours pass on are tiles of inputs: a PE takes one from a PE beside it that held it a step before (rule 5). So
-two placements act alike where PEs with the same tiles have the same others beside them that may be a step away. The loops
-tell that of most, looking at every PE of the rest.
+two placements act alike where PEs with the same tiles have the same others beside them that may be a step away. Loops
+tell that of most; of the rest every PE is looked at.
 """
 
 from __future__ import annotations

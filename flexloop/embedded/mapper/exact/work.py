@@ -68,13 +68,15 @@ class Work:
             count, end = count + more, reached
         return found[:count], factors[:count], end
 
+    def restart(self) -> None:
+        """What `settle` is called for next begins anew, not where the last call ended."""
+        self._position[:] = self._scratch["resume"][:] = 0
+
     def settle(self, factors: Ints, order: Rows, begin: int, *, dive: bool) -> int:
         """Search some configurations from ``begin`` on, and return how far the work for one call went.
 
         A dive costs the most promising buffer tile of each.
         """
-        if begin == 0:
-            self._position[:] = self._scratch["resume"][:] = 0
         most = _DIVED_LEAVES if dive else self._at_once
         workspace = self._workspace._replace(leaves=self._workspace.leaves[:most], costs=self._workspace.costs[:most])
         reached: int = settle(self._subproblem, workspace, factors, order, begin, self._position, dive)
