@@ -95,6 +95,14 @@ def test_no_mapping_costs_less_than_the_shortest_path(seed: int) -> None:
         assert path(space, choices, bounds, filling).least <= energy * (1 + 1e-9) + below_zero
 
 
+def test_macs_with_nothing_in_common_feed_each_other_nothing() -> None:
+    """A product on four MACs: of two or three matrices each of them asks for words of its own in every step."""
+    space = space_of(document([None, 64], [1, 4], {"M": 4, "K": 4, "N": 4}), keep=True)
+    choices = choices_of(space)
+    for (bounds, _), (filling, energy, _) in least_of_each(space).items():
+        assert 0.8 * energy <= path(space, choices, bounds, filling).least <= energy
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 def test_no_mapping_costs_less_than_what_leaves_something_out(seed: int) -> None:

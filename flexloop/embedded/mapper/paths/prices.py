@@ -288,13 +288,13 @@ class Prices:
     def operands(self, t: int, parent: int) -> Floats:
         """[ways]: what the MACs cost (pJ) at the first level that keeps a data space, if no neighbours feed them.
 
-        What is only handed on (rule 16) is left out.
+        Along dimensions of which they have no words in common each step is longer than their fanout reaches (rule 6b).
         """
-        if 0 in self._fanouts or not (self.always[t] or self._open[t]):
+        if not (self.always[t] or self._open[t]):  # it is only handed on (rule 16)
             return 0.0 * self._ones
         if (t, parent) not in self._starts:
             words = self.macs * prod(self.words.shares.positions) / self._sharing(t, -1, parent)
-            passed = self._factors(-1, parent, sorted(self.words.shared[t]))
-            rounded = self._rounded(t, parent, -1, parent, passed)
-            self._starts[t, parent] = cost_of(self._price(self._giving(t, parent, self._ones, rounded)), words)
+            rounded = self._rounded(t, parent, -1, parent, self._factors(-1, parent, sorted(self.words.shared[t])))
+            alone = self._factors(-1, 0, self.words.moved[t].repeating) == 1
+            self._starts[t, parent] = alone * cost_of(self._price(self._giving(t, parent, self._ones, rounded)), words)
         return self._starts[t, parent]
