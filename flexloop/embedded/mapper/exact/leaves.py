@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from flexloop.deadline import Deadline
-from flexloop.embedded.arrays import Floats, Ints, Rows, told_apart
+from flexloop.embedded.arrays import Bools, Floats, Ints, Rows, told_apart
 from flexloop.embedded.jit import interpreted
 from flexloop.embedded.mapper.costing import Costing, sort_keys
 from flexloop.embedded.mapper.exact.bounds import hopeless
 from flexloop.embedded.mapper.exact.compulsory import CompulsoryWork
 from flexloop.embedded.mapper.exact.form import Form
-from flexloop.embedded.mapper.exact.placements import LINEAR, SHAPE, SPLIT, Tiles, placements
+from flexloop.embedded.mapper.exact.linking import ALONG_WIDTH, Linking
+from flexloop.embedded.mapper.exact.placements import LINEAR, SHAPE, SPLIT, Placed, placements
 from flexloop.embedded.mapper.exact.problem import (
     BUFFER_EXTENTS,
     BUFFER_ORDER,
     DRAM_ORDER,
+    FIRST_LOOP,
+    FIRST_PJ,
+    LEAST_CYCLES,
+    LEAST_PJ,
+    OTHERS_PJ,
     PE_FACTORS,
+    PLAIN_PJ,
     SERVED,
     SPATIAL_FACTORS,
     Record,
 )
+from flexloop.embedded.mapper.facts import SLACK
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import OBJECTIVES, Objective, ranked
@@ -103,7 +111,8 @@ class Family:
     def __init__(self, places: list[int], forms: list[Form], machine: Record, orders: Ints) -> None:
         self.places, self.forms, self.machine, self.orders = places, forms, machine, orders
         self._writers: dict[int, Writer] = {}
-        self._placements: dict[bytes, Ints] = {}
+        self._placed: dict[bytes, Placed] = {}
+        self._every: dict[tuple[bytes, bool], Ints] = {}
 
     @cached_property
     def compulsory(self) -> CompulsoryWork:
@@ -116,37 +125,31 @@ class Family:
             self._writers[shape] = Writer(self.forms[shape])
         return self._writers[shape]
 
-    def placements(self, leaves: Ints, bounds: Ints, deadline: Deadline) -> list[Ints]:
-        """For each leaf placements of its spatial loops that act differently; one if no neighbour can serve another.
-
-        Raises:
-            TimeUp: at the deadline.
-        """
+    def placed(self, leaves: Ints, bounds: Ints) -> Iterator[tuple[Rows, Placed]]:
+        """The placements of the spatial loops of leaves, with the places of those that have them."""
         x, tile, served = leaves[:, SPATIAL_FACTORS:BUFFER_EXTENTS], leaves[:, :SPATIAL_FACTORS], leaves[:, SERVED:]
         strides = self.machine["coef"][[0, 2, 1, 3]] * tile[:, R:]
         moved = np.where(bounds > x * tile, x, 0)[:, R:] * strides
         steps = np.gcd(moved[:, :2], moved[:, 2:])
         first, which = told_apart(np.concatenate([x, strides * served, steps * served, served], axis=1))
-        found = []
-        for i in first:
+        for number, i in enumerate(first.tolist()):
             key = x[i].tobytes() + (strides[i].tobytes() + steps[i].tobytes() if served[i] else b"")
-            if key not in self._placements:
-                placed = self._placed(x[i], every_order=bool(served[i]))
-                if served[i]:
-                    tiles = Tiles(self.writer(0).named, x[i], strides[i], steps[i])
-                    rows = self.machine["shapes"][placed[:, SHAPE], 0]
-                    placed = placed[tiles.distinct(placed[:, LINEAR:], rows, deadline)]
-                self._placements[key] = placed
-            found.append(self._placements[key])
-        return [found[number] for number in which]
+            if key not in self._placed:
+                linking = Linking(self.writer(0).named, x[i], strides[i], steps[i]) if served[i] else None
+                rows = self._rows(x[i], every_order=bool(served[i]))
+                self._placed[key] = Placed(rows, self.machine["shapes"][rows[:, SHAPE], 0], linking)
+            yield np.flatnonzero(which == number), self._placed[key]
 
-    def _placed(self, x: Ints, *, every_order: bool) -> Ints:
-        """On all forms' arrays, or on the first that holds them."""
-        found: list[Ints] = []
-        for shape in range(len(self.forms)):
-            if every_order or not any(map(len, found)):
-                found.append(self.writer(shape).placements(x, shape, every_order=every_order))
-        return np.concatenate(found)
+    def _rows(self, x: Ints, *, every_order: bool) -> Ints:
+        """All placements on all forms' arrays, or one on the first that holds any."""
+        key = x.tobytes(), every_order
+        if key not in self._every:
+            found: list[Ints] = []
+            for shape in range(len(self.forms)):
+                if every_order or not any(map(len, found)):
+                    found.append(self.writer(shape).placements(x, shape, every_order=every_order))
+            self._every[key] = np.concatenate(found)
+        return self._every[key]
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,7 @@ class Leaves:
         self._position = -1
 
     def cost(self, family: Family, bounds: Ints, leaves: Ints, least: Floats) -> None:
-        """Cost leaves [n, 27] in the order of their least cycles and energy [n, 2] until these reach the incumbent.
+        """Cost leaves [n, 27] in the order of what they cost at least [n, 8] until that reaches the incumbent.
 
         First those that no neighbour can serve, whose bounds are all but exact. Of leaves that cost the same the first
         counts.
@@ -213,7 +216,7 @@ class Leaves:
             begin, at_once = 0, _AT_ONCE
             while begin < len(some) and self._may_be_better(least[some[begin]], served=served):
                 if self._deadline.passed():
-                    self._leave_open(*least[some[begin]].tolist())
+                    self._leave_open(*least[some[begin], :PLAIN_PJ].tolist())
                     break
                 mappings = self._cost_some(family, bounds, leaves, least, some[begin : begin + at_once])
                 begin += at_once
@@ -225,26 +228,64 @@ class Leaves:
         return not interpreted(hopeless)(self._code, float(least[0]), float(least[1]), self._best["cost"])
 
     def _cost_some(self, family: Family, bounds: Ints, leaves: Ints, least: Floats, chosen: Rows) -> int:
-        """Cost some leaves in all their placements; how many mappings these are."""
-        placed = family.placements(leaves[chosen], bounds, self._deadline)
-        which = np.repeat(chosen, [len(rows) for rows in placed])
-        rows = np.concatenate(placed)
-        for shape in np.unique(rows[:, SHAPE]).tolist():
-            at = np.flatnonzero(rows[:, SHAPE] == shape)
+        """Cost some leaves in the placements that may beat the incumbent; how many mappings these are."""
+        pairs = [self._worth_costing(chosen[at], placed, least) for at, placed in family.placed(leaves[chosen], bounds)]
+        which, rows, energy = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        cycles = least[which, LEAST_CYCLES]
+        left = np.lexsort(ranked(self._objective, cycles, energy)[::-1])
+        costed = 0
+        while len(left := left[~self._are_hopeless(cycles[left], energy[left])]):
+            some, left = left[:_MANY], left[_MANY:]
+            self._cost_placed(family, bounds, leaves, least, which[some], rows[some])
+            costed += len(some)
+        return costed
+
+    def _worth_costing(self, chosen: Rows, placed: Placed, least: Floats) -> tuple[Rows, Ints, Floats]:
+        """The leaves [n] with the placements [n, ...] that may beat the incumbent, and the least energy of each."""
+        least = least[chosen, :, None]
+        first = least[:, FIRST_LOOP, 0].astype(np.intp)
+
+        def bounded(some: Rows) -> tuple[Floats, Bools]:
+            served = placed.served[some]
+            saved = served[:, first].T * least[:, FIRST_PJ] + least[:, OTHERS_PJ:, 0] @ served[:, ALONG_WIDTH:].T
+            energy = np.maximum(least[:, LEAST_PJ], least[:, PLAIN_PJ] - saved)
+            return energy, ~self._are_hopeless(least[:, LEAST_CYCLES], energy)
+
+        some = np.arange(len(placed.rows))
+        others = np.flatnonzero(least[:, OTHERS_PJ:, 0].any(axis=0)) + ALONG_WIDTH
+        for step in [*np.unique(first).tolist(), *others.tolist()]:
+            some = some[bounded(some)[1].any(axis=0)]
+            placed.look_at(some, step, self._deadline)
+        some = placed.different(some[bounded(some)[1].any(axis=0)], self._deadline)
+        energy, may_be = bounded(some)
+        leaf, placement = np.nonzero(may_be)
+        return chosen[leaf], placed.rows[some[placement]], energy[leaf, placement]
+
+    def _are_hopeless(self, cycles: Floats, energy: Floats) -> Bools:
+        """The same as `hopeless` of many."""
+        value, tie = ranked(self._objective, cycles, energy * SLACK)
+        best = self._best["cost"]
+        return np.asarray((value > best[0]) | ((value == best[0]) & (tie >= best[1])))
+
+    def _cost_placed(
+        self, family: Family, bounds: Ints, leaves: Ints, least: Floats, which: Rows, placed: Ints
+    ) -> None:
+        """Cost leaves at placements."""
+        for shape in np.unique(placed[:, SHAPE]).tolist():
+            at = np.flatnonzero(placed[:, SHAPE] == shape)
             writer = family.writer(shape)
             before = writer.costing.uncounted
-            genomes = writer.genomes(leaves[which[at]], rows[at], family.orders, bounds)
+            genomes = writer.genomes(leaves[which[at]], placed[at], family.orders, bounds)
             costs = writer.costing.cost(genomes)
             self._best["counts"][0] += len(costs)
             if writer.costing.uncounted > before:
-                self._leave_open(*least[chosen].min(axis=0).tolist())
+                self._leave_open(*least[which].min(axis=0)[:PLAIN_PJ].tolist())
             if not costs.valid.any():
                 continue
             found = sort_keys(costs, self._objective)[:, :2]
             found[~costs.valid] = np.inf
             first = np.lexsort((which[at], found[:, 1], found[:, 0]))[0]
-            self._offer(family, bounds, leaves, int(which[at[first]]), rows[at[first]], found[first])
-        return len(rows)
+            self._offer(family, bounds, leaves, int(which[at[first]]), placed[at[first]], found[first])
 
     def _offer(self, family: Family, bounds: Ints, leaves: Ints, leaf: int, placed: Ints, cost: Floats) -> None:
         known = tuple(self._best["cost"])

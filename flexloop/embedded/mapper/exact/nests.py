@@ -6,8 +6,6 @@ are all but exact where no neighbour can serve any of its steps.
 
 from __future__ import annotations
 
-from math import inf
-
 from flexloop.embedded.arrays import Floats
 from flexloop.embedded.jit import kernel
 from flexloop.embedded.mapper.exact.bounds import hopeless, is_better, lane_steps, stays_in_lanes
@@ -20,23 +18,30 @@ from flexloop.embedded.mapper.exact.cost import (
     totals,
 )
 from flexloop.embedded.mapper.exact.grid import outer_words
-from flexloop.embedded.mapper.exact.overlap import first_loop, handed_pj
+from flexloop.embedded.mapper.exact.overlap import MOVED, first_loop, handed_pj
 from flexloop.embedded.mapper.exact.problem import (
     ALL_BUFFER_ORDERS,
     ALL_DRAM_ORDERS,
     BUFFER_EXTENTS,
     BUFFER_ORDER,
     BUFFER_ORDERS,
+    COSTS,
     DRAM_ORDER,
     DRAM_ORDERS,
+    FIRST_LOOP,
+    FIRST_PJ,
+    LEAST_CYCLES,
+    LEAST_PJ,
+    OTHERS_PJ,
     PE_FACTORS,
+    PLAIN_PJ,
     SERVED,
     SPATIAL_FACTORS,
     Record,
     Subproblem,
     Workspace,
 )
-from flexloop.embedded.mapper.exact.words import append_loops, input_words, repeats
+from flexloop.embedded.mapper.exact.words import append_loops, displacement, input_words, repeats
 
 
 @kernel
@@ -65,16 +70,16 @@ def collect(subproblem: Subproblem, workspace: Workspace) -> bool:
                 return False
             whole = append_loops(orders[first + k], scratch.outer, scratch.tile, scratch.nest, length)
             scratch.work += 20
-            cycles, energy, served = _least_cost(machine, workspace, whole, scratch.dram[k])
-            if served or is_better(machine.objective, cycles, energy, workspace.best.cost):
-                _append(workspace, cycles, energy, r, first + k, served)
+            may_be, served = _bounded(machine, workspace, whole, scratch.dram[k])
+            if may_be:
+                _append(workspace, r, first + k, served)
         scratch.resume[1] = 0
     scratch.resume[0] = 0
     return True
 
 
 @kernel
-def _append(workspace: Workspace, cycles: float, energy: float, inner: int, outer: int, served: bool) -> None:
+def _append(workspace: Workspace, inner: int, outer: int, served: bool) -> None:
     n = workspace.scratch.leaves
     leaf = workspace.leaves[n]
     for d in range(8):
@@ -82,38 +87,81 @@ def _append(workspace: Workspace, cycles: float, energy: float, inner: int, oute
         leaf[SPATIAL_FACTORS + d] = workspace.config.x[d]
         leaf[BUFFER_EXTENTS + d] = workspace.scratch.tile[d]
     leaf[BUFFER_ORDER], leaf[DRAM_ORDER], leaf[SERVED] = inner, outer, served
-    workspace.costs[n, 0], workspace.costs[n, 1] = cycles, energy
     workspace.scratch.leaves = n + 1
 
 
 @kernel
-def _least_cost(machine: Record, workspace: Workspace, length: int, dram: Floats) -> tuple[float, float, bool]:
-    """Least cycles and energy of the nest in workspace.scratch.nest, and whether neighbours may serve steps of it.
+def _bounded(machine: Record, workspace: Workspace, length: int, dram: Floats) -> tuple[bool, bool]:
+    """Write the least costs of the nest in workspace.scratch.nest, see `Workspace.costs`, after those of the leaves.
 
-    Cycles are infinite where it is worse than the incumbent.
+    Returns:
+        Whether it may beat the incumbent, and whether neighbours may serve steps of it.
     """
-    config, scratch = workspace.config, workspace.scratch
+    config, scratch, costs = workspace.config, workspace.scratch, workspace.costs[workspace.scratch.leaves]
     _fill_words(machine, config, scratch, length, dram)
     plain = reads = scratch.words[W_ARRAY, 1]
     handed = 0.0
-    served = config.linked != 0 and length > 0 and scratch.nest[0, 0] >= 4
+    first = scratch.nest[0, 0] - 4 if length > 0 else -1
+    served = config.linked != 0 and first >= 0
+    for column in range(FIRST_LOOP, COSTS):
+        costs[column] = 0.0
     if served:
-        _, reads, handed = first_loop(config, scratch.nest[0, 0] - 4, float(scratch.nest[0, 1]), config.above)
+        _, reads, handed = first_loop(config, first, float(scratch.nest[0, 1]), config.above)
         if machine.scaled:
             reads = plain / config.groups[1] * config.used / config.most_shared
-        reads = min(plain, reads)
-    cycles, energy = _with_reads(machine, config, scratch, reads, handed)
-    if served and hopeless(machine.objective, cycles, energy, workspace.best.cost):
-        return inf, inf, False
-    return cycles, energy, served
+        servable = _servable(machine, config, scratch, length, costs)
+        share = plain / (scratch.words[W_PE, 1] * config.groups[1]) if machine.scaled else 1.0
+        costs[FIRST_LOOP] = first
+        for column in range(FIRST_PJ, COSTS):
+            costs[column] *= share * machine.read_pj
+        reads = min(plain, max(reads, plain - servable * share))
+    cycles, energy = _with_reads(machine, config, scratch, reads)
+    costs[LEAST_CYCLES], costs[LEAST_PJ], costs[PLAIN_PJ] = cycles, energy, energy
+    if not served:
+        return is_better(machine.objective, cycles, energy, workspace.best.cost), False
+    costs[LEAST_PJ] += handed_pj(machine, config, handed)
+    costs[PLAIN_PJ] += (plain - reads) * machine.read_pj - machine.read_row_pj
+    return not hopeless(machine.objective, cycles, costs[LEAST_PJ], workspace.best.cost), True
 
 
 @kernel
-def _with_reads(machine: Record, config: Record, scratch: Record, reads: float, handed: float) -> tuple[float, float]:
-    """Cycles and energy of a nest whose inputs are read so often by the array, and handed on to as many PEs or more."""
+def _servable(machine: Record, config: Record, scratch: Record, length: int, reads: Floats) -> float:
+    """Write the reads of inputs that neighbours may serve from column FIRST_PJ on; how many these are (rule 5d).
+
+    Once a loop over N, G or C has moved a tile, no later step leads to one that a neighbour has. Where tiles overlap,
+    only steps like the first are served.
+    """
+    nest = scratch.nest
+    outer = config.above / nest[0, 1]
+    moved = config.overlap[nest[0, 0] - 4, MOVED] * config.groups[1]
+    overlap = moved < config.size[1] * config.groups[1]
+    total = reads[FIRST_PJ] = moved * (nest[0, 1] - 1) * outer
+    width, height, _ = displacement(nest[0, 0], nest[0, 2], machine.coef)
+    for j in range(1, length):
+        step1, step2, apart = displacement(nest[j, 0], nest[j, 2], machine.coef)
+        if apart != 0:
+            break
+        outer /= nest[j, 1]
+        words = moved * (nest[j, 1] - 1) * outer
+        total += words
+        if overlap:
+            reads[FIRST_PJ] += words
+        elif step2 == height:
+            reads[OTHERS_PJ] += words
+        elif step1 == width:
+            reads[OTHERS_PJ + 1] += words
+        else:
+            reads[OTHERS_PJ + 2] += words
+        width, height = width + step1, height + step2
+    return total
+
+
+@kernel
+def _with_reads(machine: Record, config: Record, scratch: Record, reads: float) -> tuple[float, float]:
+    """Cycles and energy of a nest whose inputs are read so often by the array."""
     words = scratch.words
     set_reads(machine, words, 1, reads)
-    pj = config.macs * machine.compute_pj + (handed_pj(machine, config, handed) if handed > 0 else 0.0)
+    pj = config.macs * machine.compute_pj
     return totals(words, config.used, config.steps, pj, machine, machine.levels_i, scratch.none)
 
 

@@ -176,7 +176,7 @@ class Workspace(NamedTuple):
         config, scratch: of types CONFIG and SCRATCH.
         best: the incumbent, of type BEST.
         leaves: [k, 27] nests to be costed, `scratch.leaves` of them, see the columns below.
-        costs: [k, 2] their least cycles and energy.
+        costs: [k, 8] what they cost at least, see the columns below.
     """
 
     config: Record
@@ -188,5 +188,11 @@ class Workspace(NamedTuple):
 
 PE_FACTORS, SPATIAL_FACTORS, BUFFER_EXTENTS, BUFFER_ORDER, DRAM_ORDER, SERVED = 0, 8, 16, 24, 25, 26
 """Where a leaf has its PE tile, spatial factors, buffer tile, rows of its orders, and whether it may be served."""
+LEAST_CYCLES, LEAST_PJ, PLAIN_PJ, FIRST_LOOP, FIRST_PJ, OTHERS_PJ = range(6)
+"""Columns of what a leaf costs at least: cycles and energy in any placement; its energy where neighbours serve no tile,
+but for rounding; which of R, S, P, Q is its first loop above the array; and of that energy, what it takes to read the
+inputs of steps that neighbours may serve: those that move tiles as that loop does, and from the last one on all others,
+by where they lead: along the width, the height, or both."""
+COSTS = OTHERS_PJ + 3
 SUBPROBLEM_TYPE = types.NamedTuple([MACHINE_TYPE, I2, LATTICE_TYPE, I2, F3], Subproblem)
 WORKSPACE_TYPE = types.NamedTuple([CONFIG_TYPE, SCRATCH_TYPE, BEST_TYPE, I2, F2], Workspace)

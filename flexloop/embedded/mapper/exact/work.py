@@ -12,7 +12,7 @@ from flexloop.embedded.arrays import Floats, Ints, Rows
 from flexloop.embedded.mapper.exact.explore import gather, settle
 from flexloop.embedded.mapper.exact.grid import Grid, tables
 from flexloop.embedded.mapper.exact.leaves import Family, Leaves
-from flexloop.embedded.mapper.exact.problem import SERVED, Record, Subproblem, Workspace
+from flexloop.embedded.mapper.exact.problem import COSTS, SERVED, Record, Subproblem, Workspace
 
 _CONFIGS = 1 << 18
 """Configurations held at a time."""
@@ -50,7 +50,9 @@ class Work:
     ) -> None:
         self._padding, self._subproblem, self._leaves = padding, subproblem, leaves
         self._scratch = memory[1]
-        self._workspace = Workspace(*memory, np.empty((_LEAVES, SERVED + 1), dtype=np.int64), np.empty((_LEAVES, 2)))
+        self._workspace = Workspace(
+            *memory, np.empty((_LEAVES, SERVED + 1), dtype=np.int64), np.empty((_LEAVES, COSTS))
+        )
         self._position = np.zeros(8, dtype=np.int64)
         self._configs, self._at_once = _CONFIGS, _FEW_LEAVES
 
