@@ -213,14 +213,14 @@ class Leaves:
         self._position = -1
         for served in (False, True):
             some = order[leaves[order, SERVED] == served]
-            begin, at_once = 0, _AT_ONCE
+            begin, at_once = 0, 1 if served else _AT_ONCE
             while begin < len(some) and self._may_be_better(least[some[begin]], served=served):
                 if self._deadline.passed():
                     self._leave_open(*least[some[begin], :PLAIN_PJ].tolist())
                     break
                 mappings = self._cost_some(family, bounds, leaves, least, some[begin : begin + at_once])
                 begin += at_once
-                at_once = at_once * 2 if mappings < _MANY else max(at_once // 2, 1)
+                at_once = max(at_once * 2, _AT_ONCE) if mappings < _MANY else max(at_once // 2, 1)
 
     def _may_be_better(self, least: Floats, *, served: bool) -> bool:
         if not served:
