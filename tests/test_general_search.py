@@ -16,6 +16,7 @@ from nasty_spaces import CONVOLUTION, document, space_of
 from random_spaces import joined_space, some_arrays, some_space, square_space
 from test_imperfect_search import apart
 
+from flexloop import Network, run
 from flexloop.deadline import Deadline
 from flexloop.embedded.mapper import Seed, Space
 from flexloop.embedded.mapper.costing import Costing
@@ -31,6 +32,7 @@ from flexloop.errors import UnmappableError, UnsupportedError
 from flexloop.timeloop.constraints import Constraints, DataspaceConstraint
 from flexloop.timeloop.mapping import LevelMapping, Mapping
 from flexloop.timeloop.reuse import ReuseLimits
+from flexloop.workloads.layers import Layer
 
 objectives = st.sampled_from(["latency", "energy", "edp"])
 
@@ -230,6 +232,16 @@ def test_the_cost_is_what_the_model_says_of_the_mapping(seed: int, objective: Ob
     costs = {"latency": evaluation.cycles, "energy": evaluation.energy_pj, "edp": evaluation.edp}
     assert evaluation.valid
     assert found.cost[0] == costs[objective]
+
+
+def test_a_design_with_lanes_of_macs_is_proved_with_few_mappings() -> None:
+    """What eight lanes of output channels read and write is charged for each of them: no lane has it from another."""
+    layer = Layer(name="convolution", M=16, C=8, P=8, Q=8, R=3, S=3)
+    network = Network(name="one", layers=(layer,))
+    found = run("T1O1P1S0", network, "morph", objective="energy", time_limit=600, use_store=False)
+    (row,) = found.rows.to_dict("records")
+    assert row["optimal"]
+    assert row["evaluated"] < 20_000
 
 
 def test_a_matmul_is_proved_without_the_exact_search(no_shortcuts: None) -> None:
