@@ -80,14 +80,22 @@ class Part:
         least = Compulsory(self.facts.compute_energy, self.facts.tensors)
         keeping = keeping_of(choices.kept, choices.free_bypass)
         # Residuals may leave words out, neighbours feed the MACs, children of a fanout share what they are given.
-        for t in range(len(self.facts.tensors)) if not choices.imperfect and 0 not in choices.spatial else ():
+        for t in range(len(self.facts.tensors)) if not choices.imperfect else ():
+            if 0 in choices.spatial and not self._macs_are_apart(t):
+                continue
             first, outermost = int((keeping[:, t] != BYPASSED).argmax()), len(levels) - 1
-            is_fed = keeping[first, t] == KEPT and first < min(choices.spatial, default=len(levels))
+            is_fed = keeping[first, t] == KEPT and first < min((p for p in choices.spatial if p), default=len(levels))
             if is_fed and t not in levels[first].no_coalesce:
                 least.feeds(levels[first], t, 1.0)
             if choices.kept[-1, t] and t not in levels[-1].no_coalesce and not (is_fed and first == outermost):
                 least.hands_out(levels[-1], t)
         return least
+
+    def _macs_are_apart(self, t: int) -> bool:
+        """Whether MACs of one fanout never have words of a data space in common, see `Prices.operands`."""
+        dims = {d: len(rank) for rank in self.facts.tensors[t].groups for d, _ in rank}
+        highs = [{f.highs[self.choices.spatial[0]] for f in some} for some in self.choices.factorizations]
+        return all(high == {1} for d, high in enumerate(highs) if dims.get(d, 0) != 1)
 
     def patterns(self) -> Iterator[Mask]:
         """The patterns of bypass that nothing is proved about yet and that keep every tensor somewhere."""
