@@ -129,7 +129,7 @@ def test_tiles_that_neighbours_serve_are_those_of_which_every_pe_has_the_next_on
         pes = beside_each(linking, order, row)
         for step, share in enumerate(shares):
             asks = {tile for tile, apart in pes if not any(leads(linking, step, far) for far in apart)}
-            assert share == pytest.approx(1 - len(asks) / len({tile for tile, _ in pes}))
+            assert share == 1 - len(asks) / len({tile for tile, _ in pes})
 
 
 def leads(linking: Linking, step: int, far: tuple[int, ...]) -> bool:

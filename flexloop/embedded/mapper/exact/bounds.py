@@ -8,6 +8,7 @@ overlap of input tiles, which is bounded. See docs/search.md, "Bounds".
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 from flexloop.embedded.arrays import Floats, Ints
 from flexloop.embedded.jit import kernel
@@ -195,13 +196,13 @@ def family_cost(
 
 
 @kernel
-def hopeless(objective: int, cycles: float, energy: float, cost: Floats) -> bool:
-    """Whether nothing that costs at least this much can beat the incumbent, ties included."""
-    energy *= SLACK
+def hopeless(objective: int, cycles: Any, energy: Any, cost: Floats) -> Any:
+    """Whether nothing that costs at least this much can beat the incumbent, ties included; interpreted, of many too."""
+    energy = energy * SLACK
     if objective == LATENCY:
-        return cycles > cost[0] or (cycles == cost[0] and energy >= cost[1])
+        return (cycles > cost[0]) | ((cycles == cost[0]) & (energy >= cost[1]))
     if objective == ENERGY:
-        return energy > cost[0] or (energy == cost[0] and cycles >= cost[1])
+        return (energy > cost[0]) | ((energy == cost[0]) & (cycles >= cost[1]))
     return cycles * energy > cost[0]
 
 

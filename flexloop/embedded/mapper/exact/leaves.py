@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -32,13 +33,13 @@ from flexloop.embedded.mapper.exact.problem import (
     SPATIAL_FACTORS,
     Record,
 )
-from flexloop.embedded.mapper.facts import SLACK
 from flexloop.embedded.mapper.sampler import choices_of
 from flexloop.embedded.mapper.slots import Genomes
 from flexloop.embedded.mapper.space import OBJECTIVES, Objective, ranked
 from flexloop.embedded.roles import R
 from flexloop.timeloop.mapping import Mapping
 
+_LEAST = [LEAST_CYCLES, LEAST_PJ]
 _AT_ONCE, _MANY = 16, 1024
 """Leaves that are costed before the first comparison with the incumbent, and mappings after which fewer are."""
 
@@ -126,13 +127,14 @@ class Family:
         return self._writers[shape]
 
     def placed(self, leaves: Ints, bounds: Ints) -> Iterator[tuple[Rows, Placed]]:
-        """The placements of the spatial loops of leaves, with the places of those that have them."""
+        """The placements of the spatial loops of leaves, with the places of those that have them; the first's first."""
         x, tile, served = leaves[:, SPATIAL_FACTORS:BUFFER_EXTENTS], leaves[:, :SPATIAL_FACTORS], leaves[:, SERVED:]
         strides = self.machine["coef"][[0, 2, 1, 3]] * tile[:, R:]
         moved = np.where(bounds > x * tile, x, 0)[:, R:] * strides
         steps = np.gcd(moved[:, :2], moved[:, 2:])
         first, which = told_apart(np.concatenate([x, strides * served, steps * served, served], axis=1))
-        for number, i in enumerate(first.tolist()):
+        for number in np.argsort(first).tolist():
+            i = int(first[number])
             key = x[i].tobytes() + (strides[i].tobytes() + steps[i].tobytes() if served[i] else b"")
             if key not in self._placed:
                 linking = Linking(self.writer(0).named, x[i], strides[i], steps[i]) if served[i] else None
@@ -206,38 +208,42 @@ class Leaves:
     def cost(self, family: Family, bounds: Ints, leaves: Ints, least: Floats) -> None:
         """Cost leaves [n, 27] in the order of what they cost at least [n, 8] until that reaches the incumbent.
 
-        First those that no neighbour can serve, whose bounds are all but exact, then one of the others: placements take
-        long to look at while no good mapping is known. Of leaves that cost the same the first counts.
+        First those that no neighbour can serve, whose bounds are all but exact. Of leaves that cost the same the first
+        counts.
         """
-        order = np.lexsort(ranked(self._objective, least[:, 0], least[:, 1])[::-1])
+        order = np.lexsort(ranked(self._objective, *least[:, _LEAST].T)[::-1])
         self._position = -1
         for served in (False, True):
             some = order[leaves[order, SERVED] == served]
-            begin, at_once = 0, 1 if served else _AT_ONCE
-            while begin < len(some) and self._may_be_better(least[some[begin]], served=served):
+            begin, at_once = 0, _AT_ONCE
+            while begin < len(some) and self._may_be_better(*least[some[begin], _LEAST].tolist(), served=served):
                 if self._deadline.passed():
-                    self._leave_open(*least[some[begin], :PLAIN_PJ].tolist())
+                    self._leave_open(*least[some[begin], _LEAST].tolist())
                     break
                 mappings = self._cost_some(family, bounds, leaves, least, some[begin : begin + at_once])
                 begin += at_once
-                at_once = max(at_once * 2, _AT_ONCE) if mappings < _MANY else max(at_once // 2, 1)
+                at_once = at_once * 2 if mappings < _MANY else max(at_once // 2, 1)
 
-    def _may_be_better(self, least: Floats, *, served: bool) -> bool:
+    def _may_be_better(self, cycles: float, energy: float, *, served: bool) -> bool:
         if not served:
-            return ranked(self._objective, float(least[0]), float(least[1])) < tuple(self._best["cost"])
-        return not interpreted(hopeless)(self._code, float(least[0]), float(least[1]), self._best["cost"])
+            return ranked(self._objective, cycles, energy) < tuple(self._best["cost"])
+        return not self._hopeless(cycles, energy)
+
+    def _hopeless(self, cycles: Any, energy: Any) -> Any:
+        """See `hopeless`, of one or many."""
+        return interpreted(hopeless)(self._code, cycles, energy, self._best["cost"])
 
     def _cost_some(self, family: Family, bounds: Ints, leaves: Ints, least: Floats, chosen: Rows) -> int:
         """Cost some leaves in the placements that may beat the incumbent; how many mappings these are."""
-        pairs = [self._worth_costing(chosen[at], placed, least) for at, placed in family.placed(leaves[chosen], bounds)]
-        which, rows, energy = (np.concatenate(part) for part in zip(*pairs, strict=True))
-        cycles = least[which, LEAST_CYCLES]
-        left = np.lexsort(ranked(self._objective, cycles, energy)[::-1])
         costed = 0
-        while len(left := left[~self._are_hopeless(cycles[left], energy[left])]):
-            some, left = left[:_MANY], left[_MANY:]
-            self._cost_placed(family, bounds, leaves, least, which[some], rows[some])
-            costed += len(some)
+        for at, placed in family.placed(leaves[chosen], bounds):
+            which, rows, energy = self._worth_costing(chosen[at], placed, least)
+            cycles = least[which, LEAST_CYCLES]
+            left = np.lexsort(ranked(self._objective, cycles, energy)[::-1])
+            while len(left := left[~self._hopeless(cycles[left], energy[left])]):
+                some, left = left[:_MANY], left[_MANY:]
+                self._cost_placed(family, bounds, leaves, least, which[some], rows[some])
+                costed += len(some)
         return costed
 
     def _worth_costing(self, chosen: Rows, placed: Placed, least: Floats) -> tuple[Rows, Ints, Floats]:
@@ -249,7 +255,7 @@ class Leaves:
             served = placed.served[some]
             saved = served[:, first].T * least[:, FIRST_PJ] + least[:, OTHERS_PJ:, 0] @ served[:, ALONG_WIDTH:].T
             energy = np.maximum(least[:, LEAST_PJ], least[:, PLAIN_PJ] - saved)
-            return energy, ~self._are_hopeless(least[:, LEAST_CYCLES], energy)
+            return energy, ~self._hopeless(least[:, LEAST_CYCLES], energy)
 
         some = np.arange(len(placed.rows))
         others = np.flatnonzero(least[:, OTHERS_PJ:, 0].any(axis=0)) + ALONG_WIDTH
@@ -260,12 +266,6 @@ class Leaves:
         energy, may_be = bounded(some)
         leaf, placement = np.nonzero(may_be)
         return chosen[leaf], placed.rows[some[placement]], energy[leaf, placement]
-
-    def _are_hopeless(self, cycles: Floats, energy: Floats) -> Bools:
-        """The same as `hopeless` of many."""
-        value, tie = ranked(self._objective, cycles, energy * SLACK)
-        best = self._best["cost"]
-        return np.asarray((value > best[0]) | ((value == best[0]) & (tie >= best[1])))
 
     def _cost_placed(
         self, family: Family, bounds: Ints, leaves: Ints, least: Floats, which: Rows, placed: Ints
@@ -279,7 +279,7 @@ class Leaves:
             costs = writer.costing.cost(genomes)
             self._best["counts"][0] += len(costs)
             if writer.costing.uncounted > before:
-                self._leave_open(*least[which].min(axis=0)[:PLAIN_PJ].tolist())
+                self._leave_open(*least[which][:, _LEAST].min(axis=0).tolist())
             if not costs.valid.any():
                 continue
             found = sort_keys(costs, self._objective)[:, :2]

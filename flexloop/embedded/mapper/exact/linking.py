@@ -70,7 +70,7 @@ class Linking:
         ends &= (factors % inside == 0).all(axis=1)
         some = np.flatnonzero(~ends)
         inside[some] = factors[some]
-        one, leads = self._counted(orders, inside, inside // inside)
+        one, leads = self._counted(orders, inside, np.ones_like(inside))
         other, across = self._counted(orders, factors // inside, inside)
         leads |= across
         leads[some] |= self._across(orders[some], rows[some])
@@ -123,9 +123,11 @@ class Linking:
             any_step &= (steps[..., along] % apart if apart else steps[..., along]) == 0
         far = np.abs(steps @ self.weights)
         first = [far == move for move in self.moves.tolist()]
-        return np.stack([*first, *(any_step & some for some in ways(steps[..., 0] != 0, steps[..., 1] != 0))], axis=-1)
+        return np.stack(
+            [*first, *(any_step & some for some in by_direction(steps[..., 0] != 0, steps[..., 1] != 0))], axis=-1
+        )
 
 
-def ways(width: Bools, height: Bools) -> tuple[Bools, Bools, Bools]:
+def by_direction(width: Bools, height: Bools) -> tuple[Bools, Bools, Bools]:
     """Of steps that lead along the width, along the height or both: which are of each of the three kinds."""
     return width & ~height, height & ~width, width & height

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from flexloop.deadline import Deadline
@@ -11,6 +13,8 @@ from flexloop.embedded.mapper.exact.tiles import Tiles
 from flexloop.embedded.mapper.fillings import fitting, one_fitting
 from flexloop.embedded.mapper.slots import Slot
 
+_tiles = lru_cache(maxsize=1)(Tiles)
+"""The tiles of the loops that are looked at; these come one after the other."""
 SHAPE, SPLIT, LINEAR = range(3)
 """Columns of placements; the last and those after it are the order of the problem's dimensions on the array."""
 
@@ -65,7 +69,7 @@ class Placed:
         new = some[~self._looked_at[some, step]]
         if len(new) and self._linking is not None:
             orders, in_row = self.rows[new, LINEAR:], self._in_row[new]
-            self.served[new, step] = Tiles(self._linking).served(orders, in_row, step, deadline)
+            self.served[new, step] = _tiles(self._linking).served(orders, in_row, step, deadline)
             self._looked_at[new, step] = True
 
     def different(self, some: Rows, deadline: Deadline) -> Rows:
@@ -76,5 +80,5 @@ class Placed:
         """
         new = some[self._kinds[some] == -1]
         if len(new) and len(some) > 1 and self._linking is not None:
-            self._kinds[new] = Tiles(self._linking).kinds(self.rows[new, LINEAR:], self._in_row[new], deadline)
+            self._kinds[new] = _tiles(self._linking).kinds(self.rows[new, LINEAR:], self._in_row[new], deadline)
         return some[np.sort(np.unique(self._kinds[some], return_index=True)[1])]

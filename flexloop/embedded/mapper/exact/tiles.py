@@ -12,7 +12,7 @@ import numpy as np
 
 from flexloop.deadline import Deadline
 from flexloop.embedded.arrays import Bools, Floats, Ints, Rows, told_apart
-from flexloop.embedded.mapper.exact.linking import ALONG_WIDTH, Linking, ways
+from flexloop.embedded.mapper.exact.linking import ALONG_WIDTH, Linking, by_direction
 
 _AT_ONCE = 1_000_000
 """PEs, over all placements, that are looked at between two looks at the clock."""
@@ -52,8 +52,8 @@ class Tiles:
         kinds = np.empty(len(orders), dtype=np.int64)
         for at, number in self._laid_out(orders, rows, deadline):
             near = np.zeros_like(number)
-            for tile, to in _ways(number, near):
-                linked = (self._class[tile[1:]] == self._class[tile[:-1]]) & (tile[1:] != tile[:-1])
+            for tile, to in _along_both(number, near):
+                linked = self._linked(tile)
                 to[:-1] += np.where(linked, self._beside[tile[1:]], 0)
                 to[1:] += np.where(linked, self._beside[tile[:-1]], 0)
             mixed = (self._own[number] ^ near) * 0x2545F4914F6CDD1D
@@ -94,13 +94,17 @@ class Tiles:
                     one[:size] = self._number.transpose(order[::-1]).ravel()
                 yield at, number
 
+    def _linked(self, tile: Ints) -> Bools:
+        """Which PEs of a row or a column, but the first, may have the next tile of the one before, or the other way."""
+        return np.asarray((self._class[tile[1:]] == self._class[tile[:-1]]) & (tile[1:] != tile[:-1]))
+
     def _has_next(self, number: Ints, step: int) -> Bools:
         """[k, rows, row] which PEs have what they want in a step beside them."""
         found = np.zeros(number.shape, dtype=np.bool_)
-        for tile, to in _ways(number, found):
+        for tile, to in _along_both(number, found):
             if step >= ALONG_WIDTH:
                 width, height = (place[tile[1:]] != place[tile[:-1]] for place in self._along)
-                linked = ways(width, height)[step - ALONG_WIDTH] & (self._class[tile[1:]] == self._class[tile[:-1]])
+                linked = self._linked(tile) & by_direction(width, height)[step - ALONG_WIDTH]
                 to[:-1] |= linked
                 to[1:] |= linked
             else:
@@ -110,7 +114,7 @@ class Tiles:
         return found
 
 
-def _ways(tiles: Ints, found: Any) -> Iterator[tuple[Ints, Any]]:
+def _along_both(tiles: Ints, found: Any) -> Iterator[tuple[Ints, Any]]:
     """The tiles of PEs, and what is found of these, with the PEs of a column one after the other, and of a row."""
     for axis in (1, 2):
         yield np.moveaxis(tiles, axis, 0), np.moveaxis(found, axis, 0)

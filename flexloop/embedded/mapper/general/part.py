@@ -16,7 +16,7 @@ from flexloop.embedded.mapper.costing import Costing, facts_of
 from flexloop.embedded.mapper.facts import Facts
 from flexloop.embedded.mapper.fillings import Fillings, every_filling
 from flexloop.embedded.mapper.paths.keeping import BYPASSED, KEPT, keeping_of
-from flexloop.embedded.mapper.relaxed import Compulsory
+from flexloop.embedded.mapper.relaxed import Compulsory, Moved
 from flexloop.embedded.mapper.space import Space
 
 MOST_WAYS = 1_000_000
@@ -93,9 +93,9 @@ class Part:
 
     def _macs_are_apart(self, t: int) -> bool:
         """Whether MACs of one fanout never have words of a data space in common, see `Prices.operands`."""
-        dims = {d: len(rank) for rank in self.facts.tensors[t].groups for d, _ in rank}
-        highs = [{f.highs[self.choices.spatial[0]] for f in some} for some in self.choices.factorizations]
-        return all(high == {1} for d, high in enumerate(highs) if dims.get(d, 0) != 1)
+        options = self.choices.factorizations
+        common = Moved(self.facts.tensors[t], [max(f.bound for f in some) for some in options]).repeating
+        return all(f.highs[self.choices.spatial[0]] == 1 for d in common for f in options[d])
 
     def patterns(self) -> Iterator[Mask]:
         """The patterns of bypass that nothing is proved about yet and that keep every tensor somewhere."""
